@@ -1,0 +1,365 @@
+/**
+ * append: one token request a turn, one frame a chain, all units of the chain at once.
+ *
+ *     append() ─ queue ─ turn: token request ─ grant: positions ─ store to all units ─ all stored: decided ─ marks ride on
+ *                                                             └ anything else: resolve, then acknowledged or appended again
+ *
+ * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
+ * position to junk takes a new token; one whose fate is unknown reads its position until it is decided.
+ * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
+ * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
+ */
+import { clusterSeed, entryBytes, encodeEntry, packPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
+import { SirtakiError, asError, type Code } from '../errors.ts'
+import { chainsOf, openSegment, type Layout } from '../layout/layout.ts'
+import type { Timer } from '../ports.ts'
+import { viewOf } from '../wire/bytes.ts'
+import { encodeFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
+import { kinds, readGrant, readStored, sealStore, writeMarks, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
+import type { Cluster } from './cluster.ts'
+import { resolveOne } from './resolve.ts'
+import { Backoff, aborted } from './retry.ts'
+
+/** Where an append ended. `previous` belongs to the streams one by one. */
+export interface Appended { readonly position: number; readonly epoch: number; readonly logTime: number; readonly streams: readonly number[]; readonly previous: readonly Previous[] }
+
+/** One append on its way. */
+interface Append {
+  readonly payload: Uint8Array
+  readonly streams: readonly number[]
+  readonly started: number
+  readonly deadline: number
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: SirtakiError) => void
+  position: number
+  hash: number
+  previous: readonly number[]
+  ended: boolean
+}
+
+/** The appends of one frame: those of one grant that belong to one chain. */
+interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly chain: number; readonly appends: readonly Append[]; left: number; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
+
+const NO_STREAMS: readonly number[] = []
+
+/** All appends of one client. `writer` names who appends, in every entry. */
+export class Appender {
+  readonly #cluster: Cluster
+  readonly #writer: number
+  #queue: Append[] = []
+  #scheduled = false
+  #bytes = 0
+  #marks: { epoch: number; units: readonly { address: string }[]; marks: Mark[] }[] = []
+  #markTimer: Timer | undefined
+
+  constructor(cluster: Cluster, writer: number) {
+    this.#cluster = cluster
+    this.#writer = writer
+  }
+
+  /** Appends on the way, waiting or sent. */
+  get outstanding(): number { return this.#queue.length }
+
+  /**
+   * Appends one payload. Durable on every unit of its chain when it resolves.
+   *
+   * @throws SirtakiError `OVERSIZE` or `BAD_ARGUMENT` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED` with next
+   *   `unknown`: it may still be in the log.
+   */
+  append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {}): Promise<Appended> {
+    const refused = this.#refusal(payload, streams)
+    if (refused !== undefined) return Promise.reject(refused)
+    const { signal } = options
+    if (signal?.aborted === true) return Promise.reject(aborted(signal))
+    return new Promise((resolve, reject) => {
+      const started = this.#cluster.ports.clock.now()
+      const append: Append = { payload, streams, started, deadline: started + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false }
+      signal?.addEventListener('abort', () => { this.#end(append, aborted(signal)) }, { once: true })
+      this.#enqueue(append)
+    })
+  }
+
+  #refusal(payload: Uint8Array, streams: readonly number[]): SirtakiError | undefined {
+    const { entryBytesMax, streamsMax } = this.#cluster.limits
+    if (payload.byteLength > entryBytesMax) return new SirtakiError('OVERSIZE', `an entry of ${payload.byteLength} bytes, at most ${entryBytesMax} are allowed: keep large values in blobs`, { facts: { bytes: payload.byteLength, entryBytesMax } })
+    if (streams.length > streamsMax) return new SirtakiError('BAD_ARGUMENT', `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`)
+    const odd = streams.find((stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i)
+    return odd === undefined ? undefined : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
+  }
+
+  #enqueue(append: Append): void {
+    this.#queue.push(append)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#cluster.ports.clock.turn(() => { this.#scheduled = false; this.#ask() })
+  }
+
+  /** Asks for the tokens of everything that waits, within the bounds. */
+  #ask(): void {
+    const { layout, limits } = this.#cluster
+    while (this.#queue.length > 0 && this.#bytes < limits.clientBytesMax) {
+      if (layout === undefined || layout.sequencer === null) { this.#waitForSequencer(layout); return }
+      const max = Math.max(1, Math.min(limits.batchEntriesMax, Math.floor(layout.window / 4)))
+      const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax, limits.frameBytesMax / 2))
+      if (batch.length > 0) this.#requestTokens(layout, batch, layout.sequencer.address)
+    }
+  }
+
+  #takeBatch(max: number, bytesMax: number): Append[] {
+    const batch: Append[] = []
+    let bytes = 0
+    let taken = 0
+    for (const append of this.#queue) {
+      const size = entryBytes(append.streams.length, append.payload.byteLength)
+      if (batch.length >= max || (batch.length > 0 && bytes + size > bytesMax)) break
+      taken++
+      if (append.ended) continue
+      bytes += size
+      batch.push(append)
+    }
+    this.#queue.splice(0, taken)
+    this.#bytes += bytes
+    return batch
+  }
+
+  #requestTokens(layout: Layout, batch: readonly Append[], address: string): void {
+    const peer = this.#cluster.peer(address)
+    const request = this.#cluster.peers.context.nextRequest()
+    const body = writeToken({ epoch: layout.epoch, runs: runsOf(batch) })
+    peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
+      if (error !== undefined) { this.#tokensFailed(batch, layout, error); return }
+      try {
+        this.#store(layout, batch, readGrant(answer))
+      } catch (thrown) {
+        for (const append of batch) this.#end(append, asError(thrown))
+      }
+    })
+    peer.flush()
+  }
+
+  /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
+  #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
+    for (const append of batch) this.#release(append)
+    if (error.next === 'stop') { for (const append of batch) this.#end(append, error); return }
+    const now = this.#cluster.ports.clock.now()
+    const again = batch.filter((append) => {
+      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', `no token in time: ${error.message}`, { cause: error, next: 'again' }))
+      return !append.ended
+    })
+    if (again.length === 0) return
+    const retry = (): void => { this.#queue.unshift(...again); this.#schedule() }
+    void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, new Backoff(this.#cluster.ports, this.#cluster.limits))
+      .then(retry, (thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) })
+  }
+
+  #waitForSequencer(layout: Layout | undefined): void {
+    const { clock } = this.#cluster.ports
+    const now = clock.now()
+    for (const append of this.#queue) if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no sequencer is named by the layout: start one', { next: 'again' }))
+    this.#queue = this.#queue.filter((append) => !append.ended)
+    if (this.#queue.length === 0 || this.#scheduled) return
+    this.#scheduled = true
+    const wake = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
+    void this.#cluster.newer(layout?.epoch ?? 0, { timeoutMs: this.#cluster.limits.retryMaxMs }).then(wake, (thrown: unknown) => {
+      const error = asError(thrown)
+      if (error.next === 'stop' || error.code === 'CLOSED') { for (const append of this.#queue.splice(0)) this.#end(append, error) }
+      wake()
+    })
+  }
+
+  /** Encodes the entries of a grant, a frame for each chain, and sends each frame to all units of its chain. */
+  #store(layout: Layout, batch: readonly Append[], grant: GrantBody): void {
+    const chains = chainsOf(openSegment(layout))
+    const seed = clusterSeed(layout.cluster)
+    const last = new Map<number, number>()
+    const first = firstPrevious(batch, grant)
+    const parts: Append[][] = chains.map(() => [])
+    batch.forEach((append, i) => {
+      append.position = grant.from + i
+      append.previous = append.streams.length === 0 ? NO_STREAMS : append.streams.map((stream) => last.get(stream) ?? first.get(stream) ?? packPrevious({ before: 0 }))
+      for (const stream of append.streams) last.set(stream, append.position)
+      parts[append.position % chains.length]?.push(append)
+    })
+    this.#cluster.ports.failpoint?.('append.granted', { from: grant.from, count: batch.length, epoch: grant.epoch })
+    for (const { index, units } of chains) {
+      const appends = parts[index] ?? []
+      if (appends.length === 0) continue
+      const one: Batch = { layout, grant, chain: index, appends, left: units.length, bad: undefined, failed: undefined }
+      const request = this.#cluster.peers.context.nextRequest()
+      const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
+      for (const unit of units) {
+        this.#sendMarks(unit.address)
+        this.#cluster.peer(unit.address).call('store', request, frame, (error, body) => { this.#stored(one, units, error, body) })
+      }
+    }
+  }
+
+  #stored(batch: Batch, units: readonly { address: string }[], error: SirtakiError | undefined, body: Uint8Array): void {
+    let watched = false
+    try {
+      if (error !== undefined) batch.failed ??= error
+      else {
+        const stored = readStored(body, batch.appends.length)
+        watched = stored.watched
+        if (stored.statuses !== undefined) batch.bad = merge(batch.bad, stored.statuses)
+      }
+    } catch (thrown) {
+      batch.failed ??= asError(thrown)
+    }
+    this.#watched ||= watched
+    if (--batch.left > 0) return
+    this.#decide(batch, units)
+  }
+
+  #watched = false
+
+  /** Every unit has answered: what all have stored is decided. */
+  #decide(batch: Batch, units: readonly { address: string }[]): void {
+    const { clock } = this.#cluster.ports
+    const { epoch } = batch.grant
+    const marks: Mark[] = []
+    batch.appends.forEach((append, i) => {
+      this.#release(append)
+      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { void this.#recover(append, batch); return }
+      marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
+      this.#acknowledge(append, batch.grant)
+    })
+    if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - (batch.appends[0]?.started ?? 0)); this.#cluster.budget.earn(marks.length) }
+    if (marks.length > 0) this.#queueMarks(epoch, units, marks)
+    if (this.#queue.length > 0) this.#schedule()
+  }
+
+  #acknowledge(append: Append, grant: { epoch: number; logTime: number }): void {
+    if (append.ended) return
+    append.ended = true
+    this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
+    append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map((packed) => packed >= 0 ? packed : { before: -packed - 1 }) })
+  }
+
+  // ---- marks
+
+  #queueMarks(epoch: number, units: readonly { address: string }[], marks: Mark[]): void {
+    this.#marks.push({ epoch, units, marks })
+    const watched = this.#watched
+    this.#watched = false
+    if (watched) { this.#flushMarks(); return }
+    this.#markTimer ??= this.#cluster.ports.clock.timer(this.#cluster.limits.markIdleMs, () => { this.#markTimer = undefined; this.#flushMarks() })
+  }
+
+  #flushMarks(): void {
+    const all = this.#marks
+    this.#marks = []
+    for (const { epoch, units, marks } of all) {
+      const body = writeMarks(epoch, marks)
+      for (const unit of units) this.#cluster.peer(unit.address).notify('marks', body)
+    }
+  }
+
+  /** Lets marks ride in front of a store frame that goes to `address`. */
+  #sendMarks(address: string): void {
+    if (this.#marks.some(({ units }) => units.some((unit) => unit.address === address))) this.#flushMarks()
+  }
+
+  // ---- what did not go the straight way
+
+  /** Finds out what became of an append and acknowledges it, or appends it again. */
+  async #recover(append: Append, batch: Batch): Promise<void> {
+    const { clock, failpoint } = this.#cluster.ports
+    const { layout: { cluster: name }, grant } = batch
+    const own = encodeEntry(clusterSeed(name), { position: append.position, epoch: grant.epoch, writer: this.#writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
+    const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+    let cause: Code = 'TIMEOUT'
+    while (!append.ended && clock.now() < append.deadline) {
+      const { layout } = this.#cluster
+      if (layout === undefined) return
+      try {
+        // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time counts.
+        const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
+        const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
+        if (found.kind === 'data' && found.hash === append.hash) { this.#acknowledge(append, grant); return }
+        if (found.kind !== 'hole') {
+          failpoint?.(found.kind === 'trimmed' ? 'append.trimmed' : 'append.lost', { position: append.position })
+          await this.#again(append)
+          return
+        }
+        await backoff.wait(append.signal)
+      } catch (thrown) {
+        const error = asError(thrown)
+        cause = error.code
+        try {
+          await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'again' }) : error, layout.epoch, backoff, append.signal)
+        } catch (final) {
+          this.#end(append, asError(final))
+        }
+      }
+    }
+    this.#end(append, new SirtakiError('TIMEOUT', `the fate of the append at position ${append.position} was not known in time (${cause})`, { facts: { position: append.position }, next: 'unknown' }))
+  }
+
+  /** Takes a new token: the old position went to junk, or is gone with the trimmed prefix. */
+  async #again(append: Append): Promise<void> {
+    if (!this.#cluster.budget.spend()) await this.#cluster.pause(this.#cluster.limits.retryMaxMs * this.#cluster.ports.random.next())
+    if (append.ended) return
+    if (this.#cluster.ports.clock.now() >= append.deadline) this.#end(append, new SirtakiError('TIMEOUT', `position ${append.position} went to junk and there is no time left to append again`, { next: 'again', facts: { position: append.position } }))
+    else this.#enqueue(append)
+  }
+
+  #release(append: Append): void { this.#bytes = Math.max(0, this.#bytes - entryBytes(append.streams.length, append.payload.byteLength)) }
+
+  #end(append: Append, error: SirtakiError): void {
+    if (append.ended) return
+    append.ended = true
+    append.reject(error)
+  }
+
+  /** Rejects what waits; what was sent may still take effect. */
+  close(): void {
+    this.#flushMarks()
+    this.#markTimer?.cancel()
+    for (const append of this.#queue.splice(0)) this.#end(append, new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
+  }
+}
+
+function runsOf(batch: readonly Append[]): TokenRun[] {
+  const runs: { count: number; streams: readonly number[] }[] = []
+  for (const { streams } of batch) {
+    const last = runs.at(-1)
+    if (last !== undefined && sameStreams(last.streams, streams)) last.count++
+    else runs.push({ count: 1, streams })
+  }
+  return runs
+}
+
+const sameStreams = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((stream, i) => stream === b[i]))
+
+/** The grant's pointers by stream, in order of first mention. */
+function firstPrevious(batch: readonly Append[], grant: GrantBody): Map<number, number> {
+  const first = new Map<number, number>()
+  for (const { streams } of batch) for (const stream of streams) if (!first.has(stream)) first.set(stream, grant.previous[first.size] ?? packPrevious({ before: grant.from }))
+  if (first.size !== grant.previous.length) throw new SirtakiError('BAD_FRAME', `a grant with ${grant.previous.length} pointers for ${first.size} streams`)
+  return first
+}
+
+function encodeEntries(seed: number, grant: GrantBody, appends: readonly Append[], writer: number): Uint8Array {
+  let length = FRAME_HEAD_BYTES + STORE_HEAD_BYTES
+  for (const { streams, payload } of appends) length += entryBytes(streams.length, payload.byteLength)
+  const bytes = new Uint8Array(length)
+  const view = viewOf(bytes)
+  let at = FRAME_HEAD_BYTES + STORE_HEAD_BYTES
+  for (const append of appends) {
+    append.hash = writeEntry(bytes, view, at, seed, { position: append.position, epoch: grant.epoch, writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
+    at += entryBytes(append.streams.length, append.payload.byteLength)
+  }
+  return bytes
+}
+
+function merge(known: Uint8Array | undefined, statuses: Uint8Array): Uint8Array {
+  const out = known ?? new Uint8Array(statuses.byteLength)
+  statuses.forEach((status, i) => { if (status !== 0) out[i] = status })
+  return out
+}

@@ -1,0 +1,152 @@
+/**
+ * The client of the log: append, read, readStream, subscribe, tail, fill, trim over one cluster.
+ *
+ * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `read.ts`, `tail.ts`, `../playback/`.
+ */
+import type { Entry } from '../entry.ts'
+import { SirtakiError } from '../errors.ts'
+import type { Layout } from '../layout/layout.ts'
+import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
+import { Appender, type Appended } from './append.ts'
+import { Cluster, type CallOptions, type ClusterOptions } from './cluster.ts'
+import { Reader, type ReadResult } from './read.ts'
+import { TailReader, type Tails } from './tail.ts'
+
+/** How an append goes. `streams` are ids from 0 to 4294967295, each once. */
+export interface AppendOptions extends CallOptions { readonly streams?: readonly number[] | undefined }
+/** Where a stream is read. `from` is inclusive, `to` exclusive; without `to` up to the tail as of now. */
+export interface StreamOptions extends CallOptions { readonly stream: number; readonly from?: number | undefined; readonly to?: number | undefined }
+/** A subscription ends with its signal or a `break`. */
+export interface SubscribeOptions { readonly stream: number; readonly from?: number | undefined; readonly signal?: AbortSignal | undefined }
+
+/** Entries held for a slow subscriber before the client falls back to asking. */
+const SUBSCRIBER_QUEUE = 4_096
+
+const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
+
+/** One client of one cluster. Every wait has a deadline (`timeoutMs`, 5 s unless told) and takes a signal. */
+export class LogClient implements AsyncDisposable {
+  readonly cluster: Cluster
+  /** Names this client in every entry it writes. */
+  readonly writer: number
+  readonly #appender: Appender
+  readonly #tails: TailReader
+  readonly #reader: Reader
+  readonly #players = new Set<StreamPlayer>()
+
+  constructor(options: ClusterOptions) {
+    this.cluster = new Cluster(options)
+    this.writer = Math.floor(options.ports.random.next() * Number.MAX_SAFE_INTEGER)
+    this.#appender = new Appender(this.cluster, this.writer)
+    this.#tails = new TailReader(this.cluster)
+    this.#reader = new Reader(this.cluster, this.#tails)
+  }
+
+  /** The newest layout learnt, or asked for. @throws SirtakiError `TIMEOUT`, `UNREACHABLE`, `WRONG_CLUSTER`. */
+  layout(options: CallOptions = {}): Promise<Layout> { return this.cluster.current(options) }
+
+  /**
+   * Appends one entry. Durable on every unit of its chain when it resolves.
+   *
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` before anything is sent; `TIMEOUT`, `ABORTED`: it may still take effect.
+   */
+  append(payload: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
+    if (this.cluster.layout === undefined) return this.cluster.current(options).then(() => this.#appender.append(payload, options.streams, options))
+    return this.#appender.append(payload, options.streams, options)
+  }
+
+  /** Appends several entries, each for itself, in ascending positions as long as nothing fails. @throws as `append`. */
+  appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> { return Promise.all(payloads.map((payload) => this.append(payload, options))) }
+
+  /** Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `TIMEOUT`, `ABORTED`. */
+  read(position: number, options: CallOptions = {}): Promise<ReadResult> { return this.#reader.read(position, options) }
+
+  /**
+   * Tails, exclusive. `linearizable` (the default) covers every append acknowledged before the call.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`.
+   */
+  tail(options: CallOptions & { readonly streams?: readonly number[]; readonly linearizable?: boolean } = {}): Promise<Tails> {
+    return options.linearizable === false ? this.#tails.plain(options.streams, options) : this.#tails.linearizable(options.streams, options)
+  }
+
+  /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
+  fill(position: number, options: CallOptions = {}): Promise<ReadResult> { return this.#reader.fill(position, options) }
+
+  /** Drops everything below `before`, everywhere. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
+  trim(before: number, options: CallOptions = {}): Promise<void> { return this.#reader.trim(before, options) }
+
+  /** All entries of a stream in [from, to), in order. @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`. */
+  async readStream({ stream, from = 0, to, ...options }: StreamOptions): Promise<Entry[]> {
+    const end = to ?? (await this.#tails.linearizable([stream], options)).streams.get(stream) ?? 0
+    const entries: Entry[] = []
+    let failed: SirtakiError | undefined
+    const player = this.player(stream, from, { deliver: (due) => { entries.push(...due) }, reached: () => undefined, failed: (error) => { failed = error } }, { live: false })
+    try {
+      await player.playTo(end, options)
+      if (failed !== undefined) throw failed
+    } finally {
+      this.closePlayer(player)
+    }
+    return entries.filter((entry) => entry.position < end)
+  }
+
+  /** A player of a stream, started when `live`; close it with `closePlayer`. */
+  player(stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }): StreamPlayer {
+    const player = new StreamPlayer(this.cluster, stream, from, events, options)
+    this.#players.add(player)
+    if (options.live) player.start()
+    return player
+  }
+
+  closePlayer(player: StreamPlayer): void {
+    player.close()
+    this.#players.delete(player)
+  }
+
+  /**
+   * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error.
+   *
+   * @throws SirtakiError `TRIMMED` with the first position kept, `OVERLOADED` when the consumer is far behind, `CLOSED`.
+   */
+  async *subscribe({ stream, from = 0, signal }: SubscribeOptions): AsyncGenerator<Entry, void, undefined> {
+    let queue: Entry[] = []
+    let failed: SirtakiError | undefined
+    let wake: () => void = () => undefined
+    const player = this.player(stream, from, {
+      deliver: (due) => {
+        // Copies: what is delivered must not keep whole frames alive while it waits.
+        queue.push(...due)
+        if (queue.length > SUBSCRIBER_QUEUE * 16) failed ??= new SirtakiError('OVERLOADED', `the consumer of stream ${stream} is ${queue.length} entries behind: subscribe again from the last position`, { facts: { position: queue[0]?.position } })
+        wake()
+      },
+      reached: () => undefined,
+      failed: (error) => { failed ??= error; wake() },
+    })
+    const onAbort = (): void => { wake() }
+    signal?.addEventListener('abort', onAbort)
+    try {
+      while (!isAborted(signal)) {
+        const due = queue
+        queue = []
+        for (const entry of due) { yield entry; if (isAborted(signal)) return }
+        if (queue.length > 0) continue
+        if (failed !== undefined) throw failed
+        await new Promise<void>((resolve) => { wake = resolve })
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.closePlayer(player)
+    }
+  }
+
+  /** Closes connections; what waits is rejected with `CLOSED`. */
+  close(): Promise<void> {
+    for (const player of this.#players) player.close()
+    this.#appender.close()
+    this.cluster.close()
+    return Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+}

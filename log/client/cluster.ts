@@ -1,0 +1,166 @@
+/**
+ * What one process knows of the cluster: its peers and the newest layout it has learnt.
+ *
+ * Any learnt layout is agreed; whether it is the newest only `proof.ts` can tell. Owns: the layout and its refreshing.
+ * Keeps: P6, P7 (callers capture `layout` and start over on an epoch error). Read next: `resolve.ts`, `append.ts`.
+ */
+import { SirtakiError, asError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import { addressesOf, type Layout } from '../layout/layout.ts'
+import type { Ports } from '../ports.ts'
+import { LayoutAnswer } from '../wire/control.ts'
+import { Peers, type Peer } from '../wire/rpc.ts'
+import { Backoff, LatencyEstimate, RetryBudget, pause } from './retry.ts'
+
+/** What a cluster's clients are made with. */
+export interface ClusterOptions {
+  readonly ports: Ports
+  readonly limits: Limits
+  /** Our name, for messages. */
+  readonly name: string
+  /** Where to ask first. */
+  readonly addresses: readonly string[]
+  /** A layout known already, from a disk. */
+  readonly layout?: Layout | undefined
+}
+
+/** How long a call may take. */
+export interface CallOptions { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }
+
+/** The cluster as one process sees it. */
+export class Cluster {
+  readonly ports: Ports
+  readonly limits: Limits
+  readonly name: string
+  readonly peers: Peers
+  readonly appendLatency = new LatencyEstimate()
+  readonly budget = new RetryBudget()
+  readonly #seeds: readonly string[]
+  readonly #waiting = new Set<() => void>()
+  #layout: Layout | undefined
+  #refreshing: Promise<void> | undefined
+  #request = 0
+  #closed = false
+
+  constructor({ ports, limits, name, addresses, layout }: ClusterOptions) {
+    this.ports = ports
+    this.limits = limits
+    this.name = name
+    this.#seeds = addresses
+    this.#layout = layout
+    this.peers = new Peers({
+      ports, limits, name,
+      cluster: () => this.#layout?.cluster ?? null,
+      nextRequest: () => { this.#request = this.#request === 0xffff_ffff ? 1 : this.#request + 1; return this.#request },
+      learnt: (newer) => { this.learn(newer) },
+    })
+  }
+
+  /** The newest layout learnt. */
+  get layout(): Layout | undefined { return this.#layout }
+  get closed(): boolean { return this.#closed }
+
+  peer(address: string): Peer { return this.peers.at(address) }
+
+  /** Takes a layout if it is newer. */
+  learn(layout: Layout): void {
+    if (this.#layout !== undefined && (layout.epoch <= this.#layout.epoch || layout.cluster !== this.#layout.cluster)) return
+    this.#layout = layout
+    for (const wake of [...this.#waiting]) wake()
+  }
+
+  /**
+   * Gives a layout of an epoch above `above`, asking around until there is one.
+   *
+   * @throws SirtakiError `TIMEOUT`, `UNREACHABLE`, `WRONG_CLUSTER`, `ABORTED`, `CLOSED`.
+   */
+  async newer(above: number, options: CallOptions = {}): Promise<Layout> {
+    const { clock } = this.ports
+    const deadline = clock.now() + (options.timeoutMs ?? this.limits.requestMs)
+    const backoff = new Backoff(this.ports, this.limits)
+    for (;;) {
+      if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
+      if (this.#closed) throw new SirtakiError('CLOSED', 'the client is closed')
+      await this.refresh()
+      if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
+      if (clock.now() >= deadline) throw new SirtakiError('TIMEOUT', `no epoch above ${above} was seen in time at ${this.#addresses().join(', ')}`, { next: 'again', facts: { epoch: above } })
+      await Promise.race([backoff.wait(options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
+    }
+  }
+
+  #wakeOnce(wake: () => void): void {
+    const once = (): void => { this.#waiting.delete(once); wake() }
+    this.#waiting.add(once)
+    this.ports.clock.timer(this.limits.retryMaxMs, once)
+  }
+
+  /** The layout to act under. @throws as `newer`. */
+  async current(options: CallOptions = {}): Promise<Layout> { return this.#layout ?? this.newer(0, options) }
+
+  /** Asks everybody known for the newest layout; callers of one moment share the round. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#askAround().finally(() => { this.#refreshing = undefined })
+    return this.#refreshing
+  }
+
+  async #askAround(): Promise<void> {
+    const addresses = this.#addresses()
+    const timeoutMs = Math.max(this.limits.retryMinMs * 4, this.limits.requestMs / 5)
+    const before = this.#layout?.epoch ?? 0
+    let failed: SirtakiError | undefined
+    const answers = addresses.map(async (address) => {
+      try {
+        const { layout } = await this.peer(address).control('layout', {}, LayoutAnswer, timeoutMs)
+        if (layout !== null) this.learn(layout)
+      } catch (thrown) {
+        failed = asError(thrown)
+      }
+    })
+    // The first newer layout is enough; the others may be dead and would cost their time-out.
+    const newer = new Promise<void>((wake) => { this.#wakeOnce(wake) })
+    await Promise.race([Promise.all(answers), newer])
+    if ((this.#layout?.epoch ?? 0) === before && failed?.code === 'WRONG_CLUSTER') throw failed
+  }
+
+  #addresses(): string[] { return [...new Set([...this.#seeds, ...(this.#layout === undefined ? [] : addressesOf(this.#layout))])] }
+
+  /** After a failed try: learns a newer layout where the error says so, else waits a little. @throws what cannot be tried again. */
+  async afterError(thrown: unknown, epoch: number, backoff: Backoff, signal?: AbortSignal): Promise<void> {
+    const error = asError(thrown)
+    if (error.next === 'stop' || error.code === 'ABORTED' || this.#closed) throw error
+    if (error.next === 'refresh' && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
+    if ((this.#layout?.epoch ?? 0) <= epoch) await backoff.wait(signal)
+  }
+
+  /**
+   * Runs `attempt` under the newest layout until it works: one try, one layout (P7).
+   *
+   * @throws SirtakiError what cannot be tried again, or the last error once `timeoutMs` are over.
+   */
+  async retry<T>(options: CallOptions, attempt: (layout: Layout) => Promise<T>): Promise<T> {
+    const { clock } = this.ports
+    const deadline = clock.now() + (options.timeoutMs ?? this.limits.requestMs)
+    const backoff = new Backoff(this.ports, this.limits)
+    for (;;) {
+      if (this.#closed) throw new SirtakiError('CLOSED', 'the client is closed')
+      const layout = await this.current(options)
+      try {
+        return await attempt(layout)
+      } catch (thrown) {
+        if (clock.now() >= deadline) throw thrown
+        await this.afterError(thrown, layout.epoch, backoff, options.signal)
+      }
+    }
+  }
+
+  pause(ms: number, signal?: AbortSignal): Promise<void> { return pause(this.ports.clock, ms, signal) }
+
+  /** Youngest age at which a hole may be filled (P16). */
+  get fillAgeMs(): number { return Math.max(this.limits.fillFloorMs, 4 * this.appendLatency.p99) }
+
+  close(): void {
+    this.#closed = true
+    for (const wake of [...this.#waiting]) wake()
+    this.peers.close()
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * resolve: the one procedure that brings positions to decided. Readers, fillers, refused writers and recovery use it.
+ *
+ *     ask all units ─ decided anywhere? the answer
+ *                   ─ first unit holds X: X
+ *                   ─ first empty: offer it the data another holds, else the junk another holds,
+ *                     else junk, but only if all answered `empty` and the caller may fill
+ *     what the first then holds is forced onto the others; all ok: decided, mark
+ *
+ * One call runs under one captured layout; an epoch error means starting over under a newer one. A range is resolved by
+ * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `../unit/unit.ts`.
+ * @source CORFU NSDI'12 3.2 (fill); DESIGN 4.
+ */
+import { KIND_DATA, KIND_JUNK } from '../entry.ts'
+import { SirtakiError, asError, invariant } from '../errors.ts'
+import { chainsOf, openSegment, firstOfClass, type Chain, type Layout } from '../layout/layout.ts'
+import type { JunkRange } from '../unit/row.ts'
+import { JunkAnswer } from '../wire/control.ts'
+import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer } from '../wire/messages.ts'
+import type { Cluster } from './cluster.ts'
+
+/** What a resolve may do and what it knows. */
+export interface ResolveOptions {
+  /** Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. */
+  readonly mayFill: boolean
+  /** The writer's own entry, where the caller is the writer and its token is of this epoch. */
+  readonly own?: Offer | undefined
+}
+
+/** What a position was resolved to. */
+export interface Resolved { readonly kind: 'data' | 'junk' | 'hole' | 'trimmed' | 'decided'; readonly hash: number; readonly bytes: Uint8Array | undefined }
+
+/** By position; `decided` stands for those below a unit's decided prefix whose bytes were not needed. */
+export type ResolvedMap = Map<number, Resolved>
+
+/**
+ * Resolves every position of [from, to).
+ *
+ * @throws SirtakiError `EPOCH`, `RECOVERING`: start over under a newer layout; `DAMAGED`; `UNREACHABLE`, `TIMEOUT`.
+ */
+export async function resolveRange(cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<ResolvedMap> {
+  const out: ResolvedMap = new Map()
+  await Promise.all(chainsOf(openSegment(layout)).map(async (chain) => {
+    for (let at = firstOfClass(from, chain.index, chain.step); at < to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, to)
+  }))
+  return out
+}
+
+/** Resolves one position. */
+export async function resolveOne(cluster: Cluster, layout: Layout, position: number, options: ResolveOptions): Promise<Resolved> {
+  const map = await resolveRange(cluster, layout, position, position + 1, options)
+  return map.get(position) ?? { kind: 'trimmed', hash: 0, bytes: undefined }
+}
+
+/** One pass over a part of one chain. */
+async function resolvePart(round: Round, from: number, to: number): Promise<number> {
+  const until = await round.ask(from, to)
+  round.sort(from, until)
+  await round.settle()
+  await round.force()
+  return firstOfClass(until, round.chain.index, round.chain.step)
+}
+
+type Asked = { readonly held: ReadonlyMap<number, Held>; readonly prefix: number; readonly trim: number }
+type Value = { readonly kind: number; readonly hash: number; readonly bytes: Uint8Array | undefined }
+
+class Round {
+  readonly chain: Chain
+  readonly #cluster: Cluster
+  readonly #layout: Layout
+  readonly #options: ResolveOptions
+  readonly #out: ResolvedMap
+  #asked: (Asked | SirtakiError)[] = []
+  /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
+  #offers: Offer[] = []
+  #junk: number[] = []
+  /** What the first unit holds: to be put on the others. */
+  readonly #values = new Map<number, Value>()
+
+  constructor(cluster: Cluster, layout: Layout, chain: Chain, options: ResolveOptions, out: ResolvedMap) {
+    this.chain = chain
+    this.#cluster = cluster
+    this.#layout = layout
+    this.#options = options
+    this.#out = out
+  }
+
+  /** Asks every unit; gives the end of what all answers cover. */
+  async ask(from: number, end: number): Promise<number> {
+    const to = Math.min(end, from + this.#cluster.limits.resolveRangeMax * this.chain.step)
+    const body = writeAsk({ epoch: this.#layout.epoch, from, to, withBytes: true })
+    let until = to
+    const answers = await Promise.all(this.chain.units.map(async (unit): Promise<AskedBody | SirtakiError> => {
+      try {
+        return readAsked(await this.#cluster.peer(unit.address).request('ask', body))
+      } catch (thrown) {
+        const error = asError(thrown)
+        if (error.next === 'refresh') throw error
+        return error
+      }
+    }))
+    this.#asked = answers.map((answer) => {
+      if (answer instanceof SirtakiError) return answer
+      until = Math.min(until, answer.to)
+      return { held: new Map(answer.held.map((held) => [held.position, held])), prefix: answer.prefix, trim: answer.trim }
+    })
+    // At least one position a pass, whatever the bounds of an answer.
+    return Math.max(until, from + 1)
+  }
+
+  /** Decides for each position what is to be done. */
+  sort(from: number, until: number): void {
+    const answered = this.#asked.filter((asked): asked is Asked => !(asked instanceof SirtakiError))
+    const trim = Math.max(0, ...answered.map((asked) => asked.trim))
+    for (let at = from; at < until; at += this.chain.step) {
+      if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
+      else this.#sortOne(at, answered)
+    }
+  }
+
+  #sortOne(at: number, answered: readonly Asked[]): void {
+    const known = answered.find((asked) => asked.held.get(at)?.decided === true && asked.held.get(at)?.damaged !== true)?.held.get(at)
+    if (known !== undefined) { this.#done(at, known); return }
+    const first = this.#asked[0]
+    if (first === undefined || first instanceof SirtakiError) throw first ?? new SirtakiError('BAD_LAYOUT', 'a chain without units')
+    const own = first.held.get(at)
+    if (own?.damaged === true) throw new SirtakiError('DAMAGED', `position ${at} is damaged on the unit that decides it`, { facts: { position: at } })
+    if (own !== undefined) { this.#values.set(at, own); return }
+    const others = answered.map((asked) => asked.held.get(at)).filter((held): held is Held => held !== undefined && !held.damaged)
+    const data = others.find((held) => held.kind === KIND_DATA && held.bytes !== undefined)
+    if (data !== undefined) this.#offers.push({ position: at, bytes: data.bytes })
+    else if (this.#options.own?.position === at) this.#offers.push(this.#options.own)
+    else if (others.some((held) => held.kind === KIND_JUNK)) this.#junk.push(at)
+    else if (this.#options.mayFill && answered.length === this.chain.units.length) this.#fill(at)
+    else this.#out.set(at, { kind: 'hole', hash: 0, bytes: undefined })
+  }
+
+  #fill(at: number): void {
+    this.#cluster.ports.failpoint?.('resolve.fill', { position: at })
+    this.#junk.push(at)
+  }
+
+  /** Lets the first unit decide what it does not hold yet. */
+  async settle(): Promise<void> {
+    const first = this.chain.units[0]
+    if (first === undefined) return
+    const peer = this.#cluster.peer(first.address)
+    const { epoch } = this.#layout
+    if (this.#junk.length > 0) {
+      const { data, trim } = await peer.control('junk', { epoch, first: true, ranges: rangesOf(this.#junk, this.chain.step) }, JunkAnswer)
+      const kept = new Set(data)
+      for (const at of this.#junk) if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined }); else if (!kept.has(at)) this.#values.set(at, { kind: KIND_JUNK, hash: 0, bytes: undefined })
+      // The writer came between asking and filling: its entry is what the first unit decided for.
+      if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); this.#offers.push(...data.map((position) => ({ position, bytes: undefined }))) }
+    }
+    if (this.#offers.length === 0) return
+    const { results } = readOffered(await peer.request('settle', writeOffers({ epoch, offers: this.#offers })))
+    this.#offers.forEach((offer, i) => {
+      const result = results[i]
+      if (result === undefined) throw new SirtakiError('BAD_FRAME', 'an answer to settle is too short')
+      if (result.status === TRIMMED) this.#out.set(offer.position, { kind: 'trimmed', hash: 0, bytes: undefined })
+      else if (result.status === DAMAGED_HERE) throw new SirtakiError('DAMAGED', `position ${offer.position} is damaged on the unit that decides it`, { facts: { position: offer.position } })
+      else this.#values.set(offer.position, result.held ?? valueOf(offer))
+    })
+  }
+
+  /** Puts the first unit's values on the others; then they are decided. */
+  async force(): Promise<void> {
+    const { epoch } = this.#layout
+    await Promise.all(this.chain.units.slice(1).map(async (unit, i) => {
+      const asked = this.#asked[i + 1]
+      const known = asked === undefined || asked instanceof SirtakiError ? undefined : asked
+      const offers: Offer[] = []
+      const junk: number[] = []
+      for (const [position, value] of this.#values) {
+        const held = known?.held.get(position)
+        if (held !== undefined && !held.damaged && held.kind === value.kind && held.hash === value.hash) continue
+        if (value.kind === KIND_JUNK) junk.push(position)
+        else offers.push({ position, bytes: value.bytes })
+      }
+      const peer = this.#cluster.peer(unit.address)
+      await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, junk)])
+    }))
+    const marks: Mark[] = []
+    for (const [position, { kind, hash, bytes }] of this.#values) {
+      marks.push({ position, kind, hash })
+      this.#out.set(position, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
+      this.#cluster.ports.failpoint?.('resolved', { position, kind: kind === KIND_DATA ? 'data' : 'junk', hash, epoch })
+    }
+    if (marks.length === 0) return
+    const body = writeMarks(epoch, marks)
+    for (const unit of this.chain.units) this.#cluster.peer(unit.address).notify('marks', body)
+  }
+
+  async #forceOffers(request: (kind: 'force', body: Uint8Array) => Promise<Uint8Array>, epoch: number, offers: readonly Offer[]): Promise<void> {
+    if (offers.length === 0) return
+    const { results } = readOffered(await request('force', writeOffers({ epoch, offers })))
+    results.forEach(({ status }, i) => {
+      const position = offers[i]?.position
+      invariant(status !== DECIDED_OTHER, 'L5', { position, epoch })
+      if (status !== STORED && status !== TRIMMED) throw new SirtakiError('DAMAGED', `position ${position} could not be forced`, { facts: { position, status } })
+    })
+  }
+
+  async #forceJunk(peer: ReturnType<Cluster['peer']>, epoch: number, junk: readonly number[]): Promise<void> {
+    if (junk.length === 0) return
+    const { data } = await peer.control('junk', { epoch, first: false, ranges: rangesOf(junk, this.chain.step) }, JunkAnswer)
+    invariant(data.length === 0, 'L3', { position: data[0], epoch })
+  }
+
+  #done(at: number, { kind, hash, bytes }: Held): void {
+    this.#out.set(at, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
+  }
+}
+
+function valueOf({ bytes }: Offer): Value {
+  if (bytes === undefined) return { kind: KIND_JUNK, hash: 0, bytes }
+  return { kind: KIND_DATA, hash: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4, true), bytes }
+}
+
+/** Joins ascending positions of one class into ranges. */
+export function rangesOf(positions: readonly number[], step: number): JunkRange[] {
+  const ranges: { from: number; to: number; step: number }[] = []
+  for (const at of positions) {
+    const last = ranges.at(-1)
+    if (last !== undefined && at < last.to + step && at === last.to - 1 + step) last.to = at + 1
+    else ranges.push({ from: at, to: at + 1, step })
+  }
+  return ranges
+}

@@ -1,0 +1,63 @@
+/**
+ * Waiting and trying again: backoff with full jitter, a budget of retries, deadlines that an AbortSignal can cut short.
+ *
+ * Keeps: P17 (the budget counts causes, not messages). Read next: `cluster.ts`.
+ */
+import { SirtakiError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Clock, Ports } from '../ports.ts'
+
+/** Waits; ends early and throws when the signal aborts. @throws SirtakiError `ABORTED`. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) { reject(aborted(signal)); return }
+    const onAbort = (): void => { timer.cancel(); if (signal !== undefined) reject(aborted(signal)) }
+    const timer = clock.timer(ms, () => { signal?.removeEventListener('abort', onAbort); resolve() })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** The error of a call whose signal has aborted. */
+export const aborted = (signal: AbortSignal): SirtakiError => new SirtakiError('ABORTED', 'the call was aborted; it may still take effect', { cause: signal.reason })
+
+/** Pauses that double, each drawn anew below the bound (full jitter). */
+export class Backoff {
+  readonly #ports: Pick<Ports, 'clock' | 'random'>
+  readonly #limits: Limits
+  #tries = 0
+  constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) { this.#ports = ports; this.#limits = limits }
+
+  get tries(): number { return this.#tries }
+
+  async wait(signal?: AbortSignal): Promise<void> {
+    const { retryMinMs, retryMaxMs } = this.#limits
+    const bound = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#tries++, 16))
+    await pause(this.#ports.clock, this.#ports.random.next() * bound, signal)
+  }
+}
+
+/** Retries may be a tenth of successes, and a few to start with: a storm of retries never feeds itself (P17). */
+export class RetryBudget {
+  #left = 20
+  /** One call went through at its first try. */
+  earn(calls = 1): void { this.#left = Math.min(100, this.#left + calls / 10) }
+  /** Asks for one retry; false: wait before asking again. */
+  spend(): boolean {
+    if (this.#left < 1) return false
+    this.#left--
+    return true
+  }
+}
+
+/** The high end of recent durations, in milliseconds. */
+export class LatencyEstimate {
+  readonly #ring = new Float64Array(128)
+  #count = 0
+  add(ms: number): void { this.#ring[this.#count++ % this.#ring.length] = ms }
+  /** The 99th percentile of the last 128, 0 before anything was measured. */
+  get p99(): number {
+    const known = Math.min(this.#count, this.#ring.length)
+    const sorted = this.#ring.slice(0, known).sort()
+    return sorted[Math.floor((known - 1) * 0.99)] ?? 0
+  }
+}

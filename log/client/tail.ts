@@ -1,0 +1,90 @@
+/**
+ * Reading the tail: the sequencer's answer, with proof of a current epoch for linearizable reads.
+ *
+ *     call ─ (waits for the round that is on its way to end) ─ round: tails ‖ proof ─ both: the answer
+ *
+ * Callers that wait share the next round; none boards a round already sent (P48). Keeps: L7, O1. Read next: `proof.ts`.
+ */
+import { SirtakiError, asError } from '../errors.ts'
+import type { Layout } from '../layout/layout.ts'
+import { TailsAnswer } from '../wire/control.ts'
+import type { CallOptions, Cluster } from './cluster.ts'
+import { proveCurrent } from './proof.ts'
+import { Backoff, aborted } from './retry.ts'
+
+/** Exclusive tails: of the log, and by stream an upper bound of its positions. */
+export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
+
+interface Caller { readonly streams: readonly number[]; readonly deadline: number; readonly signal: AbortSignal | undefined; resolve(tails: Tails): void; reject(error: SirtakiError): void }
+
+/** The tail reads of one client. */
+export class TailReader {
+  readonly #cluster: Cluster
+  #waiting: Caller[] = []
+  #running = false
+
+  constructor(cluster: Cluster) { this.#cluster = cluster }
+
+  /**
+   * Gives tails that cover everything acknowledged before the call, and never go back.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`.
+   */
+  linearizable(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
+    const { signal } = options
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) { reject(aborted(signal)); return }
+      this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject })
+      if (this.#running) return
+      this.#running = true
+      this.#cluster.ports.clock.turn(() => { void this.#run() })
+    })
+  }
+
+  /** Gives the sequencer's tails without proof: what was true at some time. @throws as `linearizable`. */
+  async plain(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
+    return this.#cluster.retry(options, (layout) => askTails(this.#cluster, layout, streams))
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+    while (this.#waiting.length > 0) {
+      const callers = this.#waiting
+      this.#waiting = []
+      if (callers.length > 1) this.#cluster.ports.failpoint?.('tail.shared')
+      const epoch = this.#cluster.layout?.epoch ?? 0
+      try {
+        const layout = await this.#cluster.current()
+        const streams = [...new Set(callers.flatMap((caller) => caller.streams))]
+        const [tails] = await Promise.all([askTails(this.#cluster, layout, streams), proveCurrent(this.#cluster, layout)])
+        for (const caller of callers) caller.resolve(tails)
+      } catch (thrown) {
+        await this.#failed(callers, asError(thrown), epoch, backoff)
+      }
+    }
+    this.#running = false
+  }
+
+  async #failed(callers: readonly Caller[], error: SirtakiError, epoch: number, backoff: Backoff): Promise<void> {
+    let final: SirtakiError | undefined
+    try {
+      await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error, epoch, backoff)
+    } catch (thrown) {
+      final = asError(thrown)
+    }
+    const now = this.#cluster.ports.clock.now()
+    for (const caller of callers) {
+      if (caller.signal?.aborted === true) caller.reject(aborted(caller.signal))
+      else if (final !== undefined) caller.reject(final)
+      else if (caller.deadline <= now) caller.reject(new SirtakiError('TIMEOUT', `the tail could not be read in time: ${error.message}`, { cause: error, next: 'again' }))
+      else this.#waiting.push(caller)
+    }
+  }
+}
+
+async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[]): Promise<Tails> {
+  if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
+  const answer = await cluster.peer(layout.sequencer.address).control('tails', { epoch: layout.epoch, streams }, TailsAnswer)
+  if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
+  return { tail: answer.tail, epoch: answer.epoch, logTime: answer.logTime, streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
+}

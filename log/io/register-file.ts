@@ -1,0 +1,84 @@
+/**
+ * An acceptor's register: one small value in a file of its own, whole or not at all.
+ *
+ *     sirtaki-register 1 <sha-256 of the value>\n<value>
+ *
+ * A write goes to a file beside it, is synced, renamed over the old one, and the folder synced: whenever power goes, the
+ * old value or the new one is there. A file that fails its checksum is therefore damage, never a torn write.
+ * Keeps: Y2, L10. Read next: `../ports.ts`.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { SirtakiError } from '../errors.ts'
+import type { Register } from '../ports.ts'
+import { sha256 } from '../wire/hash.ts'
+import { syncFolder } from './sync-folder.ts'
+
+const NAME = 'sirtaki-register'
+const VERSION = 1
+
+/** A register in the file `path`, whose folder must exist. One process uses it at a time: its unit's lock sees to that. */
+export class RegisterFile implements Register {
+  readonly #path: string
+  #failed: SirtakiError | undefined
+
+  constructor(path: string) { this.#path = path }
+
+  /**
+   * Gives the last value written, `undefined` when nothing ever was.
+   *
+   * @throws SirtakiError `DAMAGED` when the checksum is wrong, `UNSUPPORTED` for a newer format, `IO` when the file cannot be read.
+   */
+  read(): string | undefined {
+    const bytes = this.#bytes()
+    if (bytes === undefined) return undefined
+    const end = bytes.indexOf(10)
+    const [name, version, hash] = bytes.subarray(0, Math.max(end, 0)).toString('latin1').split(' ')
+    if (name === NAME && version !== undefined && Number(version) > VERSION) throw new SirtakiError('UNSUPPORTED', `the register ${this.#path} has format version ${version}, this is version ${VERSION}: upgrade`)
+    const value = bytes.subarray(end + 1)
+    if (name !== NAME || version !== String(VERSION) || hash !== sha256(value)) throw this.#damaged()
+    return value.toString('utf8')
+  }
+
+  /**
+   * Replaces the value; durable when it returns. After an error the file holds the old value or the new one, and every
+   * later write throws the same error: what a disk that failed once says about durability is worth nothing (P30).
+   *
+   * @throws SirtakiError `IO`.
+   */
+  write(value: string): void {
+    if (this.#failed !== undefined) throw this.#failed
+    const beside = `${this.#path}.new`
+    try {
+      const descriptor = openSync(beside, 'w')
+      try {
+        writeFileSync(descriptor, `${NAME} ${VERSION} ${sha256(value)}\n${value}`)
+        fsyncSync(descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+      renameSync(beside, this.#path)
+      syncFolder(dirname(this.#path))
+    } catch (cause) {
+      this.#failed = this.#io('write', cause)
+      throw this.#failed
+    }
+  }
+
+  #bytes(): Buffer | undefined {
+    try {
+      return readFileSync(this.#path)
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
+      throw this.#io('read', cause)
+    }
+  }
+
+  #io(verb: string, cause: unknown): SirtakiError {
+    return new SirtakiError('IO', `could not ${verb} the register ${this.#path}: ${cause instanceof Error ? cause.message : String(cause)}. Check the disk and the rights of the folder, then start again`, { cause, facts: { path: this.#path } })
+  }
+
+  #damaged(): SirtakiError {
+    return new SirtakiError('DAMAGED', `the register ${this.#path} fails its checksum. Its promises are lost: start with an empty folder as a new acceptor and let a reconfiguration take the old one out`, { facts: { path: this.#path } })
+  }
+}

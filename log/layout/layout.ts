@@ -1,0 +1,125 @@
+/**
+ * The layout: the map from positions to chains, with every member that may act in its epoch. A value: immutable once
+ * agreed, so any learnt copy is good and only currency needs a quorum.
+ *
+ * Owns: its shape, its checks, the questions one asks of it. Keeps: Y1 (with `acceptor.ts`), Y4.
+ * Read next: `acceptor.ts`, `reconfigure.ts`. @source CORFU NSDI'12 3.1 (projection), Delos OSDI'20 (MetaStore).
+ */
+import { array, enums, integer, min, nullable, object, refine, size, string, type Infer, is } from 'superstruct'
+import { SirtakiError } from '../errors.ts'
+
+/** A safe integer from 0. */
+export const whole = min(integer(), 0)
+const name = size(string(), 1, 256)
+
+/** A log unit as a layout names it: the disk (`identity`) and the start of its process (`boot`). */
+export const UnitMember = object({ identity: name, boot: name, address: name })
+/** An acceptor: the identity of its disk is all that counts. */
+export const AcceptorMember = object({ identity: name, address: name })
+/** A sequencer: the start of its process is all that counts. */
+export const SequencerMember = object({ boot: name, address: name })
+/** Positions [from, to) and the chains that hold them; `to` is null in the open segment. */
+export const Segment = object({ from: whole, to: nullable(whole), kind: enums(['chain']), chains: size(array(size(array(UnitMember), 1, 16)), 1, 64) })
+
+const LayoutShape = object({
+  cluster: name, epoch: min(integer(), 1), acceptors: size(array(AcceptorMember), 1, 15), sequencer: nullable(SequencerMember),
+  tail: whole, window: min(integer(), 4), trim: whole, logTime: min(integer(), 0), featureLevel: min(integer(), 1), segments: size(array(Segment), 1, 64), spares: array(UnitMember),
+})
+/** The struct of a layout, for messages, files and registers. */
+export const LayoutStruct = refine(LayoutShape, 'layout', (layout) => problemOf(layout) ?? true)
+
+export type UnitMember = Infer<typeof UnitMember>
+export type AcceptorMember = Infer<typeof AcceptorMember>
+export type SequencerMember = Infer<typeof SequencerMember>
+export type Segment = Infer<typeof Segment>
+/** Tail and trim are positions, log time is in milliseconds, window counts positions. */
+export type Layout = Infer<typeof LayoutShape>
+
+/** The formats and messages that this code understands. */
+export const FEATURE_LEVEL = 1
+
+function problemOf(layout: Layout): string | undefined {
+  const last = layout.segments.at(-1)
+  if (layout.acceptors.length % 2 === 0) return `a layout needs an odd number of acceptors, this one has ${layout.acceptors.length}`
+  if (new Set(layout.acceptors.map((a) => a.identity)).size !== layout.acceptors.length) return 'a layout names one acceptor twice'
+  if (last === undefined || last.to !== null || layout.tail < last.from) return 'the last segment must be open and begin at or below the tail'
+  let from = layout.segments[0]?.from ?? 0
+  for (const segment of layout.segments) {
+    if (segment.from !== from || (segment.to !== null && segment.to <= segment.from)) return 'segments must join without gap or overlap'
+    from = segment.to ?? from
+    const units = segment.chains.flat().map((unit) => unit.identity)
+    if (new Set(units).size !== units.length) return `a segment names a unit twice: ${units.join(', ')}`
+  }
+  return undefined
+}
+
+/**
+ * Checks a layout that came from outside.
+ *
+ * @throws SirtakiError `BAD_LAYOUT` with what is wrong.
+ */
+export function checkLayout(value: unknown): Layout {
+  const [error, layout] = LayoutStruct.validate(value)
+  if (error !== undefined) throw new SirtakiError('BAD_LAYOUT', `this is no layout: ${error.message}`, { facts: { path: error.path.join('.') } })
+  return layout
+}
+
+/** Tells whether a value is a layout. */
+export const isLayout = (value: unknown): value is Layout => is(value, LayoutStruct)
+
+/** The text by which layouts are stored and compared: keys in one order. */
+export function layoutText(layout: Layout): string {
+  const { cluster, epoch, acceptors, sequencer, tail, window, trim, logTime, featureLevel, segments, spares } = layout
+  const unit = ({ identity, boot, address }: UnitMember): UnitMember => ({ identity, boot, address })
+  return JSON.stringify({
+    cluster, epoch, acceptors: acceptors.map(({ identity, address }) => ({ identity, address })),
+    sequencer: sequencer === null ? null : { boot: sequencer.boot, address: sequencer.address }, tail, window, trim, logTime, featureLevel,
+    segments: segments.map((s) => ({ from: s.from, to: s.to, kind: s.kind, chains: s.chains.map((chain) => chain.map(unit)) })), spares: spares.map(unit),
+  })
+}
+
+/** The open segment: where appends go. */
+export function openSegment(layout: Layout): Segment {
+  const last = layout.segments.at(-1)
+  if (last === undefined) throw new SirtakiError('BAD_LAYOUT', 'a layout without segments')
+  return last
+}
+
+/** The segment that holds a position; what lies below the first is trimmed away. */
+export function segmentOf(layout: Layout, position: number): Segment | undefined {
+  return layout.segments.find((segment) => position >= segment.from && (segment.to === null || position < segment.to))
+}
+
+/**
+ * The chain that holds a position. Striping counts from 0, not from the segment's start: merging segments moves nothing (P47).
+ */
+export function chainIndex(segment: Segment, position: number): number { return position % segment.chains.length }
+
+/** A chain with its place in the segment: it holds the positions p with p mod `step` = `index`. */
+export interface Chain { readonly index: number; readonly step: number; readonly units: readonly UnitMember[] }
+
+/** The chains of a segment. */
+export const chainsOf = (segment: Segment): Chain[] => segment.chains.map((units, index) => ({ index, step: segment.chains.length, units }))
+
+/** The chain of a position. */
+export function chainOf(layout: Layout, position: number): Chain {
+  const segment = segmentOf(layout, position)
+  const chain = segment === undefined ? undefined : chainsOf(segment)[chainIndex(segment, position)]
+  if (chain === undefined) throw new SirtakiError('TRIMMED', `position ${position} lies below the first segment`, { facts: { position } })
+  return chain
+}
+
+/** Every unit that the layout names, once. */
+export function unitsOf(layout: Layout): UnitMember[] {
+  const all = new Map<string, UnitMember>()
+  for (const unit of layout.segments.flatMap((segment) => segment.chains.flat())) all.set(unit.identity, unit)
+  return [...all.values()]
+}
+
+/** Every address at which a server of this layout may answer. */
+export function addressesOf(layout: Layout): string[] {
+  return [...new Set([...unitsOf(layout).map((u) => u.address), ...layout.acceptors.map((a) => a.address), ...(layout.sequencer === null ? [] : [layout.sequencer.address])])]
+}
+
+/** The first position at or above `position` that belongs to residue class `index` of `step`. */
+export const firstOfClass = (position: number, index: number, step: number): number => position + ((index - position % step + step) % step)

@@ -1,0 +1,73 @@
+/**
+ * Every bound of the log in one place. A bound is an option of the part that obeys it: the simulator draws small ones.
+ *
+ * Read next: `ports.ts`.
+ */
+
+/** The bounds of the log; `bytes` are bytes, `Ms` are milliseconds. */
+export interface Limits {
+  /** How far grants may run ahead of the decided prefix: the most holes that one failure can leave. */
+  readonly window: number
+  /** One entry: larger values belong into blobs, and a frame must hold several entries. */
+  readonly entryBytesMax: number
+  /** One frame: what a receiver may be made to allocate before it has checked anything. */
+  readonly frameBytesMax: number
+  /** Bytes that one client may have on their way to the units: beyond it `append` waits. */
+  readonly clientBytesMax: number
+  /** Entries of one batch: bounds the pause that encoding or committing one batch makes. */
+  readonly batchEntriesMax: number
+  /** Youngest hole that may be filled: below it a slow writer would lose to the filler again and again (P16). */
+  readonly fillFloorMs: number
+  /** Time between two looks of one server at another: short enough to notice within a second, too rare to cost. */
+  readonly probeMs: number
+  /** Unanswered looks before a peer is suspected. */
+  readonly suspicionProbes: number
+  /** Deadline of one request: longer than any healthy answer, shorter than a user's patience. */
+  readonly requestMs: number
+  /** First pause between tries. */
+  readonly retryMinMs: number
+  /** Longest pause between tries: full jitter is drawn below it. */
+  readonly retryMaxMs: number
+  /** Connections that one server accepts; the next one is refused with a reason. */
+  readonly connectionsMax: number
+  /** Bytes queued towards one connection before the server stops producing for it. */
+  readonly connectionBytesMax: number
+  /** Streams of one entry: the `previous` pointers are part of the entry's header. */
+  readonly streamsMax: number
+  /** Stream tails that the sequencer remembers before it forgets the oldest to `{before}`. */
+  readonly streamTailsMax: number
+  /** Subscriptions of one connection. */
+  readonly subscriptionsMax: number
+  /** Marks wait this long for a frame to ride on. */
+  readonly markIdleMs: number
+  /** Positions that one message of a range resolve covers. */
+  readonly resolveRangeMax: number
+  /** An epoch agreed but not open for this long is a reason to drive it (P23). */
+  readonly stuckMs: number
+  /** Resolves that one sequencer process runs at once (P17). */
+  readonly resolvesMax: number
+}
+
+/** The values to start from. */
+export const limits: Limits = {
+  window: 65_536,
+  entryBytesMax: 1 << 20,
+  frameBytesMax: 4 << 20,
+  clientBytesMax: 16 << 20,
+  batchEntriesMax: 4_096,
+  fillFloorMs: 50,
+  probeMs: 200,
+  suspicionProbes: 3,
+  requestMs: 5_000,
+  retryMinMs: 10,
+  retryMaxMs: 1_000,
+  connectionsMax: 10_000,
+  connectionBytesMax: 64 << 20,
+  streamsMax: 64,
+  streamTailsMax: 1 << 20,
+  subscriptionsMax: 1_024,
+  markIdleMs: 1,
+  resolveRangeMax: 65_536,
+  stuckMs: 1_000,
+  resolvesMax: 16,
+}

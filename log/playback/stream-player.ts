@@ -1,0 +1,222 @@
+/**
+ * Plays one stream: pushed entries from a unit of every chain, in order, with complete answers where order needs them.
+ *
+ * Owns: the subscriptions of one stream and its `StreamOrder`. A lost connection is a new subscription from `next`; a hole
+ * of another stream never blocks; a hole of this one is waited for, then resolved. Keeps: Q4, L2, L8, O6 (its base).
+ * Read next: `stream-order.ts`, `../unit/subscriptions.ts`.
+ */
+import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
+import { SirtakiError, asError, isError } from '../errors.ts'
+import { chainsOf, firstOfClass, openSegment, type Chain, type Layout } from '../layout/layout.ts'
+import type { CallOptions, Cluster } from '../client/cluster.ts'
+import { decodeEntries } from '../client/read.ts'
+import { resolveRange } from '../client/resolve.ts'
+import { Backoff } from '../client/retry.ts'
+import type { Timer } from '../ports.ts'
+import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
+import { StreamOrder } from './stream-order.ts'
+
+/** What a player does with what it finds. `deliver` gets entries in order, once, never from inside a call of the player's owner. */
+export interface StreamEvents {
+  deliver(entries: readonly Entry[]): void
+  /** Everything of the stream below `next` has been delivered, also where it was junk. */
+  reached(next: number): void
+  /** It cannot go on: trimmed behind the reader, or damaged. */
+  failed(error: SirtakiError): void
+}
+
+/** A player of one stream. */
+export class StreamPlayer {
+  readonly #cluster: Cluster
+  readonly #stream: number
+  readonly #events: StreamEvents
+  readonly #order: StreamOrder
+  #unsubscribe: (() => void)[] = []
+  #generation = 0
+  #gapTimer: Timer | undefined
+  #pulling: Promise<void> | undefined
+  #closed = false
+  #live: boolean
+
+  constructor(cluster: Cluster, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }) {
+    this.#cluster = cluster
+    this.#stream = stream
+    this.#events = events
+    this.#order = new StreamOrder(stream, from)
+    this.#live = options.live
+  }
+
+  /** Everything of the stream below it has been delivered. */
+  get next(): number { return this.#order.next }
+
+  /** Subscribes and goes on doing so until closed. */
+  start(): void { void this.#subscribe(this.#generation) }
+
+  /** Offers a decided entry that its writer has at hand, so that it is not read back. */
+  offer(entry: Entry): void {
+    if (this.#closed) return
+    this.#give(this.#order.offer(entry))
+  }
+
+  /**
+   * Settles when everything of the stream below `to` has been delivered.
+   *
+   * @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`.
+   */
+  async playTo(to: number, options: CallOptions = {}): Promise<void> {
+    if (this.#order.next >= to) return
+    // Most of the time the push is on its way already: the pull costs a message to every chain.
+    await this.#cluster.pause(Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)) / (this.#live ? 1 : 100), options.signal)
+    await this.#cluster.retry(options, async (layout) => {
+      if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
+      while (this.#order.next < to) await this.#pull(layout, to)
+    })
+  }
+
+  /** Ends the subscriptions; what was being played to fails with `CLOSED`. */
+  close(): void {
+    this.#closed = true
+    this.#generation++
+    this.#gapTimer?.cancel()
+    for (const end of this.#unsubscribe) end()
+    this.#unsubscribe = []
+  }
+
+  async #subscribe(generation: number): Promise<void> {
+    const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+    while (!this.#closed && generation === this.#generation) {
+      try {
+        const layout = await this.#cluster.current()
+        if (!this.#closed && generation === this.#generation) this.#open(layout)
+        return
+      } catch (thrown) {
+        if (isError(thrown, 'CLOSED') || asError(thrown).next === 'stop') { this.#events.failed(asError(thrown)); return }
+        try { await backoff.wait() } catch { return }
+      }
+    }
+  }
+
+  #open(layout: Layout): void {
+    const again = (): void => {
+      if (this.#closed) return
+      this.#generation++
+      for (const end of this.#unsubscribe) end()
+      this.#unsubscribe = []
+      const generation = this.#generation
+      void this.#cluster.pause(this.#cluster.ports.random.next() * this.#cluster.limits.retryMinMs * 4).then(() => this.#subscribe(generation))
+    }
+    const generation = this.#generation
+    for (const chain of chainsOf(openSegment(layout))) {
+      const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
+      if (unit === undefined) continue
+      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#order.next }), {
+        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body) },
+        closed: () => { if (generation === this.#generation) again() },
+      })
+      this.#unsubscribe.push(end)
+    }
+  }
+
+  #pushed(layout: Layout, body: Uint8Array): void {
+    try {
+      const part = readStreamPart(body)
+      const entries = this.#decode(layout, part.entries, part.count)
+      for (const entry of entries) this.#give(this.#order.offer(entry))
+      if (this.#order.early > 0) this.#watchGap()
+    } catch (thrown) {
+      this.#events.failed(asError(thrown))
+    }
+  }
+
+  /** Something came before its turn: what is missing may be on its way, be junk, or be lost. */
+  #watchGap(): void {
+    if (this.#gapTimer !== undefined) return
+    this.#gapTimer = this.#cluster.ports.clock.timer(Math.max(2, Math.min(20, this.#cluster.appendLatency.p99)), () => {
+      this.#gapTimer = undefined
+      if (this.#closed || this.#order.early === 0) return
+      const { layout } = this.#cluster
+      if (layout === undefined) return
+      this.#cluster.ports.failpoint?.('stream.gap', { stream: this.#stream, next: this.#order.next, gapTo: this.#order.gapTo })
+      this.#pull(layout, this.#order.gapTo).catch((thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#order.early > 0) this.#watchGap() })
+    })
+  }
+
+  async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
+    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.#events.failed(error)
+    else if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh()
+  }
+
+  /** One complete answer over all chains, as far as it goes; resolves what holds it up. */
+  async #pull(layout: Layout, to: number): Promise<void> {
+    while (this.#pulling !== undefined) await this.#pulling
+    const done = this.#pullOnce(layout, to).finally(() => { this.#pulling = undefined })
+    this.#pulling = done.catch(() => undefined)
+    await done
+  }
+
+  async #pullOnce(layout: Layout, to: number): Promise<void> {
+    const from = this.#order.next
+    if (from >= to) return
+    const chains = chainsOf(openSegment(layout))
+    const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from)))
+    const completeTo = Math.min(...parts.map((part) => part.completeTo))
+    const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
+    this.#give(this.#order.complete(from, completeTo, entries))
+    if (completeTo >= to || parts.some((part) => part.more)) return
+    await this.#unblock(layout, chains, parts, to)
+  }
+
+  /** Waits for the marks of what is undecided, then resolves it. */
+  async #unblock(layout: Layout, chains: readonly Chain[], parts: readonly { completeTo: number }[], to: number): Promise<void> {
+    if (this.#waitedAt !== this.#order.next) {
+      this.#waitedAt = this.#order.next
+      await this.#cluster.pause(Math.max(1, this.#cluster.appendLatency.p99))
+      return
+    }
+    const stuck = chains.map((chain, i) => firstOfClass(parts[i]?.completeTo ?? 0, chain.index, chain.step))
+    const from = Math.min(...stuck)
+    const found = await resolveRange(this.#cluster, layout, from, Math.min(to, from + 64), { mayFill: this.#holeIsOld(from) })
+    this.#cluster.ports.failpoint?.('stream.resolved', { from })
+    if ([...found.values()].some((one) => one.kind === 'hole')) await this.#cluster.pause(this.#cluster.limits.fillFloorMs / 5)
+  }
+
+  #waitedAt = -1
+  #hole = { position: -1, since: 0 }
+
+  /** What stays a hole for the fill age, though granted (it lies below a tail), may be filled. */
+  #holeIsOld(position: number): boolean {
+    const now = this.#cluster.ports.clock.now()
+    if (this.#hole.position !== position) this.#hole = { position, since: now }
+    return now - this.#hole.since >= this.#cluster.fillAgeMs
+  }
+
+  async #ask(layout: Layout, { units }: Chain, from: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
+    let failed: SirtakiError | undefined
+    const start = Math.floor(this.#cluster.ports.random.next() * units.length)
+    for (let i = 0; i < units.length; i++) {
+      const unit = units[(i + start) % units.length]
+      if (unit === undefined) continue
+      try {
+        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from })))
+        if (part.trim > from) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
+        return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
+      } catch (thrown) {
+        failed = asError(thrown)
+        if (failed.code === 'TRIMMED') throw failed
+      }
+    }
+    throw failed ?? new SirtakiError('UNREACHABLE', 'a chain without units')
+  }
+
+  #decode(layout: Layout, bytes: Uint8Array, count: number): Entry[] {
+    const { entryBytesMax, streamsMax } = this.#cluster.limits
+    const bounds: EntryBounds = { seed: clusterSeed(layout.cluster), entryBytesMax, streamsMax }
+    return decodeEntries(bytes, count, (all, view, at) => checkEntry(all, view, at, bounds))
+  }
+
+  #give(due: readonly Entry[]): void {
+    if (this.#closed) return
+    if (due.length > 0) this.#events.deliver(due)
+    this.#events.reached(this.#order.next)
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * A store of a unit in memory, for `memory:` and for tests: durable as long as the object lives.
+ *
+ * Read next: `store.ts` for the contract.
+ */
+import { SirtakiError } from '../errors.ts'
+import type { Commit, StoreImage, UnitStore } from './store.ts'
+
+interface Kept { readonly header: Uint8Array; readonly bytes: Uint8Array }
+
+/** Keeps rows and meta in maps. Two units never share one. */
+export class MemoryStore implements UnitStore {
+  readonly #identity: string
+  readonly #rows = new Map<number, Kept>()
+  #meta: string | undefined
+  #epoch = 0
+  #bytes = 0
+
+  constructor(identity: string) { this.#identity = identity }
+
+  open(): StoreImage {
+    const rows = this.#rows
+    return {
+      identity: this.#identity, meta: this.#meta, epoch: this.#epoch,
+      headers: { *[Symbol.iterator]() { for (const [id, row] of rows) yield { id, header: row.header, bytesLength: row.bytes.byteLength } } },
+    }
+  }
+
+  commit(commit: Commit, done: (error?: Error) => void): void {
+    const error = this.apply(commit)
+    if (error === undefined) done()
+    else done(error)
+  }
+
+  /** Applies a commit at once; gives the error instead of throwing. */
+  apply({ expectEpoch, meta, row, drop }: Commit): Error | undefined {
+    if (expectEpoch !== this.#epoch) return new SirtakiError('EPOCH', `the store is at epoch ${this.#epoch}, the commit expects ${expectEpoch}`, { facts: { epoch: this.#epoch, expectEpoch } })
+    if (row !== undefined) {
+      this.#rows.set(row.id, { header: row.header.slice(), bytes: row.bytes.slice() })
+      this.#bytes += row.header.byteLength + row.bytes.byteLength
+    }
+    for (const id of drop ?? []) this.#drop(id)
+    if (meta !== undefined) { this.#meta = meta.text; this.#epoch = meta.epoch }
+    return undefined
+  }
+
+  #drop(id: number): void {
+    const row = this.#rows.get(id)
+    if (row === undefined) return
+    this.#bytes -= row.header.byteLength + row.bytes.byteLength
+    this.#rows.delete(id)
+  }
+
+  read(row: number): Uint8Array | undefined { return this.#rows.get(row)?.bytes }
+
+  describe(): { kind: string; diskBytes: number } { return { kind: 'memory', diskBytes: this.#bytes } }
+
+  close(): void {
+    // Nothing is open: the rows live as long as the object.
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The header of a stored row: what one group commit did, so that the index can be rebuilt without reading entries.
+ *
+ *     version u8 | prefix f64 | log time f64 | data n: (position f64, offset u32, hash u32, streams u8, stream u32 *) |
+ *     junk n: (from f64, to f64, step u32) | decided n: position f64 | crc-32
+ *
+ * The prefix is the unit's decided prefix at the commit, the log time the highest it has stored; `decided` lists what was decided above it since the row before.
+ * This format cannot be retrofitted: a new one gets a new version. Read next: `unit.ts`.
+ */
+import { SirtakiError } from '../errors.ts'
+import { ByteReader, ByteWriter } from '../wire/bytes.ts'
+import { crc32 } from '../wire/hash.ts'
+
+export const ROW_VERSION = 1
+
+/** Junk at the positions from, from + step, ... below to. */
+export interface JunkRange { readonly from: number; readonly to: number; readonly step: number }
+
+/** What is called for each item of a header. */
+export interface RowVisitor {
+  prefix(prefix: number, logTime: number): void
+  data(position: number, offset: number, hash: number, streams: readonly number[]): void
+  junk(range: JunkRange): void
+  decided(position: number): void
+}
+
+/** Collects what one commit will hold. */
+export class RowBuilder {
+  readonly #data = new ByteWriter(512)
+  #dataCount = 0
+  readonly #junk: JunkRange[] = []
+  readonly #pieces: Uint8Array[] = []
+  #bytes = 0
+
+  get empty(): boolean { return this.#dataCount === 0 && this.#junk.length === 0 }
+
+  /** Packs bytes that hold one or more whole entries; gives the offset at which they will lie. */
+  pack(bytes: Uint8Array): number {
+    const offset = this.#bytes
+    this.#pieces.push(bytes)
+    this.#bytes += bytes.byteLength
+    return offset
+  }
+
+  /** Notes an entry that lies at `offset`; its streams are read from the entry's own bytes. */
+  data(position: number, offset: number, hash: number, streams: readonly number[]): void {
+    this.#data.f64(position).u32(offset).u32(hash).u8(streams.length)
+    for (const stream of streams) this.#data.u32(stream)
+    this.#dataCount++
+  }
+
+  junk(range: JunkRange): void { this.#junk.push(range) }
+
+  /** The finished header and pieces. */
+  finish(prefix: number, logTime: number, decided: readonly number[]): { header: Uint8Array; pieces: readonly Uint8Array[] } {
+    const out = new ByteWriter(64 + this.#data.at + 20 * this.#junk.length + 8 * decided.length)
+    out.u8(ROW_VERSION).f64(prefix).f64(logTime).u32(this.#dataCount).raw(this.#data.done()).u32(this.#junk.length)
+    for (const { from, to, step } of this.#junk) out.f64(from).f64(to).u32(step)
+    out.u32(decided.length)
+    for (const position of decided) out.f64(position)
+    return { header: out.u32(crc32(out.done())).done(), pieces: this.#pieces }
+  }
+}
+
+/**
+ * Reads a header.
+ *
+ * @throws SirtakiError `DAMAGED` when its checksum is wrong, `UNSUPPORTED` for a newer format.
+ */
+export function visitRow(id: number, header: Uint8Array, visitor: RowVisitor): void {
+  const body = header.subarray(0, header.byteLength - 4)
+  const reader = new ByteReader(header)
+  if (header.byteLength < 33 || crc32(body) !== reader.view.getUint32(body.byteLength, true)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
+  const version = reader.u8()
+  if (version !== ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, this is version ${ROW_VERSION}: upgrade`)
+  visitor.prefix(reader.f64(), reader.f64())
+  for (let left = reader.u32(); left > 0; left--) {
+    const position = reader.f64()
+    const offset = reader.u32()
+    const hash = reader.u32()
+    const streams: number[] = []
+    for (let count = reader.u8(); count > 0; count--) streams.push(reader.u32())
+    visitor.data(position, offset, hash, streams)
+  }
+  for (let left = reader.u32(); left > 0; left--) visitor.junk({ from: reader.f64(), to: reader.f64(), step: reader.u32() })
+  for (let left = reader.u32(); left > 0; left--) visitor.decided(reader.f64())
+}

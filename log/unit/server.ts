@@ -1,0 +1,234 @@
+/**
+ * The server of a unit: thin. It decodes, lets the machines step, makes durable, answers.
+ *
+ * Everything received while a commit runs is the next step: group commit. No answer of a step leaves before its commit
+ * is durable (L9); after the first error of the disk none leaves at all (L10). Owns: the queue and the order of effects.
+ * Read next: `unit.ts`, `../layout/acceptor.ts`, `rejoin.ts`.
+ */
+import { SirtakiError, asError, isError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import { Acceptor } from '../layout/acceptor.ts'
+import type { Layout } from '../layout/layout.ts'
+import type { Ports, Register, Timer } from '../ports.ts'
+import { Accept, Current, DecidedBelow, Digest, Install, Junk, Prepare, Progress, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
+import { readAsk, readMarks, readOffers, readPositions, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
+import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
+import type { UnitStore } from './store.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Unit } from './unit.ts'
+
+/** What a unit process is started with. */
+export interface UnitServerOptions {
+  readonly ports: Ports
+  readonly limits: Limits
+  readonly store: UnitStore
+  readonly register: Register
+  /** Where it listens. */
+  readonly address: string
+  /** Where others reach it, where that is another address. */
+  readonly advertise?: string | undefined
+  readonly name: string
+}
+
+
+/** A running unit with the acceptor beside it. */
+export class UnitServer {
+  readonly unit: Unit
+  readonly acceptor: Acceptor
+  readonly options: UnitServerOptions
+  #door: Door | undefined
+  #queue: Request[] = []
+  readonly #afterCommit: (() => void)[] = []
+  #scheduled = false
+  #committing = false
+  #stopped: SirtakiError | undefined
+  #pushTimer: Timer | undefined
+  #commits = 0
+  #told: Layout | undefined
+  readonly #subscriptions: Subscriptions
+  readonly #stopListeners: ((error: SirtakiError) => void)[] = []
+
+  /** Opens store and register. @throws SirtakiError of the store: `DAMAGED`, `IN_USE`, `IO`, `UNSUPPORTED`. */
+  constructor(options: UnitServerOptions) {
+    const { ports, limits, store, register } = options
+    this.options = options
+    const image = store.open()
+    this.unit = new Unit({ image, boot: ports.random.id(), limits, readRow: (row) => store.read(row), failpoint: ports.failpoint })
+    this.acceptor = new Acceptor(register, ports.random.id(), ports.failpoint)
+    const { layout } = this.unit.state
+    // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
+    if (layout !== undefined) this.acceptor.initialise(layout)
+    this.#subscriptions = new Subscriptions(this.unit)
+  }
+
+  /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
+  async listen(): Promise<void> {
+    const { ports, limits, address } = this.options
+    this.#door = await openDoor(ports, limits, address, {
+      cluster: () => this.unit.state.layout?.cluster ?? null,
+      layout: () => this.unit.state.layout ?? null,
+      request: (request) => { this.#enqueue(request) },
+      gone: (caller) => { this.#subscriptions.gone(caller) },
+    })
+  }
+
+  /** The address that others dial. */
+  get address(): string { return this.options.advertise ?? this.#door?.listener.address ?? this.options.address }
+  get stopped(): SirtakiError | undefined { return this.#stopped }
+
+  /** Calls `listener` once if the unit has to stop by itself. */
+  onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
+
+  /** Ends it in good order: the queue is refused, what is durable stays. */
+  async close(): Promise<void> {
+    this.#stopped ??= new SirtakiError('STOPPED', 'the unit was stopped')
+    this.#pushTimer?.cancel()
+    await this.#door?.close()
+    this.options.store.close()
+  }
+
+  #enqueue(request: Request): void {
+    if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
+    this.#queue.push(request)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#committing) return
+    this.#scheduled = true
+    this.options.ports.clock.turn(() => { this.#scheduled = false; this.#step() })
+  }
+
+  #step(): void {
+    if (this.#stopped !== undefined || this.#committing) return
+    const batch = this.#queue
+    this.#queue = []
+    const answers: (() => void)[] = []
+    for (const request of batch) {
+      try {
+        const body = this.#execute(request)
+        if (body !== undefined) answers.push(() => { request.caller.answer(request.kind, request.request, body) })
+      } catch (thrown) {
+        const error = asError(thrown, 'BAD_FRAME')
+        if (isError(error, 'INVARIANT')) { this.#fail(error); return }
+        answers.push(() => { request.caller.refuse(request.kind, request.request, error) })
+      }
+    }
+    this.#commit(answers)
+  }
+
+  #commit(answers: readonly (() => void)[]): void {
+    const commit = this.unit.takeCommit()
+    if (commit === undefined) { this.#answer(answers); return }
+    this.#committing = true
+    this.options.store.commit(commit, (error) => {
+      this.#committing = false
+      this.#commits++
+      if (error !== undefined) { this.#fail(asError(error, 'IO')); return }
+      this.#answer(answers)
+      if (this.#queue.length > 0) this.#schedule()
+    })
+  }
+
+  #answer(answers: readonly (() => void)[]): void {
+    if (this.#stopped !== undefined) return
+    for (const effect of this.#afterCommit.splice(0)) effect()
+    for (const answer of answers) answer()
+    this.#tellLayout()
+    if (this.#subscriptions.push() && this.#pushTimer === undefined) {
+      this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; this.#answer([]) })
+    }
+  }
+
+  #tellLayout(): void {
+    const { layout, role } = this.unit.state
+    if (layout === undefined || layout === this.#told || role !== 'serving') return
+    this.#told = layout
+    this.#door?.tell(layout)
+  }
+
+  /** The last resort: no acknowledgement leaves any more, whatever was asked (L10). */
+  #fail(error: SirtakiError): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = error
+    this.options.ports.failpoint?.('unit.stopped', { unit: this.unit.state.identity, code: error.code, message: error.message })
+    const queue = this.#queue
+    this.#queue = []
+    for (const { caller, kind, request } of queue) caller.refuse(kind, request, new SirtakiError('STOPPED', `this unit has stopped: ${error.message}`, { next: 'refresh' }))
+    for (const listener of this.#stopListeners) listener(error)
+  }
+
+  /** Executes one request; gives the body of the answer, `undefined` for those that have none. */
+  #execute({ kind, body, caller, request }: Request): Uint8Array | undefined {
+    const { unit } = this
+    const bytesMax = this.options.limits.frameBytesMax / 4
+    switch (kind) {
+      case 'store': {
+        const { epoch, count, entries } = readStore(body)
+        return writeStored(this.#subscriptions.size > 0, unit.store(epoch, count, entries))
+      }
+      case 'marks': this.#marks(body); return undefined
+      case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
+      case 'readStream': {
+        const { stream, from } = readStreamFrom(body)
+        const slice = unit.readStream(stream, from, bytesMax)
+        return writeStreamPart(slice, slice.entries)
+      }
+      case 'subscribe': {
+        const { stream, from } = readStreamFrom(body)
+        this.#subscriptions.add(caller, request, stream, from, this.options.limits.subscriptionsMax)
+        return undefined
+      }
+      case 'unsubscribe': this.#subscriptions.remove(caller, request); return undefined
+      case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
+      case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
+      case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
+      default: return this.#control(kind, body)
+    }
+  }
+
+  #marks(body: Uint8Array): void {
+    let epoch = 0
+    readMarks(body, (position, hash, kind) => { this.unit.mark(epoch, position, hash, kind) }, (sent) => { epoch = sent; return this.unit.state.serves(sent) })
+  }
+
+  #control(kind: Request['kind'], body: Uint8Array): Uint8Array {
+    const { unit, acceptor } = this
+    const { state } = unit
+    switch (kind) {
+      case 'junk': { const { epoch, first, ranges } = readJson(body, Junk); return writeJson(unit.junk(epoch, first, ranges)) }
+      case 'trim': { const { epoch, before } = readJson(body, Trim); unit.trim(epoch, before); return writeJson({}) }
+      case 'seal': { const { cluster, slot } = readJson(body, Seal); return writeJson(unit.seal(cluster, slot)) }
+      case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
+      case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
+      case 'digest': { const { from, to } = readJson(body, Digest); return writeJson(unit.digest(from, to)) }
+      case 'prepare': { const { cluster, slot, rank } = readJson(body, Prepare); return writeJson({ ...acceptor.prepare(cluster, slot, rank), layout: state.layout ?? null }) }
+      case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
+      case 'current': readJson(body, Current); return writeJson({ identity: acceptor.identity, boot: state.boot, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened })
+      case 'progress': { const { epoch } = readJson(body, Progress); state.requireServing(epoch); return writeJson({ prefix: state.prefix }) }
+      case 'layout': return writeJson({ layout: state.layout ?? null })
+      case 'identify': return writeJson(unit.identity(acceptor))
+      case 'status': return writeJson(this.status())
+      default: throw new SirtakiError('UNSUPPORTED', `a unit does not answer ${kind}`)
+    }
+  }
+
+  #install(layout: Layout): void {
+    const { state } = this.unit
+    if (state.layout === undefined && layout.epoch === 1) this.unit.genesis(layout)
+    else this.unit.install(layout)
+    // Only a unit that durably has the layout makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
+    this.#afterCommit.push(() => { this.acceptor.initialise(layout) })
+  }
+
+  /** Everything that people want to know of this unit. */
+  status(): Record<string, unknown> {
+    const { state } = this.unit
+    return {
+      kind: 'unit', name: this.options.name, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
+      cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
+      streams: state.streams.size, subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
+    }
+  }
+}
+

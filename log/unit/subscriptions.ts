@@ -1,0 +1,118 @@
+/**
+ * Who wants which stream pushed: a machine beside the unit.
+ *
+ * Each subscription has a cursor: what was decided when the cursor passed has been pushed, what becomes decided behind the
+ * cursor later is pushed then. A slow subscriber costs a cursor, not a buffer: while its connection is full it only falls back.
+ * Owns: the cursors. Read next: `server.ts`, `../playback/stream-player.ts` for the other end.
+ */
+import { decodeEntry } from '../entry.ts'
+import { SirtakiError } from '../errors.ts'
+import { viewOf } from '../wire/bytes.ts'
+import { writeStreamPart } from '../wire/messages.ts'
+import type { Caller } from '../wire/server.ts'
+import type { Unit } from './unit.ts'
+
+interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean }
+
+/** Bytes pushed to one subscriber in one turn. */
+const TURN_BYTES = 256 << 10
+/** A subscriber whose connection holds more than this is passed over. */
+const LAG_BYTES = 1 << 20
+
+/** All subscriptions of one unit. */
+export class Subscriptions {
+  readonly #unit: Unit
+  readonly #byCaller = new Map<Caller, Map<number, Subscription>>()
+  readonly #byStream = new Map<number, Set<Subscription>>()
+  #fresh: number[] = []
+  #count = 0
+
+  constructor(unit: Unit) { this.#unit = unit }
+
+  get size(): number { return this.#count }
+
+  /** @throws SirtakiError `OVERLOADED` when the caller has too many, `TRIMMED` when the start is gone. */
+  add(caller: Caller, request: number, stream: number, from: number, max: number): void {
+    const { state } = this.#unit
+    if (from < state.trim) throw new SirtakiError('TRIMMED', `stream ${stream} is trimmed below ${state.trim}, ${from} was asked for`, { facts: { position: from, trim: state.trim } })
+    const own = this.#byCaller.get(caller) ?? new Map<number, Subscription>()
+    if (own.size >= max) throw new SirtakiError('OVERLOADED', `${max} subscriptions of one connection are the limit`)
+    const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true }
+    own.set(request, subscription)
+    this.#byCaller.set(caller, own)
+    const others = this.#byStream.get(stream) ?? new Set<Subscription>()
+    others.add(subscription)
+    this.#byStream.set(stream, others)
+    this.#count++
+    state.onDecided = (position) => { this.#fresh.push(position) }
+  }
+
+  remove(caller: Caller, request: number): void {
+    const subscription = this.#byCaller.get(caller)?.get(request)
+    if (subscription === undefined) return
+    this.#byCaller.get(caller)?.delete(request)
+    this.#byStream.get(subscription.stream)?.delete(subscription)
+    this.#count--
+    if (this.#count === 0) { this.#unit.state.onDecided = undefined; this.#fresh = [] }
+  }
+
+  gone(caller: Caller): void {
+    for (const request of [...this.#byCaller.get(caller)?.keys() ?? []]) this.remove(caller, request)
+    this.#byCaller.delete(caller)
+  }
+
+  /** Pushes what has become due. Tells whether somebody is still behind. */
+  push(): boolean {
+    if (this.#count === 0) return false
+    this.#noteFresh()
+    let behind = false
+    for (const own of this.#byCaller.values()) for (const subscription of own.values()) {
+      if (subscription.dirty) this.#pushTo(subscription)
+      behind ||= subscription.dirty
+    }
+    return behind
+  }
+
+  #noteFresh(): void {
+    const { state } = this.#unit
+    const fresh = this.#fresh
+    this.#fresh = []
+    for (const position of fresh) {
+      if ((state.index.flags(position) & 1) === 0) continue
+      const bytes = state.bytesOf(position)
+      if (bytes === undefined) continue
+      for (const { stream } of decodeEntry(bytes, viewOf(bytes), 0).streams) for (const subscription of this.#byStream.get(stream) ?? []) {
+        subscription.dirty = true
+        if (position < subscription.cursor) subscription.late.push(position)
+      }
+    }
+  }
+
+  #pushTo(subscription: Subscription): void {
+    if (subscription.caller.buffered > LAG_BYTES) return
+    const { state } = this.#unit
+    const entries: Uint8Array[] = []
+    let bytes = 0
+    const give = (position: number): void => {
+      const entry = state.bytesOf(position)
+      if (entry === undefined) return
+      entries.push(entry)
+      bytes += entry.byteLength
+    }
+    for (const position of subscription.late) if (position >= state.trim) give(position)
+    subscription.late = []
+    const list = state.streams.get(subscription.stream)
+    for (let i = list?.lowerBound(subscription.cursor) ?? 0; i < (list?.length ?? 0) && bytes < TURN_BYTES; i++) {
+      const position = list?.at(i) ?? -1
+      if (state.isDecided(position)) give(position)
+      subscription.cursor = position + 1
+    }
+    const more = list !== undefined && list.lowerBound(subscription.cursor) < list.length
+    subscription.dirty = more
+    // Complete below the prefix, except what the budget of this turn has cut off.
+    const completeTo = more ? Math.min(state.prefix, subscription.cursor) : state.prefix
+    if (entries.length === 0 && completeTo <= subscription.toldTo) return
+    subscription.toldTo = completeTo
+    subscription.caller.push(subscription.request, writeStreamPart({ completeTo, trim: state.trim, more, count: entries.length }, entries))
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * The log unit: a machine. It keeps positions write-once under exactly the epoch it has installed.
+ *
+ * Methods check, change memory and stage what must become durable; `takeCommit` hands the staged commit over, and no
+ * answer may leave before it is durable (`server.ts` sees to that). A method that throws has changed nothing.
+ *
+ *     0 ... trim ........ prefix ............ highest
+ *     gone | all decided  | some decided, some undecided, some empty (of the own residue class)
+ *
+ * Keeps: L1, L3, L5, L6, L8, L9 (with the server). Read next: `unit-state.ts`, `row.ts`, `server.ts`, `../client/resolve.ts`.
+ * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: DESIGN 4.
+ */
+import { KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH } from '../entry.ts'
+import { SirtakiError, invariant } from '../errors.ts'
+import { layoutText, openSegment, type Layout } from '../layout/layout.ts'
+import { viewOf } from '../wire/bytes.ts'
+import type { Identity, Sealed } from '../wire/control.ts'
+import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamPart } from '../wire/messages.ts'
+import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
+import type { JunkRange } from './row.ts'
+import type { Commit } from './store.ts'
+import { UnitState, type UnitOptions } from './unit-state.ts'
+
+/** A part of a stream as `readStream` and push give it. */
+export interface StreamSlice extends Omit<StreamPart, 'entries'> { readonly entries: readonly Uint8Array[] }
+
+/** One log unit. */
+export class Unit {
+  readonly state: UnitState
+
+  constructor(options: UnitOptions) { this.state = new UnitState(options) }
+
+  /** What must become durable before any answer of this step leaves; `undefined` when nothing has changed. */
+  takeCommit(): Commit | undefined { return this.state.takeCommit() }
+
+  // ---- the hot path
+
+  /**
+   * Stores entries under the writer's token. Statuses one by one, or `undefined` when all are stored: stored again is stored.
+   *
+   * @throws SirtakiError `EPOCH`, `RECOVERING`, `BAD_FRAME`, `DAMAGED`, `WRONG_CHAIN`.
+   */
+  store(epoch: number, count: number, entries: Uint8Array): Uint8Array | undefined {
+    const { state } = this
+    const layout = state.requireServing(epoch)
+    const view = viewOf(entries)
+    let at = 0
+    for (let i = 0; i < count; i++) {
+      const length = checkEntry(entries, view, at, state.bounds)
+      const position = view.getFloat64(at + 12, true)
+      state.requireOwn(position)
+      if (view.getUint32(at + 20, true) !== epoch) throw new SirtakiError('EPOCH', `an entry with a token of epoch ${view.getUint32(at + 20, true)} cannot be stored in epoch ${epoch}`, { facts: { position } })
+      // Below the tail only a resolve may decide: a late store could meet a position that was granted in an older epoch.
+      if (position < layout.tail) throw new SirtakiError('EPOCH', `position ${position} lies below the tail ${layout.tail} of epoch ${epoch}`, { facts: { position } })
+      at += length
+    }
+    if (at !== entries.byteLength) throw new SirtakiError('BAD_FRAME', `${entries.byteLength - at} bytes behind the last entry`)
+    return this.#storeChecked(epoch, count, entries, view)
+  }
+
+  #storeChecked(epoch: number, count: number, entries: Uint8Array, view: DataView): Uint8Array | undefined {
+    const { state } = this
+    let statuses: Uint8Array | undefined
+    let base = -1
+    for (let i = 0, at = 0; i < count; i++) {
+      const length = view.getUint32(at, true)
+      const position = view.getFloat64(at + 12, true)
+      const hash = view.getUint32(at + 4, true)
+      const status = this.#statusOf(position, KIND_DATA, hash)
+      if (status === EMPTY) {
+        if (base < 0) base = state.pack(entries)
+        state.putData(position, entries, view, at, base + at, epoch)
+      } else if (status !== STORED) {
+        statuses ??= new Uint8Array(count)
+        statuses[i] = status
+      } else state.failpoint?.('unit.store.again', { position })
+      at += length
+    }
+    return statuses
+  }
+
+  /** Notes that positions are decided, if the epoch is ours and we hold just that. Needs no commit: it can be found out again. */
+  mark(epoch: number, position: number, hash: number, kind: number): void {
+    const { state } = this
+    if (!state.serves(epoch) || position < state.trim || !state.owns(position)) return
+    const flags = state.index.flags(position)
+    if (flags === 0 || (flags & DECIDED) !== 0 || state.isDecided(position)) return
+    if (kind === KIND_DATA ? (flags & DATA) === 0 || state.index.hash(position) !== hash : (flags & JUNK) === 0) {
+      state.failpoint?.('unit.mark.other', { position })
+      return
+    }
+    state.decide(position, epoch)
+  }
+
+  // ---- resolving
+
+  /** Tells what is held in [from, to), so that a resolver can decide. @throws SirtakiError `EPOCH`, `RECOVERING`. */
+  ask({ epoch, from, to, withBytes }: AskBody, bytesMax: number): AskedBody {
+    const { state } = this
+    state.requireServing(epoch)
+    const held: Held[] = []
+    let bytes = 0
+    let at = state.firstOwn(Math.max(from, withBytes ? 0 : state.prefix, state.trim))
+    for (; at < to && at <= state.highest && bytes < bytesMax; at += state.step) {
+      const one = this.#held(at, withBytes)
+      if (one === undefined) continue
+      held.push(one)
+      bytes += 32 + (one.bytes?.byteLength ?? 0)
+    }
+    return { to: at <= state.highest && at < to ? at : to, prefix: state.prefix, trim: state.trim, held }
+  }
+
+  /**
+   * The first unit of a chain decides: what it holds stays, what it does not hold it takes from the resolver.
+   *
+   * @throws SirtakiError `EPOCH`, `RECOVERING`, `WRONG_CHAIN` when this is not the first unit.
+   */
+  settle(epoch: number, offers: readonly Offer[]): OfferedBody {
+    const { state } = this
+    state.requireServing(epoch)
+    if (!state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'only the first unit of a chain decides')
+    this.#checkOffers(epoch, offers)
+    return { results: offers.map((offer) => {
+      const status = this.#offerStatus(offer)
+      if (status !== EMPTY) return this.#answer(offer.position, status)
+      this.#put(offer, epoch)
+      return { status: STORED, held: undefined }
+    }) }
+  }
+
+  /**
+   * Puts the first unit's value on another unit, over anything that is not decided.
+   *
+   * @throws SirtakiError `EPOCH`, `RECOVERING`, `WRONG_CHAIN` at the first unit.
+   */
+  force(epoch: number, offers: readonly Offer[]): OfferedBody {
+    const { state } = this
+    state.requireServing(epoch)
+    if (state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'nothing is forced onto the first unit')
+    this.#checkOffers(epoch, offers)
+    return { results: offers.map((offer) => {
+      const status = this.#offerStatus(offer)
+      if (status === STORED || status === TRIMMED) return { status, held: undefined }
+      if (status === OTHER && state.isDecided(offer.position)) return this.#answer(offer.position, DECIDED_OTHER)
+      if (status === OTHER) state.failpoint?.('unit.force.over', { position: offer.position })
+      this.#put(offer, epoch)
+      return { status: STORED, held: undefined }
+    }) }
+  }
+
+  /**
+   * Ranges of junk. At the first unit: where nothing is held; elsewhere over anything that is not decided. Gives the
+   * positions that hold data instead.
+   */
+  junk(epoch: number, first: boolean, ranges: readonly JunkRange[]): { data: number[]; trim: number } {
+    const { state } = this
+    state.requireServing(epoch)
+    if (first !== state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'a range of junk meant for another place in the chain')
+    const data: number[] = []
+    for (const range of ranges) this.#junkRange(range, first, epoch, data)
+    return { data, trim: state.trim }
+  }
+
+  #junkRange({ from, to }: JunkRange, first: boolean, epoch: number, data: number[]): void {
+    const { state } = this
+    const start = state.firstOwn(Math.max(from, state.trim))
+    let begin = -1
+    const flush = (end: number): void => { if (begin >= 0) state.putJunk({ from: begin, to: end, step: state.step }, epoch); begin = -1 }
+    for (let at = start; at < to; at += state.step) {
+      const flags = state.index.flags(at)
+      const stays = (flags & JUNK) !== 0 || ((flags & DATA) !== 0 && (first || state.isDecided(at)))
+      if ((flags & DATA) !== 0 && stays) data.push(at)
+      if (stays) flush(at)
+      else if (begin < 0) begin = at
+    }
+    flush(to)
+  }
+
+  // ---- reading
+
+  /** Reads positions; what is not decided is told as such only under the reader's own epoch. */
+  read(positions: readonly number[], bytesMax: number): ReadItem[] {
+    let left = bytesMax
+    return positions.map((position) => {
+      const item = this.#readOne(position, left)
+      left -= item.bytes?.byteLength ?? 0
+      return item
+    })
+  }
+
+  #readOne(position: number, bytesLeft: number): ReadItem {
+    const { state } = this
+    if (position < state.trim) return { status: TRIMMED, bytes: undefined }
+    state.requireOwn(position)
+    const flags = state.index.flags(position)
+    if ((flags & DAMAGED) !== 0) return { status: DAMAGED_HERE, bytes: undefined }
+    if (!state.isDecided(position)) return { status: state.index.holds(position) ? UNDECIDED : EMPTY, bytes: undefined }
+    if ((flags & JUNK) !== 0) return { status: JUNK_DECIDED, bytes: undefined }
+    const bytes = bytesLeft > 0 ? state.bytesOf(position) : undefined
+    if (bytesLeft > 0 && bytes === undefined) return { status: DAMAGED_HERE, bytes: undefined }
+    return { status: bytes === undefined ? UNDECIDED : DATA_DECIDED, bytes }
+  }
+
+  /** Decided entries of a stream from `from` on: all of them below `completeTo`, and those above that are decided already. */
+  readStream(stream: number, from: number, bytesMax: number): StreamSlice {
+    const { state } = this
+    const list = state.streams.get(stream)
+    const entries: Uint8Array[] = []
+    let completeTo = state.prefix
+    let more = false
+    let bytes = 0
+    for (let i = list?.lowerBound(from) ?? 0; i < (list?.length ?? 0); i++) {
+      const position = list?.at(i) ?? -1
+      if (!state.isDecided(position)) continue
+      const entry = bytes < bytesMax ? state.bytesOf(position) : undefined
+      if (entry === undefined) { more = bytes >= bytesMax; completeTo = Math.min(completeTo, position); break }
+      entries.push(entry)
+      bytes += entry.byteLength
+    }
+    return { completeTo, trim: state.trim, more, count: entries.length, entries }
+  }
+
+  // ---- epochs
+
+  /** Answers who this is. */
+  identity({ identity: acceptor, initialised, slot }: { readonly identity: string; readonly initialised: boolean; readonly slot: number }): Identity {
+    const { state } = this
+    return { kind: 'unit', acceptor, identity: state.identity, boot: state.boot, role: state.role, cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, opened: state.opened, sealed: state.sealed, slot: initialised ? slot : 0, initialised }
+  }
+
+  /**
+   * Refuses everything below `slot` from now on, durably.
+   *
+   * @throws SirtakiError `EPOCH` when sealed above it, `WRONG_CLUSTER`.
+   */
+  seal(cluster: string, slot: number): Sealed {
+    const { state } = this
+    const layout = state.requireLayout(cluster)
+    if (slot < state.sealed) throw new SirtakiError('EPOCH', `sealed at ${state.sealed}, slot ${slot} is too late`, { facts: { sealed: state.sealed } })
+    if (slot > state.sealed) state.setMeta({ sealed: slot })
+    state.failpoint?.('unit.sealed', { slot, identity: state.identity, boot: state.boot })
+    return { identity: state.identity, boot: state.boot, installed: layout.epoch, role: state.role, highest: state.highest, trim: state.trim, prefix: state.prefix, heldTo: state.heldTo(), logTime: Math.ceil(state.logTime) }
+  }
+
+  /**
+   * Moves to a layout. Repeats harmlessly.
+   *
+   * @throws SirtakiError `BOOT` when the layout names another start of this process, `EPOCH` when sealed above it,
+   *   `CONFLICT` when another layout of that epoch is installed, `NOT_MEMBER`.
+   */
+  install(layout: Layout): void {
+    const { state } = this
+    const member = openSegment(layout).chains.flat().find((unit) => unit.identity === state.identity)
+    if (member === undefined) throw new SirtakiError('NOT_MEMBER', `epoch ${layout.epoch} does not name this unit`)
+    if (state.layout !== undefined) state.requireLayout(layout.cluster)
+    if (state.layout?.epoch === layout.epoch && state.layout.epoch === state.sealed) {
+      if (layoutText(state.layout) !== layoutText(layout)) throw new SirtakiError('CONFLICT', `another layout of epoch ${layout.epoch} is installed`, { next: 'stop' })
+      return
+    }
+    if (layout.epoch < state.sealed) throw new SirtakiError('EPOCH', `sealed at ${state.sealed}, epoch ${layout.epoch} is too late`, { facts: { sealed: state.sealed } })
+    if (member.boot !== state.boot) {
+      state.failpoint?.('unit.install.boot', { epoch: layout.epoch })
+      throw new SirtakiError('BOOT', `epoch ${layout.epoch} names another start of this unit`, { facts: { named: member.boot, boot: state.boot } })
+    }
+    invariant(state.highest < layout.tail, 'L6', { highest: state.highest, tail: layout.tail, epoch: layout.epoch })
+    state.installLayout(layout)
+  }
+
+  /** Takes the first layout of a cluster into a blank unit: also under another boot, which then has to be named by the next epoch. */
+  genesis(layout: Layout): void {
+    const { state } = this
+    if (state.layout !== undefined) {
+      if (layoutText(state.layout) === layoutText(layout)) return
+      throw new SirtakiError('NOT_BLANK', `this unit belongs to cluster ${state.layout.cluster} at epoch ${state.layout.epoch}: give it an empty folder`, { facts: { cluster: state.layout.cluster } })
+    }
+    const member = openSegment(layout).chains.flat().find((unit) => unit.identity === state.identity)
+    if (member === undefined) throw new SirtakiError('NOT_MEMBER', 'the first layout does not name the disk of this unit', { next: 'stop' })
+    state.installLayout(layout)
+  }
+
+  /** Marks everything below the tail as decided, durably: the epoch is open for this unit. */
+  decidedBelow(epoch: number, tail: number): void {
+    const { state } = this
+    const layout = state.requireServing(epoch)
+    if (layout.tail !== tail) throw new SirtakiError('CONFLICT', `epoch ${epoch} has tail ${layout.tail}, not ${tail}`, { next: 'stop' })
+    const heldTo = state.heldTo()
+    if (heldTo < tail) throw new SirtakiError('YOUNG', `position ${heldTo} below the tail ${tail} is still empty`, { facts: { position: heldTo } })
+    state.decideBelow(tail, epoch)
+  }
+
+  /**
+   * Drops everything below `before`, which must be decided.
+   *
+   * @throws SirtakiError `EPOCH`, `RECOVERING`, `YOUNG` above the decided prefix.
+   */
+  trim(epoch: number, before: number): void {
+    const { state } = this
+    state.requireServing(epoch)
+    if (before > state.prefix) throw new SirtakiError('YOUNG', `everything below ${state.prefix} is decided here, ${before} is above it: resolve first`, { facts: { prefix: state.prefix } })
+    if (before > state.trim) state.trimTo(before)
+  }
+
+  /** Sums up what is held in [from, to): equal digests, equal content. */
+  digest(from: number, to: number): { count: number; sum: number } {
+    const { state } = this
+    let count = 0
+    let sum = 0
+    for (let at = state.firstOwn(Math.max(from, state.trim)); at < to; at += state.step) {
+      const flags = state.index.flags(at)
+      if (flags === 0) continue
+      count++
+      // Position and kind are mixed in, so that equal values at other places do not cancel.
+      sum = (sum + (Math.imul(at % 0xffff_ffff, 2_654_435_761) ^ (state.index.hash(at) + (flags & (DATA | JUNK)) * 40_503))) >>> 0
+    }
+    return { count, sum }
+  }
+
+  // ---- one position
+
+  #statusOf(position: number, kind: number, hash: number): number {
+    const { state } = this
+    if (position < state.trim) return TRIMMED
+    const flags = state.index.flags(position)
+    if (flags === 0) return EMPTY
+    if ((flags & DAMAGED) !== 0) return DAMAGED_HERE
+    const same = kind === KIND_DATA ? (flags & DATA) !== 0 && state.index.hash(position) === hash : (flags & JUNK) !== 0
+    return same ? STORED : OTHER
+  }
+
+  #offerStatus({ position, bytes }: Offer): number {
+    return bytes === undefined ? this.#statusOf(position, KIND_JUNK, JUNK_HASH) : this.#statusOf(position, KIND_DATA, viewOf(bytes).getUint32(4, true))
+  }
+
+  #checkOffers(epoch: number, offers: readonly Offer[]): void {
+    for (const { position, bytes } of offers) {
+      this.state.requireOwn(position)
+      if (bytes === undefined) continue
+      const view = viewOf(bytes)
+      if (checkEntry(bytes, view, 0, this.state.bounds) !== bytes.byteLength || view.getFloat64(12, true) !== position || view.getUint32(20, true) > epoch) {
+        throw new SirtakiError('BAD_FRAME', `the entry offered for position ${position} is another one`)
+      }
+    }
+  }
+
+  #put({ position, bytes }: Offer, epoch: number): void {
+    const { state } = this
+    state.forgetStreams(position)
+    if (bytes === undefined) state.putJunk({ from: position, to: position + 1, step: state.step }, epoch)
+    else state.putData(position, bytes, viewOf(bytes), 0, state.pack(bytes), epoch)
+  }
+
+  #answer(position: number, status: number): { status: number; held: Held | undefined } {
+    return { status, held: status === STORED || status === TRIMMED ? undefined : this.#held(position, true) }
+  }
+
+  #held(position: number, withBytes: boolean): Held | undefined {
+    const { state } = this
+    const flags = state.index.flags(position)
+    if (flags === 0) return undefined
+    const bytes = withBytes && (flags & DATA) !== 0 ? state.bytesOf(position) : undefined
+    const damaged = (state.index.flags(position) & DAMAGED) !== 0
+    return { position, kind: (flags & DATA) !== 0 ? KIND_DATA : KIND_JUNK, decided: state.isDecided(position), damaged, hash: state.index.hash(position), bytes }
+  }
+}
+

@@ -1,0 +1,120 @@
+/**
+ * Reading and writing of numbers and strings in byte arrays, little endian. A reader checks every bound by hand: what
+ * it reads comes from outside.
+ *
+ * Read next: `frame.ts`.
+ */
+import { SirtakiError } from '../errors.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Gives the view of exactly these bytes. */
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Joins pieces; a single piece is given back as it is. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const only = pieces[0]
+  if (pieces.length === 1 && only !== undefined) return only
+  let bytes = 0
+  for (const piece of pieces) bytes += piece.byteLength
+  const out = new Uint8Array(bytes)
+  let at = 0
+  for (const piece of pieces) { out.set(piece, at); at += piece.byteLength }
+  return out
+}
+
+/** A growing buffer. `done` hands the bytes over; the writer must not be used after it. */
+export class ByteWriter {
+  bytes: Uint8Array
+  view: DataView
+  at = 0
+
+  constructor(bytesHint = 256) {
+    this.bytes = new Uint8Array(bytesHint)
+    this.view = viewOf(this.bytes)
+  }
+
+  /** Makes room for `count` more bytes and gives the place where they begin. */
+  reserve(count: number): number {
+    const at = this.at
+    if (at + count > this.bytes.byteLength) {
+      const grown = new Uint8Array(Math.max(this.bytes.byteLength * 2, at + count))
+      grown.set(this.bytes.subarray(0, at))
+      this.bytes = grown
+      this.view = viewOf(grown)
+    }
+    this.at = at + count
+    return at
+  }
+
+  u8(value: number): this { const at = this.reserve(1); this.view.setUint8(at, value); return this }
+  u16(value: number): this { const at = this.reserve(2); this.view.setUint16(at, value, true); return this }
+  u32(value: number): this { const at = this.reserve(4); this.view.setUint32(at, value, true); return this }
+  f64(value: number): this { const at = this.reserve(8); this.view.setFloat64(at, value, true); return this }
+  raw(bytes: Uint8Array): this { const at = this.reserve(bytes.byteLength); this.bytes.set(bytes, at); return this }
+
+  /** A string as its length in bytes (u32) and its UTF-8 form. */
+  text(value: string): this {
+    const bytes = encoder.encode(value)
+    return this.u32(bytes.byteLength).raw(bytes)
+  }
+
+  done(): Uint8Array { return this.bytes.subarray(0, this.at) }
+}
+
+/** A cursor over received bytes. Every method throws `BAD_FRAME` when the bytes end too early or make no sense. */
+export class ByteReader {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = viewOf(bytes)
+  }
+
+  get left(): number { return this.bytes.byteLength - this.at }
+
+  take(count: number): number {
+    const at = this.at
+    if (count > this.bytes.byteLength - at) throw new SirtakiError('BAD_FRAME', `a message ends after ${this.bytes.byteLength} bytes, ${count} more were expected at ${at}`)
+    this.at = at + count
+    return at
+  }
+
+  u8(): number { return this.view.getUint8(this.take(1)) }
+  u16(): number { return this.view.getUint16(this.take(2), true) }
+  u32(): number { return this.view.getUint32(this.take(4), true) }
+  f64(): number { return this.view.getFloat64(this.take(8), true) }
+
+  /** A position, a count or another number that must be a safe integer from 0. */
+  integer(): number {
+    const value = this.f64()
+    if (!Number.isSafeInteger(value) || value < 0) throw new SirtakiError('BAD_FRAME', `${value} is no safe integer from 0`)
+    return value
+  }
+
+  /** A count of things that need at least `bytesEach` bytes each: checked before anything is allocated. */
+  count(bytesEach: number): number {
+    const value = this.u32()
+    if (value * bytesEach > this.left) throw new SirtakiError('BAD_FRAME', `a message announces ${value} items but has ${this.left} bytes left`)
+    return value
+  }
+
+  raw(count: number): Uint8Array { const at = this.take(count); return this.bytes.subarray(at, at + count) }
+
+  text(): string {
+    const bytes = this.raw(this.count(1))
+    try {
+      return decoder.decode(bytes)
+    } catch (cause) {
+      throw new SirtakiError('BAD_FRAME', 'a text is not well-formed UTF-8', { cause })
+    }
+  }
+
+  /** Checks that nothing is left over. */
+  end(): void {
+    if (this.left !== 0) throw new SirtakiError('BAD_FRAME', `a message has ${this.left} bytes too many`)
+  }
+}

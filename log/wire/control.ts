@@ -1,0 +1,92 @@
+/**
+ * Control messages: rare, JSON, checked once with superstruct where they arrive.
+ *
+ * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
+ */
+import { array, boolean, integer, nullable, object, optional, record, string, any, type Infer, type Struct } from 'superstruct'
+import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
+import { LayoutStruct, whole } from '../layout/layout.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Ranks of proposals: a round, then the proposer's name, so that no two are equal (P21). */
+export const Rank = object({ round: whole, proposer: string() })
+export type Rank = Infer<typeof Rank>
+/** Orders ranks. */
+export const compareRanks = (a: Rank, b: Rank): number => a.round - b.round || (a.proposer < b.proposer ? -1 : Number(a.proposer > b.proposer))
+
+/** What an acceptor has accepted in a slot. */
+export const Accepted = object({ rank: Rank, layout: LayoutStruct })
+export type Accepted = Infer<typeof Accepted>
+
+export const Hello = object({ cluster: nullable(string()), name: string() })
+export const Welcome = object({ cluster: nullable(string()), layout: nullable(LayoutStruct) })
+export const LayoutAnswer = object({ layout: nullable(LayoutStruct) })
+/** Who answers at an address. `role`: blank, recovering, serving, sealed, stopped; ready, waiting for a sequencer. */
+export const Identity = object({ kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()), epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean() })
+export type Identity = Infer<typeof Identity>
+export const Seal = object({ cluster: string(), slot: whole })
+/** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of the own class, `heldTo` lowest empty of it. */
+export const Sealed = object({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole })
+export type Sealed = Infer<typeof Sealed>
+export const Install = object({ layout: LayoutStruct })
+export const DecidedBelow = object({ epoch: whole, tail: whole })
+export const Digest = object({ from: whole, to: whole })
+export const DigestAnswer = object({ count: whole, sum: whole })
+export const Prepare = object({ cluster: string(), slot: whole, rank: Rank })
+export const Promised = object({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
+export type Promised = Infer<typeof Promised>
+export const Accept = object({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
+export const AcceptedAnswer = object({ accepted: boolean(), rank: nullable(Rank) })
+export const Current = object({ epoch: whole })
+/** `slot`: the highest slot promised by the acceptor in this process, 0 where there is none of the cluster. */
+export const CurrentAnswer = object({ identity: string(), boot: string(), slot: whole, installed: whole, sealed: whole, opened: whole })
+export type CurrentAnswer = Infer<typeof CurrentAnswer>
+export const Progress = object({ epoch: whole })
+export const ProgressAnswer = object({ prefix: whole })
+export const Trim = object({ epoch: whole, before: whole })
+export const Tails = object({ epoch: whole, streams: array(whole) })
+/** Exclusive tails: of the log, and an upper bound of each stream asked for. */
+export const TailsAnswer = object({ epoch: whole, tail: whole, streams: array(whole), logTime: whole })
+export const Bootstrap = object({ layout: LayoutStruct })
+export const Junk = object({ epoch: whole, first: boolean(), ranges: array(object({ from: whole, to: whole, step: whole })) })
+/** Positions at which the unit holds data instead. */
+export const JunkAnswer = object({ data: array(whole), trim: whole })
+export const Empty = object({})
+const ErrorBody = object({ code: string(), message: string(), facts: optional(record(string(), any())), next: string() })
+
+/** Encodes a control message. */
+export const writeJson = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
+
+/**
+ * Reads a control message.
+ *
+ * @throws SirtakiError `BAD_FRAME` that names the field.
+ */
+export function readJson<T, S>(body: Uint8Array, struct: Struct<T, S>): T {
+  let value: unknown
+  try {
+    value = JSON.parse(decoder.decode(body))
+  } catch (cause) {
+    throw new SirtakiError('BAD_FRAME', 'a control message is no JSON', { cause })
+  }
+  const [error, checked] = struct.validate(value)
+  if (error !== undefined) throw new SirtakiError('BAD_FRAME', `a control message is wrong: ${error.message}`, { facts: { path: error.path.join('.') } })
+  return checked
+}
+
+/** Encodes an error for the other end; a stack never travels. */
+export function writeError(thrown: unknown): Uint8Array {
+  const { code, message, facts, next } = asError(thrown)
+  return writeJson({ code, message, facts, next })
+}
+
+const isNext = (text: string): text is Next => text === 'refresh' || text === 'again' || text === 'unknown' || text === 'stop'
+
+/** Reads an error that the other end sent. */
+export function readError(body: Uint8Array): SirtakiError {
+  const { code, message, facts, next } = readJson(body, ErrorBody)
+  const known = isCode(code) ? code : 'INVARIANT'
+  return new SirtakiError(known, message, { facts: facts ?? {}, next: isNext(next) ? next : codes[known] })
+}

@@ -1,0 +1,162 @@
+/**
+ * The sequencer: a machine that hands out positions of one epoch, with the pointers of the streams.
+ *
+ *     0 ........ prefix .......... tail .......... prefix + window
+ *       decided  | granted, in doubt | may be granted |
+ *
+ * It keeps nothing on a disk: what it forgets in a restart the next epoch's tail covers. The map of stream tails is
+ * bounded: a forgotten stream answers `{before}`. Keeps: Q1, Q2, Q3, Q4, P9, P12. Read next: `server.ts`.
+ * @source CORFU NSDI'12 3.3; Tango SOSP'13 5 (stream backpointers); windows and `{before}`: DESIGN 4.
+ */
+import { packPrevious } from '../log/entry.ts'
+import { SirtakiError, invariant } from '../log/errors.ts'
+import type { Limits } from '../log/limits.ts'
+import { layoutText, type Layout } from '../log/layout/layout.ts'
+import type { Failpoint } from '../log/ports.ts'
+import type { GrantBody, TokenRun } from '../log/wire/messages.ts'
+
+interface Granted { readonly to: number; readonly at: number }
+
+/** One sequencer boot. */
+export class Sequencer {
+  readonly boot: string
+  readonly #limits: Limits
+  readonly #failpoint: Failpoint | undefined
+  #layout: Layout | undefined
+  #tail = 0
+  #prefix = 0
+  #logTime = 0
+  #startedAt = 0
+  /** Last granted position by stream, the stream touched longest ago first. */
+  #streams = new Map<number, number>()
+  /** Nothing of a stream that is not in the map lies at or above it, in what this epoch has granted. */
+  #floor = 0
+  #granted: Granted[] = []
+
+  constructor(boot: string, limits: Limits, failpoint?: Failpoint) {
+    this.boot = boot
+    this.#limits = limits
+    this.#failpoint = failpoint
+  }
+
+  get layout(): Layout | undefined { return this.#layout }
+  get epoch(): number { return this.#layout?.epoch ?? 0 }
+  get tail(): number { return this.#tail }
+  get prefix(): number { return this.#prefix }
+  get streams(): number { return this.#streams.size }
+
+  /**
+   * Opens an epoch, once for each.
+   *
+   * @throws SirtakiError `BOOT` when the layout names another start, `EPOCH` when it does not grow.
+   */
+  bootstrap(layout: Layout, now: number): void {
+    if (layout.sequencer?.boot !== this.boot) throw new SirtakiError('BOOT', `epoch ${layout.epoch} names another start of the sequencer`, { facts: { named: layout.sequencer?.boot, boot: this.boot } })
+    if (layout.epoch === this.epoch && this.#layout !== undefined && layoutText(layout) === layoutText(this.#layout)) return
+    if (layout.epoch <= this.epoch) throw new SirtakiError('EPOCH', `the sequencer is at epoch ${this.epoch}, a bootstrap of ${layout.epoch} is too late`, { facts: { epoch: this.epoch } })
+    this.#layout = layout
+    this.#tail = layout.tail
+    this.#prefix = layout.tail
+    this.#logTime = Math.max(this.#logTime, layout.logTime)
+    this.#startedAt = now
+    this.#streams = new Map()
+    this.#floor = layout.tail
+    this.#granted = []
+    this.#failpoint?.('sequencer.bootstrapped', { boot: this.boot, epoch: layout.epoch, tail: layout.tail })
+  }
+
+  /** @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` for another epoch. */
+  requireEpoch(epoch: number): Layout {
+    if (this.#layout === undefined) throw new SirtakiError('NOT_READY', 'this sequencer waits to be named by a layout')
+    if (epoch !== this.epoch) throw new SirtakiError('EPOCH', `the sequencer is at epoch ${this.epoch}, not ${epoch}`, { facts: { epoch: this.epoch } })
+    return this.#layout
+  }
+
+  /** Log time in milliseconds: from the sealed maximum on by our own monotonic clock, never back. */
+  logTime(now: number): number {
+    const base = this.#layout?.logTime ?? 0
+    this.#logTime = Math.max(this.#logTime, base + now - this.#startedAt)
+    return this.#logTime
+  }
+
+  /** Positions that may be granted now. */
+  get room(): number { return this.#prefix + (this.#layout?.window ?? 0) - this.#tail }
+
+  /**
+   * Grants positions to entries, run by run in order; `undefined` while the window has no room for them.
+   *
+   * @throws SirtakiError `EPOCH`, `NOT_READY`, `BAD_ARGUMENT` for more than a quarter of the window at once.
+   */
+  grant(epoch: number, runs: readonly TokenRun[], now: number): GrantBody | undefined {
+    const layout = this.requireEpoch(epoch)
+    const count = runs.reduce((sum, run) => sum + run.count, 0)
+    const max = Math.max(1, Math.floor(layout.window / 4))
+    if (count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
+    if (runs.some((run) => run.streams.length > this.#limits.streamsMax)) throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
+    if (count > this.room) return undefined
+    const from = this.#tail
+    const previous = this.#link(from, runs)
+    this.#tail = from + count
+    this.#granted.push({ to: this.#tail, at: now })
+    this.#failpoint?.('sequencer.granted', { from, count, epoch, boot: this.boot, prefix: this.#prefix, window: layout.window })
+    return { epoch, from, logTime: this.logTime(now), previous }
+  }
+
+  /** The pointer of the first entry of each stream, in order of first mention, and the new tails. */
+  #link(from: number, runs: readonly TokenRun[]): number[] {
+    const previous: number[] = []
+    const seen = new Set<number>()
+    let at = from
+    for (const { count, streams } of runs) {
+      for (const stream of streams) {
+        if (!seen.has(stream)) { seen.add(stream); previous.push(this.#pointer(stream)) }
+        // Deleted and set again: the map's order is the order of last use.
+        this.#streams.delete(stream)
+        this.#streams.set(stream, at + count - 1)
+      }
+      at += count
+    }
+    this.#forget()
+    return previous
+  }
+
+  #pointer(stream: number): number {
+    const last = this.#streams.get(stream)
+    return last ?? packPrevious({ before: this.#floor })
+  }
+
+  #forget(): void {
+    if (this.#streams.size <= this.#limits.streamTailsMax) return
+    for (const [stream, last] of this.#streams) {
+      if (this.#streams.size <= this.#limits.streamTailsMax) return
+      this.#streams.delete(stream)
+      this.#floor = Math.max(this.#floor, last + 1)
+      this.#failpoint?.('sequencer.forgot', { stream })
+    }
+  }
+
+  /** Exclusive tails. @throws SirtakiError `EPOCH`, `NOT_READY`. */
+  tails(epoch: number, streams: readonly number[]): { tail: number; streams: number[] } {
+    this.requireEpoch(epoch)
+    return { tail: this.#tail, streams: streams.map((stream) => { const last = this.#streams.get(stream); return last === undefined ? this.#floor : last + 1 }) }
+  }
+
+  /** Learns that everything below `prefix` is decided; gives how long the slowest of what is new took, in milliseconds. */
+  decided(prefix: number, now: number): number | undefined {
+    if (prefix <= this.#prefix) return undefined
+    invariant(prefix <= this.#tail + (this.#layout?.segments.at(-1)?.chains.length ?? 1), 'Q1', { prefix, tail: this.#tail })
+    this.#prefix = Math.min(prefix, this.#tail)
+    let done = 0
+    const slowest = this.#granted[0]
+    while ((this.#granted[done]?.to ?? Infinity) <= this.#prefix) done++
+    this.#granted.splice(0, done)
+    return done === 0 || slowest === undefined ? undefined : now - slowest.at
+  }
+
+  /** The end of what was granted at or before `time` and is not known decided; the prefix when there is nothing. */
+  overdue(time: number): number {
+    let to = this.#prefix
+    for (const one of this.#granted) { if (one.at > time) break; to = Math.max(to, one.to) }
+    return to
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The server of a sequencer: answers tokens and tails, follows the decided prefix, resolves what stays undecided.
+ *
+ * Thin: grants are the machine's, resolving is `log/client/resolve.ts`, epochs are `log/layout/reconfigure.ts`.
+ * Keeps: L11, P13, P17, P64. Read next: `sequencer.ts`.
+ */
+import { Cluster } from '../log/client/cluster.ts'
+import { resolveRange } from '../log/client/resolve.ts'
+import { SirtakiError, asError, isError } from '../log/errors.ts'
+import { chainsOf, firstOfClass, openSegment, type Layout, type SequencerMember } from '../log/layout/layout.ts'
+import { reconfigure } from '../log/layout/reconfigure.ts'
+import type { Limits } from '../log/limits.ts'
+import type { Ports, Timer } from '../log/ports.ts'
+import { Bootstrap, Identity, ProgressAnswer, Tails, readJson, writeJson } from '../log/wire/control.ts'
+import { readToken, writeGrant } from '../log/wire/messages.ts'
+import { openDoor, type Door, type Request } from '../log/wire/server.ts'
+import { Sequencer } from './sequencer.ts'
+
+/** What a sequencer process is started with. */
+export interface SequencerServerOptions {
+  readonly ports: Ports
+  readonly limits: Limits
+  readonly address: string
+  readonly advertise?: string | undefined
+  readonly name: string
+  /** Addresses of units. */
+  readonly units: readonly string[]
+  readonly log?: ((text: string) => void) | undefined
+}
+
+/** Between two looks at the decided prefix while something is in doubt. */
+const PROGRESS_MS = 10
+/** The same while the window is full. */
+const FULL_MS = 1
+/** Token requests that wait for room in the window. */
+const WAITING_MAX = 1_024
+
+/** A running sequencer. */
+export class SequencerServer {
+  readonly machine: Sequencer
+  readonly options: SequencerServerOptions
+  readonly #cluster: Cluster
+  #door: Door | undefined
+  #waiting: { readonly request: Request; readonly since: number }[] = []
+  #timer: Timer | undefined
+  #looking = false
+  #resolving = false
+  #closed = false
+  #told = 0
+  #deposed = false
+
+  constructor(options: SequencerServerOptions) {
+    const { ports, limits, units, name } = options
+    this.options = options
+    this.machine = new Sequencer(ports.random.id(), limits, ports.failpoint)
+    this.#cluster = new Cluster({ ports, limits, name: `${name} (sequencer)`, addresses: units })
+  }
+
+  /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
+  async listen(): Promise<void> {
+    const { ports, limits, address } = this.options
+    this.#door = await openDoor(ports, limits, address, {
+      cluster: () => this.#cluster.layout?.cluster ?? null,
+      layout: () => this.#cluster.layout ?? null,
+      request: (request) => { this.#request(request) },
+      gone: (caller) => { this.#waiting = this.#waiting.filter(({ request }) => request.caller !== caller) },
+    })
+  }
+
+  get address(): string { return this.options.advertise ?? this.#door?.listener.address ?? this.options.address }
+  get member(): SequencerMember { return { boot: this.machine.boot, address: this.address } }
+  get deposed(): boolean { return this.#deposed }
+
+  /**
+   * Takes its place: names itself in the next epoch unless another sequencer lives. With `takeOver` also then.
+   *
+   * @throws SirtakiError `IN_USE` when another one is alive; `UNREACHABLE`, `TIMEOUT` when the epoch cannot be opened.
+   */
+  async start(options: { takeOver?: boolean; timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Layout> {
+    const layout = await this.#cluster.newer(0, options)
+    if (options.takeOver !== true && layout.sequencer !== null && await this.#lives(layout.sequencer)) {
+      throw new SirtakiError('IN_USE', `epoch ${layout.epoch} has a living sequencer at ${layout.sequencer.address}: stop it, or move it with reconfigure`, { facts: { address: layout.sequencer.address } })
+    }
+    const opened = await reconfigure(this.#cluster, { sequencer: this.member }, options)
+    void this.#supervise()
+    return opened
+  }
+
+  async #lives({ boot, address }: SequencerMember): Promise<boolean> {
+    if (boot === this.machine.boot) return false
+    try {
+      return (await this.#cluster.peer(address).control('identify', {}, Identity, this.options.limits.probeMs * this.options.limits.suspicionProbes)).boot === boot
+    } catch {
+      return false
+    }
+  }
+
+  /** Goes on as long as the newest layout wants this sequencer, and drives an epoch that wants it and does not open. */
+  async #supervise(): Promise<void> {
+    const { ports, limits, log } = this.options
+    let stuckSince: number | undefined
+    while (!this.#closed && !this.#deposed) {
+      await this.#cluster.pause(limits.probeMs * (0.5 + ports.random.next()))
+      await this.#cluster.refresh().catch(() => undefined)
+      const { layout } = this.#cluster
+      if (layout === undefined || layout.epoch <= this.machine.epoch) { stuckSince = undefined; continue }
+      if (layout.sequencer !== null && layout.sequencer.boot !== this.machine.boot) { this.#depose(layout); return }
+      stuckSince ??= ports.clock.now()
+      if (layout.sequencer !== null && ports.clock.now() - stuckSince < limits.stuckMs) continue
+      try {
+        await reconfigure(this.#cluster, { sequencer: this.member })
+        stuckSince = undefined
+      } catch (thrown) {
+        log?.(`the next epoch could not be opened yet: ${asError(thrown).message}`)
+      }
+    }
+  }
+
+  #depose(layout: Layout): void {
+    this.#deposed = true
+    this.options.ports.failpoint?.('sequencer.deposed', { epoch: layout.epoch })
+    this.options.log?.(`epoch ${layout.epoch} has its sequencer at ${layout.sequencer?.address}: this one is no longer needed`)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await this.#door?.close()
+    this.#cluster.close()
+  }
+
+  #request(request: Request): void {
+    const { caller, kind } = request
+    try {
+      const body = this.#execute(request)
+      if (body !== undefined) caller.answer(kind, request.request, body)
+    } catch (thrown) {
+      caller.refuse(kind, request.request, asError(thrown, 'BAD_FRAME'))
+    }
+  }
+
+  #execute(request: Request): Uint8Array | undefined {
+    const { machine } = this
+    const { clock } = this.options.ports
+    switch (request.kind) {
+      case 'token': return this.#token(request)
+      case 'tails': {
+        const { epoch, streams } = readJson(request.body, Tails)
+        return writeJson({ epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.logTime(clock.now())) })
+      }
+      case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
+      case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
+      case 'identify': return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: machine.epoch > 0 ? 'ready' : 'waiting', cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
+      case 'status': return writeJson(this.status())
+      default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
+    }
+  }
+
+  #token(request: Request): Uint8Array | undefined {
+    const { epoch, runs } = readToken(request.body)
+    const grant = this.#waiting.length > 0 ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
+    if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
+    this.machine.requireEpoch(epoch)
+    if (this.#waiting.length >= WAITING_MAX) throw new SirtakiError('OVERLOADED', `${WAITING_MAX} token requests wait for the window of ${this.machine.layout?.window} positions`, { next: 'again' })
+    this.options.ports.failpoint?.('sequencer.full', { tail: this.machine.tail })
+    this.#waiting.push({ request, since: this.options.ports.clock.now() })
+    this.#watch(FULL_MS)
+    return undefined
+  }
+
+  #bootstrap(layout: Layout): void {
+    this.#cluster.learn(layout)
+    this.machine.bootstrap(layout, this.options.ports.clock.now())
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { request } of waiting) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has begun`))
+    if (this.#told === layout.epoch) return
+    this.#told = layout.epoch
+    this.#door?.tell(layout)
+  }
+
+  // ---- the decided prefix
+
+  #watch(ms: number): void {
+    if (this.#closed || this.#looking) return
+    if (this.#timer !== undefined) { if (ms >= PROGRESS_MS) return; this.#timer.cancel() }
+    this.#timer = this.options.ports.clock.timer(ms, () => {
+      this.#timer = undefined
+      this.#looking = true
+      void this.#look().finally(() => {
+        this.#looking = false
+        if (this.#waiting.length > 0) this.#watch(FULL_MS)
+        else if (this.machine.prefix < this.machine.tail) this.#watch(PROGRESS_MS)
+      })
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { machine } = this
+    const { clock } = this.options.ports
+    const { layout } = machine
+    if (layout === undefined) return
+    try {
+      const prefix = await this.#leastPrefix(layout)
+      if (machine.epoch !== layout.epoch) return
+      const took = machine.decided(prefix, clock.now())
+      if (took !== undefined) this.#cluster.appendLatency.add(took)
+      this.#serveWaiting()
+    } catch (thrown) {
+      // Units that moved on tell the newer layout; the supervision draws the consequences.
+      if (isError(thrown, 'EPOCH')) await this.#cluster.refresh().catch(() => undefined)
+    }
+    await this.#resolveOverdue(layout)
+  }
+
+  async #leastPrefix(layout: Layout): Promise<number> {
+    const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
+      const unit = units[Math.floor(this.options.ports.random.next() * units.length)]
+      if (unit === undefined) return 0
+      const { prefix } = await this.#cluster.peer(unit.address).control('progress', { epoch: layout.epoch }, ProgressAnswer)
+      return firstOfClass(prefix, index, step)
+    }))
+    return Math.min(...prefixes)
+  }
+
+  #serveWaiting(): void {
+    const now = this.options.ports.clock.now()
+    while (this.#waiting[0] !== undefined) {
+      const { request, since } = this.#waiting[0]
+      const { epoch, runs } = readToken(request.body)
+      if (now - since > this.options.limits.requestMs / 2) request.caller.refuse('token', request.request, new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }))
+      else {
+        const grant = this.machine.grant(epoch, runs, now)
+        if (grant === undefined) return
+        request.caller.answer('token', request.request, writeGrant(grant))
+      }
+      this.#waiting.shift()
+    }
+  }
+
+  /** L11: what was granted long ago and is not known decided gets resolved here, whoever its writer was. */
+  async #resolveOverdue(layout: Layout): Promise<void> {
+    const { machine } = this
+    const { clock, failpoint } = this.options.ports
+    const from = machine.prefix
+    const to = Math.min(machine.overdue(clock.now() - this.#cluster.fillAgeMs), from + 256)
+    if (this.#resolving || from >= to || machine.epoch !== layout.epoch) return
+    this.#resolving = true
+    try {
+      failpoint?.('sequencer.resolves', { from, to })
+      await resolveRange(this.#cluster, layout, from, to, { mayFill: true })
+    } catch (thrown) {
+      if (asError(thrown).next === 'refresh') await this.#cluster.refresh().catch(() => undefined)
+    } finally {
+      this.#resolving = false
+    }
+  }
+
+  /** Everything that people want to know of this sequencer. */
+  status(): Record<string, unknown> {
+    const { machine } = this
+    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.#deposed ? 'deposed' : machine.epoch > 0 ? 'ready' : 'waiting', epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
+  }
+}

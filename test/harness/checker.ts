@@ -1,0 +1,229 @@
+/**
+ * The invariants of log, sequencer and layouts, checked at every step of a simulated run from what the parts tell their
+ * failpoints and from what their disks hold.
+ *
+ * Owns: the run's knowledge of the truth (decided values, grants, layouts). A violation is thrown at once and ends the run.
+ * Read next: `sim-cluster.ts` (who calls it), INVARIANTS (the ids).
+ */
+import { JUNK_HASH } from '../../log/entry.ts'
+import { checkLayout, openSegment, type Layout } from '../../log/layout/layout.ts'
+import { visitRow } from '../../log/unit/row.ts'
+import type { Commit } from '../../log/unit/store.ts'
+
+/** What was found wrong. */
+export class Violation extends Error {
+  readonly id: string
+  constructor(id: string, text: string) { super(`${id}: ${text}`); this.id = id }
+}
+
+export interface Value { readonly kind: 'data' | 'junk'; readonly hash: number }
+interface UnitTruth { readonly held: Map<number, Value>; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
+
+const same = (a: Value, b: Value): boolean => a.kind === b.kind && a.hash === b.hash
+const text = (value: Value): string => `${value.kind} ${value.hash}`
+const numberOf = (facts: Readonly<Record<string, unknown>>, key: string): number => { const value = facts[key]; return typeof value === 'number' ? value : -1 }
+const textOf = (facts: Readonly<Record<string, unknown>>, key: string): string => { const value = facts[key]; return typeof value === 'string' ? value : '' }
+
+/** Checks one run. */
+export class Checker {
+  readonly units = new Map<string, UnitTruth>()
+  readonly decided = new Map<number, Value>()
+  readonly layouts = new Map<number, string>()
+  newest: Layout | undefined
+  acknowledged = 0
+  trimCalled = 0
+  readonly #granted = new Map<number, string>()
+  readonly #bootstraps = new Map<number, string>()
+  readonly #acceptors = new Map<string, { slot: number; rank: string }>()
+  readonly #accepted = new Map<number, Map<string, Set<string>>>()
+  #decidedTo = 0
+
+  unit(identity: string): UnitTruth {
+    const known = this.units.get(identity)
+    if (known !== undefined) return known
+    const truth: UnitTruth = { held: new Map(), trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
+    this.units.set(identity, truth)
+    return truth
+  }
+
+  fail(id: string, message: string): never { throw new Violation(id, message) }
+
+  /** A disk has made a commit durable. */
+  durable(identity: string, commit: Commit): void {
+    const unit = this.unit(identity)
+    if (commit.row !== undefined) this.#row(identity, unit, commit.row, commit.meta?.epoch ?? unit.sealed)
+    if (commit.meta !== undefined) this.#meta(identity, unit, commit.meta)
+  }
+
+  #row(identity: string, unit: UnitTruth, row: { id: number; header: Uint8Array }, newEpoch: number): void {
+    visitRow(row.id, row.header, {
+      prefix: () => undefined,
+      data: (position, _offset, hash) => { this.#put(identity, unit, position, { kind: 'data', hash }, newEpoch) },
+      junk: ({ from, to, step }) => { for (let at = from; at < to; at += step) this.#put(identity, unit, at, { kind: 'junk', hash: JUNK_HASH }, newEpoch) },
+      decided: () => undefined,
+    })
+  }
+
+  #put(identity: string, unit: UnitTruth, position: number, value: Value, newEpoch: number): void {
+    const prior = unit.held.get(position)
+    const decided = this.decided.get(position)
+    const epoch = unit.epochs.get(position) ?? -1
+    // A unit may be moved to an epoch and write under it in one commit.
+    if (epoch !== unit.sealed && epoch !== newEpoch) this.fail('L6', `unit ${identity.slice(0, 6)} executed a write of epoch ${epoch} at position ${position}, its durable epoch is ${unit.sealed}`)
+    if (decided !== undefined && !same(decided, value)) this.fail(decided.kind === value.kind ? 'L1' : 'L3', `position ${position} is decided as ${text(decided)}, unit ${identity.slice(0, 6)} stores ${text(value)} over ${prior === undefined ? 'nothing' : text(prior)}`)
+    if (position < unit.trim) this.fail('L8', `position ${position} comes back on unit ${identity.slice(0, 6)}, trimmed below ${unit.trim}`)
+    unit.held.set(position, value)
+  }
+
+  #meta(identity: string, unit: UnitTruth, meta: { epoch: number; text: string }): void {
+    if (meta.epoch < unit.sealed) this.fail('L6', `the durable epoch of unit ${identity.slice(0, 6)} goes back from ${unit.sealed} to ${meta.epoch}`)
+    const read: unknown = JSON.parse(meta.text)
+    const { trim, layout } = read !== null && typeof read === 'object' ? { trim: 0, layout: null, ...read } : { trim: 0, layout: null }
+    if (trim < unit.trim) this.fail('L8', `the trim mark of unit ${identity.slice(0, 6)} goes back from ${unit.trim} to ${trim}`)
+    if (trim > unit.trim) for (const position of unit.held.keys()) if (position < trim && !this.decided.has(position)) this.fail('L8', `position ${position} was trimmed before it was decided`)
+    unit.sealed = meta.epoch
+    unit.trim = trim
+    if (layout !== null) unit.installed = checkLayout(layout).epoch
+  }
+
+  /** A disk is gone with everything on it. */
+  lost(identity: string): void { this.unit(identity).lost = true }
+
+  /** What a part told its failpoint. */
+  event(name: string, facts: Readonly<Record<string, unknown>>): void {
+    switch (name) {
+      case 'unit.put': this.unit(textOf(facts, 'unit')).epochs.set(numberOf(facts, 'position'), numberOf(facts, 'epoch')); return
+      case 'unit.decided': this.decide(numberOf(facts, 'position'), this.#value(facts), 'a unit marked'); return
+      case 'resolved': this.decide(numberOf(facts, 'position'), this.#value(facts), 'a resolve reported'); return
+      case 'append.acknowledged': this.acknowledged++; this.decide(numberOf(facts, 'position'), { kind: 'data', hash: numberOf(facts, 'hash') }, 'an append was acknowledged'); return
+      case 'read': this.#read(facts); return
+      case 'trim.called': this.trimCalled = Math.max(this.trimCalled, numberOf(facts, 'before')); return
+      case 'sequencer.granted': this.#grant(facts); return
+      case 'sequencer.bootstrapped': this.#bootstrap(facts); return
+      case 'unit.installed': this.#installed(facts); return
+      case 'acceptor.promised': this.#promised(facts); return
+      case 'acceptor.accepted': this.#acceptedAt(facts); return
+      default:
+    }
+  }
+
+  #value(facts: Readonly<Record<string, unknown>>): Value { return { kind: textOf(facts, 'kind') === 'data' ? 'data' : 'junk', hash: numberOf(facts, 'hash') } }
+
+  #read(facts: Readonly<Record<string, unknown>>): void {
+    const kind = textOf(facts, 'kind')
+    const position = numberOf(facts, 'position')
+    if (kind === 'data' || kind === 'junk') this.decide(position, this.#value(facts), 'a read returned')
+    else if (kind === 'trimmed' && position >= this.trimCalled) this.fail('L8', `position ${position} was read as trimmed, nothing above ${this.trimCalled} was ever trimmed`)
+  }
+
+  /** A value was exposed: it must be on every unit of its chain, durably, and it must be the only one. */
+  decide(position: number, value: Value, who: string): void {
+    const known = this.decided.get(position)
+    if (known !== undefined && !same(known, value)) this.fail(known.kind === value.kind ? 'L1' : 'L3', `${who} ${text(value)} at position ${position}, which is ${text(known)}`)
+    if (known !== undefined) return
+    for (const { identity } of this.#chainOf(position)) {
+      const unit = this.unit(identity)
+      const held = unit.held.get(position)
+      if (unit.lost || position < unit.trim || (held !== undefined && same(held, value))) continue
+      this.fail('L5', `${who} ${text(value)} at position ${position}, but unit ${identity.slice(0, 6)} holds ${held === undefined ? 'nothing' : text(held)}`)
+    }
+    this.decided.set(position, value)
+  }
+
+  #chainOf(position: number): readonly { readonly identity: string }[] {
+    const segment = this.newest === undefined ? undefined : openSegment(this.newest)
+    return segment?.chains[position % segment.chains.length] ?? []
+  }
+
+  #grant(facts: Readonly<Record<string, unknown>>): void {
+    const from = numberOf(facts, 'from')
+    const to = from + numberOf(facts, 'count')
+    const epoch = numberOf(facts, 'epoch')
+    const who = `epoch ${epoch}, boot ${textOf(facts, 'boot').slice(0, 6)}`
+    for (let at = from; at < to; at++) {
+      const other = this.#granted.get(at)
+      if (other !== undefined) this.fail('Q1', `position ${at} is granted twice: by ${other} and by ${who}`)
+      this.#granted.set(at, who)
+    }
+    const next = [...this.layouts].find(([e]) => e === epoch + 1)
+    if (next !== undefined && to > checkLayout(JSON.parse(next[1])).tail) this.fail('Q1', `epoch ${epoch} grants up to ${to}, above the tail of epoch ${epoch + 1}`)
+    if (to > numberOf(facts, 'prefix') + numberOf(facts, 'window')) this.fail('Q1', `a grant up to ${to} leaves the window of ${numberOf(facts, 'window')} above ${numberOf(facts, 'prefix')}`)
+    for (; this.#decidedTo < numberOf(facts, 'prefix'); this.#decidedTo++) if (!this.decided.has(this.#decidedTo)) this.fail('Q4', `the sequencer believes everything below ${numberOf(facts, 'prefix')} decided, ${this.#decidedTo} is not`)
+  }
+
+  #bootstrap(facts: Readonly<Record<string, unknown>>): void {
+    const epoch = numberOf(facts, 'epoch')
+    const boot = textOf(facts, 'boot')
+    const other = this.#bootstraps.get(epoch)
+    if (other !== undefined) this.fail('Q2', `epoch ${epoch} is bootstrapped again by boot ${boot.slice(0, 6)} after ${other.slice(0, 6)}`)
+    this.#bootstraps.set(epoch, boot)
+    const layout = this.layouts.get(epoch)
+    if (layout === undefined) this.fail('Y3', `epoch ${epoch} opens, no unit has installed it`)
+    for (const { identity } of openSegment(checkLayout(JSON.parse(layout))).chains.flat()) {
+      const unit = this.unit(identity)
+      if (!unit.lost && unit.installed < epoch) this.fail('Y3', `epoch ${epoch} opens, unit ${identity.slice(0, 6)} has installed ${unit.installed}`)
+    }
+  }
+
+  #installed(facts: Readonly<Record<string, unknown>>): void {
+    const epoch = numberOf(facts, 'epoch')
+    const layout = textOf(facts, 'layout')
+    const known = this.layouts.get(epoch)
+    if (known !== undefined && known !== layout) this.fail('Y1', `two layouts of epoch ${epoch} are installed`)
+    this.layouts.set(epoch, layout)
+    const read = checkLayout(JSON.parse(layout))
+    if (this.newest === undefined || read.epoch > this.newest.epoch) this.newest = read
+    const member = openSegment(read).chains.flat().find((unit) => unit.identity === facts['unit'])
+    if (epoch > 1 && member?.boot !== facts['boot']) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} installs epoch ${epoch}, which names another boot`)
+    for (const [position, value] of this.unit(textOf(facts, 'unit')).held) if (position >= read.tail) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} holds ${text(value)} at ${position}, above the tail ${read.tail} of epoch ${epoch}`)
+    for (const position of this.decided.keys()) if (position >= read.tail && this.#grantEpoch(position) < epoch) this.fail('L6', `position ${position} was decided under an older epoch, above the tail ${read.tail} of epoch ${epoch}`)
+  }
+
+  #grantEpoch(position: number): number { return Number(/epoch (\d+)/.exec(this.#granted.get(position) ?? '')?.[1] ?? Infinity) }
+
+  #promised(facts: Readonly<Record<string, unknown>>): void {
+    const acceptor = textOf(facts, 'acceptor')
+    const slot = numberOf(facts, 'slot')
+    const known = this.#acceptors.get(acceptor)
+    const rank = JSON.stringify(facts['rank'])
+    if (known !== undefined && slot < known.slot) this.fail('Y2', `acceptor ${acceptor.slice(0, 6)} promises slot ${slot} after ${known.slot}`)
+    this.#acceptors.set(acceptor, { slot, rank })
+  }
+
+  /** The layout chosen in a slot is what a majority accepted under one rank: there can be only one. */
+  #acceptedAt(facts: Readonly<Record<string, unknown>>): void {
+    const slot = numberOf(facts, 'slot')
+    const layout = textOf(facts, 'layout')
+    const base = this.layouts.get(slot - 1)
+    if (base === undefined) return
+    const votes = this.#accepted.get(slot) ?? new Map<string, Set<string>>()
+    this.#accepted.set(slot, votes)
+    const ballot = `${JSON.stringify(facts['rank'])}${layout}`
+    const voters = votes.get(ballot) ?? new Set<string>()
+    votes.set(ballot, voters.add(textOf(facts, 'acceptor')))
+    const acceptors = checkLayout(JSON.parse(base)).acceptors
+    const yes = acceptors.filter((one) => voters.has(one.identity)).length
+    if (yes * 2 <= acceptors.length) return
+    const chosen = this.layouts.get(slot) ?? this.#chosen.get(slot)
+    if (chosen !== undefined && chosen !== layout) this.fail('Y1', `two layouts are chosen for epoch ${slot}`)
+    this.#chosen.set(slot, layout)
+  }
+
+  readonly #chosen = new Map<number, string>()
+
+  /** When everything has stopped: every unit of the newest layout tells the same story (L1, L2, L5, D). */
+  atEnd(tail: number): void {
+    const newest = this.newest
+    if (newest === undefined) return
+    for (let position = 0; position < tail; position++) {
+      const decided = this.decided.get(position)
+      for (const { identity } of this.#chainOf(position)) {
+        const unit = this.unit(identity)
+        if (position < unit.trim) continue
+        const held = unit.held.get(position)
+        if (held === undefined) this.fail('L11', `position ${position} below the tail ${tail} is empty on unit ${identity.slice(0, 6)} at the end`)
+        if (decided === undefined || !same(held, decided)) this.fail('L2', `position ${position} is ${decided === undefined ? 'undecided' : text(decided)}, unit ${identity.slice(0, 6)} holds ${text(held)} at the end`)
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The simulated disk of a unit: what was synced stays, what was not may be lost; it can be slow, fail or be replaced.
+ *
+ * Owns: one disk with its store and register. Read next: `simulator.ts`, `../../log/unit/store.ts`.
+ */
+import { SirtakiError } from '../../log/errors.ts'
+import type { Register } from '../../log/ports.ts'
+import { MemoryStore } from '../../log/unit/memory-store.ts'
+import type { Commit, StoreImage, UnitStore } from '../../log/unit/store.ts'
+import type { Prng } from './prng.ts'
+import type { SimProcess, Simulator } from './simulator.ts'
+
+/** One disk; it outlives the starts of its process. */
+export class SimDisk implements UnitStore {
+  readonly identity: string
+  readonly #world: Simulator
+  readonly #process: SimProcess
+  readonly #prng: Prng
+  readonly #inner: MemoryStore
+  #register: string | undefined
+  #pending: { readonly commit: Commit; readonly generation: number } | undefined
+  syncMs = 0.1
+  /** The next commit fails, as do all after it until the process has been started again. */
+  failNext = false
+  onDurable: ((commit: Commit) => void) | undefined
+  onRegister: ((value: string) => void) | undefined
+
+  constructor(world: Simulator, process: SimProcess, prng: Prng, identity: string) {
+    this.#world = world
+    this.#process = process
+    this.#prng = prng
+    this.identity = identity
+    this.#inner = new MemoryStore(identity)
+  }
+
+  open(): StoreImage {
+    const pending = this.#pending
+    this.#pending = undefined
+    // The process died between the write and the sync: the disk may have it or not.
+    if (pending !== undefined && this.#prng.chance(0.5)) this.#apply(pending.commit)
+    this.failNext = false
+    this.#process.diskFailed = false
+    return this.#inner.open()
+  }
+
+  commit(commit: Commit, done: (error?: Error) => void): void {
+    const generation = this.#process.generation
+    if (this.failNext || this.#process.diskFailed) {
+      this.#process.diskFailed = true
+      // The kernel may have written it nevertheless (P30).
+      if (this.#prng.chance(0.5)) this.#apply(commit)
+      this.#world.schedule(this.syncMs, this.#process, () => { done(new SirtakiError('IO', 'the disk failed a sync')) })
+      return
+    }
+    this.#pending = { commit: copyOf(commit), generation }
+    this.#world.schedule(this.syncMs * (0.5 + this.#prng.next()), this.#process, () => {
+      this.#pending = undefined
+      done(this.#apply(commit))
+    })
+  }
+
+  #apply(commit: Commit): Error | undefined {
+    const error = this.#inner.apply(commit)
+    if (error === undefined) this.onDurable?.(commit)
+    return error
+  }
+
+  read(row: number): Uint8Array | undefined { return this.#inner.read(row) }
+  describe(): { kind: string; diskBytes: number } { return this.#inner.describe() }
+  close(): void { this.#inner.close() }
+
+  register(): Register {
+    return {
+      read: () => this.#register,
+      write: (value) => {
+        if (!this.#process.alive) return
+        this.#register = value
+        this.onRegister?.(value)
+      },
+    }
+  }
+}
+
+const copyOf = (commit: Commit): Commit => ({ ...commit, row: commit.row === undefined ? undefined : { ...commit.row, header: commit.row.header.slice(), bytes: commit.row.bytes.slice() } })

@@ -1,0 +1,88 @@
+/**
+ * What one seed draws: the shape of the cluster, the load, and an explicit list of faults that can be shrunk.
+ *
+ * Read next: `sim-cluster.ts`, `shrink.ts`.
+ */
+import type { Limits } from '../../log/limits.ts'
+import { limits as usual } from '../../log/limits.ts'
+import { Prng } from './prng.ts'
+import type { NetworkOptions } from './network.ts'
+
+/** One fault, at a virtual time in milliseconds. */
+export type Fault =
+  | { readonly kind: 'crash'; readonly at: number; readonly unit: number; readonly downMs: number; readonly halfOpen: boolean }
+  | { readonly kind: 'crashAll'; readonly at: number; readonly downMs: number }
+  | { readonly kind: 'pause'; readonly at: number; readonly process: string; readonly ms: number }
+  | { readonly kind: 'partition'; readonly at: number; readonly a: string; readonly b: string; readonly oneWay: boolean; readonly ms: number }
+  | { readonly kind: 'reset'; readonly at: number; readonly a: string; readonly b: string }
+  | { readonly kind: 'slowDisk'; readonly at: number; readonly unit: number; readonly syncMs: number; readonly ms: number }
+  | { readonly kind: 'failDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
+  | { readonly kind: 'replaceDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
+  | { readonly kind: 'sequencer'; readonly at: number; readonly downMs: number }
+  | { readonly kind: 'moveSequencer'; readonly at: number }
+  | { readonly kind: 'reconfigure'; readonly at: number; readonly killAfterMs: number | undefined }
+  | { readonly kind: 'client'; readonly at: number; readonly client: number }
+
+/** Everything that one run is made of. */
+export interface Plan {
+  readonly seed: string
+  readonly chains: number
+  readonly unitsPerChain: number
+  readonly clients: number
+  readonly limits: Limits
+  readonly network: NetworkOptions
+  readonly loadMs: number
+  readonly thinkMs: number
+  readonly streams: number
+  readonly withTrim: boolean
+  readonly genesisCrash: boolean
+  readonly faults: readonly Fault[]
+}
+
+/** Draws the plan of a seed. */
+export function drawPlan(seed: string): Plan {
+  const prng = new Prng(`${seed}/plan`)
+  const chains = prng.pick([1, 1, 1, 2, 2, 3])
+  const unitsPerChain = prng.pick([1, 2, 3, 3])
+  const clients = prng.integer(1, 4)
+  const loadMs = prng.integer(300, 1_500)
+  const window = prng.pick([4, 8, 16, 64])
+  const limits: Limits = {
+    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
+    streamTailsMax: prng.pick([1, 2, 1_000]), resolveRangeMax: prng.pick([3, 1_000]), batchEntriesMax: prng.pick([1, 8, 64]),
+  }
+  const network: NetworkOptions = { delayMs: 0.1, jitterMs: prng.pick([0.2, 2]), slowChance: prng.pick([0, 0.02, 0.1]), slowMs: prng.pick([20, 200]), splitChance: prng.pick([0, 0.1]) }
+  const shape = { chains, unitsPerChain, clients, loadMs }
+  return { seed, ...shape, limits, network, thinkMs: prng.pick([2, 10, 40]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
+}
+
+function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { chains: number; unitsPerChain: number; clients: number; loadMs: number }): Fault[] {
+  const units = chains * unitsPerChain
+  const processes = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...Array.from({ length: clients }, (_, i) => `client-${i}`)]
+  // A swarm: each seed has its own mix of kinds, and some none at all.
+  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client'] as const).filter(() => prng.chance(0.4))
+  if (kinds.length === 0) return []
+  let replaced = 0
+  const faults = Array.from({ length: prng.integer(0, 8) }, (): Fault | undefined => {
+    const at = prng.integer(20, loadMs)
+    const unit = prng.integer(0, units)
+    const downMs = prng.integer(1, 200)
+    const [a, b] = [prng.pick(processes), prng.pick(processes)]
+    switch (prng.pick(kinds)) {
+      case 'crash': return { kind: 'crash', at, unit, downMs, halfOpen: prng.chance(0.3) }
+      case 'crashAll': return { kind: 'crashAll', at, downMs }
+      case 'pause': return { kind: 'pause', at, process: a, ms: prng.integer(5, 400) }
+      case 'partition': return { kind: 'partition', at, a, b, oneWay: prng.chance(0.5), ms: prng.integer(20, 500) }
+      case 'reset': return { kind: 'reset', at, a, b }
+      case 'slowDisk': return { kind: 'slowDisk', at, unit, syncMs: prng.integer(2, 60), ms: prng.integer(50, 400) }
+      case 'failDisk': return { kind: 'failDisk', at, unit, downMs }
+      case 'replaceDisk': return unitsPerChain > 1 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
+      case 'sequencer': return { kind: 'sequencer', at, downMs }
+      case 'moveSequencer': return { kind: 'moveSequencer', at }
+      case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
+      case 'client': return { kind: 'client', at, client: prng.integer(0, clients) }
+      default: return undefined
+    }
+  })
+  return faults.filter((fault) => fault !== undefined).sort((x, y) => x.at - y.at)
+}

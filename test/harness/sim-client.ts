@@ -1,0 +1,189 @@
+/**
+ * A client of a simulated run: a random load, and the history of what it saw.
+ *
+ * Checks what only a client can see: real time of appends and tails (L7), complete and ordered streams (L2, Q4, L8).
+ * Read next: `sim-cluster.ts`, `models.ts` (the history's judge).
+ */
+import { LogClient } from '../../log/client/client.ts'
+import type { Entry } from '../../log/entry.ts'
+import { isError } from '../../log/errors.ts'
+import type { Checker } from './checker.ts'
+import type { Prng } from './prng.ts'
+import type { Plan } from './plan.ts'
+
+/** One append that was acknowledged. */
+export interface Acked { readonly position: number; readonly value: number; readonly streams: readonly number[] }
+
+/** What all clients of a run share: acknowledgements in order, the highest tail returned. */
+export class SharedHistory {
+  readonly acked: Acked[] = []
+  highestAcked = -1
+  highestTail = 0
+  /** Records for the judge of whole histories. */
+  readonly operations: { client: number; call: number; return: number; input: unknown; output: unknown }[] = []
+  clock = 0
+  nextValue = 1
+  /** The highest trim that was acknowledged, and the highest that was begun. */
+  trimmed = 0
+  trimBegun = 0
+}
+
+const encodeValue = (value: number): Uint8Array => new Uint8Array(new Float64Array([value]).buffer)
+export const decodeValue = (payload: Uint8Array): number => new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getFloat64(0, true)
+
+/** One client process with its load. */
+export class SimClient {
+  readonly log: LogClient
+  readonly #index: number
+  readonly #plan: Plan
+  readonly #prng: Prng
+  readonly #checker: Checker
+  readonly #shared: SharedHistory
+  readonly #failed: (error: unknown) => void
+  #alive = true
+  /** What the live subscription of this client has delivered. */
+  readonly #delivered: number[] = []
+  calls = 0
+  errors = 0
+
+  constructor(index: number, plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, failed: (error: unknown) => void) {
+    this.#index = index
+    this.#plan = plan
+    this.#prng = prng
+    this.log = log
+    this.#checker = checker
+    this.#shared = shared
+    this.#failed = failed
+  }
+
+  stop(): void { this.#alive = false }
+
+  /** Loads until stopped. */
+  start(): void {
+    const stream = this.#prng.integer(0, this.#plan.streams)
+    if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
+      this.log.player(stream, 0, { deliver: (entries) => { this.#deliver(stream, entries) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
+    }
+    for (let lane = this.#prng.integer(1, 4); lane > 0; lane--) void this.#lane(this.#index * 8 + lane).catch(this.#failed)
+  }
+
+  async #lane(lane: number): Promise<void> {
+    while (this.#alive) {
+      await this.log.cluster.pause(this.#prng.next() * this.#plan.thinkMs)
+      if (!this.#alive) return
+      this.calls++
+      try {
+        await this.#one(lane)
+      } catch (thrown) {
+        if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME') throw thrown
+        this.errors++
+      }
+    }
+  }
+
+  #one(lane: number): Promise<void> {
+    const roll = this.#prng.next()
+    if (roll < 0.5) return this.append(lane)
+    if (roll < 0.6) return this.#burst(lane)
+    if (roll < 0.75) return this.#read(lane)
+    if (roll < 0.85) return this.#tail(lane)
+    if (roll < 0.95) return this.#readStream()
+    if (roll < 0.97 || !this.#plan.withTrim) return this.#fill()
+    return this.#trim()
+  }
+
+  /** Appends one value and records it. */
+  async append(lane: number): Promise<void> {
+    const shared = this.#shared
+    const value = shared.nextValue++
+    const streams = Array.from({ length: this.#plan.streams }, (_, i) => i).filter(() => this.#prng.chance(0.5))
+    const lowest = shared.highestAcked
+    const operation = this.#begin(lane, { op: 'append', value })
+    const { position } = await this.log.append(encodeValue(value), { streams })
+    this.#end(operation, position)
+    if (position <= lowest) this.#checker.fail('L7', `an append called after position ${lowest} was acknowledged got position ${position}`)
+    shared.highestAcked = Math.max(shared.highestAcked, position)
+    shared.acked.push({ position, value, streams })
+  }
+
+  async #burst(lane: number): Promise<void> {
+    const count = this.#prng.integer(2, 12)
+    await Promise.all(Array.from({ length: count }, (_, i) => this.append(1_000 * lane + 8_000 + i)))
+  }
+
+  async #read(lane: number): Promise<void> {
+    const position = this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
+    const operation = this.#begin(lane, { op: 'read', position })
+    const result = await this.log.read(position)
+    if (result.kind === 'unwritten') { this.#drop(operation); return }
+    this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind })
+  }
+
+  async #tail(lane: number): Promise<void> {
+    const lowest = Math.max(this.#shared.highestAcked + 1, this.#shared.highestTail)
+    const operation = this.#begin(lane, { op: 'tail' })
+    const { tail } = await this.log.tail({ streams: [0] })
+    this.#end(operation, tail)
+    if (tail < lowest) this.#checker.fail('L7', `a linearizable tail of ${tail} was read after ${lowest} was known`)
+    this.#shared.highestTail = Math.max(this.#shared.highestTail, tail)
+  }
+
+  async #readStream(): Promise<void> {
+    const stream = this.#prng.integer(0, this.#plan.streams)
+    const before = this.#shared.acked.filter((one) => one.streams.includes(stream)).map((one) => one.position)
+    const from = Math.max(this.#prng.chance(0.5) ? 0 : this.#prng.integer(0, this.#shared.highestTail + 1), 0)
+    const trimmed = this.#shared.trimmed
+    try {
+      const entries = await this.log.readStream({ stream, from })
+      this.#checkOrder(stream, from, entries.map((entry) => entry.position), before)
+      if (from < trimmed) this.#checker.fail('L8', `stream ${stream} was read from ${from} though it is trimmed below ${trimmed}`)
+    } catch (thrown) {
+      if (isError(thrown, 'TRIMMED') && from >= this.#shared.trimBegun) this.#checker.fail('L8', `a read from ${from} was told trimmed, nothing above ${this.#shared.trimBegun} was`)
+      throw thrown
+    }
+  }
+
+  #checkOrder(stream: number, from: number, positions: readonly number[], acked: readonly number[]): void {
+    if (positions.some((position, i) => position < from || position <= (positions[i - 1] ?? -1))) this.#checker.fail('Q4', `stream ${stream} came out of order: ${positions.join(' ')}`)
+    const seen = new Set(positions)
+    const missing = acked.find((position) => position >= from && !seen.has(position))
+    if (missing !== undefined) this.#checker.fail('Q4', `stream ${stream} read from ${from} lacks position ${missing}, acknowledged before the call; it has ${positions.join(' ')}`)
+  }
+
+  #deliver(stream: number, entries: readonly Entry[]): void {
+    for (const { position, streams } of entries) {
+      const last = this.#delivered.at(-1) ?? -1
+      if (position <= last) this.#checker.fail('Q4', `a subscription to stream ${stream} got ${position} after ${last}`)
+      if (!streams.some((link) => link.stream === stream)) this.#checker.fail('Q4', `a subscription to stream ${stream} got position ${position} of other streams`)
+      const skipped = this.#shared.acked.find((one) => one.position > last && one.position < position && one.streams.includes(stream))
+      if (skipped !== undefined) this.#checker.fail('Q4', `a subscription to stream ${stream} skipped the acknowledged position ${skipped.position}`)
+      this.#delivered.push(position)
+    }
+  }
+
+  async #fill(): Promise<void> {
+    const { tail } = await this.log.tail({ linearizable: false })
+    if (tail === 0) return
+    await this.log.fill(this.#prng.integer(Math.max(0, tail - 4), tail))
+  }
+
+  async #trim(): Promise<void> {
+    const before = this.#prng.integer(0, this.#shared.highestTail + 1)
+    this.#shared.trimBegun = Math.max(this.#shared.trimBegun, before)
+    await this.log.trim(before)
+    this.#shared.trimmed = Math.max(this.#shared.trimmed, before)
+  }
+
+  #begin(client: number, input: unknown): SharedHistory['operations'][number] {
+    const operation = { client, call: this.#shared.clock++, return: Infinity, input, output: undefined as unknown }
+    this.#shared.operations.push(operation)
+    return operation
+  }
+
+  #end(operation: SharedHistory['operations'][number], output: unknown): void {
+    operation.return = this.#shared.clock++
+    operation.output = output
+  }
+
+  #drop(operation: SharedHistory['operations'][number]): void { this.#shared.operations.splice(this.#shared.operations.indexOf(operation), 1) }
+}

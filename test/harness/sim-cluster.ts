@@ -1,0 +1,385 @@
+/**
+ * A whole simulated cluster under one plan: units, acceptors, sequencers, clients, drivers, and the nemesis.
+ *
+ * `runPlan` plays a plan from genesis over the load and its faults to the end, where everything heals and must converge
+ * (L11). Read next: `plan.ts`, `checker.ts`, `sim-client.ts`.
+ */
+import { Cluster } from '../../log/client/cluster.ts'
+import { LogClient } from '../../log/client/client.ts'
+import { asError } from '../../log/errors.ts'
+import { init } from '../../log/layout/genesis.ts'
+import { openSegment } from '../../log/layout/layout.ts'
+import { reconfigure } from '../../log/layout/reconfigure.ts'
+import type { Ports } from '../../log/ports.ts'
+import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
+import { UnitServer } from '../../log/unit/server.ts'
+import { FLAG_ANSWER, FLAG_ERROR, FrameParser } from '../../log/wire/frame.ts'
+import { kinds } from '../../log/wire/messages.ts'
+import { SequencerServer } from '../../sequencer/server.ts'
+import { Checker, Violation } from './checker.ts'
+import { SimDisk } from './disk.ts'
+import { Network } from './network.ts'
+import type { Fault, Plan } from './plan.ts'
+import { Prng } from './prng.ts'
+import { SharedHistory, SimClient } from './sim-client.ts'
+import { Simulator, type SimProcess } from './simulator.ts'
+
+/** What a run came to. */
+export interface RunResult {
+  readonly violation: { readonly id: string; readonly message: string } | undefined
+  readonly trace: number
+  readonly events: number
+  readonly virtualMs: number
+  readonly acknowledged: number
+  readonly calls: number
+  readonly points: ReadonlyMap<string, number>
+  readonly shared: SharedHistory
+}
+
+/** What a run is given: `drain` empties the microtask queue, `log` gets a line for every event worth one. */
+export interface RunOptions { readonly drain: () => Promise<void>; readonly log?: ((text: string) => void) | undefined }
+
+interface UnitSlot { readonly process: SimProcess; readonly address: string; disk: SimDisk; server: UnitServer | undefined; rejoin: Rejoin | undefined; disks: number; dropped: boolean }
+
+/** Virtual time in which a healed cluster must converge. */
+const CONVERGE_MS = 20_000
+
+/** Plays one plan. */
+export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
+  const run = new SimCluster(plan, options)
+  let violation: RunResult['violation']
+  try {
+    await run.play()
+  } catch (thrown) {
+    violation = thrown instanceof Violation ? { id: thrown.id, message: thrown.message } : { id: errorId(thrown), message: `${asError(thrown).message}\n${thrown instanceof Error ? thrown.stack ?? '' : ''}` }
+  }
+  run.end()
+  return { violation, trace: run.world.trace, events: run.world.events, virtualMs: run.world.now, acknowledged: run.checker.acknowledged, calls: run.calls, points: run.points, shared: run.shared }
+}
+
+function errorId(thrown: unknown): string {
+  const { code, facts } = asError(thrown)
+  return code === 'INVARIANT' && typeof facts['invariant'] === 'string' ? facts['invariant'] : code
+}
+
+class SimCluster {
+  readonly plan: Plan
+  readonly world: Simulator
+  readonly network: Network
+  readonly checker = new Checker()
+  readonly points = new Map<string, number>()
+  readonly shared = new SharedHistory()
+  readonly #options: RunOptions
+  readonly #units: UnitSlot[] = []
+  #sequencers: { readonly process: SimProcess; readonly address: string; server: SequencerServer | undefined }[] = []
+  #clients: SimClient[] = []
+  #failure: unknown
+  #healed = false
+  #drivers = 0
+  calls = 0
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.plan = plan
+    this.#options = options
+    this.world = new Simulator(options.drain)
+    this.network = new Network(this.world, plan.seed, plan.network)
+    this.network.onWrite = (from, bytes) => { if (from.diskFailed) this.#checkSilence(from, bytes) }
+    for (let i = 0; i < plan.chains * plan.unitsPerChain; i++) {
+      const process = this.world.process(`unit-${i}`)
+      this.#units.push({ process, address: `u${i}:1`, disk: this.#newDisk(process, i, 0), server: undefined, rejoin: undefined, disks: 1, dropped: false })
+    }
+  }
+
+  async play(): Promise<void> {
+    for (let i = 0; i < this.#units.length; i++) await this.#startUnit(i)
+    await this.#genesis()
+    await this.#startSequencer(0, false)
+    await this.#until(() => this.#sequencers[0]?.server?.machine.epoch !== 0 && this.#sequencers[0]?.server !== undefined, 5_000, 'the first sequencer never became ready')
+    this.#log('ready')
+    for (let i = 0; i < this.plan.clients; i++) this.#startClient(i, 0)
+    const start = this.world.now
+    for (const fault of this.plan.faults) this.world.schedule(fault.at, undefined, () => { this.#inject(fault) })
+    await this.#run(start + this.plan.loadMs)
+    await this.#heal()
+    await this.#converge()
+  }
+
+  end(): void {
+    for (const client of this.#clients) { this.calls += client.calls; client.stop() }
+  }
+
+  // ---- running
+
+  async #run(until: number, done: () => boolean = () => false): Promise<boolean> {
+    const reached = await this.world.run(until, () => this.#failure !== undefined || done())
+    if (this.#failure !== undefined) throw this.#failure
+    return reached
+  }
+
+  async #until(done: () => boolean, ms: number, otherwise: string): Promise<void> {
+    if (!await this.#run(this.world.now + ms, done)) throw new Violation('L11', otherwise)
+  }
+
+  /** Waits for a flow inside the world. */
+  async #flow<T>(promise: Promise<T>, ms: number, otherwise: string): Promise<T> {
+    let result: { value: T } | undefined
+    promise.then((value) => { result = { value } }, (thrown: unknown) => { this.#failure ??= thrown })
+    await this.#until(() => result !== undefined, ms, otherwise)
+    if (result === undefined) throw new Violation('L11', otherwise)
+    return result.value
+  }
+
+  #log(text: string): void { this.#options.log?.(`${this.world.now.toFixed(2).padStart(9)} ${text}`) }
+
+  #ports(process: SimProcess): Ports {
+    const prng = new Prng(`${this.plan.seed}/process/${process.name}/${process.generation}`)
+    const { generation } = process
+    return {
+      clock: this.world.clockOf(process), random: { next: () => prng.next(), id: () => prng.id() }, transport: this.network.transportOf(process),
+      failpoint: (name, facts = {}) => {
+        if (!process.alive || process.generation !== generation) return
+        this.points.set(name, (this.points.get(name) ?? 0) + 1)
+        if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
+        try {
+          this.checker.event(name, facts)
+        } catch (thrown) {
+          this.#failure ??= thrown
+        }
+      },
+    }
+  }
+
+  // ---- parts
+
+  #newDisk(process: SimProcess, unit: number, replaced: number): SimDisk {
+    const prng = new Prng(`${this.plan.seed}/disk/${unit}/${replaced}`)
+    const disk = new SimDisk(this.world, process, prng, prng.id())
+    disk.onDurable = (commit) => {
+      try {
+        this.checker.durable(disk.identity, commit)
+      } catch (thrown) {
+        this.#failure ??= thrown
+      }
+    }
+    return disk
+  }
+
+  async #startUnit(i: number): Promise<void> {
+    const slot = this.#slot(i)
+    const server = new UnitServer({ ports: this.#ports(slot.process), limits: this.plan.limits, store: slot.disk, register: slot.disk.register(), address: slot.address, name: slot.process.name })
+    slot.server = server
+    server.onStopped(() => { this.#log(`${slot.process.name} stopped: ${server.stopped?.message}`); if (server.stopped?.code === 'INVARIANT') this.#failure ??= server.stopped })
+    await server.listen()
+    slot.rejoin = superviseUnit(server, (text) => { this.#log(`${slot.process.name}: ${text}`) })
+  }
+
+  async #genesis(): Promise<void> {
+    const chains = Array.from({ length: this.plan.chains }, (_, c) => Array.from({ length: this.plan.unitsPerChain }, (_u, u) => `u${c * this.plan.unitsPerChain + u}:1`))
+    const process = this.world.process('init')
+    const run = (): Promise<unknown> => init(new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: 'init', addresses: [] }), { chains, window: this.plan.limits.window })
+    if (this.plan.genesisCrash) {
+      void run().catch(() => undefined)
+      await this.#run(this.world.now + new Prng(`${this.plan.seed}/genesis`).between(0.1, 4))
+      this.#kill(process, false)
+      await this.#crashUnit(0, 5, false)
+      await this.#run(this.world.now + 30)
+      process.alive = true
+      process.generation++
+    }
+    await this.#flow(this.#again(run), 5_000, 'genesis did not end')
+  }
+
+  async #again(run: () => Promise<unknown>): Promise<void> {
+    for (let i = 0; ; i++) {
+      try { await run(); return } catch (thrown) { if (asError(thrown).next === 'stop' || i > 20) throw thrown }
+    }
+  }
+
+  async #startSequencer(i: number, takeOver: boolean): Promise<void> {
+    const process = this.world.process(`seq-${i}`)
+    const address = `s${i}:1`
+    const server = new SequencerServer({ ports: this.#ports(process), limits: this.plan.limits, address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
+    this.#sequencers[i] = { process, address, server }
+    await server.listen()
+    void this.#keepStarting(server, process, takeOver)
+  }
+
+  async #keepStarting(server: SequencerServer, process: SimProcess, takeOver: boolean): Promise<void> {
+    const { generation } = process
+    for (;;) {
+      try {
+        await server.start({ takeOver, timeoutMs: 2_000 })
+        return
+      } catch (thrown) {
+        if (process.generation !== generation || asError(thrown).code === 'IN_USE') return
+        if (asError(thrown).code === 'INVARIANT') { this.#failure ??= thrown; return }
+        await new Promise<void>((resolve) => { this.world.schedule(20, process, resolve) })
+      }
+    }
+  }
+
+  #startClient(i: number, generation: number): void {
+    const process = this.world.process(`client-${i}`)
+    const ports = this.#ports(process)
+    const log = new LogClient({ ports, limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
+    const client = new SimClient(i + 16 * generation, this.plan, new Prng(`${this.plan.seed}/load/${i}/${generation}`), log, this.checker, this.shared, (thrown) => { if (process.alive) this.#failure ??= thrown })
+    this.calls += this.#clients[i]?.calls ?? 0
+    this.#clients[i] = client
+    client.start()
+  }
+
+  #slot(i: number): UnitSlot {
+    const slot = this.#units[i]
+    if (slot === undefined) throw new Error(`no unit ${i}`)
+    return slot
+  }
+
+  // ---- faults
+
+  #inject(fault: Fault): void {
+    if (this.#healed) return
+    this.#log(`fault ${JSON.stringify(fault)}`)
+    this.points.set(`fault.${fault.kind}`, (this.points.get(`fault.${fault.kind}`) ?? 0) + 1)
+    switch (fault.kind) {
+      case 'crash': void this.#crashUnit(fault.unit, fault.downMs, fault.halfOpen); return
+      case 'crashAll': for (let i = 0; i < this.#units.length; i++) void this.#crashUnit(i, fault.downMs + i, false); return
+      case 'pause': { const process = this.world.process(fault.process); process.pausedUntil = Math.max(process.pausedUntil, this.world.now + fault.ms); return }
+      case 'partition': this.network.block(fault.a, fault.b, fault.ms); if (!fault.oneWay) this.network.block(fault.b, fault.a, fault.ms); return
+      case 'reset': this.network.reset(fault.a, fault.b); return
+      case 'slowDisk': { const { disk } = this.#slot(fault.unit); disk.syncMs = fault.syncMs; this.world.schedule(fault.ms, undefined, () => { disk.syncMs = 0.1 }); return }
+      case 'failDisk': this.#slot(fault.unit).disk.failNext = true; this.world.schedule(20, undefined, () => { void this.#crashUnit(fault.unit, fault.downMs, false) }); return
+      case 'replaceDisk': this.#replaceDisk(fault.unit, fault.downMs); return
+      case 'sequencer': this.#restartSequencer(fault.downMs); return
+      case 'moveSequencer': void this.#startSequencer(this.#sequencers.length, true); return
+      case 'reconfigure': this.#drive(fault.killAfterMs); return
+      case 'client': this.#crashClient(fault.client)
+    }
+  }
+
+  #kill(process: SimProcess, halfOpen: boolean): void {
+    process.alive = false
+    process.generation++
+    process.pausedUntil = 0
+    this.network.gone(process, halfOpen)
+  }
+
+  async #crashUnit(i: number, downMs: number, halfOpen: boolean): Promise<void> {
+    const slot = this.#slot(i)
+    if (!slot.process.alive || slot.dropped) return
+    this.#kill(slot.process, halfOpen)
+    slot.rejoin?.close()
+    await new Promise<void>((resolve) => { this.world.schedule(downMs, undefined, resolve) })
+    slot.process.alive = true
+    await this.#startUnit(i)
+  }
+
+  /** The disk of a unit is replaced by a blank one under the same address, and an operator leaves the old one out. */
+  #replaceDisk(i: number, downMs: number): void {
+    const slot = this.#slot(i)
+    if (!slot.process.alive || slot.dropped) return
+    const old = slot.disk
+    this.checker.lost(old.identity)
+    slot.disk = this.#newDisk(slot.process, i, slot.disks++)
+    void this.#crashUnit(i, downMs, false).then(() => { slot.dropped = true; this.#dropUnit(old.identity) })
+  }
+
+  #dropUnit(identity: string): void {
+    const process = this.world.process(`operator-${this.#drivers++}`)
+    const cluster = new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
+    const attempt = async (): Promise<void> => {
+      for (;;) {
+        await cluster.refresh().catch(() => undefined)
+        const { layout } = cluster
+        if (layout !== undefined && !openSegment(layout).chains.flat().some((unit) => unit.identity === identity)) return
+        try { await reconfigure(cluster, { drop: [identity] }) } catch (thrown) {
+          if (asError(thrown).code === 'INVARIANT') { this.#failure ??= thrown; return }
+          await cluster.pause(30)
+        }
+      }
+    }
+    void attempt().catch((thrown: unknown) => { this.#failure ??= thrown })
+  }
+
+  #restartSequencer(downMs: number): void {
+    const i = this.#sequencers.length - 1
+    const slot = this.#sequencers[i]
+    if (slot === undefined || !slot.process.alive) return
+    this.#kill(slot.process, false)
+    this.world.schedule(downMs, undefined, () => { slot.process.alive = true; void this.#startSequencer(i, false) })
+  }
+
+  #drive(killAfterMs: number | undefined): void {
+    const process = this.world.process(`driver-${this.#drivers++}`)
+    const cluster = new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
+    const sequencer = this.#sequencers.at(-1)?.server
+    // A driver that wants a new epoch although nothing has changed: it says that the sequencer has moved to where it is.
+    const spare = this.#sequencers.at(0)?.server
+    void reconfigure(cluster, { sequencer: (killAfterMs === undefined ? sequencer : spare)?.member }).catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT' && process.alive) this.#failure ??= thrown })
+    if (killAfterMs !== undefined) this.world.schedule(killAfterMs, undefined, () => { this.#kill(process, false) })
+  }
+
+  #crashClient(i: number): void {
+    const process = this.world.process(`client-${i}`)
+    if (!process.alive) return
+    this.#clients[i]?.stop()
+    this.#kill(process, false)
+    process.alive = true
+    this.#startClient(i, process.generation)
+  }
+
+  /** L10: after its disk failed, no acknowledgement leaves a process. */
+  #checkSilence(from: SimProcess, bytes: Uint8Array): void {
+    new FrameParser(1 << 26).push(bytes, (frame) => {
+      const acknowledges = frame.kind === kinds.store || frame.kind === kinds.settle || frame.kind === kinds.force || frame.kind === kinds.seal || frame.kind === kinds.install
+      if (acknowledges && (frame.flags & (FLAG_ANSWER | FLAG_ERROR)) === FLAG_ANSWER) this.#failure ??= new Violation('L10', `${from.name} acknowledged after its disk had failed`)
+    })
+  }
+
+  // ---- the end
+
+  async #heal(): Promise<void> {
+    this.#healed = true
+    this.#log('heal')
+    this.network.heal()
+    for (const process of this.world.processes.values()) process.pausedUntil = Math.min(process.pausedUntil, this.world.now)
+    for (const [i, slot] of this.#units.entries()) {
+      slot.disk.syncMs = 0.1
+      if (slot.disk.failNext || slot.server?.stopped !== undefined) void this.#crashUnit(i, 1, false)
+    }
+    await this.#run(this.world.now + 250)
+    for (const client of this.#clients) client.stop()
+  }
+
+  /** The healed cluster must take appends again, decide everything it granted and agree with itself. */
+  async #converge(): Promise<void> {
+    if (this.#sequencers.every(({ server, process }) => !process.alive || server?.deposed === true)) await this.#startSequencer(this.#sequencers.length, true)
+    const process = this.world.process('judge')
+    const log = new LogClient({ ports: this.#ports(process), limits: this.plan.limits, name: 'judge', addresses: this.#units.map((unit) => unit.address) })
+    const judge = new SimClient(99, this.plan, new Prng(`${this.plan.seed}/judge`), log, this.checker, this.shared, (thrown) => { this.#failure ??= thrown })
+    await this.#flow(this.#again(() => judge.append(9_999)), CONVERGE_MS, 'no append goes through after everything has healed')
+    const { tail } = await this.#flow(this.#untilWorks(() => log.tail()), CONVERGE_MS, 'the tail cannot be read after everything has healed')
+    const settled = (): boolean => this.#units.every(({ server }) => {
+      const state = server?.unit.state
+      const member = this.checker.newest !== undefined && openSegment(this.checker.newest).chains.flat().some((unit) => unit.identity === state?.identity)
+      return !member || (state !== undefined && state.prefix >= tail)
+    })
+    await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)
+    if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, stream)
+    this.checker.atEnd(tail)
+  }
+
+  async #untilWorks<T>(run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try { return await run() } catch (thrown) { if (asError(thrown).next === 'stop') throw thrown }
+    }
+  }
+
+  async #checkStream(log: LogClient, stream: number): Promise<void> {
+    const entries = await this.#flow(this.#untilWorks(() => log.readStream({ stream })), CONVERGE_MS, `stream ${stream} cannot be read after everything has healed`)
+    const positions = new Set(entries.map((entry) => entry.position))
+    const missing = this.shared.acked.find((one) => one.streams.includes(stream) && !positions.has(one.position))
+    if (missing !== undefined) this.checker.fail('Q4', `stream ${stream} lacks the acknowledged position ${missing.position} at the end`)
+    const times = entries.map((entry) => entry.logTime)
+    if (times.some((time, i) => time < (times[i - 1] ?? 0))) this.checker.fail('Q3', `log time goes back on stream ${stream}: ${times.join(' ')}`)
+  }
+}

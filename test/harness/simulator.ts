@@ -1,0 +1,117 @@
+/**
+ * The deterministic world: one queue of events in virtual time, processes that crash, pause and come back.
+ *
+ * Nothing here knows the log. A process is a name with a generation: what an earlier generation had scheduled never
+ * runs. After every event all microtasks run (`drain` is given from outside: the harness itself uses no timers).
+ * Read next: `network.ts`, `disk.ts`, `sim-cluster.ts`.
+ */
+import type { Clock, Timer } from '../../log/ports.ts'
+
+interface SimEvent { readonly at: number; readonly order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
+
+/** One process of the world. */
+export class SimProcess {
+  readonly name: string
+  generation = 1
+  alive = true
+  pausedUntil = 0
+  /** Set after the first I/O error of its disk: no acknowledgement may leave any more. */
+  diskFailed = false
+  constructor(name: string) { this.name = name }
+}
+
+/** The world. */
+export class Simulator {
+  now = 0
+  events = 0
+  /** A rolling hash of everything that happened: equal for equal seeds. */
+  trace = 17
+  readonly #drain: () => Promise<void>
+  readonly #heap: SimEvent[] = []
+  #order = 0
+  readonly processes = new Map<string, SimProcess>()
+  log: ((text: string) => void) | undefined
+
+  constructor(drain: () => Promise<void>) { this.#drain = drain }
+
+  process(name: string): SimProcess {
+    const known = this.processes.get(name)
+    if (known !== undefined) return known
+    const process = new SimProcess(name)
+    this.processes.set(name, process)
+    return process
+  }
+
+  /** Mixes a number into the trace. */
+  note(value: number): void { this.trace = Math.imul(this.trace ^ (value | 0), 0x0100_0193) >>> 0 }
+
+  schedule(ms: number, process: SimProcess | undefined, run: () => void): Timer {
+    const event: SimEvent = { at: this.now + Math.max(0, ms), order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
+    this.#push(event)
+    return { cancel() { event.cancelled = true } }
+  }
+
+  clockOf(process: SimProcess): Clock {
+    return {
+      now: () => this.now,
+      wall: () => 1_700_000_000_000 + this.now,
+      turn: (run) => { this.schedule(0, process, run) },
+      timer: (ms, run) => this.schedule(ms, process, run),
+    }
+  }
+
+  /** Runs until `done` or until the virtual time `until`, whatever comes first. Tells whether `done` came. */
+  async run(until: number, done: () => boolean = () => false): Promise<boolean> {
+    while (!done()) {
+      const event = this.#heap[0]
+      if (event === undefined || event.at > until) { this.now = Math.max(this.now, until); return done() }
+      this.#pop()
+      if (event.cancelled) continue
+      const { process } = event
+      if (process !== undefined) {
+        if (!process.alive || process.generation !== event.generation) continue
+        if (process.pausedUntil > event.at) { this.#push({ ...event, at: process.pausedUntil, order: this.#order++ }); continue }
+      }
+      this.now = event.at
+      this.events++
+      this.note(event.at * 1000)
+      event.run()
+      await this.#drain()
+    }
+    return true
+  }
+
+  #push(event: SimEvent): void {
+    const heap = this.#heap
+    let at = heap.push(event) - 1
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      const above = heap[parent]
+      if (above === undefined || before(above, event)) break
+      heap[at] = above
+      heap[parent] = event
+      at = parent
+    }
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      const left = heap[child]
+      if (left === undefined) break
+      const right = heap[child + 1]
+      if (right !== undefined && before(right, left)) child++
+      const least = heap[child]
+      if (least === undefined || before(last, least)) break
+      heap[at] = least
+      at = child
+    }
+    heap[at] = last
+  }
+}
+
+const before = (a: SimEvent, b: SimEvent): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
