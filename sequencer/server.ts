@@ -45,8 +45,13 @@ export class SequencerServer {
   #timer: Timer | undefined
   #looking = false
   #resolving = false
+  #resolveAt = 0
+  #resolveFailures = 0
   #closed = false
-  #told = 0
+  readonly #told = new Map<string, { readonly epoch: number; readonly prefix: number }>()
+  #turn = 0
+  #lag = { from: 0, since: 0 }
+  #announced = 0
   #deposed = false
 
   constructor(options: SequencerServerOptions) {
@@ -174,8 +179,8 @@ export class SequencerServer {
     const waiting = this.#waiting
     this.#waiting = []
     for (const { request } of waiting) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has begun`))
-    if (this.#told === layout.epoch) return
-    this.#told = layout.epoch
+    if (this.#announced === layout.epoch) return
+    this.#announced = layout.epoch
     this.#door?.tell(layout)
   }
 
@@ -186,20 +191,20 @@ export class SequencerServer {
     if (this.#timer !== undefined) { if (ms >= PROGRESS_MS) return; this.#timer.cancel() }
     this.#timer = this.options.ports.clock.timer(ms, () => {
       this.#timer = undefined
+      const { layout } = this.machine
+      if (layout === undefined) return
       this.#looking = true
-      void this.#look().finally(() => {
+      void this.#look(layout).finally(() => {
         this.#looking = false
         if (this.#waiting.length > 0) this.#watch(FULL_MS)
-        else if (this.machine.prefix < this.machine.tail) this.#watch(PROGRESS_MS)
+        else if (Math.min(this.machine.prefix, this.#laggard(layout)) < this.machine.tail) this.#watch(PROGRESS_MS)
       })
     })
   }
 
-  async #look(): Promise<void> {
+  async #look(layout: Layout): Promise<void> {
     const { machine } = this
     const { clock } = this.options.ports
-    const { layout } = machine
-    if (layout === undefined) return
     try {
       const prefix = await this.#leastPrefix(layout)
       if (machine.epoch !== layout.epoch) return
@@ -213,15 +218,26 @@ export class SequencerServer {
     await this.#resolveOverdue(layout)
   }
 
+  /** Asks one unit of each chain, in turn; the best known prefix of each chain counts, the least over the chains is the log's. */
   async #leastPrefix(layout: Layout): Promise<number> {
+    this.#turn++
     const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
-      const unit = units[Math.floor(this.options.ports.random.next() * units.length)]
+      const unit = units[this.#turn % units.length]
       if (unit === undefined) return 0
       const { prefix } = await this.#cluster.peer(unit.address).control('progress', { epoch: layout.epoch }, ProgressAnswer)
-      return firstOfClass(prefix, index, step)
+      this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step) })
+      return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))
     }))
     return Math.min(...prefixes)
   }
+
+  #prefixOf(identity: string, layout: Layout): number {
+    const told = this.#told.get(identity)
+    return told?.epoch === layout.epoch ? told.prefix : layout.tail
+  }
+
+  /** The lowest position that some unit has not been told decided: marks can be lost with a writer or a connection. */
+  #laggard(layout: Layout): number { return Math.min(...openSegment(layout).chains.flat().map((unit) => this.#prefixOf(unit.identity, layout))) }
 
   #serveWaiting(): void {
     const now = this.options.ports.clock.now()
@@ -242,14 +258,21 @@ export class SequencerServer {
   async #resolveOverdue(layout: Layout): Promise<void> {
     const { machine } = this
     const { clock, failpoint } = this.options.ports
-    const from = machine.prefix
-    const to = Math.min(machine.overdue(clock.now() - this.#cluster.fillAgeMs), from + 256)
-    if (this.#resolving || from >= to || machine.epoch !== layout.epoch) return
+    const from = Math.min(machine.prefix, this.#laggard(layout))
+    if (from !== this.#lag.from) this.#lag = { from, since: clock.now() }
+    const lagging = from < machine.prefix && clock.now() - this.#lag.since >= this.#cluster.fillAgeMs
+    const to = Math.min(lagging ? machine.prefix : machine.overdue(clock.now() - this.#cluster.fillAgeMs), from + 256)
+    if (this.#resolving || from >= to || machine.epoch !== layout.epoch || clock.now() < this.#resolveAt) return
     this.#resolving = true
     try {
       failpoint?.('sequencer.resolves', { from, to })
       await resolveRange(this.#cluster, layout, from, to, { mayFill: true })
+      this.#resolveFailures = 0
     } catch (thrown) {
+      // While a unit is out of reach every further try is only load (P17).
+      const { retryMinMs, retryMaxMs } = this.options.limits
+      failpoint?.('sequencer.resolveFailed', { message: asError(thrown).message })
+      this.#resolveAt = clock.now() + Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#resolveFailures++, 16))
       if (asError(thrown).next === 'refresh') await this.#cluster.refresh().catch(() => undefined)
     } finally {
       this.#resolving = false

@@ -74,6 +74,7 @@ class Round {
   /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
   #offers: Offer[] = []
   #junk: number[] = []
+  readonly #marks: Mark[] = []
   /** What the first unit holds: to be put on the others. */
   readonly #values = new Map<number, Value>()
 
@@ -120,7 +121,7 @@ class Round {
 
   #sortOne(at: number, answered: readonly Asked[]): void {
     const known = answered.find((asked) => asked.held.get(at)?.decided === true && asked.held.get(at)?.damaged !== true)?.held.get(at)
-    if (known !== undefined) { this.#done(at, known); return }
+    if (known !== undefined) { this.#done(at, known, answered); return }
     const first = this.#asked[0]
     if (first === undefined || first instanceof SirtakiError) throw first ?? new SirtakiError('BAD_LAYOUT', 'a chain without units')
     const own = first.held.get(at)
@@ -181,7 +182,7 @@ class Round {
       const peer = this.#cluster.peer(unit.address)
       await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, junk)])
     }))
-    const marks: Mark[] = []
+    const marks = this.#marks
     for (const [position, { kind, hash, bytes }] of this.#values) {
       marks.push({ position, kind, hash })
       this.#out.set(position, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
@@ -208,8 +209,10 @@ class Round {
     invariant(data.length === 0, 'L3', { position: data[0], epoch })
   }
 
-  #done(at: number, { kind, hash, bytes }: Held): void {
+  /** A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never moves. */
+  #done(at: number, { kind, hash, bytes }: Held, answered: readonly Asked[]): void {
     this.#out.set(at, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
+    if (answered.some((asked) => asked.held.get(at)?.decided === false)) this.#marks.push({ position: at, kind, hash })
   }
 }
 

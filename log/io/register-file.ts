@@ -1,7 +1,7 @@
 /**
  * An acceptor's register: one small value in a file of its own, whole or not at all.
  *
- *     sirtaki-register 1 <sha-256 of the value>\n<value>
+ *     sirtaki-register 1 <sha-256 of version and value>\n<value>
  *
  * A write goes to a file beside it, is synced, renamed over the old one, and the folder synced: whenever power goes, the
  * old value or the new one is there. A file that fails its checksum is therefore damage, never a torn write.
@@ -16,6 +16,9 @@ import { syncFolder } from './sync-folder.ts'
 
 const NAME = 'sirtaki-register'
 const VERSION = 1
+
+/** Covers the version too: a newer format is told from a flipped bit. */
+const checksum = (version: number, value: Uint8Array): string => sha256(Buffer.concat([Buffer.from(`${version}\n`), value]))
 
 /** A register in the file `path`, whose folder must exist. One process uses it at a time: its unit's lock sees to that. */
 export class RegisterFile implements Register {
@@ -34,9 +37,9 @@ export class RegisterFile implements Register {
     if (bytes === undefined) return undefined
     const end = bytes.indexOf(10)
     const [name, version, hash] = bytes.subarray(0, Math.max(end, 0)).toString('latin1').split(' ')
-    if (name === NAME && version !== undefined && Number(version) > VERSION) throw new SirtakiError('UNSUPPORTED', `the register ${this.#path} has format version ${version}, this is version ${VERSION}: upgrade`)
     const value = bytes.subarray(end + 1)
-    if (name !== NAME || version !== String(VERSION) || hash !== sha256(value)) throw this.#damaged()
+    if (name !== NAME || hash !== checksum(Number(version), value)) throw this.#damaged()
+    if (Number(version) > VERSION) throw new SirtakiError('UNSUPPORTED', `the register ${this.#path} has format version ${version}, this is version ${VERSION}: upgrade`, { facts: { path: this.#path } })
     return value.toString('utf8')
   }
 
@@ -52,7 +55,8 @@ export class RegisterFile implements Register {
     try {
       const descriptor = openSync(beside, 'w')
       try {
-        writeFileSync(descriptor, `${NAME} ${VERSION} ${sha256(value)}\n${value}`)
+        const bytes = Buffer.from(value)
+        writeFileSync(descriptor, Buffer.concat([Buffer.from(`${NAME} ${VERSION} ${checksum(VERSION, bytes)}\n`), bytes]))
         fsyncSync(descriptor)
       } finally {
         closeSync(descriptor)

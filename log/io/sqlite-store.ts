@@ -9,7 +9,7 @@
  * commit overwrites in place (measured: 4100 commits/s of one entry against 3460 with a WAL that grows), and its
  * checkpoints are started here, behind the answer, because SQLite's own swallow their errors. After the first error nothing is written (P30).
  * The WAL is scanned before SQLite may open it (P31) and emptied afterwards, which `wal-scan.ts` relies on.
- * Keeps: L2, L9, L10. Read next: `wal-scan.ts`, `../unit/store.ts`.
+ * Keeps: L2, L9, L10. Read next: `wal-scan.ts`, `sqlite-error.ts`, `../unit/store.ts`.
  */
 import { accessSync, closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -17,6 +17,7 @@ import Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
+import { damaged, storeError } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 import { scanWal, type WalScan } from './wal-scan.ts'
 
@@ -194,8 +195,10 @@ function makeFolder(folder: string): void {
  * the system gives it back when the process dies in whatever way.
  */
 function takeLock(folder: string): Database.Database {
-  const lock = new Database(join(folder, 'unit.lock'), { timeout: 0 })
+  // Two that start at once can refuse each other; waiting a moment lets one of them win.
+  const lock = new Database(join(folder, 'unit.lock'), { timeout: 100 })
   try {
+    lock.pragma('journal_mode = MEMORY')
     lock.exec('begin exclusive')
     writeFileSync(join(folder, 'unit.pid'), `${process.pid}\n`)
     return lock
@@ -216,8 +219,9 @@ function checkFiles(folder: string): void {
 /** Sets the database up for durable commits; gives the identity, a new one if the database is blank. */
 function prepareDatabase(database: Database.Database, blankIdentity: string, folder: string): string {
   database.pragma('locking_mode = EXCLUSIVE')
-  if (database.pragma('journal_mode = WAL', { simple: true }) !== 'wal') throw new Error('SQLite does not switch to a write-ahead log there')
   const tables = database.prepare<[], string>('select name from sqlite_schema').pluck().all()
+  if (tables.length > 0 && !tables.includes('about')) throw damaged(join(folder, 'unit.db'), 'it is the database of another program')
+  if (database.pragma('journal_mode = WAL', { simple: true }) !== 'wal') throw new Error('SQLite does not switch to a write-ahead log there')
   database.pragma('synchronous = FULL')
   // Ours report their errors and run behind the answer.
   database.pragma('wal_autocheckpoint = 0')
@@ -226,8 +230,6 @@ function prepareDatabase(database: Database.Database, blankIdentity: string, fol
       database.exec(SCHEMA)
       database.prepare<[number, string]>('insert into about values(0, ?, ?)').run(FORMAT, blankIdentity)
     }).immediate()
-  } else if (!tables.includes('about')) {
-    throw damaged(join(folder, 'unit.db'), 'it is the database of another program')
   }
   const about = database.prepare<[], { format: number; identity: string }>('select format, identity from about').get()
   if (about === undefined) throw damaged(join(folder, 'unit.db'), 'its identity is missing')
@@ -235,7 +237,7 @@ function prepareDatabase(database: Database.Database, blankIdentity: string, fol
   // Only after a first read in WAL mode does the pragma tell the truth (P29).
   const synchronous = database.pragma('synchronous', { simple: true })
   if (synchronous !== 2) throw new SirtakiError('IO', `SQLite runs ${folder} with synchronous = ${String(synchronous)}, which loses acknowledged commits in a power cut: use a build of better-sqlite3 that honours the pragma`)
-  database.pragma('wal_checkpoint(TRUNCATE)')
+  if (database.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) !== 0) throw new Error('SQLite does not empty its write-ahead log')
   if (tables.length === 0) syncFolder(folder)
   return about.identity
 }
@@ -290,29 +292,6 @@ function headersAfter(sql: Statements, id: number, folder: string): HeaderRow[] 
   } catch (thrown) {
     throw storeError(thrown, folder, `read the headers after row ${id} of`)
   }
-}
-
-/** Says what went wrong with the folder and what to do. `writing`: the state of the disk is unknown now, whatever the cause. */
-function storeError(thrown: unknown, folder: string, doing: string, writing = false): SirtakiError {
-  if (thrown instanceof SirtakiError) return thrown
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
-  const text = thrown instanceof Error ? thrown.message : String(thrown)
-  const options = { cause: thrown, facts: { path: folder, code } }
-  if (!writing && /^SQLITE_(BUSY|LOCKED)/.test(code)) return inUse(folder, options)
-  if (!writing && /^SQLITE_(CORRUPT|NOTADB)/.test(code)) return damaged(join(folder, 'unit.db'), text, thrown)
-  const advice = /^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code) ? 'The disk is full: make room' : 'Check the disk and the rights of the folder'
-  return new SirtakiError('IO', `could not ${doing} ${folder}: ${text}. ${advice}, then start again`, options)
-}
-
-function inUse(folder: string, options: { readonly cause: unknown }): SirtakiError {
-  const path = join(folder, 'unit.pid')
-  const pid = statSync(path, { throwIfNoEntry: false }) === undefined ? undefined : Number(readFileSync(path, 'utf8'))
-  const who = pid === undefined ? 'another process' : `process ${pid}`
-  return new SirtakiError('IN_USE', `the folder ${folder} is in use by ${who}: stop that one or name another folder`, { cause: options.cause, facts: { path: folder, pid } })
-}
-
-function damaged(path: string, reason: string, cause?: unknown): SirtakiError {
-  return new SirtakiError('DAMAGED', `${path} is damaged: ${reason}. Put its folder aside and start with an empty one: the unit joins as a newcomer and copies from its chain; without a peer, restore the folder from a backup`, { cause, facts: { path } })
 }
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0

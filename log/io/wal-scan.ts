@@ -39,8 +39,8 @@ export type WalScan =
 export function scanWal(bytes: Uint8Array): WalScan {
   if (bytes.byteLength < HEADER_BYTES) return { kind: 'empty' }
   const view = viewOf(bytes)
-  // The header is synced before the first frame, so that a WAL without it has no frames.
-  if (isZero(bytes, 0, HEADER_BYTES)) return isZero(bytes, HEADER_BYTES, HEADER_BYTES + FRAME_HEAD_BYTES) ? { kind: 'empty' } : { kind: 'damaged', offset: 0, reason: 'its header is missing' }
+  // The header is synced before the first frame is written: a WAL without it has nothing but the zeros it was grown with.
+  if (isZero(bytes, 0, HEADER_BYTES)) return isZero(bytes, HEADER_BYTES, bytes.byteLength) ? { kind: 'empty' } : { kind: 'damaged', offset: 0, reason: 'its header is missing' }
   const little = view.getUint32(0) === MAGIC
   const sum = new Checksum(view, little)
   sum.add(0, 24)
@@ -100,6 +100,6 @@ const isCurrent = (view: DataView, at: number): boolean =>
 const straddles = (at: number): boolean => Math.floor(at / SECTOR_BYTES) !== Math.floor((at + FRAME_HEAD_BYTES - 1) / SECTOR_BYTES)
 
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < Math.min(to, bytes.byteLength); at++) if (bytes[at] !== 0) return false
+  for (let at = from; at < to; at++) if (bytes[at] !== 0) return false
   return true
 }

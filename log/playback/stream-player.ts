@@ -161,6 +161,8 @@ export class StreamPlayer {
     const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from)))
     const completeTo = Math.min(...parts.map((part) => part.completeTo))
     const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
+    const gapTo = this.#order.early > 0 ? this.#order.gapTo : 0
+    if (gapTo > from && gapTo <= completeTo && !entries.some((entry) => entry.position === gapTo - 1)) this.#cluster.ports.failpoint?.('stream.junkPrevious', { position: gapTo - 1 })
     this.#give(this.#order.complete(from, completeTo, entries))
     if (completeTo >= to || parts.some((part) => part.more)) return
     await this.#unblock(layout, chains, parts, to)

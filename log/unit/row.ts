@@ -42,6 +42,16 @@ export class RowBuilder {
     return offset
   }
 
+  /** The piece that lies at `offset`, for reading what is staged and not committed yet. */
+  pieceAt(offset: number): { readonly bytes: Uint8Array; readonly at: number } | undefined {
+    let from = 0
+    for (const bytes of this.#pieces) {
+      if (offset < from + bytes.byteLength) return { bytes, at: offset - from }
+      from += bytes.byteLength
+    }
+    return undefined
+  }
+
   /** Notes an entry that lies at `offset`; its streams are read from the entry's own bytes. */
   data(position: number, offset: number, hash: number, streams: readonly number[]): void {
     this.#data.f64(position).u32(offset).u32(hash).u8(streams.length)

@@ -153,8 +153,9 @@ export class UnitState {
 
   /** The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was stored. */
   bytesOf(position: number): Uint8Array | undefined {
-    const row = this.rowBytes(this.index.row(position))
-    const offset = this.index.offset(position)
+    const staged = this.index.row(position) === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
+    const row = staged?.bytes ?? this.rowBytes(this.index.row(position))
+    const offset = staged?.at ?? this.index.offset(position)
     if (row !== undefined && offset + ENTRY_HEAD_BYTES <= row.byteLength) {
       try {
         const view = viewOf(row)

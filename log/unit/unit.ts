@@ -42,6 +42,7 @@ export class Unit {
    */
   store(epoch: number, count: number, entries: Uint8Array): Uint8Array | undefined {
     const { state } = this
+    if (state.sealed > epoch) state.failpoint?.('unit.store.sealed', { epoch })
     const layout = state.requireServing(epoch)
     const view = viewOf(entries)
     let at = 0

@@ -83,7 +83,7 @@ function accept(ports: Ports, limits: Limits, connection: Connection, service: S
     end()
   }
   const greet = (frame: Frame): void => {
-    if (frame.kind !== kinds.hello) throw new SirtakiError('BAD_FRAME', 'the first frame of a connection must be a hello')
+    if (frame.kind !== kinds.hello) throw new SirtakiError('BAD_FRAME', `the first frame of a connection must be a hello, this one is of kind ${frame.kind}`)
     const { cluster, name } = readJson(frame.body, Hello)
     const own = service.cluster()
     if (cluster !== null && own !== null && cluster !== own) throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${cluster}: check the address`, { facts: { cluster: own, asked: cluster } })

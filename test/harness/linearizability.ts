@@ -30,7 +30,7 @@ export type Operation<I, O> = Readonly<{
 /** A sequential object: the meaning of its operations when they run one after another. */
 export interface Model<S, I, O> {
   initial(): S;
-  /** Answers the state after the operation, or undefined if `output` is not legal here. An undefined output is always legal. */
+  /** Answers the state after the operation, or undefined if `output` is not legal here; an undefined output is legal. */
   step(state: S, input: I, output: O | undefined): S | undefined;
   /** Names a state: two states with the same key are interchangeable. */
   key(state: S): string;
@@ -109,9 +109,9 @@ function malformed(operation: Operation<unknown, unknown>, why: string): TypeErr
 }
 
 /** An operation as the search sees it. `pending`: it never returned, so it may be left out. */
-type Call<I, O> = { readonly operation: Operation<I, O>; readonly index: number; readonly pending: boolean; placed: boolean };
+type Call<I, O> = Readonly<{ operation: Operation<I, O>; index: number; pending: boolean }> & { placed: boolean };
 
-/** A configuration on the path: what is placed so far is the path below it and `placed`; `tried` candidates are done with. */
+/** A configuration on the path, reached by `placed` from the one below it; its first `tried` candidates are done with. */
 type Frame<S, I, O> = {
   readonly state: S;
   readonly stateKey: string;
@@ -272,7 +272,9 @@ class Remaining<I, O> {
     const events = this.#eventsOf.get(call);
     if (events === undefined) return;
     this.returnsLeft += 1;
-    for (const event of events.toReversed()) this.#link(event);
+    const [called, returned] = events;
+    this.#link(returned);
+    this.#link(called);
   }
 
   /** Of twins the one called first goes first: whatever order uses a later one could use it. */

@@ -196,17 +196,14 @@ function checkContents({ appends, reads }: Facts): LogVerdict | undefined {
 function checkRealTime({ appends, reads, tails, trims }: Facts): LogVerdict | undefined {
   const found = [...appends.values()].filter((append): append is Append & Placed => append.position !== undefined);
   const seen = reads.filter(({ reading }) => reading.kind !== 'junk');
-  const premature = seen.find(({ operation, reading }) => {
-    const append = reading.kind === 'data' ? appends.get(reading.value) : undefined;
-    return append !== undefined && operation.return < append.operation.call;
-  });
-  if (premature !== undefined) return violation('L7', 'a read found what was appended only later', premature.operation);
+  // A read found p, so p is taken: this also forbids that the append found was called only after the read.
   const taken = [...found, ...seen].map(({ operation, position }) => ({ operation, position: position + 1 }));
   const bounds = [...taken, ...tails, ...trims].toSorted((left, right) => left.operation.return - right.operation.return);
   let next = 0;
   let highest: Placed | undefined;
   for (const later of [...found, ...tails].toSorted((left, right) => left.operation.call - right.operation.call)) {
-    for (let bound = bounds[next]; bound !== undefined && bound.operation.return < later.operation.call; bound = bounds[next]) {
+    const { call } = later.operation;
+    for (let bound = bounds[next]; bound !== undefined && bound.operation.return < call; bound = bounds[next]) {
       if (highest === undefined || bound.position > highest.position) highest = bound;
       next += 1;
     }
@@ -217,7 +214,7 @@ function checkRealTime({ appends, reads, tails, trims }: Facts): LogVerdict | un
   return undefined;
 }
 
-/** L8: `trimmed` needs a trim called before the read returned; a trim that returned before the read was called demands it. */
+/** L8: `trimmed` needs a trim called before the read returned; a trim over before the read was called demands it. */
 function checkTrims({ reads, trims }: Facts): LogVerdict | undefined {
   const calls = trims.toSorted((left, right) => left.operation.call - right.operation.call);
   const returns = trims.toSorted((left, right) => left.operation.return - right.operation.return);

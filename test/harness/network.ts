@@ -26,7 +26,8 @@ export class Network {
   readonly #links = new Map<string, Prng>()
   readonly #blocked = new Map<string, number>()
   readonly #open = new Set<SimConnection>()
-  #quiet = false
+  /** Without faults and quick: until the cluster stands, and after everything has healed. */
+  #quiet = true
   /** Sees every delivered write, for checks of what leaves a process. */
   onWrite: ((from: SimProcess, bytes: Uint8Array) => void) | undefined
 
@@ -48,6 +49,9 @@ export class Network {
 
   /** Blocks what `from` sends to `to` for some time. */
   block(from: string, to: string, ms: number): void { this.#blocked.set(`${from}>${to}`, Math.max(this.#blocked.get(`${from}>${to}`) ?? 0, this.#world.now + ms)) }
+
+  /** From here on the network behaves as the plan says. */
+  disturb(): void { this.#quiet = false }
 
   /** Ends every fault and makes the network quick. */
   heal(): void { this.#blocked.clear(); this.#quiet = true }
@@ -95,7 +99,7 @@ export class Network {
     far.to = process
     const arrives = this.delay(process, target)
     near.earliest = this.#world.now + arrives
-    this.#world.schedule(arrives, target, () => {
+    this.#world.scheduleAt(near.earliest, target, () => {
       if (near.dead || far.dead) return
       far.events = door.accept(far)
       far.opened = true
@@ -137,11 +141,10 @@ export class SimConnection implements Connection {
     if (this.dead || other === undefined || to === undefined || !from.alive || from.generation !== this.#generation) return
     const bytes = concat(pieces).slice()
     this.#network.onWrite?.(from, bytes)
-    this.buffered += bytes.byteLength
     const at = Math.max(this.earliest, this.#world.now + this.#network.delay(from, to))
     this.earliest = at
-    this.#world.schedule(at - this.#world.now, undefined, () => { this.buffered -= bytes.byteLength })
-    this.#world.schedule(at - this.#world.now, to, () => { other.receive(bytes) })
+    this.buffered += bytes.byteLength
+    this.#world.scheduleAt(at, to, () => { this.buffered -= bytes.byteLength; other.receive(bytes) })
   }
 
   receive(bytes: Uint8Array): void {
@@ -163,7 +166,7 @@ export class SimConnection implements Connection {
     this.#network.forget(this)
     this.events = undefined
     const { other, to } = this
-    if (other !== undefined && to !== undefined) this.#world.schedule(Math.max(this.earliest - this.#world.now, this.#network.delay(this.from, to)), to, () => { other.fail() })
+    if (other !== undefined && to !== undefined) this.#world.scheduleAt(Math.max(this.earliest, this.#world.now + this.#network.delay(this.from, to)), to, () => { other.fail() })
   }
 
   /** Cuts both ends. */

@@ -45,15 +45,15 @@ export function drawPlan(seed: string): Plan {
   const chains = prng.pick([1, 1, 1, 2, 2, 3])
   const unitsPerChain = prng.pick([1, 2, 3, 3])
   const clients = prng.integer(1, 4)
-  const loadMs = prng.integer(300, 1_500)
-  const window = prng.pick([4, 8, 16, 64])
+  const loadMs = prng.integer(100, 600)
+  const window = prng.pick([4, 8, 16, 32])
   const limits: Limits = {
     ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
     streamTailsMax: prng.pick([1, 2, 1_000]), resolveRangeMax: prng.pick([3, 1_000]), batchEntriesMax: prng.pick([1, 8, 64]),
   }
   const network: NetworkOptions = { delayMs: 0.1, jitterMs: prng.pick([0.2, 2]), slowChance: prng.pick([0, 0.02, 0.1]), slowMs: prng.pick([20, 200]), splitChance: prng.pick([0, 0.1]) }
   const shape = { chains, unitsPerChain, clients, loadMs }
-  return { seed, ...shape, limits, network, thinkMs: prng.pick([2, 10, 40]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
+  return { seed, ...shape, limits, network, thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
 }
 
 function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { chains: number; unitsPerChain: number; clients: number; loadMs: number }): Fault[] {
@@ -76,7 +76,8 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { ch
       case 'reset': return { kind: 'reset', at, a, b }
       case 'slowDisk': return { kind: 'slowDisk', at, unit, syncMs: prng.integer(2, 60), ms: prng.integer(50, 400) }
       case 'failDisk': return { kind: 'failDisk', at, unit, downMs }
-      case 'replaceDisk': return unitsPerChain > 1 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
+      // One of three acceptors may be lost, a single one may not: with fewer than three units a lost disk ends a cluster.
+      case 'replaceDisk': return unitsPerChain > 1 && units >= 3 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
       case 'sequencer': return { kind: 'sequencer', at, downMs }
       case 'moveSequencer': return { kind: 'moveSequencer', at }
       case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }

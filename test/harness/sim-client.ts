@@ -7,6 +7,7 @@
 import { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
+import type { LogInput, LogOutput } from './models.ts'
 import type { Checker } from './checker.ts'
 import type { Prng } from './prng.ts'
 import type { Plan } from './plan.ts'
@@ -20,7 +21,9 @@ export class SharedHistory {
   highestAcked = -1
   highestTail = 0
   /** Records for the judge of whole histories. */
-  readonly operations: { client: number; call: number; return: number; input: unknown; output: unknown }[] = []
+  readonly operations: { client: number; call: number; return: number; input: LogInput; output: LogOutput | undefined }[] = []
+  /** Reads of what is not written yet: the judge has no word for them. */
+  readonly dropped = new Set<SharedHistory['operations'][number]>()
   clock = 0
   nextValue = 1
   /** The highest trim that was acknowledged, and the highest that was begun. */
@@ -34,7 +37,6 @@ export const decodeValue = (payload: Uint8Array): number => new DataView(payload
 /** One client process with its load. */
 export class SimClient {
   readonly log: LogClient
-  readonly #index: number
   readonly #plan: Plan
   readonly #prng: Prng
   readonly #checker: Checker
@@ -46,8 +48,7 @@ export class SimClient {
   calls = 0
   errors = 0
 
-  constructor(index: number, plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, failed: (error: unknown) => void) {
-    this.#index = index
+  constructor(plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, failed: (error: unknown) => void) {
     this.#plan = plan
     this.#prng = prng
     this.log = log
@@ -64,16 +65,16 @@ export class SimClient {
     if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
       this.log.player(stream, 0, { deliver: (entries) => { this.#deliver(stream, entries) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
     }
-    for (let lane = this.#prng.integer(1, 4); lane > 0; lane--) void this.#lane(this.#index * 8 + lane).catch(this.#failed)
+    for (let lane = this.#prng.integer(1, 3); lane > 0; lane--) void this.#lane().catch(this.#failed)
   }
 
-  async #lane(lane: number): Promise<void> {
+  async #lane(): Promise<void> {
     while (this.#alive) {
       await this.log.cluster.pause(this.#prng.next() * this.#plan.thinkMs)
       if (!this.#alive) return
       this.calls++
       try {
-        await this.#one(lane)
+        await this.#one()
       } catch (thrown) {
         if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME') throw thrown
         this.errors++
@@ -81,24 +82,24 @@ export class SimClient {
     }
   }
 
-  #one(lane: number): Promise<void> {
+  #one(): Promise<void> {
     const roll = this.#prng.next()
-    if (roll < 0.5) return this.append(lane)
-    if (roll < 0.6) return this.#burst(lane)
-    if (roll < 0.75) return this.#read(lane)
-    if (roll < 0.85) return this.#tail(lane)
+    if (roll < 0.5) return this.append()
+    if (roll < 0.6) return this.#burst()
+    if (roll < 0.75) return this.#read()
+    if (roll < 0.85) return this.#tail()
     if (roll < 0.95) return this.#readStream()
     if (roll < 0.97 || !this.#plan.withTrim) return this.#fill()
     return this.#trim()
   }
 
   /** Appends one value and records it. */
-  async append(lane: number): Promise<void> {
+  async append(): Promise<void> {
     const shared = this.#shared
     const value = shared.nextValue++
     const streams = Array.from({ length: this.#plan.streams }, (_, i) => i).filter(() => this.#prng.chance(0.5))
     const lowest = shared.highestAcked
-    const operation = this.#begin(lane, { op: 'append', value })
+    const operation = this.#begin({ op: 'append', value })
     const { position } = await this.log.append(encodeValue(value), { streams })
     this.#end(operation, position)
     if (position <= lowest) this.#checker.fail('L7', `an append called after position ${lowest} was acknowledged got position ${position}`)
@@ -106,22 +107,22 @@ export class SimClient {
     shared.acked.push({ position, value, streams })
   }
 
-  async #burst(lane: number): Promise<void> {
-    const count = this.#prng.integer(2, 12)
-    await Promise.all(Array.from({ length: count }, (_, i) => this.append(1_000 * lane + 8_000 + i)))
+  async #burst(): Promise<void> {
+    const count = this.#prng.integer(2, 8)
+    await Promise.all(Array.from({ length: count }, () => this.append()))
   }
 
-  async #read(lane: number): Promise<void> {
+  async #read(): Promise<void> {
     const position = this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
-    const operation = this.#begin(lane, { op: 'read', position })
+    const operation = this.#begin({ op: 'read', position })
     const result = await this.log.read(position)
-    if (result.kind === 'unwritten') { this.#drop(operation); return }
-    this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind })
+    if (result.kind === 'unwritten') this.#drop(operation)
+    else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind })
   }
 
-  async #tail(lane: number): Promise<void> {
+  async #tail(): Promise<void> {
     const lowest = Math.max(this.#shared.highestAcked + 1, this.#shared.highestTail)
-    const operation = this.#begin(lane, { op: 'tail' })
+    const operation = this.#begin({ op: 'tail' })
     const { tail } = await this.log.tail({ streams: [0] })
     this.#end(operation, tail)
     if (tail < lowest) this.#checker.fail('L7', `a linearizable tail of ${tail} was read after ${lowest} was known`)
@@ -170,20 +171,23 @@ export class SimClient {
   async #trim(): Promise<void> {
     const before = this.#prng.integer(0, this.#shared.highestTail + 1)
     this.#shared.trimBegun = Math.max(this.#shared.trimBegun, before)
+    const operation = this.#begin({ op: 'trim', before })
     await this.log.trim(before)
+    this.#end(operation, undefined)
     this.#shared.trimmed = Math.max(this.#shared.trimmed, before)
   }
 
-  #begin(client: number, input: unknown): SharedHistory['operations'][number] {
-    const operation = { client, call: this.#shared.clock++, return: Infinity, input, output: undefined as unknown }
+  /** Every operation is a client of its own for the judge: one that never returned must not call again. */
+  #begin(input: LogInput): SharedHistory['operations'][number] {
+    const operation: SharedHistory['operations'][number] = { client: this.#shared.operations.length, call: this.#shared.clock++, return: Infinity, input, output: undefined }
     this.#shared.operations.push(operation)
     return operation
   }
 
-  #end(operation: SharedHistory['operations'][number], output: unknown): void {
+  #end(operation: SharedHistory['operations'][number], output: LogOutput | undefined): void {
     operation.return = this.#shared.clock++
     operation.output = output
   }
 
-  #drop(operation: SharedHistory['operations'][number]): void { this.#shared.operations.splice(this.#shared.operations.indexOf(operation), 1) }
+  #drop(operation: SharedHistory['operations'][number]): void { this.#shared.dropped.add(operation) }
 }

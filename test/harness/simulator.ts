@@ -7,7 +7,7 @@
  */
 import type { Clock, Timer } from '../../log/ports.ts'
 
-interface SimEvent { readonly at: number; readonly order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
+interface SimEvent { at: number; order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
 
 /** One process of the world. */
 export class SimProcess {
@@ -45,8 +45,11 @@ export class Simulator {
   /** Mixes a number into the trace. */
   note(value: number): void { this.trace = Math.imul(this.trace ^ (value | 0), 0x0100_0193) >>> 0 }
 
-  schedule(ms: number, process: SimProcess | undefined, run: () => void): Timer {
-    const event: SimEvent = { at: this.now + Math.max(0, ms), order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
+  schedule(ms: number, process: SimProcess | undefined, run: () => void): Timer { return this.scheduleAt(this.now + Math.max(0, ms), process, run) }
+
+  /** The same at an absolute time: sums of differences round, and order must not depend on that. */
+  scheduleAt(at: number, process: SimProcess | undefined, run: () => void): Timer {
+    const event: SimEvent = { at, order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
     this.#push(event)
     return { cancel() { event.cancelled = true } }
   }
@@ -70,7 +73,7 @@ export class Simulator {
       const { process } = event
       if (process !== undefined) {
         if (!process.alive || process.generation !== event.generation) continue
-        if (process.pausedUntil > event.at) { this.#push({ ...event, at: process.pausedUntil, order: this.#order++ }); continue }
+        if (process.pausedUntil > event.at) { event.at = process.pausedUntil; event.order = this.#order++; this.#push(event); continue }
       }
       this.now = event.at
       this.events++

@@ -1,0 +1,55 @@
+/**
+ * What the runtime needs of a log: to append to a stream, to read its tail, to play it.
+ *
+ * `LogClient` gives it through `spaceLogOf`; tests give one of their own. Read next: `view.ts`, `session.ts`.
+ */
+import type { Appended } from '../../log/client/append.ts'
+import type { LogClient } from '../../log/client/client.ts'
+import type { CallOptions } from '../../log/client/cluster.ts'
+import type { Entry } from '../../log/entry.ts'
+import type { Limits } from '../../log/limits.ts'
+import type { StreamEvents } from '../../log/playback/stream-player.ts'
+import type { Clock, Random } from '../../log/ports.ts'
+
+/** Plays one stream from where it was started on. */
+export interface SpacePlayer {
+  /** Offers a decided entry that its writer has at hand. What is due is delivered before it returns. */
+  offer(entry: Entry): void
+  /** Settles when everything of the stream below `to` has been delivered. @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`. */
+  playTo(to: number, options?: CallOptions): Promise<void>
+  close(): void
+}
+
+/** A log as the objects see it. */
+export interface SpaceLog {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  /** Appends one entry: decided when it resolves. It may have been appended twice. @throws SirtakiError as `LogClient.append`. */
+  append(payload: Uint8Array, options: CallOptions & { readonly streams: readonly number[] }): Promise<Appended>
+  /** The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`, `ABORTED`. */
+  tail(stream: number, options: CallOptions): Promise<number>
+  /** Plays a stream from its start, also what comes later. */
+  play(stream: number, events: StreamEvents): SpacePlayer
+}
+
+/** Gives a cluster's log. */
+export function spaceLogOf(client: LogClient): SpaceLog {
+  const { ports: { clock, random }, limits } = client.cluster
+  return {
+    clock, random, limits,
+    append: (payload, options) => client.append(payload, options),
+    tail: async (stream, options) => {
+      const { tail, streams } = await client.tail({ ...options, streams: [stream] })
+      return streams.get(stream) ?? tail
+    },
+    play: (stream, events) => {
+      const player = client.player(stream, 0, events)
+      return {
+        offer: (entry) => { player.offer(entry) },
+        playTo: (to, options) => player.playTo(to, options),
+        close: () => { client.closePlayer(player) },
+      }
+    },
+  }
+}

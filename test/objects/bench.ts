@@ -1,0 +1,81 @@
+/**
+ * How fast a space plays: `node test/objects/bench.ts`. One line a case: entries a second, microseconds an entry.
+ *
+ * Read next: `../../objects/runtime/space.ts`.
+ */
+import { performance } from 'node:perf_hooks'
+import type { Entry } from '../../log/entry.ts'
+import { encodeEntry, readEntry } from '../../log/entry.ts'
+import { StreamOrder } from '../../log/playback/stream-order.ts'
+import { Counter } from '../../objects/counter.ts'
+import { defineObject } from '../../objects/define-object.ts'
+import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
+import { encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/op-entry.ts'
+import { Space } from '../../objects/runtime/space.ts'
+import { WorkShare } from '../../objects/work-share.ts'
+import { number, object } from 'superstruct'
+
+const ENTRIES = 300_000
+const SESSIONS = 16
+const bounds = { seed: 1, entryBytesMax: 1 << 20, streamsMax: 64 }
+
+const Drafted = defineObject({
+  name: 'bench.drafted', version: 1, state: object({ value: number() }), initial: () => ({ value: 0 }),
+  ops: (op) => ({ add: op(object({ by: number() }), (draft, { by }) => { draft.value += by; return draft.value }) }),
+})
+
+/** Entries as a player gives them: decoded from bytes, each with its `previous`. */
+function entries(payloads: readonly Uint8Array[]): Entry[] {
+  return payloads.map((payload, position) => readEntry(encodeEntry(bounds.seed, { position, epoch: 1, writer: 1, logTime: position, streams: [1], previous: [position - 1] }, payload), bounds))
+}
+
+function ops(type: { name: string; version: number }, count: number, objects: number, op: string, input: (i: number) => unknown): Uint8Array[] {
+  const opens = Array.from({ length: SESSIONS }, (_, i) => encodeOpen(`session-${i}`))
+  const targets = Array.from({ length: objects }, (_, i) => encodeTarget({ object: `/hits/${i}`, type: type.name, version: type.version, op }))
+  return [...opens, ...Array.from({ length: count }, (_, i) => encodeOp(i % SESSIONS, Math.floor(i / SESSIONS), targets[i % objects] ?? new Uint8Array(0), encodeInput(input(i))))]
+}
+
+function measure(name: string, type: AnyObjectType, all: readonly Entry[], play: (space: Space, entries: readonly Entry[]) => void): void {
+  const runs = Array.from({ length: 5 }, () => {
+    const space = new Space()
+    space.register(type)
+    const started = performance.now()
+    play(space, all)
+    const ms = performance.now() - started
+    return { ms, digest: space.digest().digest }
+  })
+  const best = Math.min(...runs.map(({ ms }) => ms))
+  console.log(`${name.padEnd(44)} ${Math.round(all.length / best * 1000).toLocaleString('en').padStart(10)}/s ${(best / all.length * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`)
+}
+
+const direct = (space: Space, all: readonly Entry[]): void => { for (const entry of all) space.apply(entry) }
+const ordered = (space: Space, all: readonly Entry[]): void => {
+  const order = new StreamOrder(1, 0)
+  for (const entry of all) for (const due of order.offer(entry)) space.apply(due)
+}
+
+const add = (i: number): unknown => ({ by: i % 7 })
+const one = entries(ops(Counter, ENTRIES, 1, 'add', add))
+const many = entries(ops(Counter, ENTRIES, 10_000, 'add', add))
+measure('counter.add, 1 object', Counter, one, direct)
+measure('counter.add, 10,000 objects', Counter, many, direct)
+measure('counter.add, 1 object, StreamOrder', Counter, one, ordered)
+measure('counter.add, 10,000 objects, StreamOrder', Counter, many, ordered)
+measure('drafted add (immer, superstruct), 1 object', Drafted, entries(ops(Drafted, ENTRIES / 10, 1, 'add', add)), direct)
+measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entries(workShare()), direct)
+
+/** 6,400 files added in lots of 400, claimed and finished in lots of 32 by 16 sessions. */
+function workShare(): Uint8Array[] {
+  const target = (op: string): Uint8Array => encodeTarget({ object: '/job', type: WorkShare.name, version: WorkShare.version, op })
+  const path = (i: number): string => `node_modules/some-package/dist/lib/file-${i}.js`
+  const next = Array.from({ length: SESSIONS }, () => 0)
+  const turn = (session: number): number => { const number = next[session] ?? 0; next[session] = number + 1; return number }
+  const all = next.map((_, i) => encodeOpen(`worker-${i}`))
+  for (let i = 0; i < 6_400; i += 400) all.push(encodeOp(0, turn(0), target('add'), encodeInput({ paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })))
+  for (let i = 0; i < 200; i++) {
+    const session = i % SESSIONS
+    all.push(encodeOp(session, turn(session), target('claim'), encodeInput({ max: 32 })))
+    all.push(encodeOp(session, turn(session), target('finish'), encodeInput({ results: Array.from({ length: 32 }, (_, j) => ({ path: path(i * 32 + j), hash: 'e3b0c44298fc1c149afbf4c8996fb924'.repeat(2), bytes: 1_000 + j })) })))
+  }
+  return all
+}

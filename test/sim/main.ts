@@ -1,0 +1,63 @@
+/**
+ * `npm run sim -- --seeds N [--seed S] [--trace] [--found ID]`: the simulator over many seeds, on every core.
+ *
+ * One line for a failing seed: the invariant, the shrunk faults, the command that replays it. The last line is
+ * `seeds N, failures N, seeds per minute N, points N of N`. Read next: `../harness/sim-cluster.ts`, `worker.ts`.
+ */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import { points } from '../harness/points.ts'
+import type { SeedReport } from './worker.ts'
+
+/** Below this many seeds a point that was not reached says nothing. */
+const POINTS_FROM_SEEDS = 5_000
+
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '500' }, seed: { type: 'string' }, from: { type: 'string', default: '1' }, trace: { type: 'boolean', default: false }, workers: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } })
+const first = Number(values.seed ?? values.from)
+const count = values.seed === undefined ? Number(values.seeds) : 1
+if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1) {
+  console.error('usage: npm run sim -- --seeds N [--from S] [--seed S] [--trace]')
+  process.exit(2)
+}
+
+const reached = new Map<string, number>()
+const started = performance.now()
+let next = first
+let done = 0
+let failures = 0
+let stop = false
+
+function report(one: SeedReport): void {
+  done++
+  for (const [name, times] of one.points) reached.set(name, (reached.get(name) ?? 0) + times)
+  for (const line of one.trace) console.log(line)
+  if (one.violation !== undefined) {
+    failures++
+    console.log(`seed ${one.seed} breaks ${one.violation.id}: ${one.violation.message.split('\n')[0]}\n  faults: ${JSON.stringify(one.violation.faults)}\n  replay: npm run sim -- --seed ${one.seed} --trace`)
+    if (values.trace) console.log(one.violation.message)
+    stop ||= values['stop-at-first']
+  }
+  if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${count} seeds, ${failures} failures `)
+}
+
+function runWorker(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url))
+    const give = (): void => {
+      if (next >= first + count || stop) { void worker.terminate().then(() => { resolve() }); return }
+      worker.postMessage({ seed: String(next++), trace: values.trace })
+    }
+    worker.on('message', (one: SeedReport) => { report(one); give() })
+    worker.on('error', reject)
+    give()
+  })
+}
+
+const workers = Math.min(count, Number(values.workers ?? availableParallelism()))
+await Promise.all(Array.from({ length: workers }, runWorker))
+const missing = Object.keys(points).filter((name) => !reached.has(name))
+if (process.stderr.isTTY) process.stderr.write('\n')
+if (missing.length > 0 && count >= POINTS_FROM_SEEDS) console.log(`points never reached: ${missing.map((name) => `${name} (${points[name]})`).join(', ')}`)
+console.log(`seeds ${done}, failures ${failures}, seeds per minute ${Math.round(done * 60_000 / (performance.now() - started))}, points ${Object.keys(points).length - missing.length} of ${Object.keys(points).length}`)
+process.exitCode = failures > 0 || (missing.length > 0 && count >= POINTS_FROM_SEEDS) ? 1 : 0
