@@ -1,0 +1,11 @@
+/** The log by itself: `sirtaki/log`. */
+export { LogClient, type AppendOptions, type StreamOptions, type SubscribeOptions } from './client/client.ts'
+export type { Appended } from './client/append.ts'
+export type { CallOptions } from './client/cluster.ts'
+export type { ReadResult } from './client/read.ts'
+export type { Tails } from './client/tail.ts'
+export type { Decided, Entry, Previous, StreamLink } from './entry.ts'
+export { SirtakiError, isError, type Code, type Next } from './errors.ts'
+export { limits, type Limits } from './limits.ts'
+export type { Layout } from './layout/layout.ts'
+export type { Clock, Ports, Random, Transport } from './ports.ts'

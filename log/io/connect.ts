@@ -1,0 +1,14 @@
+/**
+ * The ports of a real process: system clock and randomness, TCP and unix sockets.
+ *
+ * Read next: `../connect.ts`.
+ */
+import type { Ports } from '../ports.ts'
+import { makeClock } from './clock.ts'
+import { netTransport } from './net-transport.ts'
+import { systemRandom } from './random.ts'
+
+/** Ports of this process. With `unreferenced` timers nothing here keeps the process alive. */
+export function systemPorts(options: { readonly unreferenced?: boolean } = {}): Ports {
+  return { clock: makeClock(options), random: systemRandom, transport: netTransport() }
+}

@@ -1,0 +1,156 @@
+/**
+ * A log for the tests of the objects: one total order in memory, whose appends can be junked, doubled, lost or late.
+ *
+ * What is real: positions, `previous`, order of delivery (the log's own `StreamOrder`). What a test decides: the fate of each
+ * append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
+ */
+import type { Appended } from '../../log/client/append.ts'
+import { aborted } from '../../log/client/retry.ts'
+import type { CallOptions } from '../../log/client/cluster.ts'
+import type { Entry } from '../../log/entry.ts'
+import { SirtakiError } from '../../log/errors.ts'
+import { limits } from '../../log/limits.ts'
+import { StreamOrder } from '../../log/playback/stream-order.ts'
+import type { StreamEvents } from '../../log/playback/stream-player.ts'
+import type { Clock, Timer } from '../../log/ports.ts'
+import type { SpaceLog, SpacePlayer } from '../../objects/index.ts'
+
+/**
+ * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
+ * twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log; `late`: in
+ * the log, acknowledged a step later.
+ */
+export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late'
+
+interface Append { readonly payload: Uint8Array; readonly streams: readonly number[]; ended: boolean; resolve(appended: Appended): void; reject(error: SirtakiError): void }
+interface Play { readonly order: StreamOrder; readonly events: StreamEvents; closed: boolean }
+
+/** A clock that stands still until it is told. */
+export class FakeClock implements Clock {
+  #now = 0
+  #timers: { at: number; run: () => void }[] = []
+  now(): number { return this.#now }
+  wall(): number { return 0 }
+  turn(run: () => void): void { queueMicrotask(run) }
+  timer(ms: number, run: () => void): Timer {
+    const timer = { at: this.#now + ms, run }
+    this.#timers.push(timer)
+    return { cancel: () => { this.#timers = this.#timers.filter((other) => other !== timer) } }
+  }
+
+  get timers(): number { return this.#timers.length }
+  advance(ms: number): void {
+    this.#now += ms
+    const due = this.#timers.filter(({ at }) => at <= this.#now)
+    this.#timers = this.#timers.filter(({ at }) => at > this.#now)
+    for (const { run } of due) run()
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+const timeout = (): SirtakiError => new SirtakiError('TIMEOUT', 'the append was not answered in time')
+const macrotask = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+
+export class FakeLog implements SpaceLog {
+  readonly clock = new FakeClock()
+  readonly random = { next: () => 0.5, id: () => '0' }
+  readonly limits = limits
+  /** What was granted; `undefined` is junk. */
+  readonly positions: (Entry | undefined)[] = []
+  /** Appends of every turn, in the order they came. */
+  readonly turns: number[] = []
+  /** Whether players are told of others' entries. */
+  pushing = true
+  /** Decides the fate of an append, by the count of grants so far. */
+  fate: (grant: number) => Fate = () => 'stored'
+  #queue: Append[] = []
+  #late: (() => void)[] = []
+  #plays: Play[] = []
+  #last = -1
+  #granted = 0
+
+  append(payload: Uint8Array, { streams, signal }: CallOptions & { readonly streams: readonly number[] }): Promise<Appended> {
+    if (signal?.aborted === true) return Promise.reject(aborted(signal))
+    return new Promise((resolve, reject) => {
+      const append: Append = { payload, streams, ended: false, resolve, reject }
+      signal?.addEventListener('abort', () => { append.ended = true; reject(aborted(signal)) }, { once: true })
+      this.#queue.push(append)
+    })
+  }
+
+  tail(): Promise<number> { return Promise.resolve(this.positions.length) }
+
+  play(stream: number, events: StreamEvents): SpacePlayer {
+    const play: Play = { order: new StreamOrder(stream, 0), events, closed: false }
+    this.#plays.push(play)
+    return {
+      offer: (entry) => { give(play, play.order.offer(entry)) },
+      playTo: (to) => {
+        this.#pull(play)
+        return play.order.next >= to ? Promise.resolve() : Promise.reject(timeout())
+      },
+      close: () => { play.closed = true },
+    }
+  }
+
+  /** Puts an entry there that no session of a test wrote. */
+  write(payload: Uint8Array): Entry { return this.#grant(payload, [1]) }
+
+  /** Lets time and log go on until nothing moves any more. */
+  async settle(steps = 40): Promise<void> {
+    for (let step = 0; step < steps; step++) {
+      await macrotask()
+      this.step()
+      this.clock.advance(5)
+    }
+    await macrotask()
+  }
+
+  /** One turn: what was late is acknowledged, what waits is granted, everybody is told. */
+  step(): void {
+    for (const acknowledge of this.#late.splice(0)) acknowledge()
+    const queue = this.#queue.splice(0).filter(({ ended }) => !ended)
+    if (queue.length > 0) this.turns.push(queue.length)
+    for (const append of queue) this.#decide(append, this.fate(this.#granted++))
+    if (this.pushing) this.push()
+  }
+
+  /** Tells every player of everything. */
+  push(): void { for (const play of this.#plays) this.#pull(play) }
+
+  #decide(append: Append, fate: Fate): void {
+    if (fate === 'junk') { this.#junk(); this.#queue.push(append); return }
+    if (fate === 'lost') { this.#junk(); append.reject(timeout()); return }
+    const first = this.#grant(append.payload, append.streams)
+    if (fate === 'unknown') { append.reject(timeout()); return }
+    const entry = fate === 'twice' ? this.#grant(append.payload, append.streams) : first
+    const acknowledge = (): void => { append.resolve({ position: entry.position, epoch: 1, logTime: entry.logTime, streams: append.streams, previous: entry.streams.map(({ previous }) => previous) }) }
+    if (fate === 'late') this.#late.push(acknowledge)
+    else acknowledge()
+  }
+
+  #junk(): void {
+    this.#last = this.positions.length
+    this.positions.push(undefined)
+  }
+
+  #grant(payload: Uint8Array, streams: readonly number[]): Entry {
+    const position = this.positions.length
+    const previous = this.#last < 0 ? { before: 0 } : this.#last
+    const entry: Entry = { position, epoch: 1, writer: 1, logTime: position * 10, streams: streams.map((stream) => ({ stream, previous })), payload, hash: 0, bytes: NO_BYTES }
+    this.#last = position
+    this.positions.push(entry)
+    return entry
+  }
+
+  #pull(play: Play): void {
+    const { next } = play.order
+    give(play, play.order.complete(next, this.positions.length, this.positions.slice(next).filter((entry) => entry !== undefined)))
+  }
+}
+
+function give({ closed, events, order }: Play, due: readonly Entry[]): void {
+  if (closed) return
+  if (due.length > 0) events.deliver(due)
+  events.reached(order.next)
+}
