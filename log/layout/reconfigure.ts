@@ -14,7 +14,7 @@ import { lowestUndecided } from '../client/read.ts'
 import { resolveRange } from '../client/resolve.ts'
 import { Backoff } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
-import { Accepted, AcceptedAnswer, DigestAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Rank } from '../wire/control.ts'
+import { AcceptedAnswer, DigestAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
 import { addressesOf, chainsOf, openSegment, type Layout, type UnitMember } from './layout.ts'
 import { addressIn, namesAll, nextLayout, type Intent, type Survey } from './next-layout.ts'
 

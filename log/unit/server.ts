@@ -31,6 +31,8 @@ export interface UnitServerOptions {
 }
 
 
+const nobody: ReadonlySet<Caller> = new Set()
+
 /** A running unit with the acceptor beside it. */
 export class UnitServer {
   readonly unit: Unit
@@ -104,9 +106,11 @@ export class UnitServer {
     const batch = this.#queue
     this.#queue = []
     const answers: (() => void)[] = []
+    const callers = new Set<Caller>()
     for (const request of batch) {
       try {
         const body = this.#execute(request)
+        callers.add(request.caller)
         if (body !== undefined) answers.push(() => { request.caller.answer(request.kind, request.request, body) })
       } catch (thrown) {
         const error = asError(thrown, 'BAD_FRAME')
@@ -114,26 +118,28 @@ export class UnitServer {
         answers.push(() => { request.caller.refuse(request.kind, request.request, error) })
       }
     }
-    this.#commit(answers)
+    this.#commit(answers, callers)
   }
 
-  #commit(answers: readonly (() => void)[]): void {
+  #commit(answers: readonly (() => void)[], callers: ReadonlySet<Caller>): void {
     const commit = this.unit.takeCommit()
-    if (commit === undefined) { this.#answer(answers); return }
+    if (commit === undefined) { this.#answer(answers, callers); return }
     this.#committing = true
     this.options.store.commit(commit, (error) => {
       this.#committing = false
       this.#commits++
       if (error !== undefined) { this.#fail(asError(error, 'IO')); return }
-      this.#answer(answers)
+      this.#answer(answers, callers)
       if (this.#queue.length > 0) this.#schedule()
     })
   }
 
-  #answer(answers: readonly (() => void)[]): void {
+  #answer(answers: readonly (() => void)[], callers: ReadonlySet<Caller> = nobody): void {
     if (this.#stopped !== undefined) return
     for (const effect of this.#afterCommit.splice(0)) effect()
     for (const answer of answers) answer()
+    // The turn that waited for the commit is this one: waiting for another would be a loop of the event loop more.
+    for (const caller of callers) caller.flush()
     this.#tellLayout()
     if (this.#subscriptions.push() && this.#pushTimer === undefined) {
       this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; this.#answer([]) })

@@ -23,6 +23,8 @@ export class Caller {
   get buffered(): number { return this.#writer.buffered }
   answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)) }
   refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))) }
+  /** Writes what waits for it now, where the turn that made it is over already. */
+  flush(): void { this.#writer.flush() }
   push(request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds.push, 0, request, body)) }
 }
 

@@ -4,7 +4,7 @@
  * Checks what only a client can see: real time of appends and tails (L7), complete and ordered streams (L2, Q4, L8).
  * Read next: `sim-cluster.ts`, `models.ts` (the history's judge).
  */
-import { LogClient } from '../../log/client/client.ts'
+import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
 import type { LogInput, LogOutput } from './models.ts'

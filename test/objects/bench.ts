@@ -4,16 +4,22 @@
  * Read next: `../../objects/runtime/space.ts`.
  */
 import { performance } from 'node:perf_hooks'
+import { number, object } from 'superstruct'
 import type { Entry } from '../../log/entry.ts'
 import { encodeEntry, readEntry } from '../../log/entry.ts'
+import { systemClock } from '../../log/io/clock.ts'
+import { limits } from '../../log/limits.ts'
 import { StreamOrder } from '../../log/playback/stream-order.ts'
+import type { StreamEvents } from '../../log/playback/stream-player.ts'
+import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter.ts'
 import { defineObject } from '../../objects/define-object.ts'
 import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
 import { encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/op-entry.ts'
 import { Space } from '../../objects/runtime/space.ts'
+import type { SpaceLog } from '../../objects/runtime/space-log.ts'
+import { View } from '../../objects/runtime/view.ts'
 import { WorkShare } from '../../objects/work-share.ts'
-import { number, object } from 'superstruct'
 
 const ENTRIES = 300_000
 const SESSIONS = 16
@@ -45,7 +51,7 @@ function measure(name: string, type: AnyObjectType, all: readonly Entry[], play:
     return { ms, digest: space.digest().digest }
   })
   const best = Math.min(...runs.map(({ ms }) => ms))
-  console.log(`${name.padEnd(44)} ${Math.round(all.length / best * 1000).toLocaleString('en').padStart(10)}/s ${(best / all.length * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`)
+  console.log(`${name.padEnd(48)} ${Math.round(all.length / best * 1000).toLocaleString('en').padStart(10)}/s ${(best / all.length * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`)
 }
 
 const direct = (space: Space, all: readonly Entry[]): void => { for (const entry of all) space.apply(entry) }
@@ -63,6 +69,45 @@ measure('counter.add, 1 object, StreamOrder', Counter, one, ordered)
 measure('counter.add, 10,000 objects, StreamOrder', Counter, many, ordered)
 measure('drafted add (immer, superstruct), 1 object', Drafted, entries(ops(Drafted, ENTRIES / 10, 1, 'add', add)), direct)
 measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entries(workShare()), direct)
+
+viewed('counter.add, 1 object, View + StreamOrder', one)
+viewed('counter.add, 10,000 objects, View + StreamOrder', many)
+await called('counter.add, 64 calls in flight, 1 session', 64)
+await called('counter.add, 1,024 calls in flight, 1 session', 1_024)
+
+/** A log that decides at once, a turn's appends in one microtask. */
+function instantLog(): { log: SpaceLog; order: StreamOrder; deliver: (due: readonly Entry[]) => void } {
+  const order = new StreamOrder(1, 0)
+  let position = 0
+  let events: StreamEvents | undefined
+  const deliver = (due: readonly Entry[]): void => { events?.deliver(due); events?.reached(order.next) }
+  const log: SpaceLog = {
+    clock: systemClock, random: { next: () => 0.5, id: () => '' }, limits,
+    append: (_payload, { streams }) => Promise.resolve({ position, epoch: 1, logTime: 0, streams, previous: [position++ - 1] }),
+    tail: () => Promise.resolve(position),
+    play: (_stream, told) => { events = told; return { offer: (entry) => { deliver(order.offer(entry)) }, playTo: () => Promise.resolve(), close: () => undefined } },
+  }
+  return { log, order, deliver }
+}
+
+function viewed(name: string, all: readonly Entry[]): void {
+  measure(name, Counter, all, (_space, entries) => {
+    const { log, order, deliver } = instantLog()
+    const view = new View(log, 1, [Counter])
+    for (const entry of entries) deliver(order.offer(entry))
+    view.close()
+  })
+}
+
+async function called(name: string, inFlight: number): Promise<void> {
+  const client = new ObjectClient(instantLog().log, { types: [Counter] })
+  const hits = await client.open(Counter, '/hits')
+  const started = performance.now()
+  const rounds = Math.floor(100_000 / inFlight)
+  for (let i = 0; i < rounds; i++) await Promise.all(Array.from({ length: inFlight }, () => hits.add({ by: 1 })))
+  const ms = performance.now() - started
+  console.log(`${name.padEnd(48)} ${Math.round(rounds * inFlight / ms * 1000).toLocaleString('en').padStart(10)}/s ${(ms / rounds / inFlight * 1000).toFixed(2).padStart(8)} us  ${hits.state.value}`)
+}
 
 /** 6,400 files added in lots of 400, claimed and finished in lots of 32 by 16 sessions. */
 function workShare(): Uint8Array[] {
