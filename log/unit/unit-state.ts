@@ -11,7 +11,7 @@ import type { Limits } from '../limits.ts'
 import { LayoutStruct, chainsOf, firstOfClass, layoutText, openSegment, whole, type Layout } from '../layout/layout.ts'
 import type { Failpoint } from '../ports.ts'
 import { concat, viewOf } from '../wire/bytes.ts'
-import { DECIDED, PositionIndex, PositionList } from './position-index.ts'
+import { DATA, DECIDED, PositionIndex, PositionList } from './position-index.ts'
 import { RowBuilder, visitRow, type JunkRange } from './row.ts'
 import type { Commit, StoreImage } from './store.ts'
 
@@ -201,9 +201,9 @@ export class UnitState {
     this.#noteJunk(range)
   }
 
-  /** Takes a position out of the stream lists, before another value replaces what it holds. */
-  forgetStreams(position: number): void {
-    if (!this.index.holds(position)) return
+  /** Takes a position out of the stream lists, before another value replaces the data that it holds. */
+  #forgetStreams(position: number): void {
+    if ((this.index.flags(position) & DATA) === 0) return
     for (const list of this.streams.values()) list.remove(position)
   }
 
@@ -307,6 +307,7 @@ export class UnitState {
   #stagedTop = -1
 
   #noteData(position: number, hash: number, row: number, offset: number, streams: readonly number[]): void {
+    this.#forgetStreams(position)
     this.index.setData(position, hash, row, offset)
     this.highest = Math.max(this.highest, position)
     this.#stagedTop = Math.max(this.#stagedTop, position)
@@ -319,6 +320,7 @@ export class UnitState {
 
   #noteJunk({ from, to, step }: JunkRange): void {
     for (let at = from; at < to; at += step) {
+      this.#forgetStreams(at)
       this.index.setJunk(at)
       this.highest = Math.max(this.highest, at)
     }

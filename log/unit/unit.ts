@@ -345,7 +345,6 @@ export class Unit {
 
   #put({ position, bytes }: Offer, epoch: number): void {
     const { state } = this
-    state.forgetStreams(position)
     if (bytes === undefined) state.putJunk({ from: position, to: position + 1, step: state.step }, epoch)
     else state.putData(position, bytes, viewOf(bytes), 0, state.pack(bytes), epoch)
   }

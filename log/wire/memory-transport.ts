@@ -45,12 +45,14 @@ class MemoryConnection implements Connection {
   get buffered(): number { return this.#buffered }
 
   write(pieces: readonly Uint8Array[]): void {
+    // Held here: what was written before a close still arrives.
+    const { other } = this
     let bytes = 0
     for (const piece of pieces) bytes += piece.byteLength
     this.#buffered += bytes
     this.#clock.turn(() => {
       this.#buffered -= bytes
-      for (const piece of pieces) this.other?.events?.data(piece)
+      for (const piece of pieces) other?.events?.data(piece)
     })
   }
 

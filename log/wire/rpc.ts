@@ -31,6 +31,9 @@ export interface PeerContext {
   learnt(layout: Layout): void
 }
 
+/** What a subscription hears: bodies, and once that it has ended. With an error the server refused it. */
+export interface SubscriberEvents { push(body: Uint8Array): void; closed(error?: SirtakiError): void }
+
 interface Pending { readonly kind: Kind; readonly deadline: number; readonly answer: OnAnswer }
 const nothing = new Uint8Array(0)
 
@@ -39,11 +42,11 @@ export class Peer {
   readonly address: string
   readonly #context: PeerContext
   readonly #pending = new Map<number, Pending>()
-  readonly #subscribers = new Map<number, { push(body: Uint8Array): void; closed(): void }>()
+  readonly #subscribers = new Map<number, SubscriberEvents>()
   #connection: Connection | undefined
   #writer: FrameWriter | undefined
   #parser: FrameParser
-  #sweep: Timer | undefined
+  #sweep: { readonly timer: Timer; readonly at: number } | undefined
   #heard = 0
   #closed = false
 
@@ -69,19 +72,22 @@ export class Peer {
   /** Sends a frame made for the number `request`; the same frame may go to several peers. The way of the hot path: no promise. */
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
     const writer = this.#open()
-    if (writer === undefined) { answer(new SirtakiError('CLOSED', `the client is closed, ${kind} was not sent`), nothing); return }
+    if (writer instanceof SirtakiError) { answer(writer, nothing); return }
     this.#pending.set(request, { kind, deadline: this.#context.ports.clock.now() + timeoutMs, answer })
     writer.send(frame)
     this.#watch(timeoutMs)
   }
 
   /** Sends a frame that nobody answers. */
-  notify(kind: Kind, body: Uint8Array): void { this.#open()?.send(encodeFrame(kinds[kind], 0, 0, body)) }
+  notify(kind: Kind, body: Uint8Array): void {
+    const writer = this.#open()
+    if (writer instanceof FrameWriter) writer.send(encodeFrame(kinds[kind], 0, 0, body))
+  }
 
   /** Starts a subscription; `closed` is called once when the connection is lost. Gives the way to end it. */
-  subscribe(body: Uint8Array, events: { push(body: Uint8Array): void; closed(): void }): () => void {
+  subscribe(body: Uint8Array, events: SubscriberEvents): () => void {
     const writer = this.#open()
-    if (writer === undefined) { events.closed(); return () => undefined }
+    if (writer instanceof SirtakiError) { events.closed(writer); return () => undefined }
     const request = this.#context.nextRequest()
     this.#subscribers.set(request, events)
     writer.send(encodeFrame(kinds.subscribe, 0, request, body))
@@ -103,9 +109,18 @@ export class Peer {
     this.#lost(new SirtakiError('CLOSED', 'the client was closed'))
   }
 
-  #open(): FrameWriter | undefined {
-    if (this.#closed) return undefined
+  /** Gives the writer of the connection, or why there is none: closed, or an address that makes no sense. */
+  #open(): FrameWriter | SirtakiError {
+    if (this.#closed) return new SirtakiError('CLOSED', `the client is closed, nothing was sent to ${this.address}`)
     if (this.#writer !== undefined) return this.#writer
+    try {
+      return this.#dial()
+    } catch (thrown) {
+      return asError(thrown, 'BAD_ADDRESS')
+    }
+  }
+
+  #dial(): FrameWriter {
     const { ports, limits } = this.#context
     const parser = new FrameParser(limits.frameBytesMax)
     this.#parser = parser
@@ -140,18 +155,19 @@ export class Peer {
     }
     const pending = this.#pending.get(frame.request)
     if (pending === undefined) {
-      if ((frame.flags & FLAG_ERROR) !== 0) this.#endSubscription(frame.request)
+      if ((frame.flags & FLAG_ERROR) !== 0) this.#endSubscription(frame.request, readError(frame.body))
       return
     }
+    // Read before it counts as answered: an error that makes no sense costs the connection, and the request ends with that.
+    const error = (frame.flags & FLAG_ERROR) === 0 ? undefined : readError(frame.body)
     this.#pending.delete(frame.request)
-    if ((frame.flags & FLAG_ERROR) === 0) { pending.answer(undefined, frame.body); return }
-    pending.answer(readError(frame.body), nothing)
+    pending.answer(error, error === undefined ? frame.body : nothing)
   }
 
-  #endSubscription(request: number): void {
+  #endSubscription(request: number, error: SirtakiError): void {
     const events = this.#subscribers.get(request)
     this.#subscribers.delete(request)
-    events?.closed()
+    events?.closed(error)
   }
 
   #welcome(frame: Frame): void {
@@ -163,20 +179,28 @@ export class Peer {
 
   /** Looks at deadlines now and then while something is pending: one timer, not one per request. */
   #watch(timeoutMs: number): void {
-    if (this.#sweep !== undefined) return
-    this.#sweep = this.#context.ports.clock.timer(Math.min(timeoutMs, this.#context.limits.requestMs / 4), () => {
+    const { ports: { clock }, limits: { requestMs } } = this.#context
+    const at = clock.now() + Math.min(timeoutMs, requestMs / 4)
+    if (this.#sweep !== undefined) {
+      if (this.#sweep.at <= at) return
+      this.#sweep.timer.cancel()
+    }
+    const timer = clock.timer(at - clock.now(), () => {
       this.#sweep = undefined
-      this.#expire()
-      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(timeoutMs)
+      const next = this.#expire()
+      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(Math.max(0, next - clock.now()))
     })
+    this.#sweep = { timer, at }
   }
 
-  #expire(): void {
+  /** Ends what is late; gives the earliest deadline of what is left. */
+  #expire(): number {
     const now = this.#context.ports.clock.now()
     const { requestMs } = this.#context.limits
     let late: Pending | undefined
+    let next = Infinity
     for (const [request, pending] of this.#pending) {
-      if (pending.deadline > now) continue
+      if (pending.deadline > now) { next = Math.min(next, pending.deadline); continue }
       this.#pending.delete(request)
       late = pending
       pending.answer(this.#timeout(pending.kind), nothing)
@@ -185,6 +209,7 @@ export class Peer {
     const silentMs = now - this.#heard
     if (late !== undefined && silentMs >= requestMs / 2) this.#lost(this.#timeout(late.kind))
     else if (this.#subscribers.size > 0 && this.#pending.size === 0 && silentMs >= requestMs / 4) void this.request('ping', nothing).catch(() => undefined)
+    return next
   }
 
   #timeout(kind: Kind): SirtakiError { return new SirtakiError('TIMEOUT', `${this.address} did not answer ${kind} in time`, { facts: { address: this.address, kind } }) }
@@ -208,6 +233,7 @@ export class Peer {
 export class Peers {
   readonly context: PeerContext
   readonly #peers = new Map<string, Peer>()
+  #closed = false
 
   constructor(context: PeerContext) { this.context = context }
 
@@ -215,7 +241,8 @@ export class Peers {
     const known = this.#peers.get(address)
     if (known !== undefined) return known
     const peer = new Peer(address, this.context)
-    this.#peers.set(address, peer)
+    if (this.#closed) peer.close()
+    else this.#peers.set(address, peer)
     return peer
   }
 
@@ -223,6 +250,7 @@ export class Peers {
   flush(): void { for (const peer of this.#peers.values()) peer.flush() }
 
   close(): void {
+    this.#closed = true
     for (const peer of this.#peers.values()) peer.close()
     this.#peers.clear()
   }

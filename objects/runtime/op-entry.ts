@@ -13,7 +13,7 @@
  * Read next: `space.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
-import { ByteReader, ByteWriter } from '../../log/wire/bytes.ts'
+import { ByteReader, ByteWriter, viewOf } from '../../log/wire/bytes.ts'
 import { isCanonical, type Value } from './values.ts'
 
 export const OP_VERSION = 1
@@ -60,15 +60,17 @@ export function encodeTarget({ object, type, version, op }: Target): Uint8Array 
 /** Encodes the input of an op, a canonical value. */
 export const encodeInput = (input: unknown): Uint8Array => encoder.encode(JSON.stringify(input))
 
+/** The head of every op is made here: a view for each would cost as much as the rest of it. */
+const head = Uint8Array.of(OP_VERSION, kinds.op, ...Array<number>(OP_HEAD_BYTES - 2).fill(0))
+const headView = viewOf(head)
+
 /** Encodes an op. */
 export function encodeOp(session: number, number: number, target: Uint8Array, input: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(OP_HEAD_BYTES + target.byteLength + input.byteLength)
-  const view = new DataView(bytes.buffer)
-  view.setUint8(0, OP_VERSION)
-  view.setUint8(1, kinds.op)
-  view.setFloat64(2, session, true)
-  view.setFloat64(10, number, true)
-  view.setUint16(18, target.byteLength, true)
+  headView.setFloat64(2, session, true)
+  headView.setFloat64(10, number, true)
+  headView.setUint16(18, target.byteLength, true)
+  bytes.set(head)
   bytes.set(target, OP_HEAD_BYTES)
   bytes.set(input, OP_HEAD_BYTES + target.byteLength)
   return bytes

@@ -140,7 +140,7 @@ export class Session implements LocalSession {
   /** Two promises a call in the straight case: this one and the append's. */
   async #run(call: Call): Promise<unknown> {
     try {
-      this.#begin(call)
+      if (call.applied === undefined) this.#begin(call)
       while (call.applied === undefined) {
         const { sending } = call
         if (sending === undefined) {
@@ -200,6 +200,8 @@ export class Session implements LocalSession {
     for (const call of due) {
       call.held = false
       this.#send(call)
+      // An earlier copy may settle the call before anyone looks at this one.
+      call.sending?.catch(() => undefined)
       call.wake?.()
     }
   }
@@ -227,8 +229,6 @@ export class Session implements LocalSession {
   /** Sees to it that the call's number is taken all the same. */
   #abandon(call: Call, error: SirtakiError): void {
     this.#unhold(call)
-    // Its caller is gone: what an append still on its way comes to is the next attempt's to see.
-    call.sending?.catch(() => undefined)
     call.sending = undefined
     if (this.#stopped !== undefined) return
     if (error.code === 'CLOSED' || (call.abandoned !== undefined && error.next === 'stop')) { this.stop(error); return }

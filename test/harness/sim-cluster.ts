@@ -22,7 +22,8 @@ import { checkLogHistory } from './models.ts'
 import { Network } from './network.ts'
 import type { Fault, Plan } from './plan.ts'
 import { Prng } from './prng.ts'
-import { SharedHistory, SimClient } from './sim-client.ts'
+import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
+import { CounterHistory, SimObjects } from './sim-objects.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
 
 /** What a run came to. */
@@ -74,6 +75,8 @@ class SimCluster {
   readonly #units: UnitSlot[] = []
   #sequencers: { readonly process: SimProcess; readonly address: string; server: SequencerServer | undefined }[] = []
   #clients: SimClient[] = []
+  readonly #counter = new CounterHistory()
+  #objects: (SimObjects | undefined)[] = []
   #failure: unknown
   #healed = false
   #drivers = 0
@@ -229,6 +232,12 @@ class SimCluster {
     this.calls += this.#clients[i]?.calls ?? 0
     this.#clients[i] = client
     client.start()
+    const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
+    this.#objects[i]?.stop()
+    if (this.plan.withTrim || !prng.chance(0.5)) return
+    const objects = new SimObjects(log, prng, this.checker, this.#counter, this.plan.thinkMs)
+    this.#objects[i] = objects
+    for (let lane = prng.integer(1, 3); lane > 0; lane--) objects.lane(`${process.name}-${lane}`).catch((thrown: unknown) => { if (process.alive) this.#failure ??= thrown })
   }
 
   #slot(i: number): UnitSlot {
@@ -350,6 +359,7 @@ class SimCluster {
     }
     await this.#run(this.world.now + 250)
     for (const client of this.#clients) client.stop()
+    for (const objects of this.#objects) objects?.stop()
   }
 
   /** The healed cluster must take appends again, decide everything it granted and agree with itself. */
@@ -366,7 +376,8 @@ class SimCluster {
       return !member || (state !== undefined && state.prefix >= tail)
     })
     await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)
-    if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, stream)
+    if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
+    if (!this.plan.withTrim) await this.#flow(this.#untilWorks(() => new SimObjects(log, new Prng('judge'), this.checker, this.#counter, 1).judge()), CONVERGE_MS, 'the counter cannot be read after everything has healed')
     this.checker.atEnd(tail)
     this.#judgeHistory()
   }

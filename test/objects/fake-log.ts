@@ -18,7 +18,7 @@ import type { SpaceLog, SpacePlayer } from '../../objects/index.ts'
 /**
  * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
  * twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log; `late`: in
- * the log, acknowledged a step later.
+ * the log, acknowledged three steps later.
  */
 export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late'
 
@@ -64,7 +64,7 @@ export class FakeLog implements SpaceLog {
   /** Decides the fate of an append, by the count of grants so far. */
   fate: (grant: number) => Fate = () => 'stored'
   #queue: Append[] = []
-  #late: (() => void)[] = []
+  #late: { steps: number; acknowledge: () => void }[] = []
   #plays: Play[] = []
   #last = -1
   #granted = 0
@@ -108,7 +108,9 @@ export class FakeLog implements SpaceLog {
 
   /** One turn: what was late is acknowledged, what waits is granted, everybody is told. */
   step(): void {
-    for (const acknowledge of this.#late.splice(0)) acknowledge()
+    const due = this.#late.filter((one) => --one.steps === 0)
+    this.#late = this.#late.filter(({ steps }) => steps > 0)
+    for (const { acknowledge } of due) acknowledge()
     const queue = this.#queue.splice(0).filter(({ ended }) => !ended)
     if (queue.length > 0) this.turns.push(queue.length)
     for (const append of queue) this.#decide(append, this.fate(this.#granted++))
@@ -125,7 +127,7 @@ export class FakeLog implements SpaceLog {
     if (fate === 'unknown') { append.reject(timeout()); return }
     const entry = fate === 'twice' ? this.#grant(append.payload, append.streams) : first
     const acknowledge = (): void => { append.resolve({ position: entry.position, epoch: 1, logTime: entry.logTime, streams: append.streams, previous: entry.streams.map(({ previous }) => previous) }) }
-    if (fate === 'late') this.#late.push(acknowledge)
+    if (fate === 'late') this.#late.push({ steps: 3, acknowledge })
     else acknowledge()
   }
 

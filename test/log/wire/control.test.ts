@@ -1,0 +1,65 @@
+/** Control messages and errors on the wire. */
+import test from 'ava'
+import fc from 'fast-check'
+import { SirtakiError, isError } from '../../../log/errors.ts'
+import { Accept, Identity, Install, Junk, Prepare, Rank, Tails, compareRanks, readError, readJson, writeError, writeJson } from '../../../log/wire/control.ts'
+import { layoutOf } from '../layouts.ts'
+
+const text = new TextEncoder()
+
+test('a control message comes back as it was', (t) => {
+  const layout = layoutOf({ epoch: 3, tail: 7 })
+  t.deepEqual(readJson(writeJson({ layout }), Install), { layout })
+})
+
+test('what is no JSON, and a field that is wrong, missing or too many, is refused by name', (t) => {
+  t.throws(() => readJson(text.encode('{'), Tails), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(new Uint8Array([0xff, 0xfe]), Tails), { code: 'BAD_FRAME' })
+  t.like(t.throws(() => readJson(text.encode('{"epoch":-1,"streams":[]}'), Tails)), { code: 'BAD_FRAME', facts: { path: 'epoch' } })
+  t.like(t.throws(() => readJson(text.encode('{"epoch":1,"streams":[0,1.5]}'), Tails)), { code: 'BAD_FRAME', facts: { path: 'streams.1' } })
+  t.throws(() => readJson(text.encode('{"epoch":1}'), Tails), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(text.encode('{"epoch":1,"streams":[],"more":1}'), Tails), { code: 'BAD_FRAME' })
+})
+
+test('a layout that contradicts itself does not pass a message', (t) => {
+  t.throws(() => readJson(writeJson({ layout: { ...layoutOf({}), acceptors: [] } }), Install), { code: 'BAD_FRAME' })
+})
+
+test('JSON nested a hundred thousand deep is refused and nothing more', (t) => {
+  t.throws(() => readJson(text.encode('['.repeat(100_000)), Junk), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(text.encode(`{"ranges":${'['.repeat(50_000)}${']'.repeat(50_000)}}`), Junk), { code: 'BAD_FRAME' })
+})
+
+test('an error keeps code, message, facts and what may be done; a stack does not travel', (t) => {
+  const sent = new SirtakiError('TIMEOUT', 'too late', { facts: { position: 4 }, next: 'again', cause: new Error('secret') })
+  const got = readError(writeError(sent))
+  t.deepEqual([got.code, got.message, got.facts, got.next, got.cause], ['TIMEOUT', 'too late', { position: 4 }, 'again', undefined])
+})
+
+test('an error of another kind travels as INVARIANT, an unknown code becomes one and keeps its advice', (t) => {
+  t.is(readError(writeError(new TypeError('odd'))).code, 'INVARIANT')
+  const got = readError(writeJson({ code: 'FUTURE', message: 'm', next: 'again' }))
+  t.deepEqual([got.code, got.next], ['INVARIANT', 'again'])
+  t.is(readError(writeJson({ code: 'EPOCH', message: 'm', next: 'odd' })).next, 'refresh')
+})
+
+test('Y2: ranks are ordered by round, then proposer', (t) => {
+  const rank = fc.record({ round: fc.nat(3), proposer: fc.constantFrom('a', 'b', 'c') })
+  fc.assert(fc.property(rank, rank, rank, (a, b, c) => {
+    t.is(Math.sign(compareRanks(a, b)), -Math.sign(compareRanks(b, a)) + 0)
+    t.is(compareRanks(a, b) === 0, a.round === b.round && a.proposer === b.proposer)
+    if (compareRanks(a, b) <= 0 && compareRanks(b, c) <= 0) t.true(compareRanks(a, c) <= 0)
+  }), { numRuns: 500 })
+})
+
+test('random bodies give a value or BAD_FRAME', (t) => {
+  const structs = fc.constantFrom(Tails, Accept, Identity, Install, Junk, Prepare, Rank)
+  fc.assert(fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.json().map((json) => text.encode(json))), structs, (body, struct) => {
+    try {
+      readJson<unknown, unknown>(body, struct)
+    } catch (thrown) {
+      if (!isError(thrown, 'BAD_FRAME')) throw thrown
+    }
+  }), { numRuns: 5000 })
+  t.pass()
+})

@@ -1,0 +1,86 @@
+/** The binary bodies: what is written is read, and random bytes give a value or `BAD_FRAME`. */
+import test from 'ava'
+import fc from 'fast-check'
+import { isError } from '../../../log/errors.ts'
+import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
+import * as messages from '../../../log/wire/messages.ts'
+
+const u32 = fc.nat(0xffff_ffff)
+const position = fc.maxSafeNat()
+const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 })
+const maybeBytes = fc.option(bytes, { nil: undefined })
+const held = fc.record({ position, kind: fc.integer({ min: 1, max: 2 }), decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
+const status = fc.integer({ min: 0, max: 8 })
+
+/** Writes and reads 300 random values and expects each back. */
+function roundTrip<T>(name: string, values: fc.Arbitrary<T>, there: (value: T) => Uint8Array, back: (body: Uint8Array) => unknown): void {
+  test(`${name}: what is written is read`, (t) => {
+    fc.assert(fc.property(values, (value) => { t.deepEqual(back(there(value)), value) }), { numRuns: 300 })
+  })
+}
+
+roundTrip('ask', fc.record({ epoch: u32, from: position, to: position, withBytes: fc.boolean() }), messages.writeAsk, messages.readAsk)
+roundTrip('asked', fc.record({ to: position, prefix: position, trim: position, held: fc.array(held) }), messages.writeAsked, messages.readAsked)
+roundTrip('offers', fc.record({ epoch: u32, offers: fc.array(fc.record({ position, bytes: maybeBytes })) }), messages.writeOffers, messages.readOffers)
+roundTrip('offered', fc.record({ results: fc.array(fc.record({ status, held: fc.option(held, { nil: undefined }) })) }), messages.writeOffered, messages.readOffered)
+roundTrip('read', fc.array(position), messages.writePositions, messages.readPositions)
+roundTrip('read items', fc.array(fc.record({ status, bytes: maybeBytes })), messages.writeReadItems, messages.readReadItems)
+roundTrip('stream from', fc.record({ stream: u32, from: position }), messages.writeStreamFrom, messages.readStreamFrom)
+roundTrip('token', fc.record({ epoch: u32, runs: fc.array(fc.record({ count: u32, streams: fc.array(u32, { maxLength: 255 }) })) }), messages.writeToken, messages.readToken)
+roundTrip('grant', fc.record({ epoch: u32, from: position, logTime: fc.double({ noNaN: true }), previous: fc.array(fc.maxSafeInteger()) }), messages.writeGrant, messages.readGrant)
+roundTrip('stored', fc.record({ watched: fc.boolean(), statuses: fc.option(fc.constant(new Uint8Array([0, 1, 2])), { nil: undefined }) }), ({ watched, statuses }) => messages.writeStored(watched, statuses), (body) => messages.readStored(body, 3))
+roundTrip('stream part', fc.record({ completeTo: position, trim: position, more: fc.boolean(), count: fc.constant(2), entries: fc.uint8Array({ minLength: 2, maxLength: 9 }) }),
+  (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
+
+const mark = fc.record({ position, hash: u32, kind: fc.integer({ min: 1, max: 2 }) })
+function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[] } {
+  const marks: messages.Mark[] = []
+  let epoch = -1
+  messages.readMarks(body, (at, hash, kind) => { marks.push({ position: at, hash, kind }) }, (sent) => { epoch = sent; return true })
+  return { epoch, marks }
+}
+roundTrip('marks', fc.record({ epoch: u32, marks: fc.array(mark) }), ({ epoch, marks }) => messages.writeMarks(epoch, marks), readAllMarks)
+
+test('marks of another epoch are not looked at', (t) => {
+  messages.readMarks(messages.writeMarks(4, [{ position: 1, hash: 2, kind: 1 }]), () => { t.fail() }, (epoch) => { t.is(epoch, 4); return false })
+})
+
+test('store: a buffer sealed in place is read back', (t) => {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + messages.STORE_HEAD_BYTES + 5).fill(7)
+  const { epoch, count, entries } = messages.readStore(messages.sealStore(frame, 3, 2, 9).subarray(FRAME_HEAD_BYTES))
+  t.deepEqual([epoch, count, [...entries]], [3, 2, [7, 7, 7, 7, 7]])
+})
+
+test('stored: answers for another number of entries are refused', (t) => {
+  t.throws(() => messages.readStored(messages.writeStored(false, new Uint8Array(2)), 3), { code: 'BAD_FRAME' })
+})
+
+test('every kind has a number of its own, and unknown numbers have no name', (t) => {
+  t.is(new Set(Object.values(messages.kinds)).size, Object.keys(messages.kinds).length)
+  t.is(messages.kindOf(10), 'store')
+  t.is(messages.kindOf(200), undefined)
+})
+
+const decoders: Record<string, (body: Uint8Array) => unknown> = {
+  store: messages.readStore, stored: (body) => messages.readStored(body, 3), marks: readAllMarks, ask: messages.readAsk, asked: messages.readAsked, offers: messages.readOffers,
+  offered: messages.readOffered, positions: messages.readPositions, readItems: messages.readReadItems, streamFrom: messages.readStreamFrom, streamPart: messages.readStreamPart, token: messages.readToken, grant: messages.readGrant,
+}
+
+/** Bodies that look right at first: small counts, NaN and huge numbers between random bytes. */
+const body = fc.oneof(
+  fc.uint8Array({ maxLength: 64 }),
+  fc.array(fc.oneof(fc.constantFrom([1, 0, 0, 0], [3, 0, 0, 0], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0, 0, 0, 0xf8, 0x7f], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0xf0, 0xbf]), fc.array(fc.nat(255), { maxLength: 4 })), { maxLength: 10 }).map((parts) => Uint8Array.from(parts.flat())),
+)
+
+for (const [name, decode] of Object.entries(decoders)) {
+  test(`${name}: 10,000 random bodies give a value or BAD_FRAME`, (t) => {
+    fc.assert(fc.property(body, (random) => {
+      try {
+        decode(random)
+      } catch (thrown) {
+        if (!isError(thrown, 'BAD_FRAME')) throw thrown
+      }
+    }), { numRuns: 10_000 })
+    t.pass()
+  })
+}

@@ -1,0 +1,253 @@
+/** Both ends of a connection over bytes in memory and a clock in the hands of the test. */
+import test from 'ava'
+import fc from 'fast-check'
+import { SirtakiError, isError } from '../../../log/errors.ts'
+import { limits, type Limits } from '../../../log/limits.ts'
+import type { Layout } from '../../../log/layout/layout.ts'
+import type { Connection, ConnectionEvents, Ports } from '../../../log/ports.ts'
+import { writeJson } from '../../../log/wire/control.ts'
+import { FLAG_ANSWER, FLAG_ERROR, encodeFrame } from '../../../log/wire/frame.ts'
+import { memoryTransport } from '../../../log/wire/memory-transport.ts'
+import { kinds } from '../../../log/wire/messages.ts'
+import { Peers, type Peer } from '../../../log/wire/rpc.ts'
+import { openDoor, type Caller, type Door, type Request } from '../../../log/wire/server.ts'
+import { HandClock, countingRandom } from '../hand-clock.ts'
+import { layoutOf } from '../layouts.ts'
+
+const nothing = new Uint8Array(0)
+const bytes = (...values: number[]): Uint8Array => new Uint8Array(values)
+
+/** A network with one server at `door` that answers `status` with the body sent, and is silent to `store`. */
+class Bench {
+  readonly clock = new HandClock()
+  readonly ports: Ports = { clock: this.clock, random: countingRandom(), transport: memoryTransport(this.clock) }
+  readonly learnt: Layout[] = []
+  readonly gone: string[] = []
+  readonly requests: Request[] = []
+  readonly callers: Caller[] = []
+  #request = 0
+
+  door(over: Partial<Limits> = {}, cluster: string | null = 'c1', layout: Layout | null = null): Promise<Door> {
+    return openDoor(this.ports, { ...limits, ...over }, 'door', {
+      cluster: () => cluster, layout: () => layout, gone: (caller) => { this.gone.push(caller.name) },
+      request: (request) => {
+        this.requests.push(request)
+        this.callers.push(request.caller)
+        if (request.kind === 'status') request.caller.answer('status', request.request, request.body)
+        if (request.kind === 'trim') request.caller.refuse('trim', request.request, new SirtakiError('EPOCH', 'too old'))
+      },
+    })
+  }
+
+  peer(name = 'client', cluster: string | null = 'c1'): Peer {
+    return new Peers({ ports: this.ports, limits, name, cluster: () => cluster, nextRequest: () => ++this.#request, learnt: (layout) => { this.learnt.push(layout) } }).at('door')
+  }
+
+  /** Listens at `door` with bare hands. */
+  async listen(): Promise<{ readonly connections: Connection[]; readonly closed: () => number }> {
+    const connections: Connection[] = []
+    let closed = 0
+    const events: ConnectionEvents = { opened: () => undefined, data: () => undefined, closed: () => { closed++ } }
+    await this.ports.transport.listen('door', (connection) => { connections.push(connection); return events })
+    return { connections, closed: () => closed }
+  }
+
+  /** Dials `door` and writes raw bytes. */
+  dial(): { readonly write: (data: Uint8Array) => void; readonly closed: () => boolean } {
+    let closed = false
+    const connection = this.ports.transport.connect('door', { opened: () => undefined, data: () => undefined, closed: () => { closed = true } })
+    return { write: (data) => { connection.write([data]) }, closed: () => closed }
+  }
+
+  /** Waits for the outcome of a request while time goes by: its body or the code of its error. */
+  async outcome(promise: Promise<Uint8Array>, ms = 0): Promise<unknown> {
+    let outcome: unknown = 'waiting'
+    promise.then((body) => { outcome = [...body] }, (thrown: unknown) => { outcome = isError(thrown) ? thrown.code : thrown })
+    await this.clock.advance(ms)
+    return outcome
+  }
+}
+
+const hello = (cluster: string | null): Uint8Array => encodeFrame(kinds.hello, 0, 0, writeJson({ cluster, name: 'raw' }))
+
+test('a request is answered, an error of the server comes as one', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const peer = bench.peer()
+  t.deepEqual(await bench.outcome(peer.request('status', bytes(1, 2))), [1, 2])
+  t.is(await bench.outcome(peer.request('trim', nothing)), 'EPOCH')
+  t.deepEqual(await bench.outcome(peer.request('ping', nothing)), [])
+})
+
+test('a request that nobody answers ends at its deadline', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const request = bench.peer().request('store', nothing)
+  t.is(await bench.outcome(request, limits.requestMs - 1), 'waiting')
+  t.is(await bench.outcome(request, limits.requestMs / 4 + 1), 'TIMEOUT')
+})
+
+test('a short deadline is kept while a long one is waited for', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const peer = bench.peer()
+  const long = peer.request('store', nothing)
+  const short = peer.request('store', nothing, 100)
+  t.is(await bench.outcome(short, 200), 'TIMEOUT')
+  t.is(await bench.outcome(long), 'waiting')
+})
+
+test('nobody at the address: UNREACHABLE; as soon as somebody listens the next request goes through', async (t) => {
+  const bench = new Bench()
+  const peer = bench.peer()
+  t.is(await bench.outcome(peer.request('status', nothing)), 'UNREACHABLE')
+  await bench.door()
+  t.deepEqual(await bench.outcome(peer.request('status', bytes(3))), [3])
+})
+
+test('a lost connection ends what waits, and the next request opens another one', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door()
+  const peer = bench.peer()
+  const lost = peer.request('store', nothing)
+  await bench.clock.settle()
+  await door.close()
+  t.is(await bench.outcome(lost), 'UNREACHABLE')
+  await bench.door()
+  t.deepEqual(await bench.outcome(peer.request('status', bytes(4))), [4])
+})
+
+test('a half-open connection is given up at the first deadline, and the next request dials anew', async (t) => {
+  const bench = new Bench()
+  const silent = await bench.listen()
+  const peer = bench.peer()
+  t.is(await bench.outcome(peer.request('status', nothing), limits.requestMs * 1.3), 'TIMEOUT')
+  t.is(silent.closed(), 1)
+  void peer.request('status', nothing).catch(() => undefined)
+  await bench.clock.settle()
+  t.is(silent.connections.length, 2)
+})
+
+test('a subscriber whose server has gone silent is told', async (t) => {
+  const bench = new Bench()
+  await bench.listen()
+  let closed = 0
+  bench.peer().subscribe(nothing, { push: () => undefined, closed: () => { closed++ } })
+  await bench.clock.advance(limits.requestMs * 3)
+  t.is(closed, 1)
+})
+
+test('pushes go to their subscription until it ends', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const pushed: number[][] = []
+  const end = bench.peer().subscribe(bytes(9), { push: (body) => { pushed.push([...body]) }, closed: () => { t.fail() } })
+  await bench.clock.settle()
+  bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(5))
+  await bench.clock.settle()
+  end()
+  bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(6))
+  await bench.clock.settle()
+  t.deepEqual(pushed, [[5]])
+  t.deepEqual(bench.requests.map(({ kind }) => kind), ['subscribe', 'unsubscribe'])
+})
+
+test('L8: a refused subscription is told why', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const told: unknown[] = []
+  bench.peer().subscribe(nothing, { push: () => undefined, closed: (error?: SirtakiError) => { told.push(error?.code) } })
+  await bench.clock.settle()
+  bench.callers[0]?.refuse('subscribe', bench.requests[0]?.request ?? 0, new SirtakiError('TRIMMED', 'gone'))
+  await bench.clock.settle()
+  t.deepEqual(told, ['TRIMMED'])
+})
+
+test('a client of another cluster is refused by name, one that does not know its cluster is let in', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  t.is(await bench.outcome(bench.peer('stranger', 'c2').request('status', nothing)), 'WRONG_CLUSTER')
+  t.deepEqual(await bench.outcome(bench.peer('newcomer', null).request('status', nothing)), [])
+})
+
+test('the greeting and later news carry the newest layout', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door({}, 'c1', layoutOf({ epoch: 4 }))
+  void bench.peer().request('status', nothing)
+  await bench.clock.settle()
+  door.tell(layoutOf({ epoch: 5 }))
+  await bench.clock.settle()
+  t.deepEqual(bench.learnt.map(({ epoch }) => epoch), [4, 5])
+})
+
+test('an unknown kind of frame and a first frame that is no hello cost the connection', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const unknown = bench.dial()
+  unknown.write(Buffer.concat([hello('c1'), encodeFrame(99, 0, 1, nothing)]))
+  const rude = bench.dial()
+  rude.write(encodeFrame(kinds.status, 0, 1, nothing))
+  const polite = bench.dial()
+  polite.write(hello('c1'))
+  await bench.clock.settle()
+  t.deepEqual([unknown.closed(), rude.closed(), polite.closed()], [true, true, false])
+  t.deepEqual([bench.requests.length, bench.gone], [0, ['raw']])
+})
+
+test('1,000 random byte streams at a server do not disturb another client', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door()
+  const peer = bench.peer()
+  const noise = fc.array(fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.constantFrom(hello('c1'), encodeFrame(kinds.status, 0, 7, nothing), encodeFrame(99, 0, 1, nothing))), { minLength: 1, maxLength: 4 })
+  await fc.assert(fc.asyncProperty(noise, fc.nat(255), async (pieces, value) => {
+    const raw = bench.dial()
+    for (const piece of pieces) raw.write(piece)
+    t.deepEqual(await bench.outcome(peer.request('status', bytes(value))), [value])
+  }), { numRuns: 1000 })
+  t.true(door.connections() < 1000)
+})
+
+test('connections beyond the bound are refused with a reason, the others stay', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door({ connectionsMax: 2 })
+  const first = bench.peer('first')
+  const second = bench.peer('second')
+  await bench.outcome(Promise.all([first.request('status', nothing), second.request('status', nothing)]).then(() => nothing))
+  t.is(await bench.outcome(bench.peer('third').request('status', nothing)), 'OVERLOADED')
+  t.deepEqual(await bench.outcome(first.request('status', bytes(1))), [1])
+  t.is(door.connections(), 2)
+})
+
+test('a broken answer costs the connection and ends every request on it', async (t) => {
+  const bench = new Bench()
+  const raw = await bench.listen()
+  const peer = bench.peer()
+  const first = peer.request('status', nothing)
+  const second = peer.request('status', nothing)
+  void first.catch(() => undefined)
+  void second.catch(() => undefined)
+  await bench.clock.settle()
+  raw.connections[0]?.write([encodeFrame(kinds.status, FLAG_ANSWER | FLAG_ERROR, 1, bytes(1, 2, 3))])
+  t.is(await bench.outcome(first), 'BAD_FRAME')
+  t.is(await bench.outcome(second), 'BAD_FRAME')
+})
+
+test('a closed client sends nothing any more', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const peers = new Peers({ ports: bench.ports, limits, name: 'n', cluster: () => 'c1', nextRequest: () => 1, learnt: () => undefined })
+  const waiting = peers.at('door').request('store', nothing)
+  await bench.clock.settle()
+  peers.close()
+  t.is(await bench.outcome(waiting), 'CLOSED')
+  t.is(await bench.outcome(peers.at('door').request('status', nothing)), 'CLOSED')
+})
+
+test('an address that makes no sense ends the call, it does not throw', async (t) => {
+  const bench = new Bench()
+  const ports: Ports = { ...bench.ports, transport: { ...bench.ports.transport, connect: () => { throw new SirtakiError('BAD_ADDRESS', 'odd') } } }
+  const peers = new Peers({ ports, limits, name: 'n', cluster: () => 'c1', nextRequest: () => 1, learnt: () => undefined })
+  const told: unknown[] = []
+  t.notThrows(() => { peers.at('odd').call('store', 1, encodeFrame(kinds.store, 0, 1, nothing), (error) => { told.push(error?.code) }) })
+  t.deepEqual(told, ['BAD_ADDRESS'])
+})

@@ -1,0 +1,28 @@
+/**
+ * `sirtaki read`: what positions hold.
+ *
+ * Read next: `../../log/client/read.ts`.
+ */
+import { Command } from 'commander'
+import { positions } from '../arguments.ts'
+import { contextOf } from '../context.ts'
+import { tellPosition } from '../entry-text.ts'
+import { Failure, exits } from '../failure.ts'
+import { withLog } from '../open-log.ts'
+
+/** Makes the command. */
+export const readCommand = (): Command => new Command('read')
+  .description('tell what positions hold; exit code 4 when one is trimmed or not written')
+  .argument('<position...>', 'positions of the log', positions)
+  .action(async (wanted: readonly number[], _flags: object, command: Command) => {
+    const context = contextOf(command)
+    const missing: string[] = []
+    await withLog(context, async (log) => {
+      for (const position of wanted) {
+        const found = await log.read(position, context)
+        tellPosition(context.output, found)
+        if (found.kind === 'trimmed' || found.kind === 'unwritten') missing.push(`position ${position} is ${found.kind === 'trimmed' ? 'trimmed' : 'not written'}`)
+      }
+    })
+    if (missing.length > 0) throw new Failure(exits.notFound, `${missing.join(', ')}: sirtaki status tells what the log holds`)
+  })

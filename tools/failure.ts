@@ -1,0 +1,40 @@
+/**
+ * What a command ends with: one line on stderr and an exit code, never a stack.
+ *
+ *     0 ok   1 failed   2 usage   3 cannot reach   4 not found or trimmed   5 conflict or lost   6 corrupt   130 interrupted
+ *
+ * Read next: `main.ts`.
+ */
+import { SirtakiError, asError, type Code } from '../log/errors.ts'
+
+/** Exit codes by name. */
+export const exits = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, conflict: 5, corrupt: 6, interrupted: 130 } as const
+
+const byCode: Partial<Record<Code, number>> = {
+  BAD_ARGUMENT: exits.usage, BAD_ADDRESS: exits.usage, OVERSIZE: exits.usage, UNSUPPORTED: exits.usage,
+  UNREACHABLE: exits.unreachable, TIMEOUT: exits.unreachable, NOT_READY: exits.unreachable, OVERLOADED: exits.unreachable, BAD_FRAME: exits.unreachable, WRONG_VERSION: exits.unreachable, RECOVERING: exits.unreachable, STOPPED: exits.unreachable,
+  TRIMMED: exits.notFound,
+  BOOT: exits.conflict, CONFLICT: exits.conflict, EPOCH: exits.conflict, IN_USE: exits.conflict, NOT_BLANK: exits.conflict, NOT_MEMBER: exits.conflict, NOT_WHOLE: exits.conflict, WRONG_CLUSTER: exits.conflict,
+  DAMAGED: exits.corrupt, DIVERGED: exits.corrupt, INVARIANT: exits.corrupt, BAD_LAYOUT: exits.corrupt,
+  ABORTED: exits.interrupted,
+}
+
+/** An end that is no error of the cluster: a value of its own exit code, told in one line. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly exit: number
+
+  constructor(exit: number, message: string) {
+    super(message)
+    this.exit = exit
+  }
+}
+
+/** Tells how a command that threw ends. */
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Failure) return thrown
+  if (!(thrown instanceof SirtakiError)) return new Failure(exits.failed, oneLine(asError(thrown, 'IO').message))
+  return new Failure(byCode[thrown.code] ?? exits.failed, `${oneLine(thrown.message)} [${thrown.code}]`)
+}
+
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim()

@@ -1,0 +1,85 @@
+/**
+ * The commands as one parser, and where flags come from: defaults < sirtaki.config.json < SIRTAKI_* < flags.
+ *
+ * Owns: the common flags, the names of environment variables. Read next: `commands/`, one file each.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { boolean, number, record, string, union, array, is } from 'superstruct'
+import { wholeFrom } from './arguments.ts'
+import { appendCommand } from './commands/append.ts'
+import { devCommand } from './commands/dev.ts'
+import { fillCommand } from './commands/fill.ts'
+import { initCommand } from './commands/init.ts'
+import { readCommand } from './commands/read.ts'
+import { reconfigureCommand } from './commands/reconfigure.ts'
+import { sequencerCommand } from './commands/sequencer.ts'
+import { statusCommand } from './commands/status.ts'
+import { tailCommand } from './commands/tail.ts'
+import { trimCommand } from './commands/trim.ts'
+import { unitCommand } from './commands/unit.ts'
+import { Failure, exits } from './failure.ts'
+
+/** The file of settings, in the working directory. */
+export const CONFIG_FILE = 'sirtaki.config.json'
+
+const Config = record(string(), union([string(), number(), boolean(), array(union([string(), number()]))]))
+
+/** Makes the parser; it throws instead of ending the process. @throws Failure for a bad config file. */
+export function makeProgram(): Command {
+  const program = new Command('sirtaki')
+    .description('Coordination as a library on a shared log: servers, and a look at the log.')
+    .option('--cluster <address>', 'where the cluster is: tcp://host:port,host:port,...', 'tcp://127.0.0.1:7100')
+    .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
+    .option('--json', 'data as JSON, one object a line')
+    .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
+  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand()]
+  for (const command of commands) program.addCommand(command)
+  const config = readConfig()
+  const known = new Set<string>()
+  for (const command of [program, ...commands]) {
+    command.exitOverride().configureOutput({ outputError: () => undefined }).helpCommand(false)
+    for (const option of command.options) {
+      known.add(option.attributeName())
+      prepare(command, option, config)
+    }
+  }
+  const odd = Object.keys(config).find((name) => !known.has(name))
+  if (odd !== undefined) throw new Failure(exits.usage, `${CONFIG_FILE} has ${JSON.stringify(odd)}, which is no flag: use the names of flags, such as "cluster"`)
+  return program
+}
+
+function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {
+  const name = option.attributeName()
+  const variable = `SIRTAKI_${(option.long ?? '').slice(2).replaceAll('-', '_').toUpperCase()}`
+  const takesValue = option.required || option.optional
+  // A switch that is set to nothing or to 0 is off.
+  if (takesValue || !['', '0', 'false'].includes(process.env[variable] ?? '')) option.env(variable)
+  const value = config[name]
+  if (value !== undefined) command.setOptionValueWithSource(name, configured(option, value), 'config')
+}
+
+function configured(option: Option, value: unknown): unknown {
+  if (!option.required && !option.optional) return value === true
+  const parse = option.parseArg
+  if (parse === undefined) return String(value)
+  try {
+    let parsed: unknown
+    for (const one of Array.isArray(value) ? value : [value]) parsed = parse(String(one), parsed)
+    return parsed
+  } catch (thrown) {
+    throw new Failure(exits.usage, `${CONFIG_FILE}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  }
+}
+
+function readConfig(): Readonly<Record<string, unknown>> {
+  if (!existsSync(CONFIG_FILE)) return {}
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(CONFIG_FILE, 'utf8'))
+  } catch (thrown) {
+    throw new Failure(exits.usage, `${CONFIG_FILE} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  }
+  if (!is(value, Config)) throw new Failure(exits.usage, `${CONFIG_FILE} must be an object of flags and their values, such as {"cluster": "tcp://127.0.0.1:7100"}`)
+  return value
+}
