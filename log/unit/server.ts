@@ -208,7 +208,7 @@ export class UnitServer {
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
       case 'digest': { const { from, to } = readJson(body, Digest); return writeJson(unit.digest(from, to)) }
-      case 'prepare': { const { cluster, slot, rank } = readJson(body, Prepare); return writeJson({ ...acceptor.prepare(cluster, slot, rank), layout: state.layout ?? null }) }
+      case 'prepare': { const { cluster, slot, rank } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank); return writeJson({ ...answer, layout: answer.promised ? null : state.layout ?? null }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
       case 'current': readJson(body, Current); return writeJson({ identity: acceptor.identity, boot: state.boot, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened })
       case 'progress': { const { epoch } = readJson(body, Progress); state.requireServing(epoch); return writeJson({ prefix: state.prefix }) }

@@ -1,0 +1,43 @@
+/**
+ * Who is in the cluster and what each says of itself.
+ *
+ * Read next: `../log/unit/server.ts` and `../sequencer/server.ts` (`status`).
+ */
+import { nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
+import type { LogClient } from '../log/client/client.ts'
+import { asError } from '../log/errors.ts'
+import { chainsOf, openSegment, type Layout } from '../log/layout/layout.ts'
+
+const UnitStatus = type({
+  name: string(), identity: string(), boot: string(), role: string(), stopped: optional(string()), cluster: nullable(string()), epoch: number(), sealed: number(), opened: number(),
+  prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number() }),
+})
+/** What a unit says of itself. */
+export type UnitStatus = Infer<typeof UnitStatus>
+const SequencerStatus = type({ name: string(), boot: string(), role: string(), epoch: number(), tail: number(), prefix: number(), holes: number(), streams: number(), waiting: number(), connections: number() })
+/** What a sequencer says of itself. */
+export type SequencerStatus = Infer<typeof SequencerStatus>
+
+/** A unit of the layout with its answer, or why there is none. */
+export interface UnitMemberStatus { readonly chain: number; readonly address: string; readonly identity: string; readonly boot: string; readonly status: UnitStatus | undefined; readonly problem: string | undefined }
+/** The whole cluster at one look. */
+export interface Members {
+  readonly layout: Layout
+  readonly units: readonly UnitMemberStatus[]
+  readonly sequencer: { readonly address: string; readonly boot: string; readonly status: SequencerStatus | undefined; readonly problem: string | undefined } | null
+}
+
+/** Asks every member of the newest layout. */
+export async function membersOf(log: LogClient): Promise<Members> {
+  await log.cluster.refresh()
+  const layout = await log.layout()
+  const ask = <T, S>(address: string, struct: Struct<T, S>): Promise<{ status: T | undefined; problem: string | undefined }> =>
+    log.cluster.peer(address).control('status', {}, struct).then((status) => ({ status, problem: undefined }), (thrown: unknown) => ({ status: undefined, problem: asError(thrown).message }))
+  const units = chainsOf(openSegment(layout)).flatMap(({ index, units: members }) => members.map(async ({ address, identity, boot }) => {
+    const answer = await ask(address, UnitStatus)
+    if (answer.status !== undefined && answer.status.identity !== identity) return { chain: index, address, identity, boot, status: undefined, problem: `another disk answers there: ${answer.status.identity}` }
+    return { chain: index, address, identity, boot, ...answer }
+  }))
+  const { sequencer } = layout
+  return { layout, units: await Promise.all(units), sequencer: sequencer === null ? null : { ...sequencer, ...await ask(sequencer.address, SequencerStatus) } }
+}
