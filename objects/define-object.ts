@@ -70,7 +70,7 @@ export type Handle<S, T, O> = HandleBase<S, T> & Calls<O>
  *
  * @throws SirtakiError `BAD_ARGUMENT` when a name is reserved or malformed, or `initial` does not fit `state`.
  */
-export function defineObject<S extends object, O extends Ops, T = Record<never, never>>(definition: ObjectDefinition<S, T, O>): ObjectType<S, T, O> {
+export function defineObject<S extends object, O extends Ops, T = unknown>(definition: ObjectDefinition<S, T, O>): ObjectType<S, T, O> {
   const { name, version, state, initial: makeInitial, ops } = definition
   if (!/^[\w][\w.-]{0,127}$/.test(name)) throw bad(`the type name ${JSON.stringify(name)}`, 'use letters, digits, dots and dashes, 128 at most')
   if (!Number.isInteger(version) || version < 1 || version > 0xffff_ffff) throw bad(`version ${version} of type ${name}`, 'use integers from 1')

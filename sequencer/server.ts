@@ -243,15 +243,26 @@ export class SequencerServer {
     const now = this.options.ports.clock.now()
     while (this.#waiting[0] !== undefined) {
       const { request, since } = this.#waiting[0]
-      const { epoch, runs } = readToken(request.body)
       if (now - since > this.options.limits.requestMs / 2) request.caller.refuse('token', request.request, new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }))
       else {
-        const grant = this.machine.grant(epoch, runs, now)
-        if (grant === undefined) return
-        request.caller.answer('token', request.request, writeGrant(grant))
+        const granted = this.#grantWaiting(request, now)
+        if (!granted) return
       }
       this.#waiting.shift()
     }
+  }
+
+  /** False while there is no room. A request that asks for nonsense is refused here, else all behind it would wait for ever. */
+  #grantWaiting({ caller, request, body }: Request, now: number): boolean {
+    try {
+      const { epoch, runs } = readToken(body)
+      const grant = this.machine.grant(epoch, runs, now)
+      if (grant === undefined) return false
+      caller.answer('token', request, writeGrant(grant))
+    } catch (thrown) {
+      caller.refuse('token', request, thrown)
+    }
+    return true
   }
 
   /** L11: what was granted long ago and is not known decided gets resolved here, whoever its writer was. */

@@ -142,7 +142,7 @@ export class LogClient implements AsyncDisposable {
 
   /** Closes connections; what waits is rejected with `CLOSED`. */
   close(): Promise<void> {
-    for (const player of this.#players) player.close()
+    for (const player of this.#players) player.close(new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' }))
     this.#appender.close()
     this.cluster.close()
     return Promise.resolve()

@@ -108,10 +108,11 @@ export class Cluster {
     const timeoutMs = Math.max(this.limits.retryMinMs * 4, this.limits.requestMs / 5)
     const before = this.#layout?.epoch ?? 0
     let failed: SirtakiError | undefined
+    let known = false
     const answers = addresses.map(async (address) => {
       try {
         const { layout } = await this.peer(address).control('layout', {}, LayoutAnswer, timeoutMs)
-        if (layout !== null) this.learn(layout)
+        if (layout !== null) { known = true; this.learn(layout) }
       } catch (thrown) {
         failed = asError(thrown)
       }
@@ -119,7 +120,8 @@ export class Cluster {
     // The first newer layout is enough; the others may be dead and would cost their time-out.
     const newer = new Promise<void>((wake) => { this.#wakeOnce(wake) })
     await Promise.race([Promise.all(answers), newer])
-    if ((this.#layout?.epoch ?? 0) === before && failed?.code === 'WRONG_CLUSTER') throw failed
+    // One stranger among our own is a server that somebody has put in the wrong place: the others still count.
+    if (!known && (this.#layout?.epoch ?? 0) === before && failed?.code === 'WRONG_CLUSTER') throw failed
   }
 
   #addresses(): string[] { return [...new Set([...this.#seeds, ...(this.#layout === undefined ? [] : addressesOf(this.#layout))])] }
@@ -127,7 +129,8 @@ export class Cluster {
   /** After a failed try: learns a newer layout where the error says so, else waits a little. @throws what cannot be tried again. */
   async afterError(thrown: unknown, epoch: number, backoff: Backoff, signal?: AbortSignal): Promise<void> {
     const error = asError(thrown)
-    if (error.next === 'stop' || error.code === 'ABORTED' || this.#closed) throw error
+    if (this.#closed) throw new SirtakiError('CLOSED', 'the client was closed', { cause: error })
+    if (error.next === 'stop' || error.code === 'ABORTED') throw error
     if (error.next === 'refresh' && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
     if ((this.#layout?.epoch ?? 0) <= epoch) await backoff.wait(signal)
   }

@@ -73,8 +73,9 @@ export class StreamPlayer {
     })
   }
 
-  /** Ends the subscriptions; what was being played to fails with `CLOSED`. */
-  close(): void {
+  /** Ends the subscriptions; what was being played to fails with `CLOSED`. A `reason` is told to who listens. */
+  close(reason?: SirtakiError): void {
+    if (reason !== undefined && !this.#closed) this.#events.failed(reason)
     this.#closed = true
     this.#generation++
     this.#gapTimer?.cancel()
@@ -111,7 +112,11 @@ export class StreamPlayer {
       if (unit === undefined) continue
       const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#order.next }), {
         push: (body) => { if (generation === this.#generation) this.#pushed(layout, body) },
-        closed: () => { if (generation === this.#generation) again() },
+        closed: (error) => {
+          if (generation !== this.#generation) return
+          if (error?.code === 'TRIMMED') this.#events.failed(error)
+          else again()
+        },
       })
       this.#unsubscribe.push(end)
     }

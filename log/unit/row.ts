@@ -61,6 +61,16 @@ export class RowBuilder {
 
   junk(range: JunkRange): void { this.#junk.push(range) }
 
+  /** Takes back junk of this row where data replaces it: whoever reads the header takes the data first, then the junk. */
+  withoutJunk(position: number): void {
+    const at = this.#junk.findIndex(({ from, to, step }) => position >= from && position < to && (position - from) % step === 0)
+    const range = this.#junk[at]
+    if (range === undefined) return
+    const parts = [{ ...range, to: position }, { ...range, from: position + range.step }]
+    this.#junk.splice(at, 1, ...parts.filter(({ from, to }) => from < to))
+    this.withoutJunk(position)
+  }
+
   /** The finished header and pieces. */
   finish(prefix: number, logTime: number, decided: readonly number[]): { header: Uint8Array; pieces: readonly Uint8Array[] } {
     const out = new ByteWriter(64 + this.#data.at + 20 * this.#junk.length + 8 * decided.length)

@@ -6,7 +6,7 @@
  */
 import { integer, nullable, object } from 'superstruct'
 import { ENTRY_HEAD_BYTES, STREAM_BYTES, checkEntry, clusterSeed, type EntryBounds } from '../entry.ts'
-import { SirtakiError } from '../errors.ts'
+import { SirtakiError, isError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { LayoutStruct, chainsOf, firstOfClass, layoutText, openSegment, whole, type Layout } from '../layout/layout.ts'
 import type { Failpoint } from '../ports.ts'
@@ -154,7 +154,7 @@ export class UnitState {
   /** The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was stored. */
   bytesOf(position: number): Uint8Array | undefined {
     const staged = this.index.row(position) === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
-    const row = staged?.bytes ?? this.rowBytes(this.index.row(position))
+    const row = staged?.bytes ?? this.#rowBytes(this.index.row(position))
     const offset = staged?.at ?? this.index.offset(position)
     if (row !== undefined && offset + ENTRY_HEAD_BYTES <= row.byteLength) {
       try {
@@ -170,12 +170,18 @@ export class UnitState {
     return undefined
   }
 
-  rowBytes(row: number): Uint8Array | undefined {
+  #rowBytes(row: number): Uint8Array | undefined {
     const known = this.#cache.get(row)
     if (known !== undefined) return known
-    const bytes = this.#readRow(row)
-    if (bytes !== undefined) this.#remember(row, bytes)
-    return bytes
+    try {
+      const bytes = this.#readRow(row)
+      if (bytes !== undefined) this.#remember(row, bytes)
+      return bytes
+    } catch (thrown) {
+      // What the disk cannot read is damage like any other: another unit has it.
+      if (isError(thrown, 'DAMAGED', 'IO')) return undefined
+      throw thrown
+    }
   }
 
   // ---- staging
@@ -189,6 +195,7 @@ export class UnitState {
     const hash = view.getUint32(at + 4, true)
     for (let i = 0, next = at + ENTRY_HEAD_BYTES; i < view.getUint8(at + 10); i++, next += STREAM_BYTES) streams.push(view.getUint32(next, true))
     this.logTime = Math.max(this.logTime, view.getFloat64(at + 32, true))
+    if (this.index.holds(position)) this.#builder.withoutJunk(position)
     this.#builder.data(position, offset, hash, streams)
     this.#noteData(position, hash, this.#nextRow, offset, streams)
     this.failpoint?.('unit.put', { unit: this.identity, position, kind: 'data', hash, epoch })

@@ -102,7 +102,7 @@ class Context<S extends object, T> implements RawContext<S, T> {
 }
 
 function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, T>): OpMaker<S, T> {
-  const draft = <I, R>(input: Struct<I, unknown>, apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R> => ({
+  const drafted = <I, R>(input: Struct<I, unknown>, apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R> => ({
     refusal: (value) => input.validate(value)[0]?.message,
     run: (value) => {
       if (!is(value, input)) throw badInput()
@@ -121,7 +121,7 @@ function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, 
       return result(apply(type.current.state, value, ctx))
     },
   })
-  return Object.assign(draft, { raw })
+  return Object.assign(drafted, { raw })
 }
 
 const badInput = (): Rejection => new Rejection('the op does not accept the input', {})

@@ -5,10 +5,7 @@
  * A sum does not care for order, so it is a function of the state alone, whatever way led there; a deleted record is taken
  * out again. Only what changed since the last digest is hashed. Keeps: O3. Read next: `space.ts`.
  */
-import type { Patch, RowStore } from './records.ts'
-
-/** Two 32-bit lanes. */
-export interface Lanes { readonly low: number; readonly high: number }
+import type { Lanes, Patch, RowStore, Sum, Tally } from './records.ts'
 
 /** A digest at a position: `digest` over everything, `objects` by name, 16 hexadecimal digits each. */
 export interface Digest { readonly position: number; readonly digest: string; readonly objects: ReadonlyMap<string, string> }
@@ -40,12 +37,6 @@ function mix(a: number, b: number): number {
   const second = Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
   return (first ^ (first >>> 13) ^ second ^ (second >>> 16)) >>> 0
 }
-
-/** The sum of one object. */
-interface Sum { low: number; high: number; records: number }
-
-/** What the digest keeps with a table: the hash of the names so far, and the sum of its object. */
-export interface Tally { readonly names: Lanes; readonly sum: Sum }
 
 /** The sums of a space. */
 export class DigestSums {

@@ -10,7 +10,6 @@
 import type { Draft } from 'immer'
 import { SirtakiError } from '../../log/errors.ts'
 import { produce } from './draft.ts'
-import type { Tally } from './digest.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { canonical } from './values.ts'
 
@@ -34,6 +33,13 @@ export class Row<V> {
     this.modified = modified
   }
 }
+
+/** Two 32-bit lanes of a hash or of a sum of hashes. */
+export interface Lanes { readonly low: number; readonly high: number }
+/** The digest's sum over the records of one object. */
+export interface Sum { low: number; high: number; records: number }
+/** What the digest keeps with a table: the hash of the names so far, and the sum of its object. */
+export interface Tally { readonly names: Lanes; readonly sum: Sum }
 
 /** Where the records of a patch live: a table of an object. */
 export interface RowStore {

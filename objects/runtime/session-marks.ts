@@ -4,7 +4,8 @@
  * A mark moves with every op, also with one that is refused, so it is never taken back. Keeps: O4.
  * Read next: `space.ts`.
  */
-import { addLanes, hashText, type Lanes } from './digest.ts'
+import { addLanes, hashText } from './digest.ts'
+import type { Lanes } from './records.ts'
 
 /** A session: named by the position that opened it. */
 export interface SessionMark {

@@ -10,10 +10,10 @@
  */
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
-import { DigestSums, addLanes, hexOf, type Digest, type Lanes } from './digest.ts'
+import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
 import { Rejection, typeId, type AnyBoundType, type AnyObject, type AnyObjectType, type AnyOp } from './object-type.ts'
 import { OpDecoder, readInput, type KnownTarget, type SpaceEntry } from './op-entry.ts'
-import { Journal, type Patch } from './records.ts'
+import { Journal, type Lanes, type Patch } from './records.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import type { Value } from './values.ts'
 

@@ -31,7 +31,7 @@ const Drafted = defineObject({
 })
 
 /** Entries as a player gives them: decoded from bytes, each with its `previous`. */
-function entries(payloads: readonly Uint8Array[]): Entry[] {
+function entriesOf(payloads: readonly Uint8Array[]): Entry[] {
   return payloads.map((payload, position) => readEntry(encodeEntry(bounds.seed, { position, epoch: 1, writer: 1, logTime: position, streams: [1], previous: [position - 1] }, payload), bounds))
 }
 
@@ -41,34 +41,37 @@ function ops(type: { name: string; version: number }, count: number, objects: nu
   return [...opens, ...Array.from({ length: count }, (_, i) => encodeOp(i % SESSIONS, Math.floor(i / SESSIONS), targets[i % objects] ?? new Uint8Array(0), encodeInput(input(i))))]
 }
 
-function measure(name: string, type: AnyObjectType, all: readonly Entry[], play: (space: Space, entries: readonly Entry[]) => void): void {
+function measure(name: string, type: AnyObjectType, all: readonly Entry[], play: (space: Space, entries: readonly Entry[]) => string): void {
   const runs = Array.from({ length: 5 }, () => {
     const space = new Space()
     space.register(type)
     const started = performance.now()
-    play(space, all)
-    const ms = performance.now() - started
-    return { ms, digest: space.digest().digest }
+    const digest = play(space, all)
+    return { ms: performance.now() - started, digest }
   })
   const best = Math.min(...runs.map(({ ms }) => ms))
   console.log(`${name.padEnd(48)} ${Math.round(all.length / best * 1000).toLocaleString('en').padStart(10)}/s ${(best / all.length * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`)
 }
 
-const direct = (space: Space, all: readonly Entry[]): void => { for (const entry of all) space.apply(entry) }
-const ordered = (space: Space, all: readonly Entry[]): void => {
+const direct = (space: Space, all: readonly Entry[]): string => {
+  for (const entry of all) space.apply(entry)
+  return space.digest().digest
+}
+const ordered = (space: Space, all: readonly Entry[]): string => {
   const order = new StreamOrder(1, 0)
   for (const entry of all) for (const due of order.offer(entry)) space.apply(due)
+  return space.digest().digest
 }
 
 const add = (i: number): unknown => ({ by: i % 7 })
-const one = entries(ops(Counter, ENTRIES, 1, 'add', add))
-const many = entries(ops(Counter, ENTRIES, 10_000, 'add', add))
+const one = entriesOf(ops(Counter, ENTRIES, 1, 'add', add))
+const many = entriesOf(ops(Counter, ENTRIES, 10_000, 'add', add))
 measure('counter.add, 1 object', Counter, one, direct)
 measure('counter.add, 10,000 objects', Counter, many, direct)
 measure('counter.add, 1 object, StreamOrder', Counter, one, ordered)
 measure('counter.add, 10,000 objects, StreamOrder', Counter, many, ordered)
-measure('drafted add (immer, superstruct), 1 object', Drafted, entries(ops(Drafted, ENTRIES / 10, 1, 'add', add)), direct)
-measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entries(workShare()), direct)
+measure('drafted add (immer, superstruct), 1 object', Drafted, entriesOf(ops(Drafted, ENTRIES / 10, 1, 'add', add)), direct)
+measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entriesOf(workShare()), direct)
 
 viewed('counter.add, 1 object, View + StreamOrder', one)
 viewed('counter.add, 10,000 objects, View + StreamOrder', many)
@@ -95,7 +98,9 @@ function viewed(name: string, all: readonly Entry[]): void {
     const { log, order, deliver } = instantLog()
     const view = new View(log, 1, [Counter])
     for (const entry of entries) deliver(order.offer(entry))
+    const { digest } = view.digest()
     view.close()
+    return digest
   })
 }
 
@@ -114,7 +119,7 @@ function workShare(): Uint8Array[] {
   const target = (op: string): Uint8Array => encodeTarget({ object: '/job', type: WorkShare.name, version: WorkShare.version, op })
   const path = (i: number): string => `node_modules/some-package/dist/lib/file-${i}.js`
   const next = Array.from({ length: SESSIONS }, () => 0)
-  const turn = (session: number): number => { const number = next[session] ?? 0; next[session] = number + 1; return number }
+  const turn = (session: number): number => { const nth = next[session] ?? 0; next[session] = nth + 1; return nth }
   const all = next.map((_, i) => encodeOpen(`worker-${i}`))
   for (let i = 0; i < 6_400; i += 400) all.push(encodeOp(0, turn(0), target('add'), encodeInput({ paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })))
   for (let i = 0; i < 200; i++) {

@@ -55,11 +55,11 @@ export class SpaceDriver {
   open(name = 'test'): number { return this.entry(encodeOpen(name)).position }
 
   /** An op of a session with its number, on `/ledger` unless told. */
-  op(session: number, number: number, op: string, input: unknown, { type = Ledger, path = '/ledger' }: { type?: { name: string; version: number }; path?: string } = {}): Outcome {
-    return this.entry(encodeOp(session, number, encodeTarget({ object: path, type: type.name, version: type.version, op }), encodeInput(input)))
+  op(session: number, nth: number, op: string, input: unknown, { type = Ledger, path = '/ledger' }: { type?: { name: string; version: number }; path?: string } = {}): Outcome {
+    return this.entry(encodeOp(session, nth, encodeTarget({ object: path, type: type.name, version: type.version, op }), encodeInput(input)))
   }
 
-  empty(session: number, number: number): Outcome { return this.entry(encodeEmpty(session, number)) }
+  empty(session: number, nth: number): Outcome { return this.entry(encodeEmpty(session, nth)) }
 
   /** Any payload, at the next position. */
   entry(payload: Uint8Array): Outcome {
