@@ -29,7 +29,8 @@ type Case = {
 }
 
 type Outcome =
-  | { readonly kind: 'clean' | 'violated'; readonly states: number }
+  | { readonly kind: 'clean'; readonly states: number; readonly isExhaustive: boolean }
+  | { readonly kind: 'violated'; readonly states: number }
   | { readonly kind: 'incomplete'; readonly states: number; readonly why: string }
 
 const BITSTATE_MINUTES_MAX = 2
@@ -233,16 +234,29 @@ function outcomeOf(report: string, search: Search): Outcome {
     return { kind: 'incomplete', states, why: /^pan:1: .*$/m.exec(report)?.[0] ?? 'an error that is no assertion' }
   }
   if (report.includes('max search depth too small')) return { kind: 'incomplete', states, why: 'depth' }
-  if (search !== 'bitstate' && report.includes('Search not completed')) return { kind: 'incomplete', states, why: 'cut off' }
-  return { kind: 'clean', states }
+  const isCutOff = report.includes('Search not completed')
+  if (search !== 'bitstate' && isCutOff) return { kind: 'incomplete', states, why: 'cut off' }
+  return { kind: 'clean', states, isExhaustive: search !== 'bitstate' && !isCutOff }
 }
 
 function lineOf(one: Case, outcome: Outcome, seconds: number): string {
   const name = [one.model, one.flags].join(' ').padEnd(78)
   const facts = `${String(outcome.states).padStart(10)} states ${seconds.toFixed(1).padStart(7)} s`
-  const result = outcome.kind === 'incomplete' ? `incomplete (${outcome.why})` : outcome.kind
   const verdict = outcome.kind === one.expected ? '' : `  NOT AS EXPECTED: ${one.expected}`
-  return `${name} ${facts}  ${result}${one.search === 'bitstate' ? ' (bitstate)' : ''}${verdict}`
+  return `${name} ${facts}  ${resultOf(outcome)}${verdict}`
+}
+
+function resultOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'clean':
+      return outcome.isExhaustive ? 'clean' : 'clean as far as searched'
+    case 'violated':
+      return 'violated'
+    case 'incomplete':
+      return `incomplete (${outcome.why})`
+    default:
+      return outcome satisfies never
+  }
 }
 
 function firstLine(error: unknown): string {

@@ -1,0 +1,15 @@
+/** Finds free ports in a row, for servers that a test starts. */
+import { createServer } from 'node:net'
+
+const isFree = (port: number): Promise<boolean> => new Promise((resolve) => {
+  const server = createServer().once('error', () => { resolve(false) }).listen(port, '127.0.0.1', () => server.close(() => { resolve(true) }))
+})
+
+/** Gives `count` ports, one after the other, that nothing listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  for (;;) {
+    const base = 20_000 + Math.floor(Math.random() * 20_000)
+    const ports = Array.from({ length: count }, (_, i) => base + i)
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return ports
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Every example and every command of the README is run.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { freePorts } from './free-ports.ts'
+
+const root = new URL('..', import.meta.url).pathname
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = (info: string): string[] => [...readme.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
+const run = promisify(execFile)
+
+for (const [i, source] of blocks('ts example').entries()) {
+  test(`example ${i + 1} of the README runs`, async (t) => {
+    const file = join(root, 'examples', `.readme-${i}.ts`)
+    t.teardown(() => { rmSync(file, { force: true }) })
+    writeFileSync(file, source.replace("'sirtaki/sequencer'", "'../sequencer/index.ts'").replace("'sirtaki'", "'../index.ts'"))
+    const { stdout } = await run(process.execPath, [file], { timeout: 30_000 })
+    t.regex(stdout, /\d/)
+  })
+}
+
+test('the commands of the README work against a cluster started as it says', async (t) => {
+  t.timeout(120_000)
+  const data = mkdtempSync(join(tmpdir(), 'sirtaki-readme-'))
+  const [port = 0] = await freePorts(4)
+  const dev = spawn(process.execPath, ['tools/main.ts', 'dev', join(root, 'log'), '--job', '--workers', '2', '--data', data, '--port', String(port)], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.teardown(() => { dev.kill('SIGTERM'); rmSync(data, { recursive: true, force: true }) })
+  let said = ''
+  const address = await new Promise<string>((resolve, reject) => {
+    const look = (chunk: Buffer): void => {
+      said += chunk.toString()
+      const found = /tcp:\/\/[\d.:,]+/.exec(said)
+      if (found !== null && /Ctrl-C/.test(said)) resolve(found[0])
+    }
+    dev.stdout.on('data', look)
+    dev.stderr.on('data', look)
+    dev.once('exit', (code) => { reject(new Error(`dev ended with ${code}: ${said}`)) })
+  })
+  for (const line of blocks('sh cluster').join('\n').split('\n').filter((one) => one !== '')) {
+    const { stdout } = await run('bash', ['-c', line], { cwd: root, timeout: 30_000, env: { ...process.env, SIRTAKI_CLUSTER: address } })
+    t.true(stdout.length > 0, line)
+  }
+})

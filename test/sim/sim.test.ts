@@ -1,0 +1,25 @@
+import test from 'ava'
+import { drawPlan } from '../harness/plan.ts'
+import { runPlan } from '../harness/sim-cluster.ts'
+import { drain } from './drain.ts'
+
+test('a seed decides everything: played twice it gives the same trace', async (t) => {
+  const first = await runPlan(drawPlan('4'), { drain })
+  const second = await runPlan(drawPlan('4'), { drain })
+  t.is(first.violation, undefined)
+  t.true(first.events > 1_000)
+  t.is(second.trace, first.trace)
+  t.is(second.events, first.events)
+})
+
+test('other seeds give other traces', async (t) => {
+  const first = await runPlan(drawPlan('4'), { drain })
+  const other = await runPlan(drawPlan('5'), { drain })
+  t.not(other.trace, first.trace)
+})
+
+test('leaving out a fault keeps the draws of everything else', (t) => {
+  const plan = drawPlan('147')
+  t.deepEqual(drawPlan('147'), plan)
+  t.true(plan.faults.length > 0)
+})
