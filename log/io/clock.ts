@@ -8,7 +8,10 @@ import type { Clock, Timer } from '../ports.ts'
 /** Node turns a longer delay into one millisecond. */
 const DELAY_MAX_MS = 2 ** 31 - 1
 
-/** `unreferenced`: waiting timers do not keep the process alive. */
+/** Shorter waits are part of a call that somebody awaits; longer ones watch over things. */
+const BACKGROUND_FROM_MS = 100
+
+/** `unreferenced`: timers of 100 ms and more do not keep the process alive. */
 export interface ClockOptions { readonly unreferenced?: boolean | undefined }
 
 /** Makes a clock of this machine. */
@@ -17,7 +20,7 @@ export function makeClock({ unreferenced = false }: ClockOptions = {}): Clock {
     now: () => performance.now(),
     wall: () => Date.now(),
     turn: (run) => { setImmediate(run) },
-    timer: (ms, run) => startTimer(ms, run, unreferenced),
+    timer: (ms, run) => startTimer(ms, run, unreferenced && ms >= BACKGROUND_FROM_MS),
   }
 }
 
