@@ -30,10 +30,9 @@ const dropped = (unit: { identity: string; address: string }, intent: Intent): b
  * only when every unit that stays is sealed.
  *
  * @throws SirtakiError `UNREACHABLE` when a unit that stays did not answer, `NOT_WHOLE` when a chain would lose its last
- *   unit, `BAD_ARGUMENT` for a name that no unit has.
+ *   unit.
  */
 export function nextLayout(base: Layout, survey: Survey, intent: Intent): Layout {
-  checkDrops(base, intent)
   const stay = (unit: UnitMember): UnitMember => {
     const address = addressIn(unit, intent)
     const answer = survey.get(address)
@@ -49,7 +48,8 @@ export function nextLayout(base: Layout, survey: Survey, intent: Intent): Layout
   return checkLayout({ ...base, epoch: base.epoch + 1, acceptors: acceptorsOf(base, survey, intent), sequencer: sequencerOf(base, survey, intent), segments })
 }
 
-function checkDrops(base: Layout, intent: Intent): void {
+/** Checks that every unit to leave out is there, once, before the first try: after it they may be gone. @throws SirtakiError `BAD_ARGUMENT`. */
+export function checkDrops(base: Layout, intent: Intent): void {
   const units = openSegment(base).chains.flat()
   const unknown = intent.drop?.find((name) => !units.some((unit) => unit.identity === name || unit.address === name))
   if (unknown !== undefined) throw new SirtakiError('BAD_ARGUMENT', `no unit of epoch ${base.epoch} is called ${unknown}: name its address or identity`, { facts: { unknown } })

@@ -16,13 +16,13 @@ import { Backoff } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { AcceptedAnswer, DigestAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
 import { addressesOf, chainsOf, openSegment, type Layout, type UnitMember } from './layout.ts'
-import { addressIn, namesAll, nextLayout, type Intent, type Survey } from './next-layout.ts'
+import { addressIn, checkDrops, namesAll, nextLayout, type Intent, type Survey } from './next-layout.ts'
 
 /** What a driver may be told. `step` is for people: which step begins. */
 export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
 
 /** A layout with what is known of how far it has come. */
-interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; round: number }
+interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; round: number; checked: boolean }
 
 /**
  * Opens an epoch that is as `intent` wants it; if the present one is and is open, nothing happens.
@@ -34,7 +34,7 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const { clock, random } = cluster.ports
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
-  const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), round: 1 }
+  const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), round: 1, checked: false }
   for (;;) {
     try {
       return await driveOnce(driver)
@@ -51,6 +51,8 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   const { cluster, intent, step } = driver
   await cluster.refresh()
   const base = await cluster.current()
+  if (!driver.checked) checkDrops(base, intent)
+  driver.checked = true
   step(`asking who is there under epoch ${base.epoch}`)
   const survey = await surveyOf(cluster, base, intent)
   // Once anything of the next slot was promised or sealed there is no way back: it must open.

@@ -3,7 +3,7 @@
  *
  * Read next: `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { SirtakiError, asError } from '../../log/errors.ts'
@@ -53,12 +53,19 @@ async function runUnit(context: Context, { data, listen, advertise, clusterId }:
   }
 }
 
+/** By hand, level by level: a recursive mkdir of Node never ends below /proc. */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolders(dirname(folder))
+  mkdirSync(folder)
+}
+
 /** The store makes its own folder, in one that is there. @throws SirtakiError `IO`. */
 function makeParent(data: string): string {
   const folder = resolve(data)
   const parent = dirname(folder)
   try {
-    mkdirSync(parent, { recursive: true })
+    makeFolders(parent)
     accessSync(parent, constants.X_OK)
     return folder
   } catch (thrown) {
