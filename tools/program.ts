@@ -52,23 +52,23 @@ export function makeProgram(): Command {
 function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {
   const name = option.attributeName()
   const variable = `SIRTAKI_${(option.long ?? '').slice(2).replaceAll('-', '_').toUpperCase()}`
-  const takesValue = option.required || option.optional
-  // A switch that is set to nothing or to 0 is off.
-  if (takesValue || !['', '0', 'false'].includes(process.env[variable] ?? '')) option.env(variable)
-  const value = config[name]
-  if (value !== undefined) command.setOptionValueWithSource(name, configured(option, value), 'config')
+  const fromFile = config[name]
+  if (fromFile !== undefined) command.setOptionValueWithSource(name, valueOf(option, fromFile, CONFIG_FILE), 'config')
+  const fromEnvironment = process.env[variable]
+  if (fromEnvironment !== undefined && fromEnvironment !== '') command.setOptionValueWithSource(name, valueOf(option, fromEnvironment, variable), 'env')
 }
 
-function configured(option: Option, value: unknown): unknown {
-  if (!option.required && !option.optional) return value === true
-  const parse = option.parseArg
+/** Reads a value as the flag itself would. @throws Failure that names where it came from. */
+function valueOf(option: Option, value: unknown, source: string): unknown {
+  if (!option.required && !option.optional) return !['0', 'false'].includes(String(value))
+  const parse: ((text: string, before: unknown) => unknown) | undefined = option.parseArg
   if (parse === undefined) return String(value)
   try {
     let parsed: unknown
     for (const one of Array.isArray(value) ? value : [value]) parsed = parse(String(one), parsed)
     return parsed
   } catch (thrown) {
-    throw new Failure(exits.usage, `${CONFIG_FILE}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    throw new Failure(exits.usage, `${source}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
   }
 }
 

@@ -2,7 +2,7 @@
  * Genesis: the first layout of a cluster, on units that are blank.
  *
  * Nobody is named sequencer: a sequencer that starts drives epoch 2. A genesis that stopped half way is finished by the
- * next one over the same units; two at once can block each other, never make two clusters of one unit.
+ * next one over the same units; of two at once one wins, and no unit ever belongs to two clusters.
  * Keeps: Y1, Y3. Read next: `reconfigure.ts`; `test/model/genesis.pml`.
  */
 import { SirtakiError } from '../errors.ts'
@@ -30,7 +30,9 @@ export async function init(cluster: Cluster, options: GenesisOptions): Promise<L
   const found = new Map<string, Identity>()
   await Promise.all(addresses.map(async (address) => { found.set(address, await cluster.peer(address).control('identify', {}, Identity)) }))
   const layout = await begun(cluster, options, found) ?? firstLayout(cluster, options, found)
-  await Promise.all(addresses.map((address) => cluster.peer(address).control('install', { layout }, Empty)))
+  // One after the other and in one order for everybody: of two at once over shared units one can then always be finished
+  // (`IS_NEVER_STUCK` in the model). The first refusal ends it.
+  for (const address of [...addresses].sort()) await cluster.peer(address).control('install', { layout }, Empty)
   cluster.ports.failpoint?.('genesis.done', { cluster: layout.cluster })
   cluster.learn(layout)
   return layout

@@ -12,7 +12,7 @@ import { withLog } from '../open-log.ts'
 export const appendCommand = (): Command => new Command('append')
   .description('append one entry and tell its position')
   .argument('<text>', 'what to append; - reads all of stdin')
-  .option('--stream <n...>', 'a stream that the entry belongs to', streams)
+  .option('--stream <n>', 'a stream that the entry belongs to; several times for several', streams)
   .action(async (text: string, flags: { readonly stream?: readonly number[] }, command: Command) => {
     const context = contextOf(command)
     const payload = text === '-' ? await stdin() : Buffer.from(text)

@@ -1,2 +1,94 @@
+/**
+ * `sirtaki dev`: a whole cluster on this machine, and with --job the main job on it.
+ *
+ * Read next: `../dev/dev-cluster.ts`, `../job/run-job.ts`.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { connect } from '../../objects/connect.ts'
+import { Counter, WorkShare } from '../../objects/index.ts'
+import { wholeFrom } from '../arguments.ts'
+import { contextOf, type Context } from '../context.ts'
+import { DevCluster } from '../dev/dev-cluster.ts'
+import { Failure, exits } from '../failure.ts'
+import { aborts } from '../interrupt.ts'
+import { filesBelow } from '../job/files.ts'
+import { runJob, type JobResult } from '../job/run-job.ts'
+import { sizeText, type Output } from '../output.ts'
+
+interface DevFlags { readonly data: string; readonly units?: number; readonly port?: number; readonly workers: number; readonly job?: boolean; readonly once?: boolean }
+
+/** Makes the command. */
 export const devCommand = (): Command => new Command('dev')
+  .description('run a cluster on this machine: units, a sequencer, and with --job workers that hash files')
+  .argument('[dir]', 'the folder to hash (default: the installed dependencies)')
+  .option('--data <dir>', 'where the cluster keeps its data', './.sirtaki/dev')
+  .option('--port <port>', 'the first port (default: 7100, or that of last time)', wholeFrom(1, 'a port', 65_500))
+  .option('--units <n>', 'how many units (default: 3, or as last time)', wholeFrom(1, 'a number of units', 16))
+  .option('--workers <n>', 'how many worker processes', wholeFrom(1, 'a number of workers', 64), 4)
+  .option('--job', 'hash every file below the folder')
+  .option('--once', 'end when the job is done, or at once without a job')
+  .action(async (dir: string | undefined, flags: DevFlags, command: Command) => { await runDev(contextOf(command), dir, flags) })
+
+async function runDev(context: Context, dir: string | undefined, flags: DevFlags): Promise<void> {
+  const { output, signal, timeoutMs } = context
+  const job = flags.job === true || dir !== undefined
+  const root = resolve(dir ?? defaultRoot())
+  if (job) requireFolder(root)
+  const data = resolve(flags.data)
+  const started = performance.now()
+  const cluster = new DevCluster({ data, port: flags.port, units: flags.units, timeoutMs, talk: output.talk })
+  try {
+    output.talk(`starting ${cluster.units.length} units and a sequencer on ${data}`)
+    await Promise.race([cluster.start(), aborts(signal)])
+    if (signal.aborted) throw new Failure(exits.interrupted, 'interrupted')
+    output.talk(`the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+    const problems = job ? await doJob(context, cluster.address, { root, data, workers: flags.workers }) : []
+    if (flags.once !== true) await stay(output, cluster.address, signal)
+    if (problems.length > 0) throw new Failure(exits.failed, `the job went wrong: ${problems.join('; ')}`)
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** The dependencies of the project that this file belongs to. */
+function defaultRoot(): string {
+  const own = fileURLToPath(new URL('../../node_modules', import.meta.url))
+  return existsSync(own) ? own : 'node_modules'
+}
+
+function requireFolder(root: string): void {
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) throw new Failure(exits.usage, `${root} is no folder: name one whose files are to be hashed`)
+}
+
+async function doJob({ output, signal }: Context, address: string, { root, data, workers }: { readonly root: string; readonly data: string; readonly workers: number }): Promise<readonly string[]> {
+  const files = await filesBelow(root, data)
+  await using client = await connect(address, { name: 'dev', types: [WorkShare, Counter], signal })
+  const result = await runJob({ client, cluster: address, root, files, workers, delayMs: Number(process.env['SIRTAKI_JOB_DELAY_MS'] ?? 0), talk: output.talk, signal })
+  output.data({ event: 'result', ...result }, resultText(output, result))
+  return result.problems
+}
+
+function resultText(output: Output, result: JobResult): string {
+  const mark = (right: boolean): string => right ? 'yes' : 'NO'
+  return [
+    output.bold(`job ${result.job}: ${result.problems.length === 0 ? 'all right' : 'WRONG'}`),
+    `  files           ${result.done} of ${result.files}, ${sizeText(result.bytes)}, in ${result.seconds.toFixed(1)} s (${result.filesPerSecond} files/s)`,
+    `  op latency      p50 ${result.p50Ms.toFixed(1)} ms, p99 ${result.p99Ms.toFixed(1)} ms`,
+    `  workers         ${result.workers}, ${result.restarts} died, ${result.givenBack} files given back`,
+    `  each file once  ${mark(result.done === result.files)}`,
+    `  digest          ${result.digest.slice(0, 16)}, as in a single process: ${mark(result.digest === result.expected)}`,
+    `  state digest    ${result.state}, the same in all workers: ${mark(!result.problems.some((one) => one.startsWith('the state')))}`,
+    ...result.problems.map((one) => `  ${one}`),
+  ].join('\n')
+}
+
+async function stay(output: Output, address: string, signal: AbortSignal): Promise<void> {
+  const main = process.argv[1] ?? 'tools/main.ts'
+  const run = `${main.endsWith('.ts') ? `npx node ${main.startsWith(`${process.cwd()}/`) ? main.slice(process.cwd().length + 1) : main}` : 'npx sirtaki'}`
+  const cluster = address.startsWith('tcp://127.0.0.1:7100,') ? '' : ` --cluster ${address}`
+  output.talk(`look around, from another terminal:\n  ${run}${cluster} status\n  ${run}${cluster} tail --follow\n  ${run}${cluster} append hello\nCtrl-C ends it; the next start goes on in a new epoch`)
+  await aborts(signal)
+}

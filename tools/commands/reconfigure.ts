@@ -20,7 +20,7 @@ interface ReconfigureFlags { readonly sequencer?: string; readonly drop?: readon
 export const reconfigureCommand = (): Command => new Command('reconfigure')
   .description('open the next epoch: with another sequencer, without some units, or just anew')
   .option('--sequencer <address>', 'the sequencer process to name, started with sirtaki sequencer --wait', address)
-  .option('--drop <unit...>', 'addresses or identities of units to leave out', texts)
+  .option('--drop <unit>', 'the address or identity of a unit to leave out; several times for several', texts)
   .option('--dry-run', 'only tell what the next epoch would be')
   .action(async (flags: ReconfigureFlags, command: Command) => {
     const context = contextOf(command)

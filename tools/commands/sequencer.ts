@@ -57,6 +57,7 @@ async function takePlace(server: SequencerServer, { output, signal, timeoutMs }:
     try {
       return (await server.start({ timeoutMs, signal })).epoch
     } catch (thrown) {
+      if (signal.aborted) return undefined
       const error = asError(thrown)
       const waits = error.code === 'IN_USE' ? wait : error.next !== 'stop'
       if (!waits && !isError(thrown, 'NOT_WHOLE')) throw error

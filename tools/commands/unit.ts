@@ -14,6 +14,7 @@ import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { address } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
+import { makeFolders } from '../folders.ts'
 import { aborts } from '../interrupt.ts'
 import { limitsOf } from '../open-log.ts'
 
@@ -53,20 +54,11 @@ async function runUnit(context: Context, { data, listen, advertise, clusterId }:
   }
 }
 
-/** By hand, level by level: a recursive mkdir of Node never ends below /proc. */
-function makeFolders(folder: string): void {
-  if (existsSync(folder)) return
-  makeFolders(dirname(folder))
-  mkdirSync(folder)
-}
-
 /** The store makes its own folder, in one that is there. @throws SirtakiError `IO`. */
 function makeParent(data: string): string {
   const folder = resolve(data)
-  const parent = dirname(folder)
   try {
-    makeFolders(parent)
-    accessSync(parent, constants.X_OK)
+    makeFolders(dirname(folder))
     return folder
   } catch (thrown) {
     throw new SirtakiError('IO', `the folder ${folder} cannot be made: ${asError(thrown, 'IO').message}. Name another place with --data`, { cause: thrown, facts: { path: folder } })

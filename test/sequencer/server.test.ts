@@ -1,0 +1,62 @@
+/** The sequencer's server over a whole cluster in memory: what one client sends does not hurt another. */
+import test from 'ava'
+import { LogClient } from '../../log/client/client.ts'
+import { Cluster } from '../../log/client/cluster.ts'
+import { isError } from '../../log/errors.ts'
+import { init } from '../../log/layout/genesis.ts'
+import { limits as usual } from '../../log/limits.ts'
+import type { Ports, Register } from '../../log/ports.ts'
+import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { UnitServer } from '../../log/unit/server.ts'
+import { memoryTransport } from '../../log/wire/memory-transport.ts'
+import { readGrant, writeToken } from '../../log/wire/messages.ts'
+import { SequencerServer } from '../../sequencer/server.ts'
+import { HandClock, countingRandom } from '../log/hand-clock.ts'
+
+const limits = { ...usual, window: 4 }
+const register = (): Register => { let kept: string | undefined; return { read: () => kept, write: (value) => { kept = value } } }
+
+/** One unit and one sequencer with a window of four. */
+async function start(): Promise<{ readonly clock: HandClock; readonly ports: Ports; readonly raw: Cluster; readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown> }> {
+  const clock = new HandClock()
+  const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
+  const outcome = async <T>(promise: Promise<T>, ms = 0): Promise<unknown> => {
+    let result: unknown = 'waiting'
+    promise.then((value) => { result = value }, (thrown: unknown) => { result = isError(thrown) ? thrown.code : thrown })
+    await clock.advance(ms)
+    return result
+  }
+  const unit = new UnitServer({ ports, limits, store: new MemoryStore('u'), register: register(), address: 'unit', name: 'unit' })
+  await unit.listen()
+  const raw = new Cluster({ ports, limits, name: 'raw', addresses: ['unit'] })
+  await outcome(init(raw, { chains: [['unit']], window: 4 }), 100)
+  const sequencer = new SequencerServer({ ports, limits, address: 'sequencer', name: 'sequencer', units: ['unit'] })
+  await sequencer.listen()
+  await outcome(sequencer.start(), 500)
+  await outcome(raw.refresh(), 50)
+  return { clock, ports, raw, outcome }
+}
+
+const token = (raw: Cluster, count: number): Promise<number> => raw.peer('sequencer').request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams: [] }] })).then((body) => readGrant(body).from)
+
+test('nonsense asked for while the window is full is refused, and those behind it are served', async (t) => {
+  const { raw, outcome } = await start()
+  const granted = [await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1))]
+  t.true(granted.every((one) => typeof one === 'number'))
+  const waiting = token(raw, 1)
+  const nonsense = token(raw, 1000)
+  const behind = token(raw, 1)
+  t.is(await outcome(waiting), 'waiting')
+  t.is(await outcome(nonsense, 1000), 'BAD_ARGUMENT')
+  t.is(typeof await outcome(waiting), 'number')
+  t.is(typeof await outcome(behind), 'number')
+})
+
+test('L11: positions that were granted and never written are resolved, and appends go on', async (t) => {
+  const { ports, raw, outcome } = await start()
+  const first = await outcome(token(raw, 1))
+  const log = new LogClient({ ports, limits, name: 'log', addresses: ['unit'] })
+  const appended = await outcome(log.append(new Uint8Array([1])).then(({ position }) => position), 200)
+  t.is(appended, Number(first) + 1)
+  t.is(await outcome(log.read(Number(first)).then(({ kind }) => kind), 500), 'junk')
+})
