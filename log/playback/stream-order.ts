@@ -34,7 +34,8 @@ export class StreamOrder {
   offer(entry: Entry): Entry[] {
     if (entry.position < this.#next || this.#early.has(entry.position)) return []
     if (this.#needs(entry) > this.#next) { this.#early.set(entry.position, entry); return [] }
-    return [entry, ...this.#deliver(entry)]
+    this.#next = entry.position + 1
+    return this.#early.size === 0 ? [entry] : [entry, ...this.#follow()]
   }
 
   /**
@@ -47,11 +48,6 @@ export class StreamOrder {
     this.#next = to
     for (const position of this.#early.keys()) if (position < to) this.#early.delete(position)
     return [...due, ...this.#follow()]
-  }
-
-  #deliver(entry: Entry): Entry[] {
-    this.#next = entry.position + 1
-    return this.#early.size === 0 ? [] : this.#follow()
   }
 
   #follow(): Entry[] {

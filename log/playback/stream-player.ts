@@ -16,7 +16,7 @@ import type { Timer } from '../ports.ts'
 import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
 import { StreamOrder } from './stream-order.ts'
 
-/** What a player does with what it finds. `deliver` gets entries in order, once, never from inside a call of the player's owner. */
+/** What a player does with what it finds. `deliver` gets entries in order, once; from inside `offer` where that makes them due. */
 export interface StreamEvents {
   deliver(entries: readonly Entry[]): void
   /** Everything of the stream below `next` has been delivered, also where it was junk. */
@@ -56,6 +56,7 @@ export class StreamPlayer {
   offer(entry: Entry): void {
     if (this.#closed) return
     this.#give(this.#order.offer(entry))
+    if (this.#order.early > 0) this.#watchGap()
   }
 
   /**

@@ -3,7 +3,6 @@
  *
  * Read next: `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
  */
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { SirtakiError, asError } from '../../log/errors.ts'

@@ -8,7 +8,7 @@
  */
 import { assert, is } from 'superstruct'
 import { connect } from '../../objects/connect.ts'
-import { WorkShare } from '../../objects/index.ts'
+import { Counter, WorkShare } from '../../objects/index.ts'
 import { failureOf } from '../failure.ts'
 import { hashFile, type Hashed } from './files.ts'
 import { ToWorker, WorkerOrder, type FromWorker } from './messages.ts'
@@ -22,7 +22,7 @@ const rest = (ms: number): Promise<void> => new Promise((resolve) => { setTimeou
 const tell = (message: FromWorker): void => { process.send?.(message) }
 
 async function work(order: WorkerOrder): Promise<void> {
-  const client = await connect(order.cluster, { name: order.name, types: [WorkShare] })
+  const client = await connect(order.cluster, { name: order.name, types: [WorkShare, Counter] })
   const share = await client.open(WorkShare, order.job)
   let latencies: number[] = []
   const timed = async <T>(op: Promise<T>): Promise<T> => {
