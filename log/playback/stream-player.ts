@@ -31,6 +31,7 @@ export class StreamPlayer {
   readonly #stream: number
   readonly #events: StreamEvents
   readonly #order: StreamOrder
+  readonly #waiters = new Set<{ readonly to: number; wake(): void }>()
   #unsubscribe: (() => void)[] = []
   #generation = 0
   #gapTimer: Timer | undefined
@@ -67,10 +68,19 @@ export class StreamPlayer {
   async playTo(to: number, options: CallOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
     // Most of the time the push is on its way already: the pull costs a message to every chain.
-    await this.#cluster.pause(Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)) / (this.#live ? 1 : 100), options.signal)
+    if (this.#live) await this.#arrival(to, Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)))
     await this.#cluster.retry(options, async (layout) => {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
       while (this.#order.next < to) await this.#pull(layout, to)
+    })
+  }
+
+  /** Settles when everything below `to` is delivered, or after `ms`. */
+  #arrival(to: number, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter = { to, wake: (): void => { timer.cancel(); this.#waiters.delete(waiter); resolve() } }
+      const timer = this.#cluster.ports.clock.timer(ms, waiter.wake)
+      this.#waiters.add(waiter)
     })
   }
 
@@ -226,5 +236,6 @@ export class StreamPlayer {
     if (this.#closed) return
     if (due.length > 0) this.#events.deliver(due)
     this.#events.reached(this.#order.next)
+    for (const waiter of this.#waiters) if (waiter.to <= this.#order.next) waiter.wake()
   }
 }

@@ -113,7 +113,7 @@ const CASES: readonly Case[] = [
   violated('session-order', 'BUG_ABORT_FORGOTTEN'),
   clean('session-order', '', 'full'),
   clean('session-order', 'ONE_BY_ONE', 'full'),
-  clean('session-order', 'P=9', 'full', 'collapse'),
+  clean('session-order', 'P=9', 'full', 'bitstate'),
 
   clean('genesis', 'NO_REPLACE'),
   clean('genesis', 'IN_ORDER'),

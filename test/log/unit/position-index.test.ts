@@ -1,0 +1,58 @@
+/** The arrays behind a unit. */
+import test from 'ava'
+import fc from 'fast-check'
+import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex, PositionList } from '../../../log/unit/position-index.ts'
+
+const all = (list: PositionList): number[] => Array.from({ length: list.length }, (_, i) => list.at(i))
+
+test('what was never set is empty, also far away', (t) => {
+  const index = new PositionIndex()
+  t.deepEqual([index.flags(0), index.hash(5), index.row(2 ** 50), index.holds(3), index.isDecided(3)], [0, 0, 0, false, false])
+})
+
+test('data, junk, decided and damaged are kept apart, at the edges of chunks too', (t) => {
+  const index = new PositionIndex()
+  index.setData(4095, 0xffff_ffff, 3, 77)
+  index.setJunk(4096)
+  index.decide(4095)
+  index.damage(4096)
+  t.deepEqual([index.flags(4095), index.hash(4095), index.row(4095), index.offset(4095)], [DATA | DECIDED, 0xffff_ffff, 3, 77])
+  t.deepEqual([index.flags(4096), index.flags(4094), index.flags(4097)], [JUNK | DAMAGED, 0, 0])
+  index.setData(4096, 1, 2, 3)
+  t.is(index.flags(4096), DATA)
+})
+
+test('forgetting drops whole chunks below a position and nothing else', (t) => {
+  const index = new PositionIndex()
+  index.setJunk(10)
+  index.setJunk(4100)
+  index.setJunk(9000)
+  index.forgetBelow(4200)
+  t.deepEqual([index.flags(10), index.flags(4100), index.flags(9000)], [0, JUNK, JUNK])
+})
+
+test('a list behaves like a sorted set', (t) => {
+  type Step = { readonly kind: 'add' | 'remove' | 'removeBelow'; readonly position: number }
+  const step = fc.oneof<{ weight: number; arbitrary: fc.Arbitrary<Step> }[]>(
+    { weight: 5, arbitrary: fc.nat(60).map((position) => ({ kind: 'add', position })) },
+    { weight: 2, arbitrary: fc.nat(60).map((position) => ({ kind: 'remove', position })) },
+    { weight: 1, arbitrary: fc.nat(60).map((position) => ({ kind: 'removeBelow', position })) },
+  )
+  fc.assert(fc.property(fc.array(step, { maxLength: 80 }), fc.nat(61), (steps, bound) => {
+    const list = new PositionList()
+    let model: number[] = []
+    for (const { kind, position } of steps) {
+      list[kind](position)
+      if (kind === 'add') model = [...new Set([...model, position])].sort((a, b) => a - b)
+      else model = model.filter((one) => kind === 'remove' ? one !== position : one >= position)
+    }
+    t.deepEqual(all(list), model)
+    t.is(list.lowerBound(bound), model.filter((one) => one < bound).length)
+  }), { numRuns: 1500 })
+})
+
+test('a list of ten thousand in order, its beginning dropped again and again, keeps the rest', (t) => {
+  const list = new PositionList()
+  Array.from({ length: 10_000 }, (_, i) => i).forEach((i) => { list.add(i); if (i % 100 === 99) list.removeBelow(i - 49) })
+  t.deepEqual([list.length, list.at(0), list.at(49)], [50, 9950, 9999])
+})

@@ -1,0 +1,75 @@
+/** The unit's server: what a broken disk or a strange message does to it. */
+import test from 'ava'
+import { Cluster } from '../../../log/client/cluster.ts'
+import { SirtakiError, isError } from '../../../log/errors.ts'
+import { init } from '../../../log/layout/genesis.ts'
+import { limits } from '../../../log/limits.ts'
+import type { Ports, Register } from '../../../log/ports.ts'
+import { MemoryStore } from '../../../log/unit/memory-store.ts'
+import { UnitServer } from '../../../log/unit/server.ts'
+import { Empty, Identity, JunkAnswer, Promised } from '../../../log/wire/control.ts'
+import { memoryTransport } from '../../../log/wire/memory-transport.ts'
+import { HandClock, countingRandom } from '../hand-clock.ts'
+
+class TestRegister implements Register {
+  #kept: string | undefined
+  broken = false
+  read(): string | undefined { return this.#kept }
+  write(value: string): void { if (this.broken) throw new SirtakiError('IO', 'the disk is full'); this.#kept = value }
+}
+
+class TestStore extends MemoryStore {
+  broken = false
+  override commit(...[commit, done]: Parameters<MemoryStore['commit']>): void { if (this.broken) done(new SirtakiError('IO', 'the disk is full')); else super.commit(commit, done) }
+}
+
+async function start(): Promise<{ readonly server: UnitServer; readonly raw: Cluster; readonly register: TestRegister; readonly store: TestStore; readonly outcome: <T>(promise: Promise<T>) => Promise<unknown> }> {
+  const clock = new HandClock()
+  const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
+  const register = new TestRegister()
+  const store = new TestStore('u')
+  const server = new UnitServer({ ports, limits, store, register, address: 'unit', name: 'unit' })
+  await server.listen()
+  const raw = new Cluster({ ports, limits, name: 'raw', addresses: ['unit'] })
+  const outcome = async <T>(promise: Promise<T>): Promise<unknown> => {
+    let result: unknown = 'waiting'
+    promise.then(() => { result = 'done' }, (thrown: unknown) => { result = isError(thrown) ? thrown.code : thrown })
+    await clock.advance(10)
+    return result
+  }
+  await outcome(init(raw, { chains: [['unit']] }))
+  return { server, raw, register, store, outcome }
+}
+
+test('L10: after the first error of the store nothing is acknowledged any more', async (t) => {
+  const { server, raw, store, outcome } = await start()
+  store.broken = true
+  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 1, step: 1 }] }, JunkAnswer)), 'waiting')
+  t.is(server.stopped?.code, 'IO')
+  store.broken = false
+  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 1, to: 2, step: 1 }] }, JunkAnswer)), 'STOPPED')
+})
+
+test('L10: after the first error of the register nothing is acknowledged any more', async (t) => {
+  const { server, raw, register, outcome } = await start()
+  const cluster = raw.layout?.cluster ?? ''
+  register.broken = true
+  await outcome(raw.peer('unit').control('prepare', { cluster, slot: 2, rank: { round: 1, proposer: 'p' } }, Promised))
+  t.is(server.stopped?.code, 'IO')
+})
+
+test('a range of junk beyond every bound is refused, and the unit goes on', async (t) => {
+  const { raw, outcome } = await start()
+  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 20_000_000, step: 1 }] }, JunkAnswer)), 'BAD_ARGUMENT')
+  t.is(await outcome(raw.peer('unit').control('identify', {}, Identity)), 'done')
+})
+
+test('strange control messages are refused by name, and the unit goes on', async (t) => {
+  const { server, raw, outcome } = await start()
+  t.is(await outcome(raw.peer('unit').control('seal', { cluster: 'c1' }, Empty)), 'BAD_FRAME')
+  t.is(await outcome(raw.peer('unit').control('install', { layout: null }, Empty)), 'BAD_FRAME')
+  t.is(await outcome(raw.peer('unit').request('token', new Uint8Array(0))), 'UNSUPPORTED')
+  t.is(await outcome(raw.peer('unit').request('store', new Uint8Array([1, 2, 3]))), 'BAD_FRAME')
+  t.is(await outcome(raw.peer('unit').control('identify', {}, Identity)), 'done')
+  t.is(server.stopped, undefined)
+})

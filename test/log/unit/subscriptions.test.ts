@@ -1,0 +1,145 @@
+/** Subscriptions of a unit: stream 7, positions as literals. */
+import test from 'ava'
+import { readEntry } from '../../../log/entry.ts'
+import type { Connection } from '../../../log/ports.ts'
+import { Subscriptions } from '../../../log/unit/subscriptions.ts'
+import { FrameWriter } from '../../../log/wire/frame-writer.ts'
+import { FrameParser } from '../../../log/wire/frame.ts'
+import { readStreamPart } from '../../../log/wire/messages.ts'
+import { Caller } from '../../../log/wire/server.ts'
+import { HandClock } from '../hand-clock.ts'
+import { bounds, type EntryShape } from '../layouts.ts'
+import { UnitBench } from './bench.ts'
+
+/** A unit that is not first, with one subscriber whose connection can be full. */
+class Bench {
+  readonly unit = new UnitBench('b')
+  readonly subscriptions = new Subscriptions(this.unit.unit)
+  readonly parts: { readonly positions: number[]; readonly completeTo: number; readonly more: boolean }[] = []
+  readonly #clock = new HandClock()
+  buffered = 0
+  readonly caller: Caller
+
+  constructor() {
+    const parser = new FrameParser(1 << 26)
+    const bench = this
+    const connection: Connection = {
+      remote: 'test', close: () => undefined, get buffered() { return bench.buffered },
+      write: (pieces) => { for (const piece of pieces) parser.push(piece, (frame) => { this.#heard(frame.body) }) },
+    }
+    this.caller = new Caller('subscriber', new FrameWriter(this.#clock, connection))
+  }
+
+  #heard(body: Uint8Array): void {
+    const { entries, count, completeTo, more } = readStreamPart(body)
+    const positions: number[] = []
+    for (let at = 0; positions.length < count;) {
+      const { position, bytes } = readEntry(entries.subarray(at), bounds)
+      positions.push(position)
+      at += bytes.byteLength
+    }
+    this.parts.push({ positions, completeTo, more })
+  }
+
+  store(...shapes: EntryShape[]): void { this.unit.storeEntries(shapes) }
+  mark(...shapes: EntryShape[]): void { for (const shape of shapes) this.unit.mark(shape) }
+
+  /** Pushes and gives what came, and whether somebody is behind. */
+  async push(): Promise<{ readonly parts: unknown[]; readonly behind: boolean }> {
+    this.parts.length = 0
+    const behind = this.subscriptions.push()
+    await this.#clock.settle()
+    return { parts: [...this.parts], behind }
+  }
+}
+
+const on7 = (position: number, text?: string): EntryShape => ({ position, links: [[7, { before: 0 }]], ...(text === undefined ? {} : { text }) })
+
+test('a subscriber gets what is decided, then what becomes decided', async (t) => {
+  const b = new Bench()
+  b.store(on7(0), { position: 1 }, on7(2))
+  b.mark(on7(0), { position: 1 })
+  b.subscriptions.add(b.caller, 5, 7, 0, 10)
+  t.deepEqual(await b.push(), { parts: [{ positions: [0], completeTo: 2, more: false }], behind: false })
+  b.mark(on7(2))
+  t.deepEqual(await b.push(), { parts: [{ positions: [2], completeTo: 3, more: false }], behind: false })
+  t.deepEqual(await b.push(), { parts: [], behind: false })
+})
+
+test('what is decided behind the cursor later is pushed then, once', async (t) => {
+  const b = new Bench()
+  b.store(on7(0), on7(1), on7(2))
+  b.subscriptions.add(b.caller, 5, 7, 0, 10)
+  b.mark(on7(2))
+  t.deepEqual((await b.push()).parts, [{ positions: [2], completeTo: 0, more: false }])
+  b.mark(on7(0), on7(1))
+  t.deepEqual((await b.push()).parts, [{ positions: [0, 1], completeTo: 3, more: false }])
+  t.deepEqual((await b.push()).parts, [])
+})
+
+test('entries of other streams are not pushed, and a start is kept', async (t) => {
+  const b = new Bench()
+  b.store(on7(0), { position: 1, links: [[8, { before: 0 }]] }, on7(2))
+  b.mark(on7(0), { position: 1, links: [[8, { before: 0 }]] }, on7(2))
+  b.subscriptions.add(b.caller, 5, 7, 1, 10)
+  t.deepEqual((await b.push()).parts, [{ positions: [2], completeTo: 3, more: false }])
+})
+
+test('a full connection is passed over, and catches up when it has room', async (t) => {
+  const b = new Bench()
+  b.subscriptions.add(b.caller, 5, 7, 0, 10)
+  b.buffered = 2 << 20
+  b.store(on7(0), on7(1))
+  b.mark(on7(0), on7(1))
+  t.deepEqual(await b.push(), { parts: [], behind: true })
+  b.buffered = 0
+  t.deepEqual(await b.push(), { parts: [{ positions: [0, 1], completeTo: 2, more: false }], behind: false })
+})
+
+test('one turn pushes a bounded number of bytes, the next turns the rest', async (t) => {
+  const b = new Bench()
+  const large = 'x'.repeat(200 << 10)
+  b.store(on7(0, large), on7(1, large), on7(2, large))
+  b.mark(on7(0, large), on7(1, large), on7(2, large))
+  b.subscriptions.add(b.caller, 5, 7, 0, 10)
+  t.deepEqual(await b.push(), { parts: [{ positions: [0, 1], completeTo: 2, more: true }], behind: true })
+  t.deepEqual(await b.push(), { parts: [{ positions: [2], completeTo: 3, more: false }], behind: false })
+})
+
+test('L8: a start below the trim mark is refused, so is one too many', (t) => {
+  const b = new Bench()
+  b.store(on7(0))
+  b.mark(on7(0))
+  b.unit.unit.trim(1, 1)
+  t.throws(() => { b.subscriptions.add(b.caller, 5, 7, 0, 10) }, { code: 'TRIMMED' })
+  b.subscriptions.add(b.caller, 6, 7, 1, 1)
+  t.throws(() => { b.subscriptions.add(b.caller, 7, 7, 1, 1) }, { code: 'OVERLOADED' })
+  t.is(b.subscriptions.size, 1)
+})
+
+test('after its end and after its connection a subscription hears nothing', async (t) => {
+  const b = new Bench()
+  b.subscriptions.add(b.caller, 5, 7, 0, 10)
+  b.subscriptions.add(b.caller, 6, 7, 0, 10)
+  b.subscriptions.remove(b.caller, 5)
+  b.subscriptions.remove(b.caller, 5)
+  t.is(b.subscriptions.size, 1)
+  b.subscriptions.gone(b.caller)
+  b.store(on7(0))
+  b.mark(on7(0))
+  t.deepEqual([b.subscriptions.size, await b.push()], [0, { parts: [], behind: false }])
+})
+
+test('Q4: an entry that turned out damaged holds the completeness back', async (t) => {
+  const b = new Bench()
+  b.store(on7(0))
+  b.mark(on7(0))
+  b.unit.commit()
+  b.unit.restart({ sameBoot: true })
+  b.unit.damagedRows.add(1)
+  const subscriptions = new Subscriptions(b.unit.unit)
+  subscriptions.add(b.caller, 5, 7, 0, 10)
+  subscriptions.push()
+  await b.push()
+  t.deepEqual(b.parts.filter(({ completeTo }) => completeTo > 0), [])
+})
