@@ -14,6 +14,8 @@ export interface Limits {
   readonly frameBytesMax: number
   /** Bytes that one client may have on their way to the units: beyond it `append` waits. */
   readonly clientBytesMax: number
+  /** Bytes of requests that wait at one unit while it commits: beyond it the next one is refused. */
+  readonly unitBytesMax: number
   /** Entries of one batch: bounds the pause that encoding or committing one batch makes. */
   readonly batchEntriesMax: number
   /** Youngest hole that may be filled: below it a slow writer would lose to the filler again and again (P16). */
@@ -30,7 +32,7 @@ export interface Limits {
   readonly retryMaxMs: number
   /** Connections that one server accepts; the next one is refused with a reason. */
   readonly connectionsMax: number
-  /** Bytes queued towards one connection before the server stops producing for it. */
+  /** Bytes queued towards one connection before the server closes it: whoever reads nothing must not fill our memory. */
   readonly connectionBytesMax: number
   /** Streams of one entry: the `previous` pointers are part of the entry's header. */
   readonly streamsMax: number
@@ -54,6 +56,7 @@ export const limits: Limits = {
   entryBytesMax: 1 << 20,
   frameBytesMax: 4 << 20,
   clientBytesMax: 16 << 20,
+  unitBytesMax: 64 << 20,
   batchEntriesMax: 4_096,
   fillFloorMs: 50,
   probeMs: 200,

@@ -4,8 +4,7 @@
  * Read next: `main.ts`, `dev/child.ts`.
  */
 
-/** Who asked for the end. */
-export type Ending = 'SIGINT' | 'SIGTERM' | 'parent'
+import { Failure, exits } from './failure.ts'
 
 /**
  * Gives a signal that aborts once the process is told to end. A child leaves Ctrl-C to its parent: the terminal tells
@@ -13,10 +12,10 @@ export type Ending = 'SIGINT' | 'SIGTERM' | 'parent'
  */
 export function endingSignal(): AbortSignal {
   const ending = new AbortController()
-  const end = (reason: Ending) => (): void => { ending.abort(reason) }
-  if (process.channel !== undefined) process.on('disconnect', end('parent'))
-  process.on('SIGINT', process.channel === undefined ? end('SIGINT') : () => undefined)
-  process.on('SIGTERM', end('SIGTERM'))
+  const end = (): void => { ending.abort(new Failure(exits.interrupted, 'interrupted')) }
+  if (process.channel !== undefined) process.on('disconnect', end)
+  process.on('SIGINT', process.channel === undefined ? end : () => undefined)
+  process.on('SIGTERM', end)
   return ending.signal
 }
 

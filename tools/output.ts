@@ -41,7 +41,7 @@ export function sizeText(bytes: number): string {
   let size = bytes
   let unit = 0
   while (size >= 1_000 && unit < units.length - 1) { size /= 1_000; unit++ }
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`
+  return `${unit === 0 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
 }
 
 /** A reader that has gone wants no more: that is how `| head` ends us. */

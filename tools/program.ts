@@ -4,7 +4,7 @@
  * Owns: the common flags, the names of environment variables. Read next: `commands/`, one file each.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { Command, Option } from 'commander'
+import { Command, type Option } from 'commander'
 import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { wholeFrom } from './arguments.ts'
 import { appendCommand } from './commands/append.ts'

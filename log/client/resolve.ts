@@ -71,6 +71,7 @@ class Round {
   readonly #options: ResolveOptions
   readonly #out: ResolvedMap
   #asked: (Asked | SirtakiError)[] = []
+  #askedAt = 0
   /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
   #offers: Offer[] = []
   #junk: number[] = []
@@ -91,6 +92,7 @@ class Round {
     const to = Math.min(end, from + this.#cluster.limits.resolveRangeMax * this.chain.step)
     const body = writeAsk({ epoch: this.#layout.epoch, from, to, withBytes: true })
     let until = to
+    this.#askedAt = this.#cluster.ports.clock.now()
     const answers = await Promise.all(this.chain.units.map(async (unit): Promise<AskedBody | SirtakiError> => {
       try {
         return readAsked(await this.#cluster.peer(unit.address).request('ask', body))
@@ -137,7 +139,7 @@ class Round {
   }
 
   #fill(at: number): void {
-    this.#cluster.ports.failpoint?.('resolve.fill', { position: at })
+    this.#cluster.ports.failpoint?.('resolve.fill', { position: at, askedAt: this.#askedAt })
     this.#junk.push(at)
   }
 

@@ -150,7 +150,7 @@ async function sealed(driver: Driver, base: Layout, wanted: Layout): Promise<Lay
   const trim = Math.max(base.trim, ...all.map((answer) => answer.trim))
   // The window is added because a position that was granted and never stored must never be granted again (P44).
   const tail = Math.max(base.tail, trim, ...all.map((answer) => answer.highest + 1)) + base.window
-  cluster.ports.failpoint?.('drive.sealed', { epoch: wanted.epoch, tail })
+  cluster.ports.failpoint?.('drive.sealed', { epoch: wanted.epoch, tail, units: [...answers.keys()] })
   return { ...wanted, trim, tail, logTime: Math.max(base.logTime, ...all.map((answer) => answer.logTime)) }
 }
 

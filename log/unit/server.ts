@@ -40,6 +40,7 @@ export class UnitServer {
   readonly options: UnitServerOptions
   #door: Door | undefined
   #queue: Request[] = []
+  #queueBytes = 0
   readonly #afterCommit: (() => void)[] = []
   #scheduled = false
   #committing = false
@@ -91,6 +92,8 @@ export class UnitServer {
 
   #enqueue(request: Request): void {
     if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
+    if (this.#queueBytes + request.body.byteLength > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
+    this.#queueBytes += request.body.byteLength
     this.#queue.push(request)
     this.#schedule()
   }
@@ -105,6 +108,7 @@ export class UnitServer {
     if (this.#stopped !== undefined || this.#committing) return
     const batch = this.#queue
     this.#queue = []
+    this.#queueBytes = 0
     const answers: (() => void)[] = []
     const callers = new Set<Caller>()
     for (const request of batch) {
@@ -114,7 +118,8 @@ export class UnitServer {
         if (body !== undefined) answers.push(() => { request.caller.answer(request.kind, request.request, body) })
       } catch (thrown) {
         const error = asError(thrown, 'BAD_FRAME')
-        if (isError(error, 'INVARIANT')) { this.#fail(error); return }
+        // The only disk that a request touches by itself is the acceptor's register.
+        if (isError(error, 'INVARIANT', 'IO')) { this.#fail(error); return }
         answers.push(() => { request.caller.refuse(request.kind, request.request, error) })
       }
     }
@@ -136,7 +141,12 @@ export class UnitServer {
 
   #answer(answers: readonly (() => void)[], callers: ReadonlySet<Caller> = nobody): void {
     if (this.#stopped !== undefined) return
-    for (const effect of this.#afterCommit.splice(0)) effect()
+    try {
+      for (const effect of this.#afterCommit.splice(0)) effect()
+    } catch (thrown) {
+      this.#fail(asError(thrown, 'IO'))
+      return
+    }
     for (const answer of answers) answer()
     // The turn that waited for the commit is this one: waiting for another would be a loop of the event loop more.
     for (const caller of callers) caller.flush()

@@ -157,6 +157,8 @@ export class Unit {
     const { state } = this
     state.requireServing(epoch)
     if (first !== state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'a range of junk meant for another place in the chain')
+    const count = ranges.reduce((sum, { from, to }) => sum + Math.max(0, to - from) / state.step, 0)
+    if (count > state.limits.resolveRangeMax) throw new SirtakiError('BAD_ARGUMENT', `junk for ${count} positions at once, at most ${state.limits.resolveRangeMax} are allowed`, { facts: { count } })
     const data: number[] = []
     for (const range of ranges) this.#junkRange(range, first, epoch, data)
     return { data, trim: state.trim }
@@ -306,7 +308,7 @@ export class Unit {
     const { state } = this
     let count = 0
     let sum = 0
-    for (let at = state.firstOwn(Math.max(from, state.trim)); at < to; at += state.step) {
+    for (let at = state.firstOwn(Math.max(from, state.trim)); at < to && at <= state.highest; at += state.step) {
       const flags = state.index.flags(at)
       if (flags === 0) continue
       count++

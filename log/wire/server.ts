@@ -101,6 +101,7 @@ function accept(ports: Ports, limits: Limits, connection: Connection, service: S
       try {
         parser.push(bytes, (frame) => {
           if (caller === undefined) { greet(frame); return }
+          if (writer.buffered > limits.connectionBytesMax) throw new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)
           handle(caller, frame, service)
         })
       } catch (thrown) {

@@ -3,7 +3,7 @@
  *
  * Read next: `../../log/client/client.ts`.
  */
-import type { ExecutionContext, TestFn } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 
@@ -24,7 +24,7 @@ async function take(count: number, entries: AsyncGenerator<Entry, void, undefine
 }
 
 /** Runs the contract. */
-export function logClientContract(test: TestFn, name: string, makeCluster: MakeCluster): void {
+export function logClientContract(test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void, name: string, makeCluster: MakeCluster): void {
   const clusters = (title: string, run: (t: ExecutionContext, log: LogClient, more: () => Promise<LogClient>) => Promise<void>): void => {
     test(`${name}: ${title}`, async (t) => {
       t.timeout(60_000)

@@ -9,6 +9,7 @@ import { JUNK_HASH } from '../../log/entry.ts'
 import { checkLayout, openSegment, type Layout } from '../../log/layout/layout.ts'
 import { visitRow } from '../../log/unit/row.ts'
 import type { Commit } from '../../log/unit/store.ts'
+import { Rank, compareRanks } from '../../log/wire/control.ts'
 
 /** What was found wrong. */
 export class Violation extends Error {
@@ -17,7 +18,8 @@ export class Violation extends Error {
 }
 
 export interface Value { readonly kind: 'data' | 'junk'; readonly hash: number }
-interface UnitTruth { readonly held: Map<number, Value>; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
+/** `fence`: what the running process has sealed or installed, durable or not; `since`: when a position came to hold data. */
+interface UnitTruth { readonly held: Map<number, Value>; readonly since: Map<number, number>; fence: number; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
 
 const same = (a: Value, b: Value): boolean => a.kind === b.kind && a.hash === b.hash
 const text = (value: Value): string => `${value.kind} ${value.hash}`
@@ -32,16 +34,20 @@ export class Checker {
   newest: Layout | undefined
   acknowledged = 0
   trimCalled = 0
+  /** Virtual time. */
+  now: () => number = () => 0
   readonly #granted = new Map<number, string>()
   readonly #bootstraps = new Map<number, string>()
-  readonly #acceptors = new Map<string, { slot: number; rank: string }>()
+  readonly #acceptors = new Map<string, { slot: number; rank: Rank }>()
+  /** Entries that some unit has taken, by position and hash. */
+  readonly #taken = new Set<string>()
   readonly #accepted = new Map<number, Map<string, Set<string>>>()
   #decidedTo = 0
 
   unit(identity: string): UnitTruth {
     const known = this.units.get(identity)
     if (known !== undefined) return known
-    const truth: UnitTruth = { held: new Map(), trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
+    const truth: UnitTruth = { held: new Map(), since: new Map(), fence: 0, trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
     this.units.set(identity, truth)
     return truth
   }
@@ -73,6 +79,7 @@ export class Checker {
     if (decided !== undefined && !same(decided, value)) this.fail(decided.kind === value.kind ? 'L1' : 'L3', `position ${position} is decided as ${text(decided)}, unit ${identity.slice(0, 6)} stores ${text(value)} over ${prior === undefined ? 'nothing' : text(prior)}`)
     if (position < unit.trim) this.fail('L8', `position ${position} comes back on unit ${identity.slice(0, 6)}, trimmed below ${unit.trim}`)
     unit.held.set(position, value)
+    if (value.kind === 'data' && !unit.since.has(position)) unit.since.set(position, this.now())
   }
 
   #meta(identity: string, unit: UnitTruth, meta: { epoch: number; text: string }): void {
@@ -86,13 +93,19 @@ export class Checker {
     if (layout !== null) unit.installed = checkLayout(layout).epoch
   }
 
+  /** A unit was started anew: what its last process had not made durable is forgotten. */
+  started(identity: string): void { const unit = this.unit(identity); unit.fence = unit.sealed }
+
   /** A disk is gone with everything on it. */
   lost(identity: string): void { this.unit(identity).lost = true }
 
   /** What a part told its failpoint. */
   event(name: string, facts: Readonly<Record<string, unknown>>): void {
     switch (name) {
-      case 'unit.put': this.unit(textOf(facts, 'unit')).epochs.set(numberOf(facts, 'position'), numberOf(facts, 'epoch')); return
+      case 'unit.put': this.#staged(facts); return
+      case 'unit.sealed': this.#raiseFence(textOf(facts, 'identity'), numberOf(facts, 'slot')); return
+      case 'drive.sealed': this.#sealedBy(facts); return
+      case 'resolve.fill': this.#filled(facts); return
       case 'unit.decided': this.decide(numberOf(facts, 'position'), this.#value(facts), 'a unit marked'); return
       case 'resolved': this.decide(numberOf(facts, 'position'), this.#value(facts), 'a resolve reported'); return
       case 'append.acknowledged': this.acknowledged++; this.decide(numberOf(facts, 'position'), { kind: 'data', hash: numberOf(facts, 'hash') }, 'an append was acknowledged'); return
@@ -104,6 +117,38 @@ export class Checker {
       case 'acceptor.promised': this.#promised(facts); return
       case 'acceptor.accepted': this.#acceptedAt(facts); return
       default:
+    }
+  }
+
+  /** A unit executes a message: its epoch must be exactly the one the unit is at, and a new entry must come under its token's. */
+  #staged(facts: Readonly<Record<string, unknown>>): void {
+    const unit = this.unit(textOf(facts, 'unit'))
+    const position = numberOf(facts, 'position')
+    const epoch = numberOf(facts, 'epoch')
+    if (epoch !== unit.fence) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} executes a write of epoch ${epoch} at position ${position}, it is sealed at ${unit.fence}`)
+    unit.epochs.set(position, epoch)
+    if (textOf(facts, 'kind') !== 'data') return
+    const entry = `${position} ${numberOf(facts, 'hash')}`
+    if (!this.#taken.has(entry) && this.#grantEpoch(position) !== epoch) this.fail('Q1', `an entry first comes to position ${position} under epoch ${epoch}, its token is of epoch ${this.#grantEpoch(position)}`)
+    this.#taken.add(entry)
+  }
+
+  #raiseFence(identity: string, epoch: number): void { const unit = this.unit(identity); unit.fence = Math.max(unit.fence, epoch) }
+
+  /** A driver goes on from sealing: what it was told must be on the disks. */
+  #sealedBy(facts: Readonly<Record<string, unknown>>): void {
+    const epoch = numberOf(facts, 'epoch')
+    const units: unknown = facts['units']
+    for (const [identity, unit] of this.units) if (Array.isArray(units) && units.includes(identity) && !unit.lost && unit.sealed < epoch) this.fail('L6', `a driver was told that unit ${identity.slice(0, 6)} is sealed at ${epoch}, its disk says ${unit.sealed}`)
+  }
+
+  /** A fill that could have found a value must complete it: every unit is asked, and what one held before is found. */
+  #filled(facts: Readonly<Record<string, unknown>>): void {
+    const position = numberOf(facts, 'position')
+    for (const { identity } of this.#chainOf(position)) {
+      const unit = this.unit(identity)
+      if (unit.lost || position < unit.trim || unit.held.get(position)?.kind !== 'data' || (unit.since.get(position) ?? Infinity) >= numberOf(facts, 'askedAt')) continue
+      this.fail('L3', `position ${position} is filled with junk though unit ${identity.slice(0, 6)} held data before anybody was asked`)
     }
   }
 
@@ -159,7 +204,9 @@ export class Checker {
     this.#bootstraps.set(epoch, boot)
     const layout = this.layouts.get(epoch)
     if (layout === undefined) this.fail('Y3', `epoch ${epoch} opens, no unit has installed it`)
-    for (const { identity } of openSegment(checkLayout(JSON.parse(layout))).chains.flat()) {
+    const opened = checkLayout(JSON.parse(layout))
+    if (opened.sequencer?.boot !== boot) this.fail('Q2', `epoch ${epoch} is bootstrapped by boot ${boot.slice(0, 6)}, it names ${opened.sequencer?.boot.slice(0, 6)}`)
+    for (const { identity } of openSegment(opened).chains.flat()) {
       const unit = this.unit(identity)
       if (!unit.lost && unit.installed < epoch) this.fail('Y3', `epoch ${epoch} opens, unit ${identity.slice(0, 6)} has installed ${unit.installed}`)
     }
@@ -173,6 +220,7 @@ export class Checker {
     this.layouts.set(epoch, layout)
     const read = checkLayout(JSON.parse(layout))
     if (this.newest === undefined || read.epoch > this.newest.epoch) this.newest = read
+    this.#raiseFence(textOf(facts, 'unit'), epoch)
     const member = openSegment(read).chains.flat().find((unit) => unit.identity === facts['unit'])
     if (epoch > 1 && member?.boot !== facts['boot']) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} installs epoch ${epoch}, which names another boot`)
     for (const [position, value] of this.unit(textOf(facts, 'unit')).held) if (position >= read.tail) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} holds ${text(value)} at ${position}, above the tail ${read.tail} of epoch ${epoch}`)
@@ -185,8 +233,9 @@ export class Checker {
     const acceptor = textOf(facts, 'acceptor')
     const slot = numberOf(facts, 'slot')
     const known = this.#acceptors.get(acceptor)
-    const rank = JSON.stringify(facts['rank'])
+    const rank = Rank.create(facts['rank'])
     if (known !== undefined && slot < known.slot) this.fail('Y2', `acceptor ${acceptor.slice(0, 6)} promises slot ${slot} after ${known.slot}`)
+    if (known?.slot === slot && compareRanks(rank, known.rank) <= 0) this.fail('Y2', `acceptor ${acceptor.slice(0, 6)} promises round ${rank.round} of slot ${slot} after round ${known.rank.round}`)
     this.#acceptors.set(acceptor, { slot, rank })
   }
 

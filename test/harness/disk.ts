@@ -69,6 +69,9 @@ export class SimDisk implements UnitStore {
   describe(): { kind: string; diskBytes: number } { return this.#inner.describe() }
   close(): void { this.#inner.close() }
 
+  /** The register's file is gone; the disk stays what it was. */
+  loseRegister(): void { this.#register = undefined }
+
   register(): Register {
     return {
       read: () => this.#register,

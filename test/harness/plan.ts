@@ -18,8 +18,9 @@ export type Fault =
   | { readonly kind: 'slowDisk'; readonly at: number; readonly unit: number; readonly syncMs: number; readonly ms: number }
   | { readonly kind: 'failDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
   | { readonly kind: 'replaceDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
+  | { readonly kind: 'loseRegister'; readonly at: number; readonly unit: number; readonly downMs: number; readonly afterMs: number }
   | { readonly kind: 'sequencer'; readonly at: number; readonly downMs: number }
-  | { readonly kind: 'moveSequencer'; readonly at: number }
+  | { readonly kind: 'moveSequencer'; readonly at: number; readonly island: { readonly client: number; readonly ms: number } | undefined }
   | { readonly kind: 'reconfigure'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'client'; readonly at: number; readonly client: number }
 
@@ -60,7 +61,7 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { ch
   const units = chains * unitsPerChain
   const processes = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...Array.from({ length: clients }, (_, i) => `client-${i}`)]
   // A swarm: each seed has its own mix of kinds, and some none at all.
-  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client'] as const).filter(() => prng.chance(0.4))
+  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'loseRegister', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client'] as const).filter(() => prng.chance(0.4))
   if (kinds.length === 0) return []
   let replaced = 0
   const faults = Array.from({ length: prng.integer(0, 8) }, (): Fault | undefined => {
@@ -78,8 +79,10 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { ch
       case 'failDisk': return { kind: 'failDisk', at, unit, downMs }
       // One of three acceptors may be lost, a single one may not: with fewer than three units a lost disk ends a cluster.
       case 'replaceDisk': return unitsPerChain > 1 && units >= 3 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
+      // The disk stays, the acceptor's file is gone: like a lost disk for the acceptors, nothing for the unit.
+      case 'loseRegister': return units >= 3 && replaced++ === 0 ? { kind: 'loseRegister', at, unit, downMs, afterMs: prng.between(0, 3) } : undefined
       case 'sequencer': return { kind: 'sequencer', at, downMs }
-      case 'moveSequencer': return { kind: 'moveSequencer', at }
+      case 'moveSequencer': return { kind: 'moveSequencer', at, island: prng.chance(0.5) ? { client: prng.integer(0, clients), ms: prng.integer(20, 300) } : undefined }
       case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
       case 'client': return { kind: 'client', at, client: prng.integer(0, clients) }
       default: return undefined

@@ -28,6 +28,6 @@ export const points: Readonly<Record<string, string>> = {
   'stream.resolved': 'a reader resolved what held its stream up',
   'tail.shared': 'linearizable reads shared a round',
   'fault.crash': 'a unit crashed', 'fault.crashAll': 'all units crashed', 'fault.pause': 'a process was paused', 'fault.partition': 'a link was cut', 'fault.reset': 'connections were reset',
-  'fault.slowDisk': 'a disk was slow', 'fault.failDisk': 'a disk failed', 'fault.replaceDisk': 'a disk was replaced', 'fault.sequencer': 'the sequencer crashed', 'fault.moveSequencer': 'the sequencer moved',
+  'fault.slowDisk': 'a disk was slow', 'fault.failDisk': 'a disk failed', 'fault.replaceDisk': 'a disk was replaced', 'fault.loseRegister': 'an acceptor lost its register', 'fault.sequencer': 'the sequencer crashed', 'fault.moveSequencer': 'the sequencer moved',
   'fault.reconfigure': 'somebody drove a new epoch', 'fault.client': 'a client crashed',
 }

@@ -117,7 +117,9 @@ export class SimClient {
   }
 
   async #read(): Promise<void> {
-    const position = this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
+    // Half of the reads go where appends are on their way.
+    const near = Math.max(0, this.#shared.highestAcked + 1)
+    const position = this.#prng.chance(0.5) ? this.#prng.integer(Math.max(0, near - 2), near + 4) : this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
     const operation = this.#begin({ op: 'read', position })
     const result = await this.log.read(position)
     // The objects of the run write entries of their own, which the judge of this load knows nothing of.

@@ -53,10 +53,17 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   try {
     await run.play()
   } catch (thrown) {
-    violation = thrown instanceof Violation ? { id: thrown.id, message: thrown.message } : { id: errorId(thrown), message: `${asError(thrown).message}\n${thrown instanceof Error ? thrown.stack ?? '' : ''}` }
+    const found = violationIn(thrown)
+    violation = found !== undefined ? { id: found.id, message: found.message } : { id: errorId(thrown), message: `${asError(thrown).message}\n${thrown instanceof Error ? thrown.stack ?? '' : ''}` }
   }
   run.end()
   return { violation, trace: run.world.trace, events: run.world.events, virtualMs: run.world.now, acknowledged: run.checker.acknowledged, calls: run.calls, points: run.points, shared: run.shared }
+}
+
+/** A violation may have passed through a part that made an error of its own of it. */
+function violationIn(thrown: unknown): Violation | undefined {
+  if (thrown instanceof Violation) return thrown
+  return thrown instanceof Error && thrown.cause !== undefined ? violationIn(thrown.cause) : undefined
 }
 
 function errorId(thrown: unknown): string {
@@ -86,6 +93,7 @@ class SimCluster {
     this.plan = plan
     this.#options = options
     this.world = new Simulator(options.drain)
+    this.checker.now = () => this.world.now
     this.network = new Network(this.world, plan.seed, plan.network)
     this.network.onWrite = (from, bytes) => { if (from.diskFailed) this.#checkSilence(from, bytes) }
     for (let i = 0; i < plan.chains * plan.unitsPerChain; i++) {
@@ -173,6 +181,7 @@ class SimCluster {
     const slot = this.#slot(i)
     const server = new UnitServer({ ports: this.#ports(slot.process), limits: this.plan.limits, store: slot.disk, register: slot.disk.register(), address: slot.address, name: slot.process.name })
     slot.server = server
+    this.checker.started(slot.disk.identity)
     server.onStopped(() => { this.#log(`${slot.process.name} stopped: ${server.stopped?.message}`); if (server.stopped?.code === 'INVARIANT') this.#failure ??= server.stopped })
     await server.listen()
     slot.rejoin = superviseUnit(server, (text) => { this.#log(`${slot.process.name}: ${text}`) })
@@ -261,8 +270,9 @@ class SimCluster {
       case 'slowDisk': { const { disk } = this.#slot(fault.unit); disk.syncMs = fault.syncMs; this.world.schedule(fault.ms, undefined, () => { disk.syncMs = 0.1 }); return }
       case 'failDisk': this.#slot(fault.unit).disk.failNext = true; this.world.schedule(20, undefined, () => { void this.#crashUnit(fault.unit, fault.downMs, false) }); return
       case 'replaceDisk': this.#replaceDisk(fault.unit, fault.downMs); return
+      case 'loseRegister': this.#loseRegister(fault.unit, fault.downMs, fault.afterMs); return
       case 'sequencer': this.#restartSequencer(fault.downMs); return
-      case 'moveSequencer': void this.#startSequencer(this.#sequencers.length, true); return
+      case 'moveSequencer': if (fault.island !== undefined) this.#cutOff(`client-${fault.island.client}`, fault.island.ms); void this.#startSequencer(this.#sequencers.length, true); return
       case 'reconfigure': this.#drive(fault.killAfterMs); return
       case 'client': this.#crashClient(fault.client)
     }
@@ -283,6 +293,20 @@ class SimCluster {
     await new Promise<void>((resolve) => { this.world.schedule(downMs, undefined, resolve) })
     slot.process.alive = true
     await this.#startUnit(i)
+  }
+
+  /** A client loses sight of all units, not of the sequencer that it knows (P53). */
+  #cutOff(client: string, ms: number): void {
+    for (const { process } of this.#units) { this.network.block(client, process.name, ms); this.network.block(process.name, client, ms) }
+  }
+
+  /** An acceptor loses its register while a driver is at work: else there is little that it could have forgotten. */
+  #loseRegister(i: number, downMs: number, afterMs: number): void {
+    this.#drive(undefined)
+    this.world.schedule(afterMs, undefined, () => {
+      void this.#crashUnit(i, downMs, false)
+      this.#slot(i).disk.loseRegister()
+    })
   }
 
   /** The disk of a unit is replaced by a blank one under the same address, and an operator leaves the old one out. */

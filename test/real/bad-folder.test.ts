@@ -24,10 +24,8 @@ const readAll = async (client: LogClient, positions: readonly number[]): Promise
 const rows = (count: number): string[] => Array.from({ length: count }, (_, i) => `row ${i}`)
 
 /** Leaves a unit out, as an operator would. */
-async function drop(cluster: RealCluster, i: number): Promise<void> {
-  const operator = new Cluster({ ports: systemPorts(), limits, name: 'operator', addresses: cluster.addresses })
-  await reconfigure(operator, { drop: [cluster.addresses[i] ?? ''] }, { timeoutMs: 15_000 })
-  operator.close()
+async function drop(cluster: RealCluster, i: number, client: LogClient): Promise<void> {
+  await reconfigure(client.cluster, { drop: [cluster.addresses[i] ?? ''] }, { timeoutMs: 15_000 })
 }
 
 test.serial('L2: a folder in use, a damaged register and a damaged WAL', async (t) => {
@@ -50,7 +48,7 @@ test.serial('L2: a folder in use, a damaged register and a damaged WAL', async (
   await cluster.kill(cluster.unit(1))
   changeFile(join(cluster.folderOf('unit-b'), 'unit.db-wal'), (bytes) => { bytes[20_000] = (bytes[20_000] ?? 0) ^ 1 })
   t.deepEqual(await cluster.startRefused(1, cluster.folderOf('unit-b')), ['DAMAGED', 2])
-  await drop(cluster, 1)
+  await drop(cluster, 1, client)
   await appendRows(client, 1)
   t.deepEqual(await readAll(client, positions), [...rows(30), 'row 0'])
 })
@@ -85,7 +83,7 @@ test.serial('L6: a unit with the folder of another cluster is refused, and can b
   operator.close()
   await cluster.kill(stranger, cluster.unit(1))
   await cluster.startUnit(1, cluster.folderOf('stranger'))
-  await drop(cluster, 1)
+  await drop(cluster, 1, client)
   positions.push(...await appendRows(client, 1))
   t.deepEqual(await readAll(client, positions), [...rows(10), 'row 0'])
   t.is(openSegment(await client.layout()).chains.flat().length, 2)

@@ -4,7 +4,7 @@
  * Read next: `../dev/dev-cluster.ts`, `../job/run-job.ts`.
  */
 import { existsSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { connect } from '../../objects/connect.ts'
@@ -87,7 +87,7 @@ function resultText(output: Output, result: JobResult): string {
 
 async function stay(output: Output, address: string, signal: AbortSignal): Promise<void> {
   const main = process.argv[1] ?? 'tools/main.ts'
-  const run = `${main.endsWith('.ts') ? `npx node ${main.startsWith(`${process.cwd()}/`) ? main.slice(process.cwd().length + 1) : main}` : 'npx sirtaki'}`
+  const run = main.endsWith('.ts') ? `npx node ${relative(process.cwd(), main)}` : 'npx sirtaki'
   const cluster = address.startsWith('tcp://127.0.0.1:7100,') ? '' : ` --cluster ${address}`
   output.talk(`look around, from another terminal:\n  ${run}${cluster} status\n  ${run}${cluster} tail --follow\n  ${run}${cluster} append hello\nCtrl-C ends it; the next start goes on in a new epoch`)
   await aborts(signal)

@@ -22,7 +22,7 @@ export function makeMeter(): Meter {
   return {
     show(progress) {
       const now = performance.now()
-      if (now - told < (bar ? BAR_MS : LINE_MS) && progress.done < progress.total) return
+      if (now - told < (bar ? BAR_MS : LINE_MS)) return
       told = now
       process.stderr.write(bar ? `\r${barText(progress)} ${progressText(progress)}\u001b[K` : `${progressText(progress)}\n`)
     },

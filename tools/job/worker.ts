@@ -56,7 +56,10 @@ async function work(order: WorkerOrder): Promise<void> {
 }
 
 async function hashAll({ root, delayMs }: WorkerOrder, paths: readonly string[]): Promise<Hashed[]> {
-  if (delayMs > 0) await rest(delayMs * paths.length)
+  if (delayMs > 0) {
+    process.stderr.write(`worker ${process.pid} holds ${paths.length} files\n`)
+    await rest(delayMs * paths.length)
+  }
   return Promise.all(paths.map((path) => hashFile(root, path)))
 }
 

@@ -1,0 +1,86 @@
+/** The command line as tests use it: real processes, free ports, folders of their own. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../tools/main.ts', import.meta.url))
+
+/** What a finished command said. */
+export interface Ran { readonly code: number | null; readonly out: string; readonly err: string }
+/** Where and how a command runs. `stdin` is all that it can read. */
+export interface RunOptions { readonly env?: Record<string, string>; readonly cwd?: string; readonly stdin?: string; readonly timeoutMs?: number }
+
+/** Starts a command. */
+export function start(args: readonly string[], { env = {}, cwd }: RunOptions = {}): ChildProcess {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('SIRTAKI_')))
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...clean, ...env }, cwd })
+}
+
+/** Waits for the end of a command. */
+export function ended(child: ChildProcess, { stdin = '', timeoutMs = 60_000 }: RunOptions = {}): Promise<Ran> {
+  let out = ''
+  let err = ''
+  child.stdout?.on('data', (piece) => { out += String(piece) })
+  child.stderr?.on('data', (piece) => { err += String(piece) })
+  child.stdin?.end(stdin)
+  const timer = setTimeout(() => { child.kill('SIGKILL') }, timeoutMs)
+  return new Promise((resolve) => { child.on('close', (code) => { clearTimeout(timer); resolve({ code, out, err }) }) })
+}
+
+/** Runs a command to its end. */
+export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> => ended(start(args, options), options)
+
+/** Settles with the first line on stdout that contains `word`; fails when the process ends before. */
+export function line(child: ChildProcess, word: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (child.stdout === null) { reject(new Error('no stdout')); return }
+    let err = ''
+    child.stderr?.on('data', (piece) => { err += String(piece) })
+    createInterface({ input: child.stdout }).on('line', (text) => { if (text.includes(word)) resolve(text) })
+    child.on('close', (code) => { reject(new Error(`ended with ${code} before ${word}: ${err}`)) })
+  })
+}
+
+/** The first of `count` ports in a row that are free now. */
+export async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000)
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
+    if (free.every(Boolean)) return first
+  }
+}
+
+const isFree = (port: number): Promise<boolean> => new Promise((resolve) => {
+  const server = createServer().once('error', () => { resolve(false) })
+  server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true) }) })
+})
+
+/** A folder of this test, and the way to remove it. */
+export function folder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'sirtaki-tools-'))
+  return { path, remove: () => { rmSync(path, { recursive: true, force: true }) } }
+}
+
+/** A cluster of three unit processes and a sequencer process. */
+export interface TestCluster { readonly address: string; readonly units: readonly string[]; readonly sequencer: string; readonly spare: number; readonly data: string; readonly processes: readonly ChildProcess[]; close(): void }
+
+/** Starts a cluster by the commands themselves. */
+export async function startCluster(): Promise<TestCluster> {
+  const { path, remove } = folder()
+  const port = await freePorts(6)
+  const units = [0, 1, 2].map((i) => `127.0.0.1:${port + i}`)
+  const sequencer = `127.0.0.1:${port + 3}`
+  const processes = units.map((address, i) => start(['unit', '--json', '--data', join(path, `u${i}`), '--listen', address]))
+  await Promise.all(processes.map((child) => line(child, 'listening')))
+  const made = await run(['init', '--units', units.join(',')])
+  if (made.code !== 0) throw new Error(made.err)
+  const last = start(['sequencer', '--json', '--listen', sequencer, '--units', units.join(',')])
+  processes.push(last)
+  await line(last, 'ready')
+  const close = (): void => { for (const child of processes) child.kill('SIGKILL'); remove() }
+  return { address: `tcp://${units.join(',')}`, units, sequencer, spare: port + 4, data: path, processes, close }
+}

@@ -1,0 +1,120 @@
+/** Every command against a real cluster: what it says, and its exit code. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { ended, folder, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+
+let cluster: TestCluster
+const on = (...args: string[]): Promise<Ran> => run(['--cluster', cluster.address, ...args])
+const json = (text: string): Record<string, unknown>[] => text.trim().split('\n').map((one): Record<string, unknown> => ({ ...JSON.parse(one) }))
+
+test.before(async (t) => { t.timeout(120_000); cluster = await startCluster() })
+test.after.always(() => { cluster.close() })
+test.beforeEach((t) => { t.timeout(120_000) })
+
+test.serial('append and read: the text comes back from its position', async (t) => {
+  const appended = await on('append', 'hello')
+  t.is(appended.code, 0, appended.err)
+  t.regex(appended.out, /^\d+\n$/)
+  t.regex((await on('read', appended.out.trim())).out, /hello\n$/)
+})
+
+test.serial('append -: all of stdin is one entry, with streams, as JSON', async (t) => {
+  const ran = await run(['append', '--json', '--stream', '7', '--stream', '8', '-'], { stdin: 'one\ntwo', env: { SIRTAKI_CLUSTER: cluster.address } })
+  const [appended] = json(ran.out)
+  t.like(appended, { streams: [7, 8], bytes: 7 })
+  const [found] = json((await on('--json', 'read', String(appended?.['position']))).out)
+  t.like(found, { kind: 'data', text: 'one\ntwo' })
+})
+
+test.serial('read: what nobody wrote is exit code 4 and names the position', async (t) => {
+  const ran = await on('read', '99999999')
+  t.is(ran.code, 4)
+  t.regex(ran.err, /^sirtaki: position 99999999 is not written.*\n$/)
+})
+
+test.serial('tail: a stream has its entries, the log has the newest of all', async (t) => {
+  await on('append', '--stream', '21', 'first of 21')
+  await on('append', '--stream', '22', 'first of 22')
+  t.deepEqual(json((await on('tail', '--json', '--stream', '21')).out).map((one) => one['text']), ['first of 21'])
+  t.deepEqual(json((await on('tail', '--json', '--lines', '2')).out).map((one) => one['text']), ['first of 21', 'first of 22'])
+})
+
+test.serial('tail --follow: tells what is appended meanwhile, and SIGINT ends it with 130', async (t) => {
+  const child = start(['--cluster', cluster.address, 'tail', '--stream', '31', '--follow', '--json'])
+  const told = line(child, 'followed')
+  const end = ended(child)
+  await on('append', '--stream', '31', 'followed')
+  t.regex(await told, /"text":"followed"/)
+  child.kill('SIGINT')
+  t.is((await end).code, 130)
+})
+
+test.serial('fill: a decided position stays what it is; above the tail is a usage error', async (t) => {
+  const { out } = await on('append', 'not to be filled')
+  t.regex((await on('fill', out.trim())).out, /not to be filled/)
+  t.is((await on('fill', '99999999')).code, 2)
+})
+
+test.serial('status: names every unit with instance, prefix, lag and disk', async (t) => {
+  const ran = await on('status', '--json')
+  t.is(ran.code, 0)
+  const [status] = json(ran.out)
+  t.true(Array.isArray(status?.['units']) && status['units'].length === 3)
+  t.regex((await on('status')).out, /chain +unit +instance +role +epoch +prefix +tail +lag +trim +disk/)
+})
+
+test.serial('trim: a dry run drops nothing, a real one drops for good', async (t) => {
+  const { out } = await on('append', 'to be trimmed')
+  const before = String(Number(out) + 1)
+  t.regex((await on('trim', '--before', before, '--dry-run')).out, /^would drop/)
+  t.is((await on('read', out.trim())).code, 0)
+  t.regex((await on('trim', '--before', before)).out, /^dropped/)
+  t.is((await on('read', out.trim())).code, 4)
+  t.is((await on('trim', '--before', '99999999')).code, 2)
+})
+
+test.serial('the config file is above the defaults, the environment above it, flags above all', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  writeFileSync(join(path, 'sirtaki.config.json'), JSON.stringify({ cluster: cluster.address, json: true }))
+  t.true((await run(['append', 'by config'], { cwd: path })).out.startsWith('{"position"'))
+  t.is((await run(['append', 'by environment'], { cwd: path, env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' } })).code, 3)
+  t.is((await run(['--cluster', cluster.address, 'append', 'by flag'], { cwd: path, env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' } })).code, 0)
+})
+
+test.serial('sequencer: refuses while another lives with exit code 5; waits with --wait and can be named', async (t) => {
+  const units = cluster.units.join(',')
+  const refused = await run(['sequencer', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
+  t.is(refused.code, 5)
+  t.regex(refused.err, /living sequencer/)
+  const waiting = start(['sequencer', '--wait', '--json', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
+  t.teardown(() => { waiting.kill('SIGKILL') })
+  const ready = line(waiting, 'ready')
+  await line(waiting, 'listening')
+  t.regex((await on('reconfigure', '--sequencer', `127.0.0.1:${cluster.spare}`, '--dry-run')).out, /would be/)
+  t.is((await on('reconfigure', '--sequencer', `127.0.0.1:${cluster.spare}`)).code, 0)
+  await ready
+  t.is((await on('append', 'under the new sequencer')).code, 0)
+  t.is((await on('reconfigure', '--sequencer', cluster.units[0] ?? '')).code, 2)
+  const [dropped] = json((await on('reconfigure', '--json', '--drop', cluster.units[2] ?? '')).out)
+  t.deepEqual(dropped?.['chains'], [cluster.units.slice(0, 2)])
+})
+
+test.serial('init: on units that are not blank is exit code 5 and names one', async (t) => {
+  const ran = await run(['init', '--units', cluster.units.join(',')])
+  t.is(ran.code, 5)
+  t.regex(ran.err, /is not blank/)
+})
+
+test.serial('unit: port in use, folder in use and folder of another cluster are exit code 5', async (t) => {
+  t.regex((await run(['unit', '--data', join(cluster.data, 'new'), '--listen', cluster.units[0] ?? ''])).err, /is in use/)
+  const inUse = await run(['unit', '--data', join(cluster.data, 'u0'), '--listen', '127.0.0.1:0'])
+  t.is(inUse.code, 5)
+  t.regex(inUse.err, /u0 is in use by process \d+/)
+  cluster.processes[2]?.kill('SIGTERM')
+  await new Promise((resolve) => { cluster.processes[2]?.on('close', resolve) })
+  const other = await run(['unit', '--data', join(cluster.data, 'u2'), '--listen', '127.0.0.1:0', '--cluster-id', 'another'])
+  t.is(other.code, 5)
+  t.regex(other.err, /belongs to cluster/)
+})

@@ -1,0 +1,58 @@
+/** Wrong flags and places: one line that names the value and the next step, and the right exit code. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { folder, run } from './command-line.ts'
+
+test.beforeEach((t) => { t.timeout(120_000) })
+
+test('a mistyped command gets the nearest one', async (t) => {
+  const ran = await run(['statsu'])
+  t.is(ran.code, 2)
+  t.is(ran.err, "sirtaki: unknown command 'statsu' (Did you mean status?): see sirtaki --help\n")
+})
+
+test('wrong flags and arguments are exit code 2, in one line', async (t) => {
+  const wrong = await Promise.all([['append'], ['read', 'x'], ['read', '-1'], ['tail', '--stream', '5000000000'], ['status', '--jsn'], ['init'], ['unit', '--data', '/tmp/x'], ['init', '--units', 'a:1,b:2', '--chains', '3']].map((args) => run(args)))
+  t.deepEqual(wrong.map((one) => one.code), [2, 2, 2, 2, 2, 2, 2, 2])
+  t.deepEqual(wrong.map((one) => one.err.trim().split('\n').length), [1, 1, 1, 1, 1, 1, 1, 1])
+})
+
+test('an address that makes no sense is exit code 2, one where nobody answers is exit code 3', async (t) => {
+  const odd = await run(['--cluster', 'tcp:/localhost', 'status'])
+  t.is(odd.code, 2)
+  t.regex(odd.err, /"tcp:\/localhost" is no address of a cluster: expected tcp/)
+  const away = await run(['--cluster', 'tcp://127.0.0.1:1', 'status'])
+  t.is(away.code, 3)
+  t.regex(away.err, /^sirtaki: no cluster answers at tcp:\/\/127\.0\.0\.1:1 .*start one with sirtaki dev.*\n$/)
+})
+
+test('a folder that cannot be made, and one that is a file, are exit code 1', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  writeFileSync(join(path, 'file'), '')
+  const file = await run(['unit', '--data', join(path, 'file'), '--listen', '127.0.0.1:0'])
+  t.is(file.code, 1)
+  t.regex(file.err, /is a file, a unit needs a folder/)
+  const below = await run(['unit', '--data', join(path, 'file', 'x', 'y'), '--listen', '127.0.0.1:0'])
+  t.is(below.code, 1)
+  t.regex(below.err, /cannot be made/)
+})
+
+test('a damaged database is exit code 6', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  writeFileSync(join(path, 'unit.db'), 'this was a database once, '.repeat(200))
+  const ran = await run(['unit', '--data', path, '--listen', '127.0.0.1:0'])
+  t.is(ran.code, 6)
+  t.regex(ran.err, /is damaged/)
+})
+
+test('a config file with an unknown name is exit code 2 and names it', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  writeFileSync(join(path, 'sirtaki.config.json'), '{"clutser": "tcp://127.0.0.1:1"}')
+  const ran = await run(['status'], { cwd: path })
+  t.is(ran.code, 2)
+  t.regex(ran.err, /"clutser"/)
+})
