@@ -164,9 +164,9 @@ function on<const I, O>(client: number, call: number, returned: number, input: I
 }
 
 /** Runs both checkers on 4,000 histories, and checks what a violation tells. Answers how often each verdict came. */
-function compare<S, I, O>(model: Model<S, I, O>, operation: fc.Arbitrary<{ input: I; output: O | undefined }>) {
+function compare<S, I, O>(model: Model<S, I, O>, drawn: fc.Arbitrary<{ input: I; output: O | undefined }>) {
   const verdicts = { ok: 0, violation: 0, undecided: 0 };
-  const property = fc.property(histories(operation), (history) => {
+  const property = fc.property(histories(drawn), (history) => {
     const verdict = checkLinearizable(model, history);
     verdicts[verdict.kind] += 1;
     if ((verdict.kind === 'ok') !== someOrder(model, model.initial(), history)) return false;

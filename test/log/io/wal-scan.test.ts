@@ -36,7 +36,10 @@ test('P31: a torn header that takes the end of a transaction from an older gener
   const frame = ({ after }: typeof record[number]) => framesOf(after).find(({ at, commit }) => at >= beginOfLast(after, 1) && at % 512 === 504 && !commit)
   const pair = record.find((each) => frame(each) !== undefined)
   const at = pair === undefined ? undefined : frame(pair)?.at
-  if (pair === undefined || at === undefined) return t.fail('the record needs a transaction with a frame that begins 8 bytes in front of a sector')
+  if (pair === undefined || at === undefined) {
+    t.fail('the record needs a transaction with a frame that begins 8 bytes in front of a sector')
+    return
+  }
   const before = Buffer.from(pair.before)
   before.writeUInt32BE(5, at)
   before.writeUInt32BE(9, at + 4)
