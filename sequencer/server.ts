@@ -82,6 +82,8 @@ export class SequencerServer {
    * @throws SirtakiError `IN_USE` when another one is alive; `UNREACHABLE`, `TIMEOUT` when the epoch cannot be opened.
    */
   async start(options: { takeOver?: boolean; timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Layout> {
+    // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
+    await this.#cluster.refresh().catch(() => undefined)
     const layout = await this.#cluster.newer(0, options)
     if (options.takeOver !== true && layout.sequencer !== null && await this.#lives(layout.sequencer)) {
       throw new SirtakiError('IN_USE', `epoch ${layout.epoch} has a living sequencer at ${layout.sequencer.address}: stop it, or move it with reconfigure`, { facts: { address: layout.sequencer.address } })

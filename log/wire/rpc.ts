@@ -127,7 +127,7 @@ export class Peer {
     const connection: Connection = ports.transport.connect(this.address, {
       opened: () => { this.#heard = ports.clock.now() },
       data: (bytes) => { if (this.#parser === parser) this.#received(bytes) },
-      closed: (error) => { if (this.#parser === parser) this.#lost(new SirtakiError('UNREACHABLE', `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { address: this.address } })) },
+      closed: (error) => { if (this.#parser === parser) this.#lost(new SirtakiError('UNREACHABLE', error instanceof SirtakiError ? error.message : `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { address: this.address } })) },
     })
     this.#connection = connection
     const writer = new FrameWriter(ports.clock, connection)
