@@ -91,7 +91,7 @@ export class Sequencer {
     const layout = this.requireEpoch(epoch)
     const count = runs.reduce((sum, run) => sum + run.count, 0)
     const max = Math.max(1, Math.floor(layout.window / 4))
-    if (count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
+    if (runs.some((run) => run.count < 1) || count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
     if (runs.some((run) => run.streams.length > this.#limits.streamsMax)) throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
     if (count > this.room) return undefined
     const from = this.#tail

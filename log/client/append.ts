@@ -36,12 +36,15 @@ interface Append {
   hash: number
   previous: readonly number[]
   ended: boolean
+  /** Takes the listener off a signal that outlives the append. */
+  unlisten: () => void
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
 interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly chain: number; readonly appends: readonly Append[]; left: number; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 
 const NO_STREAMS: readonly number[] = []
+const NOTHING_TO_DO = (): void => undefined
 
 /** All appends of one client. `writer` names who appends, in every entry. */
 export class Appender {
@@ -74,8 +77,12 @@ export class Appender {
     if (signal?.aborted === true) return Promise.reject(aborted(signal))
     return new Promise((resolve, reject) => {
       const started = this.#cluster.ports.clock.now()
-      const append: Append = { payload, streams, started, deadline: started + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false }
-      signal?.addEventListener('abort', () => { this.#end(append, aborted(signal)) }, { once: true })
+      const append: Append = { payload, streams, started, deadline: started + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false, unlisten: NOTHING_TO_DO }
+      if (signal !== undefined) {
+        const onAbort = (): void => { this.#end(append, aborted(signal)) }
+        signal.addEventListener('abort', onAbort, { once: true })
+        append.unlisten = (): void => { signal.removeEventListener('abort', onAbort) }
+      }
       this.#enqueue(append)
     })
   }
@@ -237,6 +244,7 @@ export class Appender {
   #acknowledge(append: Append, grant: { epoch: number; logTime: number }): void {
     if (append.ended) return
     append.ended = true
+    append.unlisten()
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
     append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map((packed) => packed >= 0 ? packed : { before: -packed - 1 }) })
   }
@@ -294,7 +302,9 @@ export class Appender {
         try {
           await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'again' }) : error, layout.epoch, backoff, append.signal)
         } catch (final) {
-          this.#end(append, asError(final))
+          const { code, message, facts } = asError(final)
+          // Whatever it was: entries are on their way, so the append may have taken effect.
+          this.#end(append, new SirtakiError(code, message, { cause: final, facts, next: 'unknown' }))
         }
       }
     }
@@ -314,6 +324,7 @@ export class Appender {
   #end(append: Append, error: SirtakiError): void {
     if (append.ended) return
     append.ended = true
+    append.unlisten()
     append.reject(error)
   }
 

@@ -39,6 +39,8 @@ export class Cluster {
   readonly #waiting = new Set<() => void>()
   #layout: Layout | undefined
   #refreshing: Promise<void> | undefined
+  /** Why somebody last did not answer, for the message of who gave up. */
+  #failure: SirtakiError | undefined
   #request = 0
   #closed = false
 
@@ -83,7 +85,7 @@ export class Cluster {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the client is closed')
       await this.refresh()
       if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
-      if (clock.now() >= deadline) throw new SirtakiError('TIMEOUT', `no epoch above ${above} was seen in time at ${this.#addresses().join(', ')}`, { next: 'again', facts: { epoch: above } })
+      if (clock.now() >= deadline) throw new SirtakiError('TIMEOUT', `no epoch above ${above} was seen in time at ${this.#addresses().join(', ')}${this.#failure === undefined ? '' : `: ${this.#failure.message}`}`, { next: 'again', cause: this.#failure, facts: { epoch: above } })
       await Promise.race([backoff.wait(options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
     }
   }
@@ -115,6 +117,7 @@ export class Cluster {
         if (layout !== null) { known = true; this.learn(layout) }
       } catch (thrown) {
         failed = asError(thrown)
+        this.#failure = failed
       }
     })
     // The first newer layout is enough; the others may be dead and would cost their time-out.

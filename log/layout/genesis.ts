@@ -5,7 +5,7 @@
  * next one over the same units; of two at once one wins, and no unit ever belongs to two clusters.
  * Keeps: Y1, Y3. Read next: `reconfigure.ts`; `test/model/genesis.pml`.
  */
-import { SirtakiError } from '../errors.ts'
+import { SirtakiError, isError } from '../errors.ts'
 import type { Cluster, CallOptions } from '../client/cluster.ts'
 import { Empty, Identity, LayoutAnswer } from '../wire/control.ts'
 import { FEATURE_LEVEL, checkLayout, layoutText, openSegment, type Layout } from './layout.ts'
@@ -32,10 +32,19 @@ export async function init(cluster: Cluster, options: GenesisOptions): Promise<L
   const layout = await begun(cluster, options, found) ?? firstLayout(cluster, options, found)
   // One after the other and in one order for everybody: of two at once over shared units one can then always be finished
   // (`IS_NEVER_STUCK` in the model). The first refusal ends it.
-  for (const address of [...addresses].sort()) await cluster.peer(address).control('install', { layout }, Empty)
+  for (const address of [...addresses].sort()) await installAt(cluster, address, layout)
   cluster.ports.failpoint?.('genesis.done', { cluster: layout.cluster })
   cluster.learn(layout)
   return layout
+}
+
+/** A unit that has moved on to a later epoch of this cluster has had the first one. */
+async function installAt(cluster: Cluster, address: string, layout: Layout): Promise<void> {
+  try {
+    await cluster.peer(address).control('install', { layout }, Empty)
+  } catch (thrown) {
+    if (!isError(thrown, 'EPOCH')) throw thrown
+  }
 }
 
 /** The layout that an unfinished genesis over exactly these units has left behind, `undefined` when all are blank. */

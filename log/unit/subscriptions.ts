@@ -12,7 +12,7 @@ import { writeStreamPart } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
 import type { Unit } from './unit.ts'
 
-interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean }
+interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean; damagedFrom: number }
 
 /** Bytes pushed to one subscriber in one turn. */
 const TURN_BYTES = 256 << 10
@@ -37,7 +37,7 @@ export class Subscriptions {
     if (from < state.trim) throw new SirtakiError('TRIMMED', `stream ${stream} is trimmed below ${state.trim}, ${from} was asked for`, { facts: { position: from, trim: state.trim } })
     const own = this.#byCaller.get(caller) ?? new Map<number, Subscription>()
     if (own.size >= max) throw new SirtakiError('OVERLOADED', `${max} subscriptions of one connection are the limit`)
-    const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true }
+    const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true, damagedFrom: Infinity }
     own.set(request, subscription)
     this.#byCaller.set(caller, own)
     const others = this.#byStream.get(stream) ?? new Set<Subscription>()
@@ -95,7 +95,8 @@ export class Subscriptions {
     let bytes = 0
     const give = (position: number): void => {
       const entry = state.bytesOf(position)
-      if (entry === undefined) return
+      // What we cannot read we do not claim to have sent: the subscriber asks another unit for it.
+      if (entry === undefined) { subscription.damagedFrom = Math.min(subscription.damagedFrom, position); return }
       entries.push(entry)
       bytes += entry.byteLength
     }
@@ -110,7 +111,7 @@ export class Subscriptions {
     const more = list !== undefined && list.lowerBound(subscription.cursor) < list.length
     subscription.dirty = more
     // Complete below the prefix, except what the budget of this turn has cut off.
-    const completeTo = more ? Math.min(state.prefix, subscription.cursor) : state.prefix
+    const completeTo = Math.min(state.prefix, subscription.damagedFrom, more ? subscription.cursor : Infinity)
     if (entries.length === 0 && completeTo <= subscription.toldTo) return
     subscription.toldTo = completeTo
     subscription.caller.push(subscription.request, writeStreamPart({ completeTo, trim: state.trim, more, count: entries.length }, entries))

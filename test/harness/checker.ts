@@ -6,7 +6,7 @@
  * Read next: `sim-cluster.ts` (who calls it), INVARIANTS (the ids).
  */
 import { JUNK_HASH } from '../../log/entry.ts'
-import { checkLayout, openSegment, type Layout } from '../../log/layout/layout.ts'
+import { checkLayout, layoutText, openSegment, type Layout } from '../../log/layout/layout.ts'
 import { visitRow } from '../../log/unit/row.ts'
 import type { Commit } from '../../log/unit/store.ts'
 import { Rank, compareRanks } from '../../log/wire/control.ts'
@@ -90,7 +90,7 @@ export class Checker {
     if (trim > unit.trim) for (const position of unit.held.keys()) if (position < trim && !this.decided.has(position)) this.fail('L8', `position ${position} was trimmed before it was decided`)
     unit.sealed = meta.epoch
     unit.trim = trim
-    if (layout !== null) unit.installed = checkLayout(layout).epoch
+    if (layout !== null) this.#durablyInstalled(unit, checkLayout(layout))
   }
 
   /** A unit was started anew: what its last process had not made durable is forgotten. */
@@ -212,14 +212,18 @@ export class Checker {
     }
   }
 
+  /** Only what a disk has counts: a first layout that was lost with a crash was never anybody's. */
+  #durablyInstalled(unit: UnitTruth, layout: Layout): void {
+    unit.installed = layout.epoch
+    const known = this.layouts.get(layout.epoch)
+    if (known !== undefined && known !== layoutText(layout)) this.fail('Y1', `two layouts of epoch ${layout.epoch} are installed`)
+    this.layouts.set(layout.epoch, layoutText(layout))
+    if (this.newest === undefined || layout.epoch > this.newest.epoch) this.newest = layout
+  }
+
   #installed(facts: Readonly<Record<string, unknown>>): void {
     const epoch = numberOf(facts, 'epoch')
-    const layout = textOf(facts, 'layout')
-    const known = this.layouts.get(epoch)
-    if (known !== undefined && known !== layout) this.fail('Y1', `two layouts of epoch ${epoch} are installed`)
-    this.layouts.set(epoch, layout)
-    const read = checkLayout(JSON.parse(layout))
-    if (this.newest === undefined || read.epoch > this.newest.epoch) this.newest = read
+    const read = checkLayout(JSON.parse(textOf(facts, 'layout')))
     this.#raiseFence(textOf(facts, 'unit'), epoch)
     const member = openSegment(read).chains.flat().find((unit) => unit.identity === facts['unit'])
     if (epoch > 1 && member?.boot !== facts['boot']) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} installs epoch ${epoch}, which names another boot`)
