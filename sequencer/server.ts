@@ -189,7 +189,7 @@ export class SequencerServer {
   // ---- the decided prefix
 
   #watch(ms: number): void {
-    if (this.#closed || this.#looking) return
+    if (this.#closed || this.#deposed || this.#looking) return
     if (this.#timer !== undefined) { if (ms >= PROGRESS_MS) return; this.#timer.cancel() }
     this.#timer = this.options.ports.clock.timer(ms, () => {
       this.#timer = undefined

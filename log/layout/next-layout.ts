@@ -70,7 +70,10 @@ function acceptorsOf(base: Layout, survey: Survey, intent: Intent): AcceptorMemb
 }
 
 function sequencerOf(base: Layout, survey: Survey, intent: Intent): SequencerMember | null {
-  if (intent.sequencer !== undefined) return intent.sequencer
+  const wanted = intent.sequencer
+  // An epoch whose sequencer does not live would open and grant nothing.
+  if (wanted !== undefined && survey.get(wanted.address)?.boot !== wanted.boot) throw new SirtakiError('UNREACHABLE', `the sequencer to be named does not answer at ${wanted.address}`, { facts: { address: wanted.address, boot: wanted.boot } })
+  if (wanted !== undefined) return wanted
   const { sequencer } = base
   return sequencer !== null && survey.get(sequencer.address)?.boot === sequencer.boot ? sequencer : null
 }

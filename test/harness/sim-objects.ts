@@ -84,9 +84,10 @@ export class SimObjects {
   /** The end: everything acknowledged is counted, nothing more than was called. */
   async judge(): Promise<void> {
     const handle = await this.#objects.open(Counter, PATH)
+    const { acknowledged } = this.#history
     await handle.sync()
     const { value } = handle.state
-    const { acknowledged, called } = this.#history
+    const { called } = this.#history
     if (value < acknowledged || value > called) this.#checker.fail('O9', `the counter is ${value} after ${acknowledged} acknowledged adds of ${called}`)
     this.#noteDigest()
   }

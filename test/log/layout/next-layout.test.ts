@@ -57,7 +57,11 @@ test('a sequencer that lives stays, a dead or restarted one is left out, a wante
   t.is(nextLayout(base, surveyOf(), {}).sequencer?.boot, 's')
   t.is(nextLayout(base, surveyOf({ 'sequencer:1': null }), {}).sequencer, null)
   t.is(nextLayout(base, surveyOf({ 'sequencer:1': answerOf('s2', 's2', '', 'sequencer') }), {}).sequencer, null)
-  t.deepEqual(nextLayout(base, surveyOf(), { sequencer: { boot: 'n', address: 'n:1' } }).sequencer, { boot: 'n', address: 'n:1' })
+  t.deepEqual(nextLayout(base, surveyOf({ 'n:1': answerOf('n', 'n', '', 'sequencer') }), { sequencer: { boot: 'n', address: 'n:1' } }).sequencer, { boot: 'n', address: 'n:1' })
+})
+
+test('a sequencer that does not answer is not named', (t) => {
+  t.throws(() => nextLayout(base, surveyOf(), { sequencer: { boot: 'n', address: 'n:1' } }), { message: /does not answer at n:1/ })
 })
 
 test('a unit that moved is named by its new address, as unit and as acceptor', (t) => {
