@@ -53,6 +53,7 @@ export class SequencerServer {
   #lag = { from: 0, since: 0 }
   #announced = 0
   #deposed = false
+  #supervising = false
 
   constructor(options: SequencerServerOptions) {
     const { ports, limits, units, name } = options
@@ -89,7 +90,7 @@ export class SequencerServer {
       throw new SirtakiError('IN_USE', `epoch ${layout.epoch} has a living sequencer at ${layout.sequencer.address}: stop it, or move it with reconfigure`, { facts: { address: layout.sequencer.address } })
     }
     const opened = await reconfigure(this.#cluster, { sequencer: this.member }, options)
-    void this.#supervise()
+    this.#keepSupervising()
     return opened
   }
 
@@ -100,6 +101,14 @@ export class SequencerServer {
     } catch {
       return false
     }
+  }
+
+  /** Also a sequencer that was deposed, or never started by itself, watches over its place once a layout names it. */
+  #keepSupervising(): void {
+    this.#deposed = false
+    if (this.#supervising) return
+    this.#supervising = true
+    void this.#supervise().finally(() => { this.#supervising = false })
   }
 
   /** Goes on as long as the newest layout wants this sequencer, and drives an epoch that wants it and does not open. */
@@ -178,6 +187,7 @@ export class SequencerServer {
   #bootstrap(layout: Layout): void {
     this.#cluster.learn(layout)
     this.machine.bootstrap(layout, this.options.ports.clock.now())
+    this.#keepSupervising()
     const waiting = this.#waiting
     this.#waiting = []
     for (const { request } of waiting) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has begun`))

@@ -101,7 +101,6 @@ const CASES: readonly Case[] = [
   violated('complete-to', 'BUG_OLD_TAIL'),
   violated('complete-to', 'BUG_TAIL_BACK'),
   violated('complete-to', 'BUG_PREFIX_OF_ANY_EPOCH W=2'),
-  clean('complete-to', 'SYNC OPEN_EARLY G1=4 W=4', 'full'),
 
   clean('session-order', 'P=7'),
   clean('session-order', 'K=2'),
@@ -133,7 +132,6 @@ const CASES: readonly Case[] = [
   clean('genesis', 'ONE_INIT DUEL', 'full'),
   violated('genesis', 'BUG_BY_NAME ONE_INIT DUEL', 'full'),
   violated('genesis', 'BUG_HALF SAME_UNITS', 'full'),
-  clean('genesis', 'DUEL', 'full', 'bitstate'),
 ]
 
 /**
