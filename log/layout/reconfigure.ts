@@ -64,12 +64,28 @@ async function driveOnce(driver: Driver): Promise<Layout> {
     await openEpoch(driver, base)
     return base
   }
-  const agreed = await agree(driver, base, nextLayout(base, survey, intent))
+  const wanted = tryNext(base, survey, intent)
+  // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
+  if (wanted instanceof SirtakiError && !begun) throw wanted
+  const agreed = await agree(driver, base, wanted)
   cluster.learn(agreed)
   await openEpoch(driver, agreed)
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
   if (!namesAll(agreed, await surveyOf(cluster, agreed, intent), intent)) throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
   return agreed
+}
+
+function tryNext(base: Layout, survey: Survey, intent: Intent): Layout | SirtakiError {
+  try {
+    return nextLayout(base, survey, intent)
+  } catch (thrown) {
+    return asError(thrown)
+  }
+}
+
+function orThrow(wanted: Layout | SirtakiError): Layout {
+  if (wanted instanceof SirtakiError) throw wanted
+  return wanted
 }
 
 // ---- 1: who is there
@@ -93,13 +109,14 @@ async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise
 
 // ---- 2 to 4: promise, seal, agree
 
-async function agree(driver: Driver, base: Layout, wanted: Layout): Promise<Layout> {
+async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError): Promise<Layout> {
   const { cluster } = driver
+  const slot = base.epoch + 1
   const rank: Rank = { round: driver.round, proposer: driver.proposer }
-  driver.step(`asking for promises for epoch ${wanted.epoch}`)
-  const adopted = await promiseOf(driver, base, wanted.epoch, rank)
+  driver.step(`asking for promises for epoch ${slot}`)
+  const adopted = await promiseOf(driver, base, slot, rank)
   if (adopted !== undefined) cluster.ports.failpoint?.('drive.adopted', { epoch: adopted.epoch })
-  const proposal = adopted ?? await sealed(driver, base, wanted)
+  const proposal = adopted ?? await sealed(driver, base, orThrow(wanted))
   driver.step(`agreeing on epoch ${proposal.epoch} with tail ${proposal.tail}`)
   const answers = await askAll(base.acceptors, (address) => cluster.peer(address).control('accept', { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }, AcceptedAnswer))
   for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)

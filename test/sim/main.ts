@@ -39,6 +39,7 @@ function report(one: SeedReport): void {
     stop ||= values['stop-at-first']
   }
   if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${count} seeds, ${failures} failures `)
+  else if (done % 1_000 === 0) console.error(`${done} of ${count} seeds, ${failures} failures`)
 }
 
 function runWorker(): Promise<void> {
