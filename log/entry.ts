@@ -108,6 +108,8 @@ export function checkEntry(bytes: Uint8Array, view: DataView, at: number, bounds
   if (length > left || length < head || length > bounds.entryBytesMax + head) throw new SirtakiError('BAD_FRAME', `an entry says ${length} bytes, its head has ${head}, ${left} are left`)
   if (view.getUint8(at + 8) !== ENTRY_VERSION) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${view.getUint8(at + 8)}, this is version ${ENTRY_VERSION}: upgrade`)
   if (view.getUint8(at + 9) !== KIND_DATA || streams > bounds.streamsMax) throw new SirtakiError('BAD_FRAME', `an entry of kind ${view.getUint8(at + 9)} on ${streams} streams`)
+  const logTime = view.getFloat64(at + 32, true)
+  if (!(logTime >= 0 && logTime <= Number.MAX_SAFE_INTEGER)) throw new SirtakiError('BAD_FRAME', `an entry with log time ${logTime}`)
   const position = view.getFloat64(at + 12, true)
   if (!Number.isSafeInteger(position) || position < 0) throw new SirtakiError('BAD_FRAME', `an entry at position ${position}`)
   if (crc32(bytes.subarray(at + 8, at + length), bounds.seed) !== view.getUint32(at + 4, true)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })

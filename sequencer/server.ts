@@ -134,6 +134,7 @@ export class SequencerServer {
 
   #depose(layout: Layout): void {
     this.#deposed = true
+    for (const { request } of this.#waiting.splice(0)) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has another sequencer`))
     this.options.ports.failpoint?.('sequencer.deposed', { epoch: layout.epoch })
     this.options.log?.(`epoch ${layout.epoch} has its sequencer at ${layout.sequencer?.address}: this one is no longer needed`)
   }
@@ -224,6 +225,8 @@ export class SequencerServer {
       if (took !== undefined) this.#cluster.appendLatency.add(took)
       this.#serveWaiting()
     } catch (thrown) {
+      if (isError(thrown, 'INVARIANT')) { this.#fail(thrown); return }
+      this.#expireWaiting()
       // Units that moved on tell the newer layout; the supervision draws the consequences.
       if (isError(thrown, 'EPOCH')) await this.#cluster.refresh().catch(() => undefined)
     }
@@ -277,21 +280,42 @@ export class SequencerServer {
     return true
   }
 
+  /** Requests that have waited too long are told so: their clients try again, perhaps at another sequencer. */
+  #expireWaiting(): void {
+    const now = this.options.ports.clock.now()
+    const late = this.#waiting.filter(({ since }) => now - since > this.options.limits.requestMs / 2)
+    this.#waiting = this.#waiting.filter((one) => !late.includes(one))
+    for (const { request } of late) request.caller.refuse('token', request.request, new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }))
+  }
+
+  /** The last resort: a rule that does not hold ends this sequencer, and the next one starts from the units. */
+  #fail(error: SirtakiError): void {
+    this.options.log?.(`the sequencer stops: ${error.message}`)
+    void this.close()
+  }
+
   /** L11: what was granted long ago and is not known decided gets resolved here, whoever its writer was. */
   async #resolveOverdue(layout: Layout): Promise<void> {
     const { machine } = this
     const { clock, failpoint } = this.options.ports
-    const from = Math.min(machine.prefix, this.#laggard(layout))
-    if (from !== this.#lag.from) this.#lag = { from, since: clock.now() }
-    const lagging = from < machine.prefix && clock.now() - this.#lag.since >= this.#cluster.fillAgeMs
-    const to = Math.min(lagging ? machine.prefix : machine.overdue(clock.now() - this.#cluster.fillAgeMs), from + 256)
-    if (this.#resolving || from >= to || machine.epoch !== layout.epoch || clock.now() < this.#resolveAt) return
+    const { fillAgeMs } = this.#cluster
+    const laggard = this.#laggard(layout)
+    if (laggard !== this.#lag.from) this.#lag = { from: laggard, since: clock.now() }
+    const overdue = machine.overdue(clock.now() - fillAgeMs)
+    // Two passes: a unit that stays behind must not keep the holes above it from being filled.
+    const ranges: (readonly [number, number])[] = []
+    if (laggard < machine.prefix && clock.now() - this.#lag.since >= fillAgeMs) ranges.push([laggard, Math.min(machine.prefix, laggard + 256)])
+    if (overdue > machine.prefix) ranges.push([machine.prefix, Math.min(overdue, machine.prefix + 256)])
+    if (this.#resolving || ranges.length === 0 || machine.epoch !== layout.epoch || clock.now() < this.#resolveAt) return
     this.#resolving = true
     try {
-      failpoint?.('sequencer.resolves', { from, to })
-      await resolveRange(this.#cluster, layout, from, to, { mayFill: true })
+      for (const [from, to] of ranges) {
+        failpoint?.('sequencer.resolves', { from, to })
+        await resolveRange(this.#cluster, layout, from, to, { mayFill: true })
+      }
       this.#resolveFailures = 0
     } catch (thrown) {
+      if (isError(thrown, 'INVARIANT')) { this.#fail(thrown); return }
       // While a unit is out of reach every further try is only load (P17).
       const { retryMinMs, retryMaxMs } = this.options.limits
       failpoint?.('sequencer.resolveFailed', { message: asError(thrown).message })

@@ -119,12 +119,14 @@ export class Appender {
 
   #takeBatch(max: number, bytesMax: number): Append[] {
     const batch: Append[] = []
+    const now = this.#cluster.ports.clock.now()
     let bytes = 0
     let taken = 0
     for (const append of this.#queue) {
       const size = entryBytes(append.streams.length, append.payload.byteLength)
       if (batch.length >= max || (batch.length > 0 && bytes + size > bytesMax)) break
       taken++
+      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no token in time: the sequencer was busy or silent', { next: 'again' }))
       if (append.ended) continue
       bytes += size
       batch.push(append)
@@ -143,7 +145,8 @@ export class Appender {
       try {
         this.#store(layout, batch, readGrant(answer))
       } catch (thrown) {
-        for (const append of batch) this.#end(append, asError(thrown))
+        for (const append of batch) { this.#release(append); this.#end(append, asError(thrown)) }
+        this.#schedule()
       }
     })
     peer.flush()
@@ -152,6 +155,8 @@ export class Appender {
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
     for (const append of batch) this.#release(append)
+    // Whatever becomes of these: those that wait behind them get their turn.
+    if (this.#queue.length > 0) this.#schedule()
     if (error.next === 'stop') { for (const append of batch) this.#end(append, error); return }
     const now = this.#cluster.ports.clock.now()
     const again = batch.filter((append) => {

@@ -19,8 +19,8 @@ export interface StreamOptions extends CallOptions { readonly stream: number; re
 /** A subscription ends with its signal or a `break`. */
 export interface SubscribeOptions { readonly stream: number; readonly from?: number | undefined; readonly signal?: AbortSignal | undefined }
 
-/** Entries held for a slow subscriber before the client falls back to asking. */
-const SUBSCRIBER_QUEUE = 4_096
+/** Entries held for a slow subscriber before it is told to subscribe again from where it stands. */
+const SUBSCRIBER_QUEUE = 65_536
 
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 
@@ -115,9 +115,9 @@ export class LogClient implements AsyncDisposable {
     let wake: () => void = () => undefined
     const player = this.player(stream, from, {
       deliver: (due) => {
-        // Copies: what is delivered must not keep whole frames alive while it waits.
+        if (failed !== undefined) return
         queue.push(...due)
-        if (queue.length > SUBSCRIBER_QUEUE * 16) failed ??= new SirtakiError('OVERLOADED', `the consumer of stream ${stream} is ${queue.length} entries behind: subscribe again from the last position`, { facts: { position: queue[0]?.position } })
+        if (queue.length > SUBSCRIBER_QUEUE) failed = new SirtakiError('OVERLOADED', `the consumer of stream ${stream} is ${queue.length} entries behind: subscribe again from the last position`, { next: 'again', facts: { position: queue[0]?.position } })
         wake()
       },
       reached: () => undefined,

@@ -37,6 +37,7 @@ export class Cluster {
   readonly budget = new RetryBudget()
   readonly #seeds: readonly string[]
   readonly #waiting = new Set<() => void>()
+  readonly #listeners = new Set<(layout: Layout) => void>()
   #layout: Layout | undefined
   #refreshing: Promise<void> | undefined
   /** Why somebody last did not answer, for the message of who gave up. */
@@ -64,11 +65,18 @@ export class Cluster {
 
   peer(address: string): Peer { return this.peers.at(address) }
 
+  /** Calls `listener` with every newer layout, until the function it gives is called. */
+  onLayout(listener: (layout: Layout) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
   /** Takes a layout if it is newer. */
   learn(layout: Layout): void {
     if (this.#layout !== undefined && (layout.epoch <= this.#layout.epoch || layout.cluster !== this.#layout.cluster)) return
     this.#layout = layout
     for (const wake of [...this.#waiting]) wake()
+    for (const listener of [...this.#listeners]) listener(layout)
   }
 
   /**

@@ -10,7 +10,7 @@ import { SirtakiError, asError } from '../errors.ts'
 import { chainOf, chainsOf, firstOfClass, openSegment, segmentOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { Empty, ProgressAnswer } from '../wire/control.ts'
-import { DAMAGED_HERE, DATA_DECIDED, EMPTY, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
+import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
 import type { CallOptions, Cluster } from './cluster.ts'
 import { resolveOne, resolveRange, type Resolved } from './resolve.ts'
 import type { TailReader } from './tail.ts'
@@ -64,7 +64,6 @@ export class Reader {
         if (item?.status === JUNK_DECIDED) return { kind: 'junk', position }
         if (item?.status === DATA_DECIDED && item.bytes !== undefined) return { kind: 'data', position, entry: this.#entry(layout, item.bytes) }
         if (item?.status === DAMAGED_HERE) { failed = new SirtakiError('DAMAGED', `position ${position} is damaged on ${unit.address}`, { facts: { position } }); continue }
-        if (item?.status === EMPTY) return undefined
         return undefined
       } catch (thrown) {
         failed = asError(thrown)
@@ -125,7 +124,8 @@ export class Reader {
       const from = await lowestUndecided(this.#cluster, layout)
       if (from < before) {
         await this.#cluster.pause(Math.max(0, seen + this.#cluster.fillAgeMs - this.#cluster.ports.clock.now()), options.signal)
-        await resolveRange(this.#cluster, layout, from, before, { mayFill: true })
+        const found = await resolveRange(this.#cluster, layout, from, before, { mayFill: true })
+        for (const [position, { kind }] of found) if (kind === 'hole') throw new SirtakiError('UNREACHABLE', `position ${position} could not be resolved, so nothing is trimmed: a unit did not answer`, { next: 'again', facts: { position } })
       }
       const units = chainsOf(openSegment(layout)).flatMap((chain) => chain.units)
       await Promise.all(units.map((unit) => this.#cluster.peer(unit.address).control('trim', { epoch: layout.epoch, before }, Empty)))

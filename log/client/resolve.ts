@@ -116,9 +116,16 @@ class Round {
     const answered = this.#asked.filter((asked): asked is Asked => !(asked instanceof SirtakiError))
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
     for (let at = from; at < until; at += this.chain.step) {
-      if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
+      if (at < trim) this.#trimmed(at, answered)
       else this.#sortOne(at, answered)
     }
+  }
+
+  /** Trimmed at one unit: decided at all. One that was told neither would hold everything else up for ever. */
+  #trimmed(at: number, answered: readonly Asked[]): void {
+    this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
+    const untold = answered.map((asked) => asked.held.get(at)).find((held) => held !== undefined && !held.decided && !held.damaged)
+    if (untold !== undefined) this.#marks.push({ position: at, kind: untold.kind, hash: untold.hash })
   }
 
   #sortOne(at: number, answered: readonly Asked[]): void {

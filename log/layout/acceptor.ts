@@ -9,9 +9,9 @@ import { boolean, integer, nullable, object, string, type Infer } from 'superstr
 import { SirtakiError, isError } from '../errors.ts'
 import type { Failpoint, Register } from '../ports.ts'
 import { Accepted, Rank, compareRanks, type Promised } from '../wire/control.ts'
-import { layoutText, whole, type Layout } from './layout.ts'
+import { LayoutStruct, layoutText, whole, type Layout } from './layout.ts'
 
-const Kept = object({ version: integer(), identity: string(), cluster: nullable(string()), initialised: boolean(), slot: whole, promised: nullable(Rank), accepted: nullable(Accepted) })
+const Kept = object({ version: integer(), identity: string(), cluster: nullable(string()), initialised: boolean(), slot: whole, promised: nullable(Rank), accepted: nullable(Accepted), base: nullable(LayoutStruct) })
 type Kept = Infer<typeof Kept>
 
 /** One acceptor over its register. */
@@ -25,7 +25,7 @@ export class Acceptor {
     this.#register = register
     this.#failpoint = failpoint
     const found = readKept(register)
-    this.#kept = found ?? { version: 1, identity: freshIdentity, cluster: null, initialised: false, slot: 0, promised: null, accepted: null }
+    this.#kept = found ?? { version: 1, identity: freshIdentity, cluster: null, initialised: false, slot: 0, promised: null, accepted: null, base: null }
     if (found === undefined) this.#keep(this.#kept)
   }
 
@@ -33,6 +33,9 @@ export class Acceptor {
   get initialised(): boolean { return this.#kept.initialised }
   /** Highest slot promised; a layout of a lower epoch than that may have a successor. */
   get slot(): number { return this.#kept.slot }
+
+  /** The newest agreed layout that a proposer has built on: perhaps no unit has it. */
+  get base(): Layout | undefined { return this.#kept.base ?? undefined }
 
   /** Makes it an acceptor of this layout's successors, if the layout names it. Repeats harmlessly. */
   initialise(layout: Layout): void {
@@ -43,16 +46,19 @@ export class Acceptor {
   }
 
   /**
-   * Promises to accept nothing of a lower rank in this slot, and tells what it has accepted there.
+   * Promises to accept nothing of a lower rank in this slot, and tells what it has accepted there. `base` is the agreed
+   * layout that the proposer builds on: kept, because a promise for a new slot forgets what was accepted in the old one,
+   * and whoever comes next must still learn that epoch.
    *
    * @throws SirtakiError `NOT_READY` when no layout has made it an acceptor, `WRONG_CLUSTER`.
    */
-  prepare(cluster: string, slot: number, rank: Rank): Omit<Promised, 'layout'> {
+  prepare(cluster: string, slot: number, rank: Rank, base?: Layout): Omit<Promised, 'layout'> {
     this.#require(cluster)
     const { slot: highest, promised, accepted } = this.#kept
     if (slot < highest || (slot === highest && promised !== null && compareRanks(rank, promised) <= 0)) return { promised: false, rank: promised, accepted: null }
     const kept = slot === highest ? accepted : null
-    this.#keep({ ...this.#kept, slot, promised: rank, accepted: kept })
+    const newest = base !== undefined && base.epoch > (this.#kept.base?.epoch ?? 0) ? base : this.#kept.base
+    this.#keep({ ...this.#kept, slot, promised: rank, accepted: kept, base: newest })
     this.#failpoint?.('acceptor.promised', { acceptor: this.identity, slot, rank })
     return { promised: true, rank, accepted: kept }
   }

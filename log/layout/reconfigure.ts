@@ -128,7 +128,7 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
 /** Asks for promises; gives the highest-ranked layout that one of a majority has accepted already. */
 async function promiseOf(driver: Driver, base: Layout, slot: number, rank: Rank): Promise<Layout | undefined> {
   const { cluster } = driver
-  const answers = await askAll(base.acceptors, (address) => cluster.peer(address).control('prepare', { cluster: base.cluster, slot, rank }, Promised))
+  const answers = await askAll(base.acceptors, (address) => cluster.peer(address).control('prepare', { cluster: base.cluster, slot, rank, base }, Promised))
   for (const { layout, rank: other, promised } of answers) {
     if (layout !== null) cluster.learn(layout)
     if (!promised && other !== null) driver.round = Math.max(driver.round, other.round + 1)

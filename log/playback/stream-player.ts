@@ -11,7 +11,7 @@ import { chainsOf, firstOfClass, openSegment, type Chain, type Layout } from '..
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { decodeEntries } from '../client/read.ts'
 import { resolveRange } from '../client/resolve.ts'
-import { Backoff } from '../client/retry.ts'
+import { Backoff, aborted } from '../client/retry.ts'
 import type { Timer } from '../ports.ts'
 import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
 import { StreamOrder } from './stream-order.ts'
@@ -71,7 +71,13 @@ export class StreamPlayer {
     if (this.#live) await this.#arrival(to, Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)))
     await this.#cluster.retry(options, async (layout) => {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
-      while (this.#order.next < to) await this.#pull(layout, to)
+      while (this.#order.next < to) {
+        const before = this.#order.next
+        if (options.signal?.aborted === true) throw aborted(options.signal)
+        await this.#pull(layout, to)
+        // Without progress the deadline is looked at, and perhaps a newer layout taken.
+        if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
+      }
     })
   }
 
@@ -118,14 +124,21 @@ export class StreamPlayer {
       void this.#cluster.pause(this.#cluster.ports.random.next() * this.#cluster.limits.retryMinMs * 4).then(() => this.#subscribe(generation))
     }
     const generation = this.#generation
+    const subscribed: string[] = []
+    // A unit that was left out alive goes on answering, but gets nothing new.
+    this.#unsubscribe.push(this.#cluster.onLayout((newer) => {
+      const units = openSegment(newer).chains.flat()
+      if (generation === this.#generation && subscribed.some((identity) => !units.some((unit) => unit.identity === identity))) again()
+    }))
     for (const chain of chainsOf(openSegment(layout))) {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
+      subscribed.push(unit.identity)
       const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#order.next }), {
         push: (body) => { if (generation === this.#generation) this.#pushed(layout, body) },
         closed: (error) => {
           if (generation !== this.#generation) return
-          if (error?.code === 'TRIMMED') this.#events.failed(error)
+          if (error?.next === 'stop') this.#fail(error)
           else again()
         },
       })
@@ -158,8 +171,15 @@ export class StreamPlayer {
   }
 
   async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
-    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.#events.failed(error)
-    else if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh()
+    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.#fail(error)
+    else if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh().catch(() => undefined)
+  }
+
+  /** Told once: nothing more can be played. */
+  #fail(error: SirtakiError): void {
+    if (this.#closed) return
+    this.close()
+    this.#events.failed(error)
   }
 
   /** One complete answer over all chains, as far as it goes; resolves what holds it up. */
@@ -193,7 +213,9 @@ export class StreamPlayer {
     }
     const stuck = chains.map((chain, i) => firstOfClass(parts[i]?.completeTo ?? 0, chain.index, chain.step))
     const from = Math.min(...stuck)
-    const found = await resolveRange(this.#cluster, layout, from, Math.min(to, from + 64), { mayFill: this.#holeIsOld(from) })
+    // Only the position whose age is known may be filled; those behind it may have been granted just now (P16).
+    const isOld = this.#holeIsOld(from)
+    const found = await resolveRange(this.#cluster, layout, from, isOld ? from + 1 : Math.min(to, from + 64), { mayFill: isOld })
     this.#cluster.ports.failpoint?.('stream.resolved', { from })
     if ([...found.values()].some((one) => one.kind === 'hole')) await this.#cluster.pause(this.#cluster.limits.fillFloorMs / 5)
   }
@@ -216,7 +238,7 @@ export class StreamPlayer {
       if (unit === undefined) continue
       try {
         const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from })))
-        if (part.trim > from) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
+        if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {
         failed = asError(thrown)

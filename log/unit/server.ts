@@ -32,6 +32,7 @@ export interface UnitServerOptions {
 
 
 const nobody: ReadonlySet<Caller> = new Set()
+const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
 /** A running unit with the acceptor beside it. */
 export class UnitServer {
@@ -152,7 +153,7 @@ export class UnitServer {
     for (const caller of callers) caller.flush()
     this.#tellLayout()
     if (this.#subscriptions.push() && this.#pushTimer === undefined) {
-      this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; this.#answer([]) })
+      this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; if (!this.#committing) this.#answer([]) })
     }
   }
 
@@ -218,7 +219,7 @@ export class UnitServer {
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
       case 'digest': { const { from, to } = readJson(body, Digest); return writeJson(unit.digest(from, to)) }
-      case 'prepare': { const { cluster, slot, rank } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank); return writeJson({ ...answer, layout: answer.promised ? null : state.layout ?? null }) }
+      case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
       case 'current': readJson(body, Current); return writeJson({ identity: acceptor.identity, boot: state.boot, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened })
       case 'progress': { const { epoch } = readJson(body, Progress); state.requireServing(epoch); return writeJson({ prefix: state.prefix }) }
@@ -231,10 +232,18 @@ export class UnitServer {
 
   #install(layout: Layout): void {
     const { state } = this.unit
-    if (state.layout === undefined && layout.epoch === 1) this.unit.genesis(layout)
-    else this.unit.install(layout)
-    // Only a unit that durably has the layout makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
-    this.#afterCommit.push(() => { this.acceptor.initialise(layout) })
+    const isBlank = state.layout === undefined
+    // Only a unit that durably has a layout makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
+    const initialise = (): void => { this.#afterCommit.push(() => { this.acceptor.initialise(layout) }) }
+    try {
+      if (isBlank && layout.epoch === 1) this.unit.genesis(layout)
+      else this.unit.install(layout)
+    } catch (thrown) {
+      // An acceptor is a disk, not a boot: the epoch after this one may need its promise.
+      if (isError(thrown, 'BOOT') && !isBlank) initialise()
+      throw thrown
+    }
+    initialise()
   }
 
   /** Everything that people want to know of this unit. */

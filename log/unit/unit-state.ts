@@ -268,7 +268,10 @@ export class UnitState {
 
   trimTo(before: number): void {
     this.trim = before
-    for (const list of this.streams.values()) list.removeBelow(before)
+    for (const [stream, list] of this.streams) {
+      list.removeBelow(before)
+      if (list.length === 0) this.streams.delete(stream)
+    }
     for (const [row, top] of this.#rowTop) {
       if (top >= before) continue
       this.#drop.push(row)

@@ -34,7 +34,8 @@ export const Install = object({ layout: LayoutStruct })
 export const DecidedBelow = object({ epoch: whole, tail: whole })
 export const Digest = object({ from: whole, to: whole })
 export const DigestAnswer = object({ count: whole, sum: whole })
-export const Prepare = object({ cluster: string(), slot: whole, rank: Rank })
+/** `base`: the agreed layout that the proposal is built on. */
+export const Prepare = object({ cluster: string(), slot: whole, rank: Rank, base: optional(LayoutStruct) })
 export const Promised = object({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
 export type Promised = Infer<typeof Promised>
 export const Accept = object({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })

@@ -6,7 +6,7 @@ import { isError } from '../../log/errors.ts'
 import { bounds, bytesOf, entryOf, seed, textOf } from './layouts.ts'
 
 const shape = fc.record({
-  position: fc.maxSafeNat(), epoch: fc.nat(0xffff_ffff), writer: fc.maxSafeNat(), logTime: fc.double({ min: 0, noNaN: true }),
+  position: fc.maxSafeNat(), epoch: fc.nat(0xffff_ffff), writer: fc.maxSafeNat(), logTime: fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }),
   links: fc.uniqueArray(fc.tuple(fc.nat(0xffff_ffff), fc.integer({ min: -(2 ** 40), max: 2 ** 40 })), { maxLength: 64, selector: ([stream]) => stream }), payload: fc.uint8Array({ maxLength: 100 }),
 })
 
