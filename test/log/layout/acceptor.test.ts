@@ -29,6 +29,17 @@ test('a blank acceptor promises nothing, and becomes one only of a layout that n
   t.throws(() => acceptor.prepare('c2', 2, rank(1)), { code: 'WRONG_CLUSTER' })
 })
 
+test('Y3: an agreed epoch outlives the promise for the slot after it, and a restart', (t) => {
+  const register = new TestRegister()
+  const acceptor = acceptorOf(register)
+  acceptor.prepare('c1', 2, rank(1))
+  acceptor.accept('c1', 2, rank(1), layoutOf({ epoch: 2 }))
+  t.like(acceptor.prepare('c1', 3, rank(1), layoutOf({ epoch: 2 })), { promised: true, accepted: null })
+  t.like(acceptor.prepare('c1', 2, rank(9)), { promised: false })
+  t.is(acceptor.base?.epoch, 2)
+  t.is(new Acceptor(register, 'y').base?.epoch, 2)
+})
+
 test('Y2: after a promise nothing of a lower rank is promised or accepted', (t) => {
   const acceptor = acceptorOf()
   t.deepEqual(acceptor.prepare('c1', 2, rank(5)), { promised: true, rank: rank(5), accepted: null })
