@@ -173,6 +173,7 @@ export class Unit {
       const flags = state.index.flags(at)
       const stays = (flags & JUNK) !== 0 || ((flags & DATA) !== 0 && (first || state.isDecided(at)))
       if ((flags & DATA) !== 0 && stays) data.push(at)
+      if ((flags & DATA) !== 0 && !stays) state.failpoint?.('unit.force.over', { position: at })
       if (stays) flush(at)
       else if (begin < 0) begin = at
     }

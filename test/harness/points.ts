@@ -10,7 +10,6 @@ export const points: Readonly<Record<string, string>> = {
   'append.trimmed': 'a writer found its position trimmed',
   'unit.store.again': 'a retransmitted store was recognised',
   'unit.force.over': 'a force replaced an undecided value',
-  'unit.mark.other': 'a mark for another value was ignored',
   'unit.install.boot': 'an install was refused because it named another boot',
   'unit.store.sealed': 'a store met a unit that was sealed meanwhile',
   'unit.stopped': 'a unit stopped after an error of its disk',
