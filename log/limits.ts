@@ -46,8 +46,6 @@ export interface Limits {
   readonly resolveRangeMax: number
   /** An epoch agreed but not open for this long is a reason to drive it (P23). */
   readonly stuckMs: number
-  /** Resolves that one sequencer process runs at once (P17). */
-  readonly resolvesMax: number
 }
 
 /** The values to start from. */
@@ -72,5 +70,4 @@ export const limits: Limits = {
   markIdleMs: 1,
   resolveRangeMax: 65_536,
   stuckMs: 1_000,
-  resolvesMax: 16,
 }

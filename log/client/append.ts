@@ -9,7 +9,7 @@
  * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
  */
-import { clusterSeed, entryBytes, encodeEntry, packPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
+import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
 import { SirtakiError, asError, type Code } from '../errors.ts'
 import { chainsOf, openSegment, type Layout } from '../layout/layout.ts'
 import type { Timer } from '../ports.ts'
@@ -60,9 +60,6 @@ export class Appender {
     this.#cluster = cluster
     this.#writer = writer
   }
-
-  /** Appends on the way, waiting or sent. */
-  get outstanding(): number { return this.#queue.length }
 
   /**
    * Appends one payload. Durable on every unit of its chain when it resolves.
@@ -251,7 +248,7 @@ export class Appender {
     append.ended = true
     append.unlisten()
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
-    append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map((packed) => packed >= 0 ? packed : { before: -packed - 1 }) })
+    append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map(unpackPrevious) })
   }
 
   // ---- marks

@@ -12,7 +12,7 @@ import { viewOf } from '../wire/bytes.ts'
 import { Empty, ProgressAnswer } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
 import type { CallOptions, Cluster } from './cluster.ts'
-import { resolveOne, resolveRange, type Resolved } from './resolve.ts'
+import { resolveAll, resolveOne, type Resolved } from './resolve.ts'
 import type { TailReader } from './tail.ts'
 
 /** What a position holds for a reader. `unwritten`: nothing is decided there, and every unit of the chain said so. */
@@ -124,8 +124,7 @@ export class Reader {
       const from = await lowestUndecided(this.#cluster, layout)
       if (from < before) {
         await this.#cluster.pause(Math.max(0, seen + this.#cluster.fillAgeMs - this.#cluster.ports.clock.now()), options.signal)
-        const found = await resolveRange(this.#cluster, layout, from, before, { mayFill: true })
-        for (const [position, { kind }] of found) if (kind === 'hole') throw new SirtakiError('UNREACHABLE', `position ${position} could not be resolved, so nothing is trimmed: a unit did not answer`, { next: 'again', facts: { position } })
+        await resolveAll(this.#cluster, layout, from, before)
       }
       const units = chainsOf(openSegment(layout)).flatMap((chain) => chain.units)
       await Promise.all(units.map((unit) => this.#cluster.peer(unit.address).control('trim', { epoch: layout.epoch, before }, Empty)))

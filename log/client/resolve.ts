@@ -28,9 +28,9 @@ export interface ResolveOptions {
 }
 
 /** What a position was resolved to. */
-export interface Resolved { readonly kind: 'data' | 'junk' | 'hole' | 'trimmed' | 'decided'; readonly hash: number; readonly bytes: Uint8Array | undefined }
+export interface Resolved { readonly kind: 'data' | 'junk' | 'hole' | 'trimmed'; readonly hash: number; readonly bytes: Uint8Array | undefined }
 
-/** By position; `decided` stands for those below a unit's decided prefix whose bytes were not needed. */
+/** By position. */
 export type ResolvedMap = Map<number, Resolved>
 
 /**
@@ -44,6 +44,17 @@ export async function resolveRange(cluster: Cluster, layout: Layout, from: numbe
     for (let at = firstOfClass(from, chain.index, chain.step); at < to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, to)
   }))
   return out
+}
+
+/**
+ * Resolves every position of [from, to) and leaves no hole: what follows may take all of it for decided.
+ *
+ * @throws SirtakiError as `resolveRange`; `UNREACHABLE` (next `again`) where a unit that did not answer left a hole.
+ */
+export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number): Promise<void> {
+  for (const [position, { kind }] of await resolveRange(cluster, layout, from, to, { mayFill: true })) {
+    if (kind === 'hole') throw new SirtakiError('UNREACHABLE', `position ${position} could not be resolved: a unit did not answer`, { next: 'again', facts: { position } })
+  }
 }
 
 /** Resolves one position. */

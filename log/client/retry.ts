@@ -27,8 +27,6 @@ export class Backoff {
   #tries = 0
   constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) { this.#ports = ports; this.#limits = limits }
 
-  get tries(): number { return this.#tries }
-
   async wait(signal?: AbortSignal): Promise<void> {
     const { retryMinMs, retryMaxMs } = this.#limits
     const bound = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#tries++, 16))

@@ -11,7 +11,7 @@
  */
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { lowestUndecided } from '../client/read.ts'
-import { resolveRange } from '../client/resolve.ts'
+import { resolveAll } from '../client/resolve.ts'
 import { Backoff } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { AcceptedAnswer, DigestAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
@@ -208,9 +208,8 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
   cluster.ports.failpoint?.('drive.installed', { epoch: layout.epoch })
   step(`resolving up to ${layout.tail}`)
   const from = await lowestUndecided(cluster, layout)
-  const found = from < layout.tail ? await resolveRange(cluster, layout, from, layout.tail, { mayFill: true }) : undefined
-  // A unit that did not answer leaves holes; a member that holds such a position from a broken-off fill must not be told that it is decided.
-  for (const [position, { kind }] of found ?? []) if (kind === 'hole') throw new SirtakiError('UNREACHABLE', `position ${position} could not be resolved: a unit did not answer`, { next: 'again', facts: { position } })
+  // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided (L5).
+  if (from < layout.tail) await resolveAll(cluster, layout, from, layout.tail)
   await Promise.all(units.map((unit) => cluster.peer(unit.address).control('decidedBelow', { epoch: layout.epoch, tail: layout.tail }, Empty)))
   if (layout.sequencer === null) return
   step(`starting the sequencer at ${layout.sequencer.address}`)

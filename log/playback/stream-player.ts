@@ -92,12 +92,13 @@ export class StreamPlayer {
 
   /** Ends the subscriptions; what was being played to fails with `CLOSED`. A `reason` is told to who listens. */
   close(reason?: SirtakiError): void {
-    if (reason !== undefined && !this.#closed) this.#events.failed(reason)
+    const tells = reason !== undefined && !this.#closed
     this.#closed = true
     this.#generation++
     this.#gapTimer?.cancel()
     for (const end of this.#unsubscribe) end()
     this.#unsubscribe = []
+    if (tells) this.#events.failed(reason)
   }
 
   async #subscribe(generation: number): Promise<void> {
@@ -138,7 +139,7 @@ export class StreamPlayer {
         push: (body) => { if (generation === this.#generation) this.#pushed(layout, body) },
         closed: (error) => {
           if (generation !== this.#generation) return
-          if (error?.next === 'stop') this.#fail(error)
+          if (error?.next === 'stop') this.close(error)
           else again()
         },
       })
@@ -171,15 +172,8 @@ export class StreamPlayer {
   }
 
   async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
-    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.#fail(error)
+    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.close(error)
     else if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh().catch(() => undefined)
-  }
-
-  /** Told once: nothing more can be played. */
-  #fail(error: SirtakiError): void {
-    if (this.#closed) return
-    this.close()
-    this.#events.failed(error)
   }
 
   /** One complete answer over all chains, as far as it goes; resolves what holds it up. */
