@@ -10,7 +10,7 @@
  */
 import { SirtakiError } from './errors.ts'
 import { viewOf } from './wire/bytes.ts'
-import { crc32, crc32Text } from './wire/hash.ts'
+import { crc32Of, crc32Text } from './wire/hash.ts'
 
 export const ENTRY_VERSION = 1
 export const ENTRY_HEAD_BYTES = 40
@@ -79,7 +79,7 @@ export function writeEntry(bytes: Uint8Array, view: DataView, at: number, seed: 
     view.setFloat64(next + 4, head.previous[i] ?? -1, true)
   }
   bytes.set(payload, next)
-  const hash = crc32(bytes.subarray(at + 8, at + length), seed)
+  const hash = crc32Of(bytes, at + 8, at + length, seed)
   view.setUint32(at + 4, hash, true)
   return hash
 }
@@ -112,7 +112,7 @@ export function checkEntry(bytes: Uint8Array, view: DataView, at: number, bounds
   if (!(logTime >= 0 && logTime <= Number.MAX_SAFE_INTEGER)) throw new SirtakiError('BAD_FRAME', `an entry with log time ${logTime}`)
   const position = view.getFloat64(at + 12, true)
   if (!Number.isSafeInteger(position) || position < 0) throw new SirtakiError('BAD_FRAME', `an entry at position ${position}`)
-  if (crc32(bytes.subarray(at + 8, at + length), bounds.seed) !== view.getUint32(at + 4, true)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })
+  if (crc32Of(bytes, at + 8, at + length, bounds.seed) !== view.getUint32(at + 4, true)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })
   return length
 }
 

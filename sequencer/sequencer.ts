@@ -14,6 +14,10 @@ import type { Limits } from '../log/limits.ts'
 import { layoutText, type Layout } from '../log/layout/layout.ts'
 import type { Failpoint } from '../log/ports.ts'
 import type { GrantBody, TokenRun } from '../log/wire/messages.ts'
+import { BusyStreams } from './busy-streams.ts'
+
+/** Streams counted at once, to tell the busiest. */
+const BUSY_STREAMS = 64
 
 interface Granted { readonly to: number; readonly at: number }
 
@@ -32,6 +36,8 @@ export class Sequencer {
   /** Nothing of a stream that is not in the map lies at or above it, in what this epoch has granted. */
   #floor = 0
   #granted: Granted[] = []
+  #grants = 0
+  #busy = new BusyStreams(BUSY_STREAMS)
 
   constructor(boot: string, limits: Limits, failpoint?: Failpoint) {
     this.boot = boot
@@ -44,6 +50,10 @@ export class Sequencer {
   get tail(): number { return this.#tail }
   get prefix(): number { return this.#prefix }
   get streams(): number { return this.#streams.size }
+  /** What this epoch has granted. */
+  get grants(): { readonly grants: number; readonly granted: number; readonly busiest: readonly { stream: number; entries: number }[] } {
+    return { grants: this.#grants, granted: this.#tail - (this.#layout?.tail ?? 0), busiest: this.#busy.top(20) }
+  }
 
   /**
    * Opens an epoch, once for each.
@@ -62,6 +72,8 @@ export class Sequencer {
     this.#streams = new Map()
     this.#floor = layout.tail
     this.#granted = []
+    this.#grants = 0
+    this.#busy = new BusyStreams(BUSY_STREAMS)
     this.#failpoint?.('sequencer.bootstrapped', { boot: this.boot, epoch: layout.epoch, tail: layout.tail })
   }
 
@@ -97,6 +109,7 @@ export class Sequencer {
     const from = this.#tail
     const previous = this.#link(from, runs)
     this.#tail = from + count
+    this.#grants++
     this.#granted.push({ to: this.#tail, at: now })
     this.#failpoint?.('sequencer.granted', { from, count, epoch, boot: this.boot, prefix: this.#prefix, window: layout.window })
     return { epoch, from, logTime: this.logTime(now), previous }
@@ -113,6 +126,7 @@ export class Sequencer {
         // Deleted and set again: the map's order is the order of last use.
         this.#streams.delete(stream)
         this.#streams.set(stream, at + count - 1)
+        this.#busy.add(stream, count)
       }
       at += count
     }

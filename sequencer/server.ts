@@ -329,6 +329,6 @@ export class SequencerServer {
   /** Everything that people want to know of this sequencer. */
   status(): Record<string, unknown> {
     const { machine } = this
-    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.#deposed ? 'deposed' : machine.epoch > 0 ? 'ready' : 'waiting', epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
+    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.#deposed ? 'deposed' : machine.epoch > 0 ? 'ready' : 'waiting', epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
   }
 }

@@ -30,11 +30,14 @@ export class Failure extends Error {
   }
 }
 
+/** The exit code of a command that ends with an error of this code. */
+export const exitOf = (code: Code): number => byCode[code] ?? exits.failed
+
 /** Tells how a command that threw ends. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown
   if (!(thrown instanceof SirtakiError)) return new Failure(exits.failed, oneLine(asError(thrown, 'IO').message))
-  return new Failure(byCode[thrown.code] ?? exits.failed, `${oneLine(thrown.message)} [${thrown.code}]`)
+  return new Failure(exitOf(thrown.code), `${oneLine(thrown.message)} [${thrown.code}]`)
 }
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim()

@@ -25,7 +25,8 @@ function usageOf({ code, message, exitCode }: CommanderError): Failure {
   if (exitCode === 0) return new Failure(exits.ok, '')
   // Without a command the parser has shown the help already.
   if (code === 'commander.help') return new Failure(exits.usage, '')
-  return new Failure(exits.usage, `${message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')}: see sirtaki --help`)
+  const oneLine = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace('(Did you mean', '(did you mean').replace(/\.$/, '')
+  return new Failure(exits.usage, `${oneLine}: see sirtaki --help`)
 }
 
 process.on('uncaughtException', (thrown) => {

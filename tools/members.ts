@@ -3,18 +3,26 @@
  *
  * Read next: `../log/unit/server.ts` and `../sequencer/server.ts` (`status`).
  */
-import { nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
+import { array, nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
 import type { LogClient } from '../log/client/client.ts'
 import { asError } from '../log/errors.ts'
 import { chainsOf, openSegment, type Layout } from '../log/layout/layout.ts'
 
+const Latency = type({ p50: optional(number()), p99: optional(number()) })
+/** Quantiles of the latest times, in milliseconds. */
+export type Latency = Infer<typeof Latency>
+// What is optional here, servers of an earlier version do not say.
 const UnitStatus = type({
   name: string(), identity: string(), boot: string(), role: string(), stopped: optional(string()), cluster: nullable(string()), epoch: number(), sealed: number(), opened: number(),
   prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number() }),
+  subscriptions: optional(number()), entries: optional(number()), bytes: optional(number()), commits: optional(number()), commitMs: optional(Latency), waitingBytes: optional(number()),
 })
 /** What a unit says of itself. */
 export type UnitStatus = Infer<typeof UnitStatus>
-const SequencerStatus = type({ name: string(), boot: string(), role: string(), epoch: number(), tail: number(), prefix: number(), holes: number(), streams: number(), waiting: number(), connections: number() })
+const SequencerStatus = type({
+  name: string(), boot: string(), role: string(), epoch: number(), tail: number(), prefix: number(), holes: number(), streams: number(), waiting: number(), connections: number(),
+  grants: optional(number()), granted: optional(number()), appendMs: optional(Latency), busiest: optional(array(type({ stream: number(), entries: number() }))),
+})
 /** What a sequencer says of itself. */
 export type SequencerStatus = Infer<typeof SequencerStatus>
 
@@ -30,9 +38,14 @@ export interface Members {
 /** Asks every member of the newest layout. */
 export async function membersOf(log: LogClient): Promise<Members> {
   await log.cluster.refresh()
+  return askMembers(log)
+}
+
+/** Asks every member of the layout that is known, each for at most `timeoutMs`. */
+export async function askMembers(log: LogClient, timeoutMs?: number): Promise<Members> {
   const layout = await log.layout()
   const ask = <T, S>(address: string, struct: Struct<T, S>): Promise<{ status: T | undefined; problem: string | undefined }> =>
-    log.cluster.peer(address).control('status', {}, struct).then((status) => ({ status, problem: undefined }), (thrown: unknown) => ({ status: undefined, problem: asError(thrown).message }))
+    log.cluster.peer(address).control('status', {}, struct, timeoutMs).then((status) => ({ status, problem: undefined }), (thrown: unknown) => ({ status: undefined, problem: asError(thrown).message }))
   const units = chainsOf(openSegment(layout)).flatMap(({ index, units: members }) => members.map(async ({ address, identity, boot }) => {
     const answer = await ask(address, UnitStatus)
     if (answer.status !== undefined && answer.status.identity !== identity) return { chain: index, address, identity, boot, status: undefined, problem: `another disk answers there: ${answer.status.identity}` }
@@ -41,3 +54,7 @@ export async function membersOf(log: LogClient): Promise<Members> {
   const { sequencer } = layout
   return { layout, units: await Promise.all(units), sequencer: sequencer === null ? null : { ...sequencer, ...await ask(sequencer.address, SequencerStatus) } }
 }
+
+/** How far the decided prefix of a unit is behind the best of its chain. */
+export const lagOf = ({ units }: Members, { chain, status }: UnitMemberStatus): number | undefined =>
+  status === undefined ? undefined : Math.max(...units.filter((one) => one.chain === chain).map((one) => one.status?.prefix ?? 0)) - status.prefix

@@ -8,7 +8,10 @@ import { Command, type Option } from 'commander'
 import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { wholeFrom } from './arguments.ts'
 import { appendCommand } from './commands/append.ts'
+import { benchCommand } from './commands/bench.ts'
+import { completionCommand } from './commands/completion.ts'
 import { devCommand } from './commands/dev.ts'
+import { explainCommand } from './commands/explain.ts'
 import { fillCommand } from './commands/fill.ts'
 import { initCommand } from './commands/init.ts'
 import { readCommand } from './commands/read.ts'
@@ -16,6 +19,7 @@ import { reconfigureCommand } from './commands/reconfigure.ts'
 import { sequencerCommand } from './commands/sequencer.ts'
 import { statusCommand } from './commands/status.ts'
 import { tailCommand } from './commands/tail.ts'
+import { topCommand } from './commands/top.ts'
 import { trimCommand } from './commands/trim.ts'
 import { unitCommand } from './commands/unit.ts'
 import { Failure, exits } from './failure.ts'
@@ -33,7 +37,7 @@ export function makeProgram(): Command {
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
     .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
-  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand()]
+  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), benchCommand(), explainCommand(), completionCommand()]
   for (const command of commands) program.addCommand(command)
   const config = readConfig()
   const known = new Set<string>()

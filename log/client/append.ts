@@ -11,7 +11,7 @@
  */
 import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
 import { SirtakiError, asError, type Code } from '../errors.ts'
-import { chainsOf, openSegment, type Layout } from '../layout/layout.ts'
+import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
 import type { Timer } from '../ports.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { encodeFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
@@ -41,7 +41,9 @@ interface Append {
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
-interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly chain: number; readonly appends: readonly Append[]; left: number; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
+interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
+/** Marks that wait for a frame to ride on. */
+interface Marks { readonly epoch: number; readonly units: readonly UnitMember[]; readonly marks: readonly Mark[] }
 
 const NO_STREAMS: readonly number[] = []
 const NOTHING_TO_DO = (): void => undefined
@@ -53,7 +55,9 @@ export class Appender {
   #queue: Append[] = []
   #scheduled = false
   #bytes = 0
-  #marks: { epoch: number; units: readonly { address: string }[]; marks: Mark[] }[] = []
+  /** Token requests and batches on their way. */
+  #inFlight = 0
+  #marks: Marks[] = []
   #markTimer: Timer | undefined
 
   constructor(cluster: Cluster, writer: number) {
@@ -97,10 +101,16 @@ export class Appender {
     this.#schedule()
   }
 
+  /**
+   * Asks at the end of the turn. While nothing is on its way that would only be waiting: then it is the end of what runs now,
+   * which callers that were answered together reach together.
+   */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#cluster.ports.clock.turn(() => { this.#scheduled = false; this.#ask() })
+    const ask = (): void => { this.#scheduled = false; this.#ask() }
+    if (this.#inFlight === 0) void Promise.resolve().then(ask)
+    else this.#cluster.ports.clock.turn(ask)
   }
 
   /** Asks for the tokens of everything that waits, within the bounds. */
@@ -137,7 +147,9 @@ export class Appender {
     const peer = this.#cluster.peer(address)
     const request = this.#cluster.peers.context.nextRequest()
     const body = writeToken({ epoch: layout.epoch, runs: runsOf(batch) })
-    peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
+    this.#inFlight++
+    peer.together(() => { peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
+      this.#inFlight--
       if (error !== undefined) { this.#tokensFailed(batch, layout, error); return }
       try {
         this.#store(layout, batch, readGrant(answer))
@@ -145,8 +157,7 @@ export class Appender {
         for (const append of batch) { this.#release(append); this.#end(append, asError(thrown)) }
         this.#schedule()
       }
-    })
-    peer.flush()
+    }) })
   }
 
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
@@ -198,39 +209,37 @@ export class Appender {
     for (const { index, units } of chains) {
       const appends = parts[index] ?? []
       if (appends.length === 0) continue
-      const one: Batch = { layout, grant, chain: index, appends, left: units.length, bad: undefined, failed: undefined }
+      const one: Batch = { layout, grant, units, appends, left: units.length, watched: false, bad: undefined, failed: undefined }
       const request = this.#cluster.peers.context.nextRequest()
       const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
+      this.#rideMarks(units)
+      this.#inFlight++
       for (const unit of units) {
-        this.#sendMarks(unit.address)
-        this.#cluster.peer(unit.address).call('store', request, frame, (error, body) => { this.#stored(one, units, error, body) })
+        const peer = this.#cluster.peer(unit.address)
+        peer.together(() => { peer.call('store', request, frame, (error, body) => { this.#stored(one, error, body) }) })
       }
     }
   }
 
-  #stored(batch: Batch, units: readonly { address: string }[], error: SirtakiError | undefined, body: Uint8Array): void {
-    let watched = false
+  #stored(batch: Batch, error: SirtakiError | undefined, body: Uint8Array): void {
     try {
       if (error !== undefined) batch.failed ??= error
       else {
         const stored = readStored(body, batch.appends.length)
-        watched = stored.watched
+        batch.watched ||= stored.watched
         if (stored.statuses !== undefined) batch.bad = merge(batch.bad, stored.statuses)
       }
     } catch (thrown) {
       batch.failed ??= asError(thrown)
     }
-    this.#watched ||= watched
     if (--batch.left > 0) return
-    this.#decide(batch, units)
+    this.#inFlight--
+    this.#decide(batch)
   }
 
-  #watched = false
-
   /** Every unit has answered: what all have stored is decided. */
-  #decide(batch: Batch, units: readonly { address: string }[]): void {
+  #decide(batch: Batch): void {
     const { clock } = this.#cluster.ports
-    const { epoch } = batch.grant
     const marks: Mark[] = []
     batch.appends.forEach((append, i) => {
       this.#release(append)
@@ -239,7 +248,7 @@ export class Appender {
       this.#acknowledge(append, batch.grant)
     })
     if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - (batch.appends[0]?.started ?? 0)); this.#cluster.budget.earn(marks.length) }
-    if (marks.length > 0) this.#queueMarks(epoch, units, marks)
+    if (marks.length > 0) this.#queueMarks(batch, marks)
     if (this.#queue.length > 0) this.#schedule()
   }
 
@@ -253,26 +262,27 @@ export class Appender {
 
   // ---- marks
 
-  #queueMarks(epoch: number, units: readonly { address: string }[], marks: Mark[]): void {
+  #queueMarks({ grant: { epoch }, units, watched }: Batch, marks: readonly Mark[]): void {
     this.#marks.push({ epoch, units, marks })
-    const watched = this.#watched
-    this.#watched = false
     if (watched) { this.#flushMarks(); return }
     this.#markTimer ??= this.#cluster.ports.clock.timer(this.#cluster.limits.markIdleMs, () => { this.#markTimer = undefined; this.#flushMarks() })
   }
 
-  #flushMarks(): void {
-    const all = this.#marks
-    this.#marks = []
-    for (const { epoch, units, marks } of all) {
-      const body = writeMarks(epoch, marks)
-      for (const unit of units) this.#cluster.peer(unit.address).notify('marks', body)
-    }
+  #flushMarks(): void { for (const one of this.#marks.splice(0)) this.#tellMarks(one, false) }
+
+  #tellMarks({ epoch, units, marks }: Marks, rides: boolean): void {
+    const body = writeMarks(epoch, marks)
+    for (const unit of units) this.#cluster.peer(unit.address).notify('marks', body, { rides })
   }
 
-  /** Lets marks ride in front of a store frame that goes to `address`. */
-  #sendMarks(address: string): void {
-    if (this.#marks.some(({ units }) => units.some((unit) => unit.address === address))) this.#flushMarks()
+  /** Lets marks ride in front of a store frame that goes to the same units right now. */
+  #rideMarks(units: Batch['units']): void {
+    const left: Marks[] = []
+    for (const one of this.#marks) {
+      if (one.units === units) this.#tellMarks(one, true)
+      else left.push(one)
+    }
+    this.#marks = left
   }
 
   // ---- what did not go the straight way

@@ -6,11 +6,12 @@
  */
 import { SirtakiError, asError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
+import { LatencyEstimate } from '../latency.ts'
 import { addressesOf, type Layout } from '../layout/layout.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
 import { Peers, type Peer } from '../wire/rpc.ts'
-import { Backoff, LatencyEstimate, RetryBudget, pause } from './retry.ts'
+import { Backoff, RetryBudget, pause } from './retry.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {

@@ -46,16 +46,3 @@ export class RetryBudget {
     return true
   }
 }
-
-/** The high end of recent durations, in milliseconds. */
-export class LatencyEstimate {
-  readonly #ring = new Float64Array(128)
-  #count = 0
-  add(ms: number): void { this.#ring[this.#count++ % this.#ring.length] = ms }
-  /** The 99th percentile of the last 128, 0 before anything was measured. */
-  get p99(): number {
-    const known = Math.min(this.#count, this.#ring.length)
-    const sorted = this.#ring.slice(0, known).sort()
-    return sorted[Math.floor((known - 1) * 0.99)] ?? 0
-  }
-}

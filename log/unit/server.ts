@@ -6,6 +6,7 @@
  * Read next: `unit.ts`, `../layout/acceptor.ts`, `rejoin.ts`.
  */
 import { SirtakiError, asError, isError } from '../errors.ts'
+import { LatencyEstimate } from '../latency.ts'
 import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
 import type { Layout } from '../layout/layout.ts'
@@ -31,7 +32,9 @@ export interface UnitServerOptions {
 }
 
 
-const nobody: ReadonlySet<Caller> = new Set()
+/** What a step answers, caller by caller. */
+type Answers = Map<Caller, (() => void)[]>
+const nothing: Answers = new Map()
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
 /** A running unit with the acceptor beside it. */
@@ -48,6 +51,7 @@ export class UnitServer {
   #stopped: SirtakiError | undefined
   #pushTimer: Timer | undefined
   #commits = 0
+  readonly #commitMs = new LatencyEstimate()
   #told: Layout | undefined
   readonly #subscriptions: Subscriptions
   readonly #stopListeners: ((error: SirtakiError) => void)[] = []
@@ -110,37 +114,43 @@ export class UnitServer {
     const batch = this.#queue
     this.#queue = []
     this.#queueBytes = 0
-    const answers: (() => void)[] = []
-    const callers = new Set<Caller>()
-    for (const request of batch) {
+    const answers: Answers = new Map()
+    const add = (caller: Caller, answer: () => void): void => {
+      const own = answers.get(caller)
+      if (own === undefined) answers.set(caller, [answer])
+      else own.push(answer)
+    }
+    for (const { caller, kind, request, body: asked } of batch) {
       try {
-        const body = this.#execute(request)
-        callers.add(request.caller)
-        if (body !== undefined) answers.push(() => { request.caller.answer(request.kind, request.request, body) })
+        const body = this.#execute({ caller, kind, request, body: asked })
+        if (body !== undefined) add(caller, () => { caller.answer(kind, request, body) })
       } catch (thrown) {
         const error = asError(thrown, 'BAD_FRAME')
         // The only disk that a request touches by itself is the acceptor's register.
         if (isError(error, 'INVARIANT', 'IO')) { this.#fail(error); return }
-        answers.push(() => { request.caller.refuse(request.kind, request.request, error) })
+        add(caller, () => { caller.refuse(kind, request, error) })
       }
     }
-    this.#commit(answers, callers)
+    this.#commit(answers)
   }
 
-  #commit(answers: readonly (() => void)[], callers: ReadonlySet<Caller>): void {
+  #commit(answers: Answers): void {
     const commit = this.unit.takeCommit()
-    if (commit === undefined) { this.#answer(answers, callers); return }
+    if (commit === undefined) { this.#answer(answers); return }
     this.#committing = true
+    const { clock } = this.options.ports
+    const started = clock.now()
     this.options.store.commit(commit, (error) => {
       this.#committing = false
       this.#commits++
+      this.#commitMs.add(clock.now() - started)
       if (error !== undefined) { this.#fail(asError(error, 'IO')); return }
-      this.#answer(answers, callers)
+      this.#answer(answers)
       if (this.#queue.length > 0) this.#schedule()
     })
   }
 
-  #answer(answers: readonly (() => void)[], callers: ReadonlySet<Caller> = nobody): void {
+  #answer(answers: Answers): void {
     if (this.#stopped !== undefined) return
     try {
       for (const effect of this.#afterCommit.splice(0)) effect()
@@ -148,12 +158,11 @@ export class UnitServer {
       this.#fail(asError(thrown, 'IO'))
       return
     }
-    for (const answer of answers) answer()
-    // The turn that waited for the commit is this one: waiting for another would be a loop of the event loop more.
-    for (const caller of callers) caller.flush()
+    // The turn that waited for the commit is this one: waiting for its end would be a round of the event loop more.
+    for (const [caller, own] of answers) caller.together(() => { for (const answer of own) answer() })
     this.#tellLayout()
     if (this.#subscriptions.push() && this.#pushTimer === undefined) {
-      this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; if (!this.#committing) this.#answer([]) })
+      this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; if (!this.#committing) this.#answer(nothing) })
     }
   }
 
@@ -252,7 +261,7 @@ export class UnitServer {
     return {
       kind: 'unit', name: this.options.name, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
-      streams: state.streams.size, subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
+      streams: state.streams.size, subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
     }
   }
 }

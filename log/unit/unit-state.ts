@@ -50,6 +50,8 @@ export class UnitState {
   /** Highest position ever held, -1 for none. */
   highest = -1
   logTime = 0
+  /** What was stored since this start. */
+  readonly stored = { entries: 0, bytes: 0 }
   step = 1
   isFirst = false
   bounds: EntryBounds
@@ -195,6 +197,8 @@ export class UnitState {
     const hash = view.getUint32(at + 4, true)
     for (let i = 0, next = at + ENTRY_HEAD_BYTES; i < view.getUint8(at + 10); i++, next += STREAM_BYTES) streams.push(view.getUint32(next, true))
     this.logTime = Math.max(this.logTime, view.getFloat64(at + 32, true))
+    this.stored.entries++
+    this.stored.bytes += view.getUint32(at, true)
     if (this.index.holds(position)) this.#builder.withoutJunk(position)
     this.#builder.data(position, offset, hash, streams)
     this.#noteData(position, hash, this.#nextRow, offset, streams)

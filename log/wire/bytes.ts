@@ -12,6 +12,17 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /** Gives the view of exactly these bytes. */
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
+/** Reads a u32, little endian. */
+export const u32At = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16 | (bytes[at + 3] ?? 0) << 24) >>> 0
+
+/** Writes a u32, little endian. */
+export function setU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+  bytes[at + 1] = value >>> 8
+  bytes[at + 2] = value >>> 16
+  bytes[at + 3] = value >>> 24
+}
+
 /** Joins pieces; a single piece is given back as it is. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const only = pieces[0]

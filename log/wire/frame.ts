@@ -8,8 +8,8 @@
  * allocated. Owns: the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import { viewOf } from './bytes.ts'
-import { crc32 } from './hash.ts'
+import { setU32, u32At, viewOf } from './bytes.ts'
+import { crc32Of } from './hash.ts'
 
 /** The version of the protocol; it stands in every frame. */
 export const WIRE_VERSION = 1
@@ -22,16 +22,19 @@ export const FLAG_ERROR = 2
 /** A received frame; `body` is a part of the received bytes and must not be changed. */
 export interface Frame { readonly kind: number; readonly flags: number; readonly request: number; readonly trace: number; readonly body: Uint8Array }
 
+/** The checksum of the frame in bytes[from, to): of everything but itself. */
+const checksumOf = (bytes: Uint8Array, from: number, to: number): number => crc32Of(bytes, from + FRAME_HEAD_BYTES, to, crc32Of(bytes, from, from + 20))
+
 /** Writes the head in front of a body that stands at `FRAME_HEAD_BYTES` of `bytes` already. */
 export function sealFrame(bytes: Uint8Array, kind: number, flags: number, request: number, trace = 0): Uint8Array {
-  const view = viewOf(bytes)
-  view.setUint32(0, bytes.byteLength, true)
-  view.setUint8(4, WIRE_VERSION)
-  view.setUint8(5, kind)
-  view.setUint16(6, flags, true)
-  view.setUint32(8, request, true)
-  view.setFloat64(12, trace, true)
-  view.setUint32(20, crc32(bytes.subarray(FRAME_HEAD_BYTES), crc32(bytes.subarray(0, 20))), true)
+  setU32(bytes, 0, bytes.byteLength)
+  bytes[4] = WIRE_VERSION
+  bytes[5] = kind
+  bytes[6] = flags & 255
+  bytes[7] = flags >>> 8
+  setU32(bytes, 8, request)
+  if (trace !== 0) viewOf(bytes).setFloat64(12, trace, true)
+  setU32(bytes, 20, checksumOf(bytes, 0, bytes.byteLength))
   return bytes
 }
 
@@ -66,7 +69,7 @@ export class FrameParser {
       if (this.#filled < this.#partial.byteLength) return
       const whole = this.#partial
       this.#partial = undefined
-      each(this.#frame(whole))
+      each(frameAt(whole, 0, whole.byteLength))
       input = input.subarray(taken.byteLength)
     } else if (this.#rest.byteLength > 0) {
       const joined = new Uint8Array(this.#rest.byteLength + input.byteLength)
@@ -79,11 +82,10 @@ export class FrameParser {
   }
 
   #cut(input: Uint8Array, each: (frame: Frame) => void): void {
-    const view = viewOf(input)
     let at = 0
     while (input.byteLength - at >= 8) {
-      const length = view.getUint32(at, true)
-      if (view.getUint8(at + 4) !== WIRE_VERSION) throw new SirtakiError('WRONG_VERSION', `a frame of protocol version ${view.getUint8(at + 4)}, this is version ${WIRE_VERSION}`)
+      const length = u32At(input, at)
+      if (input[at + 4] !== WIRE_VERSION) throw new SirtakiError('WRONG_VERSION', `a frame of protocol version ${input[at + 4]}, this is version ${WIRE_VERSION}`)
       if (length > this.#bytesMax) throw new SirtakiError('OVERSIZE', `a frame of ${length} bytes, at most ${this.#bytesMax} are allowed`)
       if (length < FRAME_HEAD_BYTES) throw new SirtakiError('BAD_FRAME', `a frame of ${length} bytes is shorter than its head`)
       if (input.byteLength - at < length) {
@@ -92,16 +94,17 @@ export class FrameParser {
         this.#filled = input.byteLength - at
         return
       }
-      each(this.#frame(input.subarray(at, at + length)))
+      each(frameAt(input, at, at + length))
       at += length
     }
     if (at < input.byteLength) this.#rest = input.slice(at)
   }
+}
 
-  #frame(bytes: Uint8Array): Frame {
-    const view = viewOf(bytes)
-    const body = bytes.subarray(FRAME_HEAD_BYTES)
-    if (view.getUint32(20, true) !== crc32(body, crc32(bytes.subarray(0, 20)))) throw new SirtakiError('BAD_FRAME', 'a frame whose checksum is wrong')
-    return { kind: view.getUint8(5), flags: view.getUint16(6, true), request: view.getUint32(8, true), trace: view.getFloat64(12, true), body }
-  }
+/** Reads the whole frame in bytes[from, to). @throws SirtakiError `BAD_FRAME` when its checksum is wrong. */
+function frameAt(bytes: Uint8Array, from: number, to: number): Frame {
+  if (u32At(bytes, from + 20) !== checksumOf(bytes, from, to)) throw new SirtakiError('BAD_FRAME', 'a frame whose checksum is wrong')
+  // Hardly ever traced: a view for each frame would cost as much as the rest of it.
+  const trace = u32At(bytes, from + 12) === 0 && u32At(bytes, from + 16) === 0 ? 0 : viewOf(bytes).getFloat64(from + 12, true)
+  return { kind: bytes[from + 5] ?? 0, flags: (bytes[from + 6] ?? 0) | (bytes[from + 7] ?? 0) << 8, request: u32At(bytes, from + 8), trace, body: bytes.subarray(from + FRAME_HEAD_BYTES, to) }
 }

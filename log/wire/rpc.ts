@@ -73,15 +73,26 @@ export class Peer {
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
     const writer = this.#open()
     if (writer instanceof SirtakiError) { answer(writer, nothing); return }
-    this.#pending.set(request, { kind, deadline: this.#context.ports.clock.now() + timeoutMs, answer })
+    const deadline = this.#context.ports.clock.now() + timeoutMs
+    this.#pending.set(request, { kind, deadline, answer })
     writer.send(frame)
-    this.#watch(timeoutMs)
+    this.#watch(deadline, timeoutMs)
   }
 
-  /** Sends a frame that nobody answers. */
-  notify(kind: Kind, body: Uint8Array): void {
+  /** Sends a frame that nobody answers; with `rides` it leaves with the next one only. */
+  notify(kind: Kind, body: Uint8Array, { rides = false }: { readonly rides?: boolean } = {}): void {
     const writer = this.#open()
-    if (writer instanceof FrameWriter) writer.send(encodeFrame(kinds[kind], 0, 0, body))
+    if (!(writer instanceof FrameWriter)) return
+    const frame = encodeFrame(kinds[kind], 0, 0, body)
+    if (rides) writer.queue(frame)
+    else writer.send(frame)
+  }
+
+  /** Runs `work`; what it sends to this peer leaves right behind it, not at the end of the turn. */
+  together(work: () => void): void {
+    const writer = this.#open()
+    if (writer instanceof FrameWriter) writer.together(work)
+    else work()
   }
 
   /** Starts a subscription; `closed` is called once when the connection is lost. Gives the way to end it. */
@@ -91,14 +102,11 @@ export class Peer {
     const request = this.#context.nextRequest()
     this.#subscribers.set(request, events)
     writer.send(encodeFrame(kinds.subscribe, 0, request, body))
-    this.#watch(this.#context.limits.requestMs)
+    this.#watch(this.#context.ports.clock.now() + this.#context.limits.requestMs, this.#context.limits.requestMs)
     return () => {
       if (this.#subscribers.delete(request)) this.#writer?.send(encodeFrame(kinds.unsubscribe, 0, request, nothing))
     }
   }
-
-  /** Writes what waits without waiting for the end of the turn. */
-  flush(): void { this.#writer?.flush() }
 
   /** Bytes on their way. */
   get buffered(): number { return this.#writer?.buffered ?? 0 }
@@ -178,9 +186,9 @@ export class Peer {
   #learn(layout: Layout | null): void { if (layout !== null) this.#context.learnt(layout) }
 
   /** Looks at deadlines now and then while something is pending: one timer, not one per request. */
-  #watch(timeoutMs: number): void {
+  #watch(deadline: number, timeoutMs: number): void {
     const { ports: { clock }, limits: { requestMs } } = this.#context
-    const at = clock.now() + Math.min(timeoutMs, requestMs / 4)
+    const at = deadline - Math.max(0, timeoutMs - requestMs / 4)
     if (this.#sweep !== undefined) {
       if (this.#sweep.at <= at) return
       this.#sweep.timer.cancel()
@@ -188,7 +196,7 @@ export class Peer {
     const timer = clock.timer(at - clock.now(), () => {
       this.#sweep = undefined
       const next = this.#expire()
-      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(Math.max(0, next - clock.now()))
+      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(next, Math.max(0, next - clock.now()))
     })
     this.#sweep = { timer, at }
   }
@@ -245,9 +253,6 @@ export class Peers {
     else this.#peers.set(address, peer)
     return peer
   }
-
-  /** Writes what waits for any of them. */
-  flush(): void { for (const peer of this.#peers.values()) peer.flush() }
 
   close(): void {
     this.#closed = true

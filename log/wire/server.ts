@@ -23,8 +23,8 @@ export class Caller {
   get buffered(): number { return this.#writer.buffered }
   answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)) }
   refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))) }
-  /** Writes what waits for it now, where the turn that made it is over already. */
-  flush(): void { this.#writer.flush() }
+  /** Runs `work` and then writes what it sent, where the end of the turn would be later. */
+  together(work: () => void): void { this.#writer.together(work) }
   push(request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds.push, 0, request, body)) }
 }
 
@@ -92,6 +92,11 @@ function accept(ports: Ports, limits: Limits, connection: Connection, service: S
     caller = new Caller(name, writer)
     writer.send(encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: own, layout: service.layout() })))
   }
+  const receive = (frame: Frame): void => {
+    if (caller === undefined) { greet(frame); return }
+    if (writer.buffered > limits.connectionBytesMax) throw new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)
+    handle(caller, frame, service)
+  }
   open.set(connection, writer)
   if (open.size > limits.connectionsMax) ports.clock.turn(() => { refuse(new SirtakiError('OVERLOADED', `${limits.connectionsMax} connections are open, no more are accepted`)) })
   return {
@@ -99,11 +104,7 @@ function accept(ports: Ports, limits: Limits, connection: Connection, service: S
     data(bytes) {
       if (!open.has(connection)) return
       try {
-        parser.push(bytes, (frame) => {
-          if (caller === undefined) { greet(frame); return }
-          if (writer.buffered > limits.connectionBytesMax) throw new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)
-          handle(caller, frame, service)
-        })
+        writer.together(() => { parser.push(bytes, receive) })
       } catch (thrown) {
         refuse(asError(thrown, 'BAD_FRAME'))
       }

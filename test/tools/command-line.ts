@@ -34,6 +34,9 @@ export function ended(child: ChildProcess, { stdin = '', timeoutMs = 60_000 }: R
 /** Runs a command to its end. */
 export const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> => ended(start(args, options), options)
 
+/** What a command said with --json, line by line. */
+export const json = (text: string): Record<string, unknown>[] => text.trim().split('\n').map((one): Record<string, unknown> => ({ ...JSON.parse(one) }))
+
 /** Settles with the first line on stdout that contains `word`; fails when the process ends before. */
 export function line(child: ChildProcess, word: string): Promise<string> {
   return new Promise((resolve, reject) => {

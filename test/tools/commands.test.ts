@@ -2,11 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { ended, folder, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+import { ended, folder, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 let cluster: TestCluster
 const on = (...args: string[]): Promise<Ran> => run(['--cluster', cluster.address, ...args])
-const json = (text: string): Record<string, unknown>[] => text.trim().split('\n').map((one): Record<string, unknown> => ({ ...JSON.parse(one) }))
 
 test.before(async (t) => { t.timeout(120_000); cluster = await startCluster() })
 test.after.always(() => { cluster.close() })

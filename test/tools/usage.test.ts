@@ -9,7 +9,14 @@ test.beforeEach((t) => { t.timeout(120_000) })
 test('a mistyped command gets the nearest one', async (t) => {
   const ran = await run(['statsu'])
   t.is(ran.code, 2)
-  t.is(ran.err, "sirtaki: unknown command 'statsu' (Did you mean status?): see sirtaki --help\n")
+  t.is(ran.err, "sirtaki: unknown command 'statsu' (did you mean status?): see sirtaki --help\n")
+})
+
+test('a mistyped flag gets the nearest one, of the command or of all commands', async (t) => {
+  const [own, common] = await Promise.all([run(['top', '--intervall', '500']), run(['status', '--jsn'])])
+  t.deepEqual([own.code, common.code], [2, 2])
+  t.is(own.err, "sirtaki: unknown option '--intervall' (did you mean --interval?): see sirtaki --help\n")
+  t.is(common.err, "sirtaki: unknown option '--jsn' (did you mean --json?): see sirtaki --help\n")
 })
 
 test('wrong flags and arguments are exit code 2, in one line', async (t) => {

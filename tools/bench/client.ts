@@ -1,68 +1,46 @@
 /**
- * The client process of the bench: runs the loads it is told over one cluster and sends the results back.
+ * The client process of the bench: runs the loads it is asked for and sends the results back.
+ *
+ * Read next: `loads.ts`.
  */
-import { connectLog } from '../../sequencer/client.ts'
-import { Counter } from '../../objects/counter.ts'
-import { ObjectClient } from '../../objects/client.ts'
-import { floorLoads } from './floor.ts'
-import { measure, type Measured } from './measure.ts'
+import * as loads from './loads.ts'
+import { floorLoad } from './floor.ts'
+import type { Measured } from './measure.ts'
+import type { OpenLoop } from './open-loop.ts'
 
 /** What the client is asked for. */
-export interface Ask { readonly what: 'append' | 'floor' | 'counter' | 'playback'; readonly address: string; readonly port: number; readonly loads: readonly number[]; readonly ms: number; readonly entries: number }
+export type Ask =
+  | { readonly load: 'append'; readonly address: string; readonly outstanding: number; readonly ms: number; readonly bytes: number }
+  | { readonly load: 'floor' | 'counter' | 'readLinearizable' | 'tokens'; readonly address: string; readonly outstanding: number; readonly ms: number }
+  | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
+  | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
+  | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
+  | { readonly load: 'play'; readonly address: string; readonly ops: number }
+  | { readonly load: 'firstAppend'; readonly address: string }
+  | { readonly load: 'open'; readonly address: string; readonly rate: number; readonly ms: number; readonly bytes: number; readonly stallMs: number }
+/** What it answers. */
+export interface Answer { readonly measured: Measured; readonly open?: OpenLoop | undefined }
 
-const BENCH_STREAM = 9
+const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 
-async function append({ address, loads, ms }: Ask): Promise<[number, Measured][]> {
-  await using log = await connectLog(address, { name: 'bench' })
-  const payload = new Uint8Array(128).fill(7)
-  const streams = [BENCH_STREAM]
-  await measure(1, 300, () => log.client.append(payload, { streams }))
-  const out: [number, Measured][] = []
-  for (const outstanding of loads) out.push([outstanding, await measure(outstanding, ms, () => log.client.append(payload, { streams }))])
-  return out
-}
-
-async function counter({ address, loads, ms }: Ask): Promise<[number, Measured][]> {
-  const out: [number, Measured][] = []
-  for (const count of loads) {
-    await using log = await connectLog(address, { name: 'bench' })
-    await using objects = new ObjectClient(log.client)
-    const sessions = await Promise.all(Array.from({ length: count }, (_, i) => objects.session({ name: `s${i}` })))
-    const handles = await Promise.all(sessions.map((session) => session.open(Counter, `/bench/${count}`)))
-    await measure(count, 200, async (caller) => handles[caller]?.add({ by: 1 }))
-    out.push([count, await measure(count, ms, async (caller) => handles[caller]?.add({ by: 1 }))])
-  }
-  return out
-}
-
-/** Makes a log of counter ops, then plays it from nothing in a fresh view. */
-async function playback({ address, entries }: Ask): Promise<[number, Measured][]> {
-  {
-    await using log = await connectLog(address, { name: 'writer' })
-    await using objects = new ObjectClient(log.client)
-    const handle = await objects.open(Counter, '/bench/playback')
-    for (let left = entries; left > 0; left -= 4_096) await Promise.all(Array.from({ length: Math.min(left, 4_096) }, () => handle.add({ by: 1 })))
-  }
-  await using log = await connectLog(address, { name: 'reader' })
-  const start = performance.now()
-  await using objects = new ObjectClient(log.client)
-  const handle = await objects.open(Counter, '/bench/playback')
-  await handle.sync({ timeoutMs: 60_000 })
-  const seconds = (performance.now() - start) / 1000
-  return [[0, { p50Ms: Math.round(seconds * 1000), p99Ms: Math.round(seconds * 1000), perSecond: Math.round(entries / seconds) }]]
-}
-
-async function run(ask: Ask): Promise<[number, Measured][]> {
-  switch (ask.what) {
-    case 'append': return append(ask)
-    case 'counter': return counter(ask)
-    case 'playback': return playback(ask)
-    case 'floor':
-    default: return [...await floorLoads(ask.port, ask.loads, ask.ms)]
+async function run(ask: Ask): Promise<Answer> {
+  switch (ask.load) {
+    case 'append': return { measured: await loads.append(ask.address, ask) }
+    case 'floor': return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
+    case 'counter': return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
+    case 'readLinearizable': return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
+    case 'readLocal': return { measured: await loads.readLocal(ask.address, ask.ms) }
+    case 'tokens': return { measured: await loads.tokens(ask.address, ask.outstanding, ask.ms) }
+    case 'writeOps': await loads.writeOps(ask.address, ask.ops, ask.records); return { measured: NOTHING }
+    case 'writeEntries': await loads.writeEntries(ask.address, ask.entries, ask.bytes); return { measured: NOTHING }
+    case 'play': return { measured: await loads.play(ask.address, ask.ops) }
+    case 'firstAppend': return { measured: await loads.firstAppend(ask.address) }
+    case 'open': default: { const open = await loads.openLoad(ask.address, ask); return { measured: open.admitted, open } }
   }
 }
 
 process.on('message', (ask: Ask) => {
-  run(ask).then((rows) => { process.send?.({ rows }) }, (thrown: unknown) => { process.send?.({ error: thrown instanceof Error ? thrown.stack : String(thrown) }) })
+  run(ask).then((answer) => { process.send?.(answer) }, (thrown: unknown) => { process.send?.({ error: thrown instanceof Error ? thrown.message : String(thrown) }) })
 })
 process.on('disconnect', () => { process.exit(0) })
+process.send?.('ready')

@@ -4,9 +4,9 @@
  * The least that any design with a token, three durable copies and group commit has to do on this machine; our own path is
  * measured against it in the same run. One packed row per commit, write-ahead log grown once, `synchronous=FULL`.
  *
- *     floor.ts unit PORT FOLDER   |   floor.ts sequencer PORT   |   floor.ts client PORT
+ *     floor.ts unit FOLDER   |   floor.ts sequencer          each tells its port
  */
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import Database from 'better-sqlite3'
 import { measure, type Measured } from './measure.ts'
 
@@ -27,7 +27,7 @@ function records(socket: Socket, size: number, each: (bytes: Buffer) => void): v
   })
 }
 
-function unit(port: number, folder: string): void {
+function unit(folder: string): void {
   const db = new Database(`${folder}/floor.db`)
   db.pragma('locking_mode=EXCLUSIVE')
   db.pragma('journal_mode=WAL')
@@ -42,7 +42,7 @@ function unit(port: number, folder: string): void {
   const begin = db.prepare('begin immediate')
   const commit = db.prepare('commit')
   let queue: Buffer[] = []
-  createServer((socket) => {
+  listen(createServer((socket) => {
     records(socket, SIZE, (bytes) => {
       if (queue.length === 0) setImmediate(() => {
         const all = Buffer.concat(queue)
@@ -56,24 +56,33 @@ function unit(port: number, folder: string): void {
       })
       queue.push(bytes)
     })
-  }).listen(port, '127.0.0.1', () => process.send?.('ready'))
+  }))
 }
 
-function sequencer(port: number): void {
+function sequencer(): void {
   let tail = 0
-  createServer((socket) => {
+  listen(createServer((socket) => {
     records(socket, 4, (bytes) => {
       const out = Buffer.allocUnsafe(bytes.length * 2)
       for (let at = 0; at < bytes.length; at += 4) { out.writeDoubleLE(tail, at * 2); tail += bytes.readUInt32LE(at) }
       socket.write(out)
     })
-  }).listen(port, '127.0.0.1', () => process.send?.('ready'))
+  }))
 }
 
-/** Runs the loads against a floor whose sequencer listens at `port` and whose units at the three ports after it. */
-export async function floorLoads(port: number, loads: readonly number[], ms: number): Promise<Map<number, Measured>> {
-  const units = [1, 2, 3].map((i) => connect(port + i, '127.0.0.1'))
-  const tokens = connect(port, '127.0.0.1')
+type Append = () => Promise<void>
+const known = new Map<string, Append>()
+
+/** Appends against a floor; `address` is the ports of its sequencer and its three units. */
+export function floorLoad(address: string, outstanding: number, ms: number): Promise<Measured> {
+  const append = known.get(address) ?? connectFloor(address.split(',').map(Number))
+  known.set(address, append)
+  return measure(outstanding, ms, append)
+}
+
+function connectFloor([sequencerPort = 0, ...unitPorts]: readonly number[]): Append {
+  const units = unitPorts.map((port) => connect(port, '127.0.0.1'))
+  const tokens = connect(sequencerPort, '127.0.0.1')
   const waiting = new Map<number, { left: number; done: () => void }>()
   const asked: (() => void)[][] = []
   let queue: (() => void)[] = []
@@ -99,7 +108,7 @@ export async function floorLoads(port: number, loads: readonly number[], ms: num
       entry.done()
     }
   })
-  const append = (): Promise<void> => new Promise((done) => {
+  return () => new Promise((done) => {
     if (queue.length === 0) queueMicrotask(() => {
       const ask = Buffer.allocUnsafe(4)
       ask.writeUInt32LE(queue.length)
@@ -109,16 +118,19 @@ export async function floorLoads(port: number, loads: readonly number[], ms: num
     })
     queue.push(done)
   })
-  await measure(1, 300, append)
-  const results = new Map<number, Measured>()
-  for (const outstanding of loads) results.set(outstanding, await measure(outstanding, ms, append))
-  for (const socket of [tokens, ...units]) socket.destroy()
-  return results
+}
+
+/** Listens on a port that is free and tells it. */
+function listen(server: Server): void {
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    process.send?.(typeof address === 'object' && address !== null ? address.port : 0)
+  })
 }
 
 if (process.argv[1] === import.meta.filename) {
   process.on('disconnect', () => { process.exit(0) })
-  const [role, port, folder] = process.argv.slice(2)
-  if (role === 'unit') unit(Number(port), folder ?? '.')
-  else if (role === 'sequencer') sequencer(Number(port))
+  const [role, folder] = process.argv.slice(2)
+  if (role === 'unit') unit(folder ?? '.')
+  else sequencer()
 }

@@ -1,120 +1,102 @@
 /**
- * `npm run bench [-- --json] [-- --only NAME] [-- --rounds N] [-- --ms N]`: our append path beside its floor in one run.
+ * `npm run bench [-- --json] [--peers] [--only NAME] [--rounds N] [--ms N] [--compare REV] [--open-loop RATE] ...`
  *
- * Three unit processes, a sequencer and a client, durable, 128-byte entries; the floor in rounds interleaved with ours.
- * Medians over the rounds. `--json` prints one object a line: {"name","system","p50Ms","p99Ms","perSecond"}.
- * Read next: `floor.ts`, `client.ts`.
+ * Closed loops of `rows.ts` in rounds that go from system to system, so that a slow minute of the machine hits all of them;
+ * then the rows of `specials.ts`. Medians over the rounds; a line is printed as soon as its row is done, so that what was
+ * measured stays when something fails. Exit codes: 0 ok, 1 something failed, 2 usage.
+ * Read next: `rows.ts`, `systems.ts`, `report.ts`.
  */
-import { fork, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { Cluster } from '../../log/client/cluster.ts'
-import { systemPorts } from '../../log/io/connect.ts'
-import { init } from '../../log/layout/genesis.ts'
-import { limits } from '../../log/limits.ts'
-import type { Ask } from './client.ts'
-import { median, type Measured } from './measure.ts'
+import { readOptions, type Options } from './options.ts'
+import { Processes, usageOf } from './processes.ts'
+import { figureText, jsonOf, markdownOf, noiseOf, textOf, type Line, type Sample } from './report.ts'
+import { rows, type Row } from './rows.ts'
+import { specials, type Figure } from './specials.ts'
+import { FloorSystem, SirtakiSystem, type System } from './systems.ts'
+import { startPeers } from './start-peers.ts'
+import { machineText, problemOfMachine } from './machine.ts'
+import { chartOf } from './chart.ts'
+import { compare } from './compare.ts'
+import { openLoopRun, overloads } from './overload.ts'
 
-const APPEND = [1, 64, 256, 1024]
-const COUNTER = [1, 4, 16]
-const names = [...APPEND.map((n) => n === 1 ? 'append.sequential' : `append.${n}`), 'playback', ...COUNTER.map((n) => `counter.${n}`)]
+const write = (text: string): void => { process.stdout.write(`${text}\n`) }
+const progress = (text: string): void => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`) }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string', default: '3' }, ms: { type: 'string', default: '1500' }, entries: { type: 'string', default: '100000' }, prof: { type: 'string' } } })
-const only = values.only
-if (only !== undefined && !names.some((name) => name.startsWith(only))) {
-  console.error(`no bench is called ${only}: there are ${names.join(', ')}`)
-  process.exit(2)
-}
-const wanted = (name: string): boolean => only === undefined || name.startsWith(only)
-
-const folder = mkdtempSync(join(tmpdir(), 'sirtaki-bench-'))
-const children: ChildProcess[] = []
-
-function start(file: string, args: readonly string[]): Promise<ChildProcess> {
-  const execArgv = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`]
-  const child = fork(join(import.meta.dirname, file), args, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  children.push(child)
-  return file === 'client.ts' ? Promise.resolve(child) : new Promise((resolve, reject) => { child.once('message', () => { resolve(child) }); child.once('exit', (code) => { reject(new Error(`${file} ${args.join(' ')} ended with ${code}`)) }) })
+async function sample(system: System, row: Row, ms: number): Promise<Sample | undefined> {
+  const { clients, servers } = system.pids(row)
+  const cpu = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + (usageOf(pid)?.cpuSeconds ?? 0), 0)
+  const before = { clients: cpu(clients), servers: cpu(servers), at: performance.now() }
+  const measured = await system.run(row, ms)
+  const seconds = (performance.now() - before.at) / 1000
+  if (measured === undefined) return undefined
+  return { measured, clientCores: (cpu(clients) - before.clients) / seconds, serverCores: (cpu(servers) - before.servers) / seconds, serverMb: servers.reduce((sum, pid) => sum + (usageOf(pid)?.residentMb ?? 0), 0) }
 }
 
-/** Four free ports in a row. */
-async function freePorts(): Promise<number> {
-  for (let base = 20_000 + Math.floor(Math.random() * 20_000); ; base += 7) {
-    const taken = await Promise.all([0, 1, 2, 3].map((i) => new Promise<boolean>((resolve) => {
-      const server = createServer().once('error', () => { resolve(true) }).listen(base + i, '127.0.0.1', () => server.close(() => { resolve(false) }))
-    })))
-    if (!taken.includes(true)) return base
+const answers = (system: System, row: Row): boolean => system.name === 'sirtaki' || (system.name === 'floor' ? row.floor : row.peers)
+
+/** One row on every system that has the like of it, in rounds. */
+async function runRow(row: Row, systems: readonly System[], { ms, rounds }: Options): Promise<Line[]> {
+  const asked = systems.filter((system) => answers(system, row))
+  const samples = new Map<System, Sample[]>(asked.map((system) => [system, []]))
+  for (const system of asked) await system.prepare(row)
+  for (let round = 0; round < rounds; round++) for (const system of asked) {
+    progress(`${row.name}: round ${round + 1} of ${rounds}, ${system.name}`)
+    const one = await sample(system, row, ms)
+    if (one !== undefined) samples.get(system)?.push(one)
+  }
+  progress('')
+  return asked.flatMap((system) => { const own = samples.get(system) ?? []; return own.length === 0 ? [] : [{ name: row.name, system: system.name, version: system.version, row, samples: own }] })
+}
+
+async function runAll(options: Options, folder: string, processes: Processes): Promise<boolean> {
+  const { wanted, json } = options
+  const lines: Line[] = []
+  const failures: string[] = []
+  const attempt = async (name: string, run: () => Promise<void>): Promise<void> => {
+    await run().catch((thrown: unknown) => { progress(''); failures.push(name); process.stderr.write(`${name} failed: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`) })
+  }
+  const loops = rows.filter(({ name }) => wanted(name))
+  const systems: System[] = [new SirtakiSystem(processes, folder, options.version)]
+  try {
+    if (loops.some((row) => row.floor)) systems.unshift(await FloorSystem.start(processes, folder))
+    if (options.peers && loops.some((row) => row.peers)) systems.push(...await startPeers(folder, (text) => { process.stderr.write(`${text}\n`) }))
+    for (const row of loops) await attempt(row.name, async () => {
+      for (const line of await runRow(row, systems, options)) { lines.push(line); write(json ? JSON.stringify(jsonOf(line)) : textOf(line)) }
+    })
+  } finally {
+    for (const system of systems) await system.stop()
+  }
+  await processes.close()
+  const tell = (figure: Figure): void => { progress(''); write(json ? JSON.stringify(figure) : figureText(figure)) }
+  for (const special of [...specials, ...overloads]) if (wanted(special.name)) await attempt(special.name, () => special.run({ processes, folder, rounds: options.rounds, progress, tell }))
+  await finish(options, lines)
+  return failures.length === 0
+}
+
+async function finish({ json, chart, rounds }: Options, lines: readonly Line[]): Promise<void> {
+  if (lines.length === 0) return
+  if (!json && new Set(lines.map((line) => line.system)).size > 1) write(`\n${markdownOf(lines)}`)
+  if (!json) write(`\n${machineText()}; the middle row's rounds lay ${Math.round(100 * noiseOf(lines))} % apart over ${rounds} rounds`)
+  if (chart !== undefined) { await chartOf(lines, chart); process.stderr.write(`chart written to ${chart}\n`) }
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (typeof options === 'string') { process.stderr.write(`bench: ${options}\n`); return 2 }
+  const problem = problemOfMachine()
+  if (problem !== undefined) process.stderr.write(`bench: ${problem}\n`)
+  if (options.compare !== undefined) return await compare(options, write, progress) ? 0 : 1
+  const folder = mkdtempSync(join(tmpdir(), 'sirtaki-bench-'))
+  const processes = new Processes(options.prof)
+  try {
+    if (options.openLoop !== undefined) return await openLoopRun(options, { processes, folder, progress, write }) ? 0 : 1
+    return await runAll(options, folder, processes) ? 0 : 1
+  } finally {
+    await processes.close()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function startCluster(): Promise<string> {
-  const base = await freePorts()
-  const units = [1, 2, 3].map((i) => `127.0.0.1:${base + i}`)
-  for (const [i, address] of units.entries()) {
-    const data = join(folder, `unit-${i}`)
-    mkdirSync(data)
-    await start('process.ts', ['unit', data, address])
-  }
-  const operator = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: units })
-  await init(operator, { chains: [units] })
-  const sequencer = await start('process.ts', ['sequencer', `127.0.0.1:${base}`, units.join(',')])
-  const open = new Promise((resolve) => { sequencer.once('message', resolve) })
-  sequencer.send('start')
-  await open
-  operator.close()
-  return `tcp://${units.join(',')}`
-}
-
-async function startFloor(): Promise<number> {
-  const base = await freePorts()
-  for (const i of [1, 2, 3]) {
-    const data = join(folder, `floor-${i}`)
-    mkdirSync(data)
-    await start('floor.ts', ['unit', String(base + i), data])
-  }
-  await start('floor.ts', ['sequencer', String(base)])
-  return base
-}
-
-function ask(client: ChildProcess, question: Ask): Promise<[number, Measured][]> {
-  return new Promise((resolve, reject) => {
-    client.once('message', (answer: { rows?: [number, Measured][]; error?: string }) => { if (answer.rows === undefined) reject(new Error(answer.error)); else resolve(answer.rows) })
-    client.send(question)
-  })
-}
-
-function print(name: string, system: string, measured: Measured): void {
-  if (values.json) console.log(JSON.stringify({ name, system, ...measured }))
-  else console.log(`${name.padEnd(20)} ${system.padEnd(8)} p50 ${measured.p50Ms.toFixed(3).padStart(9)} ms   p99 ${measured.p99Ms.toFixed(3).padStart(9)} ms   ${measured.perSecond.toLocaleString('en').padStart(10)}/s`)
-}
-
-async function appends(address: string, client: ChildProcess): Promise<void> {
-  const loads = APPEND.filter((n) => wanted(n === 1 ? 'append.sequential' : `append.${n}`))
-  if (loads.length === 0) return
-  const port = await startFloor()
-  const rows = new Map<string, Measured[]>()
-  for (let round = 0; round < Number(values.rounds); round++) for (const [system, what] of [['floor', 'floor'], ['sirtaki', 'append']] as const) {
-    if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${values.rounds}, ${system}   \r`)
-    for (const [outstanding, measured] of await ask(client, { what, address, port, loads, ms: Number(values.ms), entries: 0 })) {
-      const key = `${outstanding}/${system}`
-      rows.set(key, [...rows.get(key) ?? [], measured])
-    }
-  }
-  for (const outstanding of loads) for (const system of ['floor', 'sirtaki']) print(outstanding === 1 ? 'append.sequential' : `append.${outstanding}`, system, median(rows.get(`${outstanding}/${system}`) ?? []))
-}
-
-try {
-  const address = await startCluster()
-  const client = await start('client.ts', [])
-  await appends(address, client)
-  const counters = COUNTER.filter((n) => wanted(`counter.${n}`))
-  if (counters.length > 0) for (const [sessions, measured] of await ask(client, { what: 'counter', address, port: 0, loads: counters, ms: Number(values.ms), entries: 0 })) print(`counter.${sessions}`, 'sirtaki', measured)
-  if (wanted('playback')) for (const [, measured] of await ask(client, { what: 'playback', address, port: 0, loads: [], ms: 0, entries: Number(values.entries) })) print('playback', 'sirtaki', measured)
-} finally {
-  for (const child of children) if (values.prof === undefined) child.kill('SIGKILL'); else child.disconnect()
-  await Promise.all(children.filter((child) => child.exitCode === null && child.signalCode === null).map((child) => new Promise((resolve) => { child.once('exit', resolve) })))
-  rmSync(folder, { recursive: true, force: true })
-}
+process.exitCode = await main().catch((thrown: unknown) => { process.stderr.write(`bench: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`); return 1 })

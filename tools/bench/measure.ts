@@ -1,7 +1,12 @@
-/** A closed loop: `outstanding` callers that each wait for their call before the next. */
+/**
+ * Loads and what they measured.
+ *
+ * A closed loop has `outstanding` callers that each wait for their call before the next: it finds what a system can do at its
+ * best. An open loop (`open-loop.ts`) starts calls by the clock: it finds what users feel. Read next: `main.ts`.
+ */
 
 /** Latencies in milliseconds, calls per second. */
-export interface Measured { readonly p50Ms: number; readonly p99Ms: number; readonly perSecond: number }
+export interface Measured { readonly p50Ms: number; readonly p99Ms: number; readonly p999Ms: number; readonly perSecond: number }
 
 /** Calls `run` for `ms` milliseconds, `outstanding` at a time. */
 export async function measure(outstanding: number, ms: number, run: (caller: number) => Promise<unknown>): Promise<Measured> {
@@ -13,14 +18,18 @@ export async function measure(outstanding: number, ms: number, run: (caller: num
       times.push(performance.now() - now)
     }
   }))
-  const seconds = (performance.now() - start) / 1000
-  times.sort((a, b) => a - b)
-  const at = (quantile: number): number => Math.round((times[Math.floor((times.length - 1) * quantile)] ?? 0) * 1000) / 1000
-  return { p50Ms: at(0.5), p99Ms: at(0.99), perSecond: Math.round(times.length / seconds) }
+  return measured(times, performance.now() - start)
 }
 
-/** The median by calls per second. */
+/** Sums up calls that took `times` milliseconds, all of them within `ms`. */
+export function measured(times: readonly number[], ms: number): Measured {
+  const sorted = Float64Array.from(times).sort()
+  const at = (quantile: number): number => Math.round((sorted[Math.floor((sorted.length - 1) * quantile)] ?? 0) * 1000) / 1000
+  return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), perSecond: Math.round(times.length / ms * 1000) }
+}
+
+/** The round whose rate is the median. */
 export function median(rounds: readonly Measured[]): Measured {
   const sorted = [...rounds].sort((a, b) => a.perSecond - b.perSecond)
-  return sorted[Math.floor(sorted.length / 2)] ?? { p50Ms: 0, p99Ms: 0, perSecond: 0 }
+  return sorted[Math.floor(sorted.length / 2)] ?? { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 }

@@ -9,7 +9,7 @@
 import { Command } from 'commander'
 import { contextOf } from '../context.ts'
 import { Failure, exits } from '../failure.ts'
-import { membersOf, type Members, type UnitMemberStatus } from '../members.ts'
+import { lagOf, membersOf, type Members } from '../members.ts'
 import { withLog } from '../open-log.ts'
 import { sizeText, tableText, type Output } from '../output.ts'
 
@@ -27,9 +27,6 @@ export const statusCommand = (): Command => new Command('status')
   })
 
 const short = (id: string): string => id.slice(0, 8)
-
-const lagOf = ({ units }: Members, { chain, status }: UnitMemberStatus): number | undefined =>
-  status === undefined ? undefined : Math.max(...units.filter((one) => one.chain === chain).map((one) => one.status?.prefix ?? 0)) - status.prefix
 
 function jsonOf(members: Members): object {
   const { layout, units, sequencer } = members

@@ -1,0 +1,86 @@
+/**
+ * Overload: what is left of a cluster that is asked for twice what it can do, and of the others when one client stalls.
+ *
+ *     --open-loop RATE   appends started by the clock, latency from the intended start
+ *     overload           saturation found, twice that for a minute, then how long until all is as before
+ *     overload.stalled   a client that stands still for 200 ms between token and store, beside one that does not
+ *
+ * Keeps an eye on P17. Read next: `open-loop.ts`, `specials.ts`.
+ */
+import { join } from 'node:path'
+import { BenchClient, BenchCluster } from './cluster.ts'
+import type { OpenLoop } from './open-loop.ts'
+import type { Options } from './options.ts'
+import { usageOf, type Processes } from './processes.ts'
+import type { Special, SpecialContext } from './specials.ts'
+
+const BYTES = 128
+const OVERLOAD_MS = 60_000
+const NORMAL_SHARE = 0.5
+const SECOND = 1_000
+
+async function load(client: BenchClient, address: string, options: { rate: number; ms: number; stallMs?: number }): Promise<OpenLoop> {
+  const { open } = await client.ask({ load: 'open', address, bytes: BYTES, stallMs: 0, ...options })
+  if (open === undefined) throw new Error('the client measured nothing')
+  return open
+}
+
+/** One open-loop run against a cluster of its own. False when the rate could not be made or nothing was answered. */
+export async function openLoopRun({ openLoop, ms, json }: Options, { processes, folder, write }: { processes: Processes; folder: string; progress(text: string): void; write(text: string): void }): Promise<boolean> {
+  const cluster = await BenchCluster.start(processes, join(folder, 'open'), { chains: 1, unix: false })
+  await cluster.client.ask({ load: 'append', address: cluster.address, outstanding: 64, ms: 500, bytes: BYTES })
+  const rate = openLoop ?? 1
+  const result = await load(cluster.client, cluster.address, { rate, ms })
+  const { admitted, refused, failed, failure, offered, generatorLagMs } = result
+  if (json) write(JSON.stringify({ name: 'open-loop', system: 'sirtaki', rate, ...admitted, offered, refused, failed, failure, generatorLagMs }))
+  else write(`open loop at ${rate.toLocaleString('en')}/s: ${admitted.perSecond.toLocaleString('en')}/s answered, p50 ${admitted.p50Ms} ms, p99 ${admitted.p99Ms} ms, p99.9 ${admitted.p999Ms} ms from the intended start; ${refused.toLocaleString('en')} told to come again, ${failed} failed${failure === undefined ? '' : ` (${failure})`}`)
+  if (offered < rate * ms / SECOND * 0.99 || generatorLagMs > ms / 10) { write(`the generator could not keep up with ${rate.toLocaleString('en')}/s: it made ${offered.toLocaleString('en')} calls and was up to ${Math.round(generatorLagMs)} ms late; lower the rate`); return false }
+  return admitted.perSecond > 0
+}
+
+const memoryOf = (cluster: BenchCluster): number => [...cluster.pids, cluster.client.pid].reduce((sum, pid) => sum + (usageOf(pid)?.residentMb ?? 0), 0)
+
+async function overload(context: SpecialContext): Promise<void> {
+  const cluster = await BenchCluster.start(context.processes, join(context.folder, 'overload'), { chains: 1, unix: false })
+  const { address, client } = cluster
+  const tell = (name: string, value: number, unit: string, note?: string): void => { context.tell({ name: `overload.${name}`, system: 'sirtaki', value, unit, ...note === undefined ? {} : { note } }) }
+  context.progress('overload: looking for saturation')
+  await client.ask({ load: 'append', address, outstanding: 1024, ms: 3_000, bytes: BYTES })
+  const saturation = (await client.ask({ load: 'append', address, outstanding: 1024, ms: 5_000, bytes: BYTES })).measured.perSecond
+  tell('saturation', saturation, 'appends/s', 'closed loop, 1024 outstanding')
+  const normal = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
+  tell('normal', normal.admitted.p99Ms, 'ms p99', `open loop at half of saturation, ${normal.admitted.perSecond}/s`)
+  context.progress('overload: twice the saturation rate for 60 s')
+  const memory: number[] = []
+  const sampler = setInterval(() => { memory.push(memoryOf(cluster)) }, SECOND)
+  const over = await load(client, address, { rate: saturation * 2, ms: OVERLOAD_MS })
+  clearInterval(sampler)
+  tell('goodput', Math.round(100 * over.admitted.perSecond / saturation), '% of saturation', `${over.admitted.perSecond}/s answered of ${Math.round(over.offered * SECOND / OVERLOAD_MS)}/s offered, ${over.refused} told to come again, ${over.failed} failed${over.failure === undefined ? '' : `: ${over.failure}`}`)
+  tell('latency', over.admitted.p99Ms, 'ms p99', `of admitted calls, from the intended start; p50 ${over.admitted.p50Ms} ms, the generator was up to ${Math.round(over.generatorLagMs)} ms late`)
+  const third = Math.floor(memory.length / 3)
+  const mean = (values: readonly number[]): number => Math.round(values.reduce((a, b) => a + b, 0) / Math.max(1, values.length))
+  tell('memory', Math.max(0, mean(memory.slice(-third)) - mean(memory.slice(third, 2 * third))), 'MB grown', `all processes: ${mean(memory.slice(third, 2 * third))} MB in the middle third, ${mean(memory.slice(-third))} MB in the last`)
+  const after = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
+  tell('after', after.admitted.p99Ms, 'ms p99', `the same half of saturation in the 5 s after it; before it ${normal.admitted.p99Ms} ms`)
+  for (const child of [client.child, cluster.sequencer, ...cluster.units]) await context.processes.kill(child)
+}
+
+const STALL_MS = 200
+const STALLED_RATE = 2_000
+
+async function stalled(context: SpecialContext): Promise<void> {
+  const cluster = await BenchCluster.start(context.processes, join(context.folder, 'stalled'), { chains: 1, unix: false })
+  const other = await BenchClient.start(context.processes)
+  const { address, client } = cluster
+  const tell = (name: string, value: number, note: string): void => { context.tell({ name: `overload.stalled.${name}`, system: 'sirtaki', value, unit: 'ms p99', note }) }
+  await client.ask({ load: 'counter', address, outstanding: 4, ms: 500 })
+  context.progress('overload.stalled: without a stall, then with one')
+  const alone = await client.ask({ load: 'counter', address, outstanding: 4, ms: 10_000 })
+  tell('without', alone.measured.p99Ms, `counter with 4 sessions, p50 ${alone.measured.p50Ms} ms`)
+  const [beside] = await Promise.all([client.ask({ load: 'counter', address, outstanding: 4, ms: 10_000 }), load(other, address, { rate: STALLED_RATE, ms: 10_000, stallMs: STALL_MS })])
+  tell('with', beside.measured.p99Ms, `the same beside a client that stands still for ${STALL_MS} ms every second between token and store; p50 ${beside.measured.p50Ms} ms, p99.9 ${beside.measured.p999Ms} ms; bound: twice the fill floor, 100 ms`)
+  for (const child of [client.child, other.child, cluster.sequencer, ...cluster.units]) await context.processes.kill(child)
+}
+
+/** Both, as rows. */
+export const overloads: readonly Special[] = [{ name: 'overload', run: overload }, { name: 'overload.stalled', run: stalled }]

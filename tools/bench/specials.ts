@@ -1,0 +1,117 @@
+/**
+ * Rows that are no closed loop: playback, starts and restarts, memory of a full unit, an idle cluster.
+ *
+ * Each starts a cluster of its own, so that no other row's log is in its way. Read next: `rows.ts`, `overload.ts`.
+ */
+import { join } from 'node:path'
+import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
+import { usageOf, type Processes } from './processes.ts'
+
+/** One figure of one row. */
+export interface Figure { readonly name: string; readonly system: 'sirtaki'; readonly value: number; readonly unit: string; readonly note?: string }
+
+/** What a special row may use. */
+export interface SpecialContext { readonly processes: Processes; readonly folder: string; readonly rounds: number; progress(text: string): void; tell(figure: Figure): void }
+
+/** A row that is a story of its own. */
+export interface Special { readonly name: string; run(context: SpecialContext): Promise<void> }
+
+const USUAL: Shape = { chains: 1, unix: false }
+const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
+
+async function startOwn({ processes, folder }: SpecialContext, name: string): Promise<BenchCluster> { return BenchCluster.start(processes, join(folder, name), USUAL) }
+async function stopOwn({ processes }: SpecialContext, cluster: BenchCluster): Promise<void> {
+  for (const child of [cluster.client.child, cluster.sequencer, ...cluster.units]) await processes.kill(child)
+}
+
+/** Ops over `records` counters, played from the units into a fresh view of a fresh client. */
+const playback = (name: string, ops: number, records: number): Special => ({
+  name,
+  async run(context) {
+    const cluster = await startOwn(context, name)
+    const { address } = cluster
+    context.progress(`${name}: writing ${ops.toLocaleString('en')} ops`)
+    await cluster.client.ask({ load: 'writeOps', address, ops, records })
+    const rates: number[] = []
+    let took = 0
+    for (let round = 0; round < context.rounds; round++) {
+      context.progress(`${name}: round ${round + 1} of ${context.rounds}`)
+      // A process that has played before is warmer than any user's first start.
+      const client = await BenchClient.start(context.processes)
+      const { measured } = await client.ask({ load: 'play', address, ops })
+      await context.processes.kill(client.child)
+      rates.push(measured.perSecond)
+      took = measured.p50Ms
+    }
+    context.tell({ name, system: 'sirtaki', value: middle(rates), unit: 'ops/s', note: `${ops} ops over ${records} records, from nothing, in a fresh process; last round ${Math.round(took)} ms` })
+    await stopOwn(context, cluster)
+  },
+})
+
+const FULL_ENTRIES = 5_000_000
+const full: Special = {
+  name: 'unit.5m',
+  async run(context) {
+    const cluster = await startOwn(context, 'unit.5m')
+    const { address } = cluster
+    const started = performance.now()
+    for (let written = 0; written < FULL_ENTRIES; written += 250_000) {
+      context.progress(`unit.5m: ${written.toLocaleString('en')} of ${FULL_ENTRIES.toLocaleString('en')} entries written`)
+      await cluster.client.ask({ load: 'writeEntries', address, entries: 250_000, bytes: 128 })
+    }
+    const seconds = (performance.now() - started) / 1000
+    context.tell({ name: 'unit.5m.written', system: 'sirtaki', value: Math.max(...cluster.units.map((unit) => usageOf(unit.pid ?? 0)?.residentMb ?? 0)), unit: 'MB resident', note: `after writing at ${Math.round(FULL_ENTRIES / seconds)}/s` })
+    const { child, ms } = await cluster.restartUnit(0)
+    context.tell({ name: 'unit.5m.restart', system: 'sirtaki', value: Math.round(ms), unit: 'ms until it serves', note: 'kill -9, from the start of the process' })
+    const { measured } = await cluster.client.ask({ load: 'firstAppend', address })
+    context.tell({ name: 'unit.5m.append', system: 'sirtaki', value: Math.round(ms + measured.p50Ms), unit: 'ms until an append is acknowledged', note: 'the unit has to be named by the next epoch' })
+    context.tell({ name: 'unit.5m.restarted', system: 'sirtaki', value: usageOf(child.pid ?? 0)?.residentMb ?? 0, unit: 'MB resident' })
+    await context.processes.kill(child)
+    await stopOwn(context, cluster)
+  },
+}
+
+const sequencerRestart: Special = {
+  name: 'restart.sequencer',
+  async run(context) {
+    const cluster = await startOwn(context, 'restart')
+    const { address } = cluster
+    const times: number[] = []
+    const bare: number[] = []
+    for (let round = 0; round < context.rounds; round++) {
+      await cluster.client.ask({ load: 'append', address, outstanding: 16, ms: 300, bytes: 128 })
+      context.progress(`restart.sequencer: round ${round + 1} of ${context.rounds}`)
+      const { startedAt, openAt } = await cluster.replaceSequencer()
+      await cluster.client.ask({ load: 'firstAppend', address })
+      times.push(performance.now() - startedAt)
+      bare.push(openAt - startedAt)
+    }
+    context.tell({ name: 'restart.sequencer', system: 'sirtaki', value: Math.round(middle(times)), unit: 'ms', note: `from the start of its process to an acknowledged append; its epoch was open after ${Math.round(middle(bare))} ms` })
+    await stopOwn(context, cluster)
+  },
+}
+
+const IDLE_MS = 10_000
+const idle: Special = {
+  name: 'idle',
+  async run(context) {
+    const cluster = await startOwn(context, 'idle')
+    await cluster.client.ask({ load: 'append', address: cluster.address, outstanding: 1, ms: 300, bytes: 128 })
+    await pause(2_000)
+    context.progress(`idle: ${IDLE_MS / 1000} s`)
+    const pids = [...cluster.pids, cluster.client.pid]
+    const used = (): number => pids.reduce((sum, pid) => sum + (usageOf(pid)?.cpuSeconds ?? 0), 0)
+    const before = used()
+    await pause(IDLE_MS)
+    context.tell({ name: 'idle', system: 'sirtaki', value: Math.round((used() - before) / IDLE_MS * 1e6) / 10, unit: '% of a core', note: 'three units, sequencer and client together' })
+    const memory = pids.map((pid) => Math.round(usageOf(pid)?.residentMb ?? 0))
+    context.tell({ name: 'idle.memory', system: 'sirtaki', value: memory.reduce((a, b) => a + b, 0), unit: 'MB resident', note: `units ${memory.slice(0, 3).join(', ')}, sequencer ${memory[3]}, client ${memory[4]}` })
+    await stopOwn(context, cluster)
+  },
+}
+
+/** All of them, in the order of the table. */
+export const specials: readonly Special[] = [
+  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000), playback('start.1m', 1_000_000, 1_000), full, sequencerRestart, idle,
+]
