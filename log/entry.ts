@@ -84,6 +84,17 @@ export function writeEntry(bytes: Uint8Array, view: DataView, at: number, seed: 
   return hash
 }
 
+/** Length of the entry at `at`, in bytes. */
+export const entryLengthAt = (view: DataView, at: number): number => view.getUint32(at, true)
+
+/** Streams of the entry at `at`. */
+export function streamsAt(view: DataView, at: number): number[] {
+  const streams: number[] = []
+  const end = at + ENTRY_HEAD_BYTES + view.getUint8(at + 10) * STREAM_BYTES
+  for (let next = at + ENTRY_HEAD_BYTES; next < end; next += STREAM_BYTES) streams.push(view.getUint32(next, true))
+  return streams
+}
+
 /** Encodes one entry by itself. */
 export function encodeEntry(seed: number, head: EntryHead, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(entryBytes(head.streams.length, payload.byteLength))

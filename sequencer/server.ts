@@ -11,8 +11,9 @@ import { chainsOf, firstOfClass, openSegment, type Layout, type SequencerMember 
 import { reconfigure } from '../log/layout/reconfigure.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
-import { Bootstrap, Identity, ProgressAnswer, Tails, readJson, writeJson } from '../log/wire/control.ts'
+import { Bootstrap, Identity, readJson, writeJson } from '../log/wire/control.ts'
 import { readToken, writeGrant } from '../log/wire/messages.ts'
+import { readPrefix, readTailsQuestion, writeEpoch, writeTailsAnswer } from '../log/wire/tail-messages.ts'
 import { openDoor, type Door, type Request } from '../log/wire/server.ts'
 import { Sequencer } from './sequencer.ts'
 
@@ -162,8 +163,8 @@ export class SequencerServer {
     switch (request.kind) {
       case 'token': return this.#token(request)
       case 'tails': {
-        const { epoch, streams } = readJson(request.body, Tails)
-        return writeJson({ epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.logTime(clock.now())) })
+        const { epoch, streams } = readTailsQuestion(request.body)
+        return writeTailsAnswer({ epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.logTime(clock.now())) })
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
@@ -239,7 +240,7 @@ export class SequencerServer {
     const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
       const unit = units[this.#turn % units.length]
       if (unit === undefined) return 0
-      const { prefix } = await this.#cluster.peer(unit.address).control('progress', { epoch: layout.epoch }, ProgressAnswer)
+      const prefix = readPrefix(await this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))
       this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step) })
       return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))
     }))

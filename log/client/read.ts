@@ -9,7 +9,8 @@ import { decodeEntry, readEntry, clusterSeed, type Decided } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { chainOf, chainsOf, firstOfClass, openSegment, segmentOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
-import { Empty, ProgressAnswer } from '../wire/control.ts'
+import { Empty } from '../wire/control.ts'
+import { readPrefix, writeEpoch } from '../wire/tail-messages.ts'
 import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
 import type { CallOptions, Cluster } from './cluster.ts'
 import { resolveAll, resolveOne, type Resolved } from './resolve.ts'
@@ -135,8 +136,7 @@ export class Reader {
 /** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
   const prefixes = await Promise.all(chainsOf(openSegment(layout)).flatMap((chain) => chain.units.map(async (unit) => {
-    const { prefix } = await cluster.peer(unit.address).control('progress', { epoch: layout.epoch }, ProgressAnswer)
-    return firstOfClass(prefix, chain.index, chain.step)
+    return firstOfClass(readPrefix(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))), chain.index, chain.step)
   })))
   return Math.min(...prefixes)
 }

@@ -7,7 +7,7 @@
  */
 import { SirtakiError, asError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
-import { TailsAnswer } from '../wire/control.ts'
+import { readTailsAnswer, writeTailsQuestion } from '../wire/tail-messages.ts'
 import type { CallOptions, Cluster } from './cluster.ts'
 import { proveCurrent } from './proof.ts'
 import { Backoff, aborted } from './retry.ts'
@@ -37,7 +37,8 @@ export class TailReader {
       this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject })
       if (this.#running) return
       this.#running = true
-      this.#cluster.ports.clock.turn(() => { void this.#run() })
+      // Callers that were answered together ask together, and nobody waits for the end of a turn.
+      void Promise.resolve().then(() => this.#run())
     })
   }
 
@@ -84,7 +85,10 @@ export class TailReader {
 
 async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[]): Promise<Tails> {
   if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
-  const answer = await cluster.peer(layout.sequencer.address).control('tails', { epoch: layout.epoch, streams }, TailsAnswer)
+  const peer = cluster.peer(layout.sequencer.address)
+  const asked = peer.request('tails', writeTailsQuestion({ epoch: layout.epoch, streams }))
+  peer.flush()
+  const answer = readTailsAnswer(await asked)
   if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
   return { tail: answer.tail, epoch: answer.epoch, logTime: answer.logTime, streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
 }

@@ -11,8 +11,9 @@ import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
-import { Accept, Current, DecidedBelow, Digest, Install, Junk, Prepare, Progress, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
+import { Accept, DecidedBelow, Digest, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
 import { readAsk, readMarks, readOffers, readPositions, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
+import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
 import type { UnitStore } from './store.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -32,9 +33,9 @@ export interface UnitServerOptions {
 }
 
 
-/** What a step answers, caller by caller. */
-type Answers = Map<Caller, (() => void)[]>
-const nothing: Answers = new Map()
+/** What a step answers, and to whom. */
+interface Answers { readonly callers: Set<Caller>; readonly all: (() => void)[] }
+const nothing: Answers = { callers: new Set(), all: [] }
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
 /** A running unit with the acceptor beside it. */
@@ -114,21 +115,18 @@ export class UnitServer {
     const batch = this.#queue
     this.#queue = []
     this.#queueBytes = 0
-    const answers: Answers = new Map()
-    const add = (caller: Caller, answer: () => void): void => {
-      const own = answers.get(caller)
-      if (own === undefined) answers.set(caller, [answer])
-      else own.push(answer)
-    }
-    for (const { caller, kind, request, body: asked } of batch) {
+    const answers: Answers = { callers: new Set(), all: [] }
+    for (const asked of batch) {
+      const { caller, kind, request } = asked
+      answers.callers.add(caller)
       try {
-        const body = this.#execute({ caller, kind, request, body: asked })
-        if (body !== undefined) add(caller, () => { caller.answer(kind, request, body) })
+        const body = this.#execute(asked)
+        if (body !== undefined) answers.all.push(() => { caller.answer(kind, request, body) })
       } catch (thrown) {
         const error = asError(thrown, 'BAD_FRAME')
         // The only disk that a request touches by itself is the acceptor's register.
         if (isError(error, 'INVARIANT', 'IO')) { this.#fail(error); return }
-        add(caller, () => { caller.refuse(kind, request, error) })
+        answers.all.push(() => { caller.refuse(kind, request, error) })
       }
     }
     this.#commit(answers)
@@ -159,9 +157,12 @@ export class UnitServer {
       return
     }
     // The turn that waited for the commit is this one: waiting for its end would be a round of the event loop more.
-    for (const [caller, own] of answers) caller.together(() => { for (const answer of own) answer() })
+    for (const caller of answers.callers) caller.hold()
+    for (const answer of answers.all) answer()
     this.#tellLayout()
-    if (this.#subscriptions.push() && this.#pushTimer === undefined) {
+    const behind = this.#subscriptions.push()
+    for (const caller of answers.callers) caller.release()
+    if (behind && this.#pushTimer === undefined) {
       this.#pushTimer = this.options.ports.clock.timer(this.options.limits.markIdleMs, () => { this.#pushTimer = undefined; if (!this.#committing) this.#answer(nothing) })
     }
   }
@@ -191,7 +192,8 @@ export class UnitServer {
     switch (kind) {
       case 'store': {
         const { epoch, count, entries } = readStore(body)
-        return writeStored(this.#subscriptions.size > 0, unit.store(epoch, count, entries))
+        const statuses = unit.store(epoch, count, entries)
+        return writeStored(this.#subscriptions.watchedByOthers(caller, entries), statuses)
       }
       case 'marks': this.#marks(body); return undefined
       case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
@@ -206,6 +208,8 @@ export class UnitServer {
         return undefined
       }
       case 'unsubscribe': this.#subscriptions.remove(caller, request); return undefined
+      case 'current': readEpoch(body); return writeCurrent({ identity: this.acceptor.identity, boot: unit.state.boot, slot: this.acceptor.initialised ? this.acceptor.slot : 0, installed: unit.state.role === 'recovering' ? 0 : unit.state.layout?.epoch ?? 0, sealed: unit.state.sealed })
+      case 'progress': unit.state.requireServing(readEpoch(body)); return writePrefix(unit.state.prefix)
       case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
       case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
       case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
@@ -230,8 +234,6 @@ export class UnitServer {
       case 'digest': { const { from, to } = readJson(body, Digest); return writeJson(unit.digest(from, to)) }
       case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
-      case 'current': readJson(body, Current); return writeJson({ identity: acceptor.identity, boot: state.boot, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened })
-      case 'progress': { const { epoch } = readJson(body, Progress); state.requireServing(epoch); return writeJson({ prefix: state.prefix }) }
       case 'layout': return writeJson({ layout: state.layout ?? null })
       case 'identify': return writeJson(unit.identity(acceptor))
       case 'status': return writeJson(this.status())

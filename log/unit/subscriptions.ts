@@ -5,7 +5,7 @@
  * cursor later is pushed then. A slow subscriber costs a cursor, not a buffer: while its connection is full it only falls back.
  * Owns: the cursors. Read next: `server.ts`, `../playback/stream-player.ts` for the other end.
  */
-import { decodeEntry } from '../entry.ts'
+import { decodeEntry, entryLengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { writeStreamPart } from '../wire/messages.ts'
@@ -14,6 +14,7 @@ import type { Unit } from './unit.ts'
 
 interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean; damagedFrom: number }
 
+const nobody: ReadonlySet<Subscription> = new Set()
 /** Bytes pushed to one subscriber in one turn. */
 const TURN_BYTES = 256 << 10
 /** A subscriber whose connection holds more than this is passed over. */
@@ -59,6 +60,23 @@ export class Subscriptions {
   gone(caller: Caller): void {
     for (const request of [...this.#byCaller.get(caller)?.keys() ?? []]) this.remove(caller, request)
     this.#byCaller.delete(caller)
+  }
+
+  /**
+   * Whether somebody beside `caller` waits for one of these entries, so that their marks should not wait for a frame to ride
+   * on. Who writes and watches plays its own entries as it gets them acknowledged (measured: a counter is 1.5 times as fast).
+   */
+  watchedByOthers(caller: Caller, entries: Uint8Array): boolean {
+    const own = this.#byCaller.get(caller)?.size ?? 0
+    if (this.#count <= own) return false
+    const view = viewOf(entries)
+    let last = -1
+    for (let at = 0; at < entries.byteLength; at += entryLengthAt(view, at)) for (const stream of streamsAt(view, at)) {
+      if (stream === last) continue
+      last = stream
+      for (const subscription of this.#byStream.get(stream) ?? nobody) if (subscription.caller !== caller) return true
+    }
+    return false
   }
 
   /** Pushes what has become due. Tells whether somebody is still behind. */

@@ -5,7 +5,7 @@
  * Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`, `position-index.ts`.
  */
 import { integer, nullable, object } from 'superstruct'
-import { ENTRY_HEAD_BYTES, STREAM_BYTES, checkEntry, clusterSeed, type EntryBounds } from '../entry.ts'
+import { ENTRY_HEAD_BYTES, checkEntry, clusterSeed, streamsAt, type EntryBounds } from '../entry.ts'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { LayoutStruct, chainsOf, firstOfClass, layoutText, openSegment, whole, type Layout } from '../layout/layout.ts'
@@ -193,9 +193,8 @@ export class UnitState {
 
   /** Stages the entry at `at` of `bytes`, which will lie at `offset` of the row. */
   putData(position: number, bytes: Uint8Array, view: DataView, at: number, offset: number, epoch: number): void {
-    const streams: number[] = []
+    const streams = streamsAt(view, at)
     const hash = view.getUint32(at + 4, true)
-    for (let i = 0, next = at + ENTRY_HEAD_BYTES; i < view.getUint8(at + 10); i++, next += STREAM_BYTES) streams.push(view.getUint32(next, true))
     this.logTime = Math.max(this.logTime, view.getFloat64(at + 32, true))
     this.stored.entries++
     this.stored.bytes += view.getUint32(at, true)

@@ -40,16 +40,7 @@ export const Promised = object({ promised: boolean(), rank: nullable(Rank), acce
 export type Promised = Infer<typeof Promised>
 export const Accept = object({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
 export const AcceptedAnswer = object({ accepted: boolean(), rank: nullable(Rank) })
-export const Current = object({ epoch: whole })
-/** `slot`: the highest slot promised by the acceptor in this process, 0 where there is none of the cluster. */
-export const CurrentAnswer = object({ identity: string(), boot: string(), slot: whole, installed: whole, sealed: whole, opened: whole })
-export type CurrentAnswer = Infer<typeof CurrentAnswer>
-export const Progress = object({ epoch: whole })
-export const ProgressAnswer = object({ prefix: whole })
 export const Trim = object({ epoch: whole, before: whole })
-export const Tails = object({ epoch: whole, streams: array(whole) })
-/** Exclusive tails: of the log, and an upper bound of each stream asked for. */
-export const TailsAnswer = object({ epoch: whole, tail: whole, streams: array(whole), logTime: whole })
 export const Bootstrap = object({ layout: LayoutStruct })
 export const Junk = object({ epoch: whole, first: boolean(), ranges: array(object({ from: whole, to: whole, step: whole })) })
 /** Positions at which the unit holds data instead. */

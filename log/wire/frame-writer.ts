@@ -46,14 +46,21 @@ export class FrameWriter {
     } else this.#small.push(frame)
   }
 
-  /** Runs `work`; what it sends leaves right behind it. Saves a round of the event loop where the end of the work is known. */
+  /** Keeps what is sent until `release`: saves a round of the event loop where the end of the work is known. */
+  hold(): void { this.#held = true }
+
+  release(): void {
+    this.#held = false
+    this.flush()
+  }
+
+  /** Runs `work`; what it sends leaves right behind it. */
   together(work: () => void): void {
-    this.#held = true
+    this.hold()
     try {
       work()
     } finally {
-      this.#held = false
-      this.flush()
+      this.release()
     }
   }
 

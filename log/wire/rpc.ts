@@ -73,10 +73,10 @@ export class Peer {
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
     const writer = this.#open()
     if (writer instanceof SirtakiError) { answer(writer, nothing); return }
-    const deadline = this.#context.ports.clock.now() + timeoutMs
-    this.#pending.set(request, { kind, deadline, answer })
+    const now = this.#context.ports.clock.now()
+    this.#pending.set(request, { kind, deadline: now + timeoutMs, answer })
     writer.send(frame)
-    this.#watch(deadline, timeoutMs)
+    this.#watch(now, timeoutMs)
   }
 
   /** Sends a frame that nobody answers; with `rides` it leaves with the next one only. */
@@ -88,7 +88,10 @@ export class Peer {
     else writer.send(frame)
   }
 
-  /** Runs `work`; what it sends to this peer leaves right behind it, not at the end of the turn. */
+  /** Writes what waits, now: the end of the turn would be a round of the event loop later. */
+  flush(): void { this.#writer?.flush() }
+
+  /** Runs `work`; what it sends to this peer leaves right behind it. */
   together(work: () => void): void {
     const writer = this.#open()
     if (writer instanceof FrameWriter) writer.together(work)
@@ -102,7 +105,7 @@ export class Peer {
     const request = this.#context.nextRequest()
     this.#subscribers.set(request, events)
     writer.send(encodeFrame(kinds.subscribe, 0, request, body))
-    this.#watch(this.#context.ports.clock.now() + this.#context.limits.requestMs, this.#context.limits.requestMs)
+    this.#watch(this.#context.ports.clock.now(), this.#context.limits.requestMs)
     return () => {
       if (this.#subscribers.delete(request)) this.#writer?.send(encodeFrame(kinds.unsubscribe, 0, request, nothing))
     }
@@ -186,17 +189,17 @@ export class Peer {
   #learn(layout: Layout | null): void { if (layout !== null) this.#context.learnt(layout) }
 
   /** Looks at deadlines now and then while something is pending: one timer, not one per request. */
-  #watch(deadline: number, timeoutMs: number): void {
+  #watch(now: number, timeoutMs: number): void {
     const { ports: { clock }, limits: { requestMs } } = this.#context
-    const at = deadline - Math.max(0, timeoutMs - requestMs / 4)
+    const at = now + Math.min(timeoutMs, requestMs / 4)
     if (this.#sweep !== undefined) {
       if (this.#sweep.at <= at) return
       this.#sweep.timer.cancel()
     }
-    const timer = clock.timer(at - clock.now(), () => {
+    const timer = clock.timer(at - now, () => {
       this.#sweep = undefined
       const next = this.#expire()
-      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(next, Math.max(0, next - clock.now()))
+      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(clock.now(), Math.max(0, next - clock.now()))
     })
     this.#sweep = { timer, at }
   }

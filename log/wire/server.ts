@@ -23,8 +23,9 @@ export class Caller {
   get buffered(): number { return this.#writer.buffered }
   answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)) }
   refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))) }
-  /** Runs `work` and then writes what it sent, where the end of the turn would be later. */
-  together(work: () => void): void { this.#writer.together(work) }
+  /** Between these two everything that is sent to it is one write. */
+  hold(): void { this.#writer.hold() }
+  release(): void { this.#writer.release() }
   push(request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds.push, 0, request, body)) }
 }
 

@@ -10,7 +10,6 @@
 import { join } from 'node:path'
 import { BenchClient, BenchCluster } from './cluster.ts'
 import type { OpenLoop } from './open-loop.ts'
-import type { Options } from './options.ts'
 import { usageOf, type Processes } from './processes.ts'
 import type { Special, SpecialContext } from './specials.ts'
 
@@ -26,7 +25,7 @@ async function load(client: BenchClient, address: string, options: { rate: numbe
 }
 
 /** One open-loop run against a cluster of its own. False when the rate could not be made or nothing was answered. */
-export async function openLoopRun({ openLoop, ms, json }: Options, { processes, folder, write }: { processes: Processes; folder: string; progress(text: string): void; write(text: string): void }): Promise<boolean> {
+export async function openLoopRun({ openLoop, ms, json }: { readonly openLoop: number | undefined; readonly ms: number; readonly json: boolean }, { processes, folder, write }: { processes: Processes; folder: string; progress(text: string): void; write(text: string): void }): Promise<boolean> {
   const cluster = await BenchCluster.start(processes, join(folder, 'open'), { chains: 1, unix: false })
   await cluster.client.ask({ load: 'append', address: cluster.address, outstanding: 64, ms: 500, bytes: BYTES })
   const rate = openLoop ?? 1

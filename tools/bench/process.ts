@@ -14,9 +14,9 @@ import type { Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
-import { writeJson } from '../../log/wire/control.ts'
 import { Peers } from '../../log/wire/rpc.ts'
 import { openDoor } from '../../log/wire/server.ts'
+import { writePrefix } from '../../log/wire/tail-messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 
 const [role = '', first = '', second = ''] = process.argv.slice(2)
@@ -46,7 +46,7 @@ async function tokens(): Promise<string> {
   const cluster = 'tokens'
   const door = await openDoor(ports, limits, '127.0.0.1:0', {
     cluster: () => cluster, layout: () => null, gone: () => undefined,
-    request: ({ caller, kind, request }) => { caller.answer(kind, request, writeJson({ prefix: server.machine.tail })) },
+    request: ({ caller, kind, request }) => { caller.answer(kind, request, writePrefix(server.machine.tail)) },
   })
   await server.listen()
   const member = { identity: 'unit', boot: 'unit', address: door.listener.address }

@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import { systemRandom } from '../../../log/io/random.ts'
 import { SqliteStore } from '../../../log/io/sqlite-store.ts'
 
-/** Bytes of a frame with a page of 4 KiB. */
-export const FRAME_BYTES = 24 + 4096
+/** Bytes of a frame: a head and a page. */
+export const frameBytesOf = (wal: Buffer): number => 24 + wal.readUInt32BE(8)
 export const SECTOR_BYTES = 512
 
 /** The frames of the newest generation: where they begin, and whether they end a transaction. */
 export const framesOf = (wal: Buffer): readonly { readonly at: number; readonly commit: boolean }[] =>
-  Array.from({ length: Math.floor((wal.length - 32) / FRAME_BYTES) }, (_, index) => 32 + index * FRAME_BYTES)
+  Array.from({ length: Math.floor((wal.length - 32) / frameBytesOf(wal)) }, (_, index) => 32 + index * frameBytesOf(wal))
     .filter((at) => wal.compare(wal, 16, 24, at + 8, at + 16) === 0)
     .map((at) => ({ at, commit: wal.readUInt32BE(at + 4) !== 0 }))
 
@@ -33,7 +33,7 @@ export function recordWal(folder: string): readonly { readonly before: Buffer; r
   const read = (): Buffer => readFileSync(join(folder, 'unit.db-wal'))
   let before = read()
   const record = Array.from({ length: 60 }, (_, id) => {
-    store.commit({ expectEpoch: 0, row: { id, header: new Uint8Array([id]), bytes: new Uint8Array(6000 + 100 * id).fill(id) } }, () => {})
+    store.commit({ expectEpoch: 0, row: { id, header: new Uint8Array([id]), bytes: new Uint8Array(12_000 + 200 * id).fill(id) } }, () => {})
     const pair = { before, after: read() }
     before = pair.after
     return pair

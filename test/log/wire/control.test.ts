@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { SirtakiError, isError } from '../../../log/errors.ts'
-import { Accept, Identity, Install, Junk, Prepare, Rank, Tails, compareRanks, readError, readJson, writeError, writeJson } from '../../../log/wire/control.ts'
+import { Accept, DigestAnswer, Identity, Install, Junk, JunkAnswer, Prepare, Rank, compareRanks, readError, readJson, writeError, writeJson } from '../../../log/wire/control.ts'
 import { layoutOf } from '../layouts.ts'
 
 const text = new TextEncoder()
@@ -13,12 +13,12 @@ test('a control message comes back as it was', (t) => {
 })
 
 test('what is no JSON, and a field that is wrong, missing or too many, is refused by name', (t) => {
-  t.throws(() => readJson(text.encode('{'), Tails), { code: 'BAD_FRAME' })
-  t.throws(() => readJson(new Uint8Array([0xff, 0xfe]), Tails), { code: 'BAD_FRAME' })
-  t.like(t.throws(() => readJson(text.encode('{"epoch":-1,"streams":[]}'), Tails)), { code: 'BAD_FRAME', facts: { path: 'epoch' } })
-  t.like(t.throws(() => readJson(text.encode('{"epoch":1,"streams":[0,1.5]}'), Tails)), { code: 'BAD_FRAME', facts: { path: 'streams.1' } })
-  t.throws(() => readJson(text.encode('{"epoch":1}'), Tails), { code: 'BAD_FRAME' })
-  t.throws(() => readJson(text.encode('{"epoch":1,"streams":[],"more":1}'), Tails), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(text.encode('{'), DigestAnswer), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(new Uint8Array([0xff, 0xfe]), DigestAnswer), { code: 'BAD_FRAME' })
+  t.like(t.throws(() => readJson(text.encode('{"count":-1,"sum":0}'), DigestAnswer)), { code: 'BAD_FRAME', facts: { path: 'count' } })
+  t.like(t.throws(() => readJson(text.encode('{"data":[0,1.5],"trim":0}'), JunkAnswer)), { code: 'BAD_FRAME', facts: { path: 'data.1' } })
+  t.throws(() => readJson(text.encode('{"count":1}'), DigestAnswer), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(text.encode('{"count":1,"sum":0,"more":1}'), DigestAnswer), { code: 'BAD_FRAME' })
 })
 
 test('a layout that contradicts itself does not pass a message', (t) => {
@@ -53,7 +53,7 @@ test('Y2: ranks are ordered by round, then proposer', (t) => {
 })
 
 test('random bodies give a value or BAD_FRAME', (t) => {
-  const readers = fc.constantFrom<(body: Uint8Array) => unknown>((b) => readJson(b, Tails), (b) => readJson(b, Accept), (b) => readJson(b, Identity), (b) => readJson(b, Install), (b) => readJson(b, Junk), (b) => readJson(b, Prepare), (b) => readJson(b, Rank), readError)
+  const readers = fc.constantFrom<(body: Uint8Array) => unknown>((b) => readJson(b, DigestAnswer), (b) => readJson(b, Accept), (b) => readJson(b, Identity), (b) => readJson(b, Install), (b) => readJson(b, Junk), (b) => readJson(b, Prepare), (b) => readJson(b, Rank), readError)
   fc.assert(fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.json().map((json) => text.encode(json))), readers, (body, read) => {
     try {
       read(body)

@@ -1,0 +1,72 @@
+/**
+ * The messages of reading tails: how far a unit is, whether an epoch is current, the sequencer's tails. By hand, because every
+ * linearizable read sends all of them and the sequencer follows the decided prefix with the first.
+ *
+ *     progress  epoch u32                        answer  prefix f64
+ *     current   epoch u32                        answer  slot u32, installed u32, sealed u32, identity text, boot text
+ *     tails     epoch u32, n u32, stream u32 *   answer  epoch u32, tail f64, log time f64, n u32, tail f64 *
+ *
+ * Read next: `messages.ts`, `../client/proof.ts`, `../client/tail.ts`.
+ */
+import { SirtakiError } from '../errors.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+
+/** The question of `progress` and `current`. */
+export const writeEpoch = (epoch: number): Uint8Array => new ByteWriter(4).u32(epoch).done()
+export function readEpoch(body: Uint8Array): number {
+  const reader = new ByteReader(body)
+  const epoch = reader.u32()
+  reader.end()
+  return epoch
+}
+
+/** The lowest position of its own class that a unit does not know decided. */
+export const writePrefix = (prefix: number): Uint8Array => new ByteWriter(8).f64(prefix).done()
+export function readPrefix(body: Uint8Array): number {
+  const reader = new ByteReader(body)
+  const prefix = reader.integer()
+  reader.end()
+  return prefix
+}
+
+/** `slot`: the highest slot promised by the acceptor (`identity`) in this process, 0 where there is none of the cluster; the rest is of the unit. */
+export interface Current { readonly slot: number; readonly installed: number; readonly sealed: number; readonly identity: string; readonly boot: string }
+export const writeCurrent = ({ slot, installed, sealed, identity, boot }: Current): Uint8Array => new ByteWriter(128).u32(slot).u32(installed).u32(sealed).text(identity).text(boot).done()
+export function readCurrent(body: Uint8Array): Current {
+  const reader = new ByteReader(body)
+  const current = { slot: reader.u32(), installed: reader.u32(), sealed: reader.u32(), identity: reader.text(), boot: reader.text() }
+  reader.end()
+  return current
+}
+
+export interface TailsQuestion { readonly epoch: number; readonly streams: readonly number[] }
+export function writeTailsQuestion({ epoch, streams }: TailsQuestion): Uint8Array {
+  const out = new ByteWriter(8 + 4 * streams.length).u32(epoch).u32(streams.length)
+  for (const stream of streams) out.u32(stream)
+  return out.done()
+}
+export function readTailsQuestion(body: Uint8Array): TailsQuestion {
+  const reader = new ByteReader(body)
+  const epoch = reader.u32()
+  const streams: number[] = []
+  for (let left = reader.count(4); left > 0; left--) streams.push(reader.u32())
+  reader.end()
+  return { epoch, streams }
+}
+
+/** Exclusive tails: of the log, and an upper bound of each stream asked for. */
+export interface TailsAnswer { readonly epoch: number; readonly tail: number; readonly logTime: number; readonly streams: readonly number[] }
+export function writeTailsAnswer({ epoch, tail, logTime, streams }: TailsAnswer): Uint8Array {
+  const out = new ByteWriter(24 + 8 * streams.length).u32(epoch).f64(tail).f64(logTime).u32(streams.length)
+  for (const one of streams) out.f64(one)
+  return out.done()
+}
+export function readTailsAnswer(body: Uint8Array): TailsAnswer {
+  const reader = new ByteReader(body)
+  const head = { epoch: reader.u32(), tail: reader.integer(), logTime: reader.f64() }
+  if (!(head.logTime >= 0)) throw new SirtakiError('BAD_FRAME', `tails with log time ${head.logTime}`)
+  const streams: number[] = []
+  for (let left = reader.count(8); left > 0; left--) streams.push(reader.integer())
+  reader.end()
+  return { ...head, streams }
+}
