@@ -1,16 +1,27 @@
 /**
  * Which streams are written most, in bounded memory: the counters of Misra and Gries.
  *
- * Counts are at most `total / size` too low; a stream with more than that share is always among them. For people only.
+ * A stream with more than one in `size` of the entries is always among them. For people only.
  * Read next: `sequencer.ts`. @source Misra, Gries: Finding repeated elements, 1982.
  */
+
+/** A prime, so that streams written in turn are all looked at. */
+const SAMPLE = 13
+
+/** Counters of the streams that are written most. */
 export class BusyStreams {
   readonly #size: number
   readonly #counts = new Map<number, number>()
 
   constructor(size: number) { this.#size = size }
 
-  add(stream: number, entries: number): void {
+  /** Counts entries of a stream from position `from` on; of the positions one in 13 is looked at. */
+  add(stream: number, from: number, count: number): void {
+    const looked = Math.ceil((from + count) / SAMPLE) - Math.ceil(from / SAMPLE)
+    if (looked > 0) this.#add(stream, looked * SAMPLE)
+  }
+
+  #add(stream: number, entries: number): void {
     const known = this.#counts.get(stream)
     if (known !== undefined || this.#counts.size < this.#size) { this.#counts.set(stream, (known ?? 0) + entries); return }
     let least = entries

@@ -101,10 +101,17 @@ export class Sequencer {
    */
   grant(epoch: number, runs: readonly TokenRun[], now: number): GrantBody | undefined {
     const layout = this.requireEpoch(epoch)
-    const count = runs.reduce((sum, run) => sum + run.count, 0)
+    let count = 0
+    let least = 1
+    let streams = 0
+    for (const run of runs) {
+      count += run.count
+      least = Math.min(least, run.count)
+      streams = Math.max(streams, run.streams.length)
+    }
     const max = Math.max(1, Math.floor(layout.window / 4))
-    if (runs.some((run) => run.count < 1) || count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
-    if (runs.some((run) => run.streams.length > this.#limits.streamsMax)) throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
+    if (least < 1 || count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
+    if (streams > this.#limits.streamsMax) throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
     if (count > this.room) return undefined
     const from = this.#tail
     const previous = this.#link(from, runs)
@@ -126,7 +133,7 @@ export class Sequencer {
         // Deleted and set again: the map's order is the order of last use.
         this.#streams.delete(stream)
         this.#streams.set(stream, at + count - 1)
-        this.#busy.add(stream, count)
+        this.#busy.add(stream, at, count)
       }
       at += count
     }

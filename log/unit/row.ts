@@ -8,7 +8,7 @@
  * This format cannot be retrofitted: a new one gets a new version. Read next: `unit.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import { ByteReader, ByteWriter } from '../wire/bytes.ts'
+import { ByteReader, ByteWriter, u32At } from '../wire/bytes.ts'
 import { crc32 } from '../wire/hash.ts'
 
 export const ROW_VERSION = 1
@@ -90,7 +90,7 @@ export class RowBuilder {
 export function visitRow(id: number, header: Uint8Array, visitor: RowVisitor): void {
   const body = header.subarray(0, header.byteLength - 4)
   const reader = new ByteReader(header)
-  if (header.byteLength < 33 || crc32(body) !== reader.view.getUint32(body.byteLength, true)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
+  if (header.byteLength < 33 || crc32(body) !== u32At(header, body.byteLength)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
   const version = reader.u8()
   if (version !== ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, this is version ${ROW_VERSION}: upgrade`)
   visitor.prefix(reader.f64(), reader.f64())

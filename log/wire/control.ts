@@ -63,9 +63,18 @@ export function readJson<T, S>(body: Uint8Array, struct: Struct<T, S>): T {
   } catch (cause) {
     throw new SirtakiError('BAD_FRAME', 'a control message is no JSON', { cause })
   }
-  const [error, checked] = struct.validate(value)
+  const [error, checked] = validate(value, struct)
   if (error !== undefined) throw new SirtakiError('BAD_FRAME', `a control message is wrong: ${error.message}`, { facts: { path: error.path.join('.') } })
   return checked
+}
+
+/** Superstruct throws where it puts a value into words that has no text, such as {"toString":[]}. */
+function validate<T, S>(value: unknown, struct: Struct<T, S>): ReturnType<Struct<T, S>['validate']> {
+  try {
+    return struct.validate(value)
+  } catch (cause) {
+    throw new SirtakiError('BAD_FRAME', 'a control message has values that cannot even be told', { cause })
+  }
 }
 
 /** Encodes an error for the other end; a stack never travels. */

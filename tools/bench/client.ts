@@ -11,7 +11,8 @@ import type { OpenLoop } from './open-loop.ts'
 /** What the client is asked for. */
 export type Ask =
   | { readonly load: 'append'; readonly address: string; readonly outstanding: number; readonly ms: number; readonly bytes: number }
-  | { readonly load: 'floor' | 'counter' | 'readLinearizable' | 'tokens'; readonly address: string; readonly outstanding: number; readonly ms: number }
+  | { readonly load: 'floor' | 'counter' | 'readLinearizable'; readonly address: string; readonly outstanding: number; readonly ms: number }
+  | { readonly load: 'tokens'; readonly address: string; readonly outstanding: number; readonly ms: number; readonly apart: boolean }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
   | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
@@ -30,7 +31,7 @@ async function run(ask: Ask): Promise<Answer> {
     case 'counter': return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
     case 'readLinearizable': return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
     case 'readLocal': return { measured: await loads.readLocal(ask.address, ask.ms) }
-    case 'tokens': return { measured: await loads.tokens(ask.address, ask.outstanding, ask.ms) }
+    case 'tokens': return { measured: await loads.tokens(ask.address, ask) }
     case 'writeOps': await loads.writeOps(ask.address, ask.ops, ask.records); return { measured: NOTHING }
     case 'writeEntries': await loads.writeEntries(ask.address, ask.entries, ask.bytes); return { measured: NOTHING }
     case 'play': return { measured: await loads.play(ask.address, ask.ops) }

@@ -91,17 +91,30 @@ export async function readLocal(address: string, ms: number): Promise<Measured> 
   return { ...latencies, perSecond: perSecond * LOCAL_READS }
 }
 
-/** Token requests for one position each, every one in a frame of its own; `address` is the sequencer's. */
-export async function tokens(address: string, outstanding: number, ms: number): Promise<Measured> {
+interface TokenCall { readonly stream: number; resolve(position: number): void; reject(error: Error): void }
+
+/**
+ * Token requests for one position each, every caller's on a stream of its own; `address` is the sequencer's. Those of one turn
+ * travel in one frame, as an appender sends them, or else (`apart`) each in its own, as if each came from another client.
+ */
+export async function tokens(address: string, { outstanding, ms, apart }: { outstanding: number; ms: number; apart: boolean }): Promise<Measured> {
   let request = 0
   const peers = new Peers({ ports: systemPorts(), limits, name: 'bench', cluster: () => null, nextRequest: () => ++request, learnt: () => undefined })
   const peer = peers.at(address)
   const { epoch } = await peer.control('identify', {}, Identity)
-  const body = writeToken({ epoch, runs: [{ count: 1, streams: [STREAM] }] })
+  const ask = (calls: readonly TokenCall[]): void => {
+    const number = ++request
+    peer.call('token', number, encodeFrame(kinds.token, 0, number, writeToken({ epoch, runs: calls.map(({ stream }) => ({ count: 1, streams: [stream] })) })), (error, answer) => {
+      const from = error === undefined ? readGrant(answer).from : 0
+      calls.forEach((call, i) => { if (error === undefined) call.resolve(from + i); else call.reject(error) })
+    })
+  }
+  let queue: TokenCall[] = []
+  const flush = (): void => { const calls = queue; queue = []; if (apart) for (const call of calls) ask([call]); else ask(calls); peer.flush() }
   try {
-    return await measure(outstanding, ms, () => new Promise((resolve, reject) => {
-      const number = ++request
-      peer.call('token', number, encodeFrame(kinds.token, 0, number, body), (error, answer) => { if (error === undefined) resolve(readGrant(answer)); else reject(error) })
+    return await measure(outstanding, ms, (caller) => new Promise((resolve, reject) => {
+      if (queue.length === 0) queueMicrotask(flush)
+      queue.push({ stream: caller, resolve, reject })
     }))
   } finally {
     peers.close()

@@ -46,6 +46,7 @@ export const rows: readonly Row[] = [
   row('read.linearizable.256', 'readLinearizable', 256, peers),
   row('read.local', 'readLocal', 256, peers),
   row('token', 'tokens', 256),
+  row('token.apart', 'tokens', 256),
   row('counter.1', 'counter', 1, { ...peers, figure: 'rate' }),
   row('counter.4', 'counter', 4, peers),
   row('counter.16', 'counter', 16, peers),

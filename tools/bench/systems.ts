@@ -67,7 +67,7 @@ export class SirtakiSystem implements System {
     const clients = this.#clientsOf(row)
     switch (row.load) {
       case 'append': return (await this.#first(row).ask({ load: 'append', address, outstanding, ms, bytes })).measured
-      case 'tokens': return (await this.#first(row).ask({ load: 'tokens', address: this.#tokens?.address ?? '', outstanding, ms })).measured
+      case 'tokens': return (await this.#first(row).ask({ load: 'tokens', address: this.#tokens?.address ?? '', outstanding, ms, apart: row.name !== 'token' })).measured
       case 'readLocal': return (await this.#first(row).ask({ load: 'readLocal', address, ms })).measured
       case 'readLinearizable': return (await this.#first(row).ask({ load: 'readLinearizable', address, outstanding, ms })).measured
       case 'counter': default: return joined(await Promise.all(clients.map(async (client) => (await client.ask({ load: 'counter', address, outstanding: outstanding / clients.length, ms })).measured)))

@@ -52,6 +52,10 @@ test('Y2: ranks are ordered by round, then proposer', (t) => {
   }), { numRuns: 500 })
 })
 
+test('a value that has no text is refused too', (t) => {
+  t.throws(() => readJson(text.encode('[{"toString":[]}]'), DigestAnswer), { code: 'BAD_FRAME' })
+})
+
 test('random bodies give a value or BAD_FRAME', (t) => {
   const readers = fc.constantFrom<(body: Uint8Array) => unknown>((b) => readJson(b, DigestAnswer), (b) => readJson(b, Accept), (b) => readJson(b, Identity), (b) => readJson(b, Install), (b) => readJson(b, Junk), (b) => readJson(b, Prepare), (b) => readJson(b, Rank), readError)
   fc.assert(fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.json().map((json) => text.encode(json))), readers, (body, read) => {
