@@ -33,7 +33,7 @@ export const unpackPrevious = (packed: number): Previous => packed >= 0 ? packed
 /** One stream of an entry with its pointer. */
 export interface StreamLink { readonly stream: number; readonly previous: Previous }
 
-/** A decoded entry. `payload` and `bytes` are views: copy what outlives the call. */
+/** A decoded entry. `payload` and `bytes` are views: copy what outlives the call. `bytes` is made when it is asked for. */
 export interface Entry {
   readonly position: number
   readonly epoch: number
@@ -128,16 +128,39 @@ export function checkEntry(bytes: Uint8Array, view: DataView, at: number, bounds
 }
 
 /** Decodes the entry at `at`, which `checkEntry` has passed. */
-export function decodeEntry(bytes: Uint8Array, view: DataView, at: number): Entry {
-  const length = view.getUint32(at, true)
-  const count = view.getUint8(at + 10)
-  const streams: StreamLink[] = []
-  let next = at + ENTRY_HEAD_BYTES
-  for (let i = 0; i < count; i++, next += STREAM_BYTES) streams.push({ stream: view.getUint32(next, true), previous: unpackPrevious(view.getFloat64(next + 4, true)) })
-  return {
-    position: view.getFloat64(at + 12, true), epoch: view.getUint32(at + 20, true), writer: view.getFloat64(at + 24, true), logTime: view.getFloat64(at + 32, true),
-    streams, payload: bytes.subarray(next + view.getUint8(at + 11), at + length), hash: view.getUint32(at + 4, true), bytes: bytes.subarray(at, at + length),
+export const decodeEntry = (bytes: Uint8Array, view: DataView, at: number): Entry => new DecodedEntry(bytes, view, at)
+
+class DecodedEntry implements Entry {
+  readonly position: number
+  readonly epoch: number
+  readonly writer: number
+  readonly logTime: number
+  readonly streams: readonly StreamLink[]
+  readonly payload: Uint8Array
+  readonly hash: number
+  readonly #all: Uint8Array
+  readonly #at: number
+  readonly #length: number
+
+  constructor(bytes: Uint8Array, view: DataView, at: number) {
+    const count = view.getUint8(at + 10)
+    const streams: StreamLink[] = []
+    let next = at + ENTRY_HEAD_BYTES
+    for (let i = 0; i < count; i++, next += STREAM_BYTES) streams.push({ stream: view.getUint32(next, true), previous: unpackPrevious(view.getFloat64(next + 4, true)) })
+    this.#all = bytes
+    this.#at = at
+    this.#length = view.getUint32(at, true)
+    this.position = view.getFloat64(at + 12, true)
+    this.epoch = view.getUint32(at + 20, true)
+    this.writer = view.getFloat64(at + 24, true)
+    this.logTime = view.getFloat64(at + 32, true)
+    this.streams = streams
+    this.payload = bytes.subarray(next + view.getUint8(at + 11), at + this.#length)
+    this.hash = view.getUint32(at + 4, true)
   }
+
+  /** A view costs as much as the rest of the entry, and playback never looks at it. */
+  get bytes(): Uint8Array { return this.#all.subarray(this.#at, this.#at + this.#length) }
 }
 
 /** Checks and decodes one entry that fills `bytes`. */

@@ -5,7 +5,8 @@
  *
  * An entry is due when everything of the stream before it has been delivered: `previous` lies below `next`, or says
  * `{before: b}` with b at or below `next`. Otherwise only a complete answer of the index over the gap helps: `previous`
- * may prove junk, and whatever the index held at some moment proves nothing (P43). Keeps: Q4, L2.
+ * may prove junk, and whatever the index held at some moment proves nothing (P43). If any entry that came early is due, the
+ * lowest of them is. Keeps: Q4, L2.
  * Read next: `stream-player.ts`. @source Tango SOSP'13 4 (streams), repaired by DESIGN 4.
  */
 import type { Entry } from '../entry.ts'
@@ -13,7 +14,9 @@ import type { Entry } from '../entry.ts'
 /** The order of one stream from `from` on. */
 export class StreamOrder {
   readonly #stream: number
-  readonly #early = new Map<number, Entry>()
+  /** Entries that came before their turn, from `#head` on, by ascending position. */
+  #early: Entry[] = []
+  #head = 0
   #next: number
 
   constructor(stream: number, from: number) { this.#stream = stream; this.#next = from }
@@ -21,21 +24,21 @@ export class StreamOrder {
   /** Everything of the stream below it has been given out. */
   get next(): number { return this.#next }
   /** Entries that came before their turn. */
-  get early(): number { return this.#early.size }
+  get early(): number { return this.#early.length - this.#head }
 
   /** The end of the lowest gap: what a complete answer has to cover before anything can go on; `next` when nothing waits. */
   get gapTo(): number {
-    let lowest: Entry | undefined
-    for (const entry of this.#early.values()) if (lowest === undefined || entry.position < lowest.position) lowest = entry
+    const lowest = this.#early[this.#head]
     return lowest === undefined ? this.#next : Math.max(this.#next, this.#needs(lowest))
   }
 
   /** Takes one decided entry; gives those that are due now, in order. */
   offer(entry: Entry): Entry[] {
-    if (entry.position < this.#next || this.#early.has(entry.position)) return []
-    if (this.#needs(entry) > this.#next) { this.#early.set(entry.position, entry); return [] }
+    if (entry.position < this.#next) return []
+    if (this.#needs(entry) > this.#next) { this.#keep(entry); return [] }
+    this.#dropBelow(entry.position + 1)
     this.#next = entry.position + 1
-    return this.#early.size === 0 ? [entry] : [entry, ...this.#follow()]
+    return this.early === 0 ? [entry] : [entry, ...this.#follow()]
   }
 
   /**
@@ -45,30 +48,62 @@ export class StreamOrder {
   complete(from: number, to: number, entries: readonly Entry[]): Entry[] {
     if (from > this.#next || to <= this.#next) return []
     const due = entries.filter((entry) => entry.position >= this.#next && entry.position < to)
+    this.#dropBelow(to)
     this.#next = to
-    for (const position of this.#early.keys()) if (position < to) this.#early.delete(position)
     return [...due, ...this.#follow()]
   }
 
-  #follow(): Entry[] {
-    const due: Entry[] = []
-    for (let found = this.#due(); found !== undefined; found = this.#due()) {
-      this.#early.delete(found.position)
-      this.#next = found.position + 1
-      due.push(found)
-    }
-    return due
+  /** Learns that every decided entry below `to` has been offered. Gives those that are due now, in order. */
+  offeredTo(to: number): Entry[] {
+    if (to <= this.#next) return []
+    const due = this.#dropBelow(to)
+    this.#next = to
+    return [...due, ...this.#follow()]
   }
 
-  #due(): Entry | undefined {
-    for (const entry of this.#early.values()) if (this.#needs(entry) <= this.#next) return entry
-    return undefined
+  #keep(entry: Entry): void {
+    const at = this.#placeOf(entry.position)
+    if (this.#early[at]?.position === entry.position) return
+    if (at === this.#early.length) this.#early.push(entry)
+    else this.#early.splice(at, 0, entry)
+  }
+
+  /** Index of the first early entry at or above `position`. */
+  #placeOf(position: number): number {
+    let low = this.#head
+    let high = this.#early.length
+    if ((this.#early[high - 1]?.position ?? -1) < position) return high
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#early[middle]?.position ?? 0) < position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Takes out what lies below `position`. */
+  #dropBelow(position: number): Entry[] {
+    const from = this.#head
+    this.#head = this.#placeOf(position)
+    const dropped = this.#early.slice(from, this.#head)
+    if (this.#head === this.#early.length) { this.#early = []; this.#head = 0 }
+    return dropped
+  }
+
+  #follow(): Entry[] {
+    const from = this.#head
+    for (let lowest = this.#early[this.#head]; lowest !== undefined && this.#needs(lowest) <= this.#next; lowest = this.#early[this.#head]) {
+      this.#next = lowest.position + 1
+      this.#head++
+    }
+    const due = this.#early.slice(from, this.#head)
+    if (this.#head === this.#early.length) { this.#early = []; this.#head = 0 }
+    return due
   }
 
   /** What has to be delivered before an entry is due: everything below this position. */
   #needs(entry: Entry): number {
-    const link = entry.streams.find((one) => one.stream === this.#stream)
-    if (link === undefined) return entry.position
-    return typeof link.previous === 'number' ? link.previous + 1 : link.previous.before
+    for (const { stream, previous } of entry.streams) if (stream === this.#stream) return typeof previous === 'number' ? previous + 1 : previous.before
+    return entry.position
   }
 }

@@ -67,8 +67,7 @@ export class StreamPlayer {
    */
   async playTo(to: number, options: CallOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
-    // Most of the time the push is on its way already: the pull costs a message to every chain.
-    if (this.#live) await this.#arrival(to, Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)))
+    if (this.#live) await this.#pushedTo(to)
     await this.#cluster.retry(options, async (layout) => {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
       while (this.#order.next < to) {
@@ -79,6 +78,14 @@ export class StreamPlayer {
         if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
       }
     })
+  }
+
+  /** Waits as long as pushes bring it nearer: a pull costs a message to every chain and would bring what is on its way again. */
+  async #pushedTo(to: number): Promise<void> {
+    for (let before = -1; before < this.#order.next && this.#order.next < to && !this.#closed;) {
+      before = this.#order.next
+      await this.#arrival(to, Math.max(1, Math.min(this.#cluster.appendLatency.p99, 5)))
+    }
   }
 
   /** Settles when everything below `to` is delivered, or after `ms`. */
@@ -126,17 +133,20 @@ export class StreamPlayer {
     }
     const generation = this.#generation
     const subscribed: string[] = []
+    const chains = chainsOf(openSegment(layout))
+    const completeTo = chains.map(() => 0)
     // A unit that was left out alive goes on answering, but gets nothing new.
     this.#unsubscribe.push(this.#cluster.onLayout((newer) => {
-      const units = openSegment(newer).chains.flat()
-      if (generation === this.#generation && subscribed.some((identity) => !units.some((unit) => unit.identity === identity))) again()
+      const segment = openSegment(newer)
+      const units = segment.chains.flat()
+      if (generation === this.#generation && (segment.chains.length !== chains.length || subscribed.some((identity) => !units.some((unit) => unit.identity === identity)))) again()
     }))
-    for (const chain of chainsOf(openSegment(layout))) {
+    for (const chain of chains) {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
       subscribed.push(unit.identity)
       const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#order.next }), {
-        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body) },
+        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo) },
         closed: (error) => {
           if (generation !== this.#generation) return
           if (error?.next === 'stop') this.close(error)
@@ -147,11 +157,17 @@ export class StreamPlayer {
     }
   }
 
-  #pushed(layout: Layout, body: Uint8Array): void {
+  /** `completeTo`: what each chain has pushed everything below. */
+  #pushed(layout: Layout, body: Uint8Array, chain: number, completeTo: number[]): void {
     try {
       const part = readStreamPart(body)
       const entries = this.#decode(layout, part.entries, part.count)
-      for (const entry of entries) this.#give(this.#order.offer(entry))
+      const due: Entry[] = []
+      for (const entry of entries) { const own = this.#order.offer(entry); for (const one of own) due.push(one) }
+      // What was trimmed before it was pushed is missing without a trace here: a pull tells.
+      completeTo[chain] = part.trim > this.#order.next ? 0 : Math.max(completeTo[chain] ?? 0, part.completeTo)
+      due.push(...this.#order.offeredTo(Math.min(...completeTo)))
+      this.#give(due)
       if (this.#order.early > 0) this.#watchGap()
     } catch (thrown) {
       this.#events.failed(asError(thrown))

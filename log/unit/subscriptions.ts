@@ -5,7 +5,7 @@
  * cursor later is pushed then. A slow subscriber costs a cursor, not a buffer: while its connection is full it only falls back.
  * Owns: the cursors. Read next: `server.ts`, `../playback/stream-player.ts` for the other end.
  */
-import { decodeEntry, entryLengthAt, streamsAt } from '../entry.ts'
+import { entryLengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { writeStreamPart } from '../wire/messages.ts'
@@ -98,12 +98,17 @@ export class Subscriptions {
     for (const position of fresh) {
       if ((state.index.flags(position) & 1) === 0) continue
       const bytes = state.bytesOf(position)
-      if (bytes === undefined) continue
-      for (const { stream } of decodeEntry(bytes, viewOf(bytes), 0).streams) for (const subscription of this.#byStream.get(stream) ?? []) {
+      if (bytes === undefined) { this.#noteDamage(position); continue }
+      for (const stream of streamsAt(viewOf(bytes), 0)) for (const subscription of this.#byStream.get(stream) ?? nobody) {
         subscription.dirty = true
         if (position < subscription.cursor) subscription.late.push(position)
       }
     }
+  }
+
+  /** Nobody can tell whose entry it was: all that have passed it are told no more that they have everything. */
+  #noteDamage(position: number): void {
+    for (const own of this.#byCaller.values()) for (const subscription of own.values()) if (position < subscription.cursor) subscription.damagedFrom = Math.min(subscription.damagedFrom, position)
   }
 
   #pushTo(subscription: Subscription): void {

@@ -28,6 +28,7 @@ export interface UnitOptions {
 export type Role = 'blank' | 'recovering' | 'serving' | 'sealed'
 
 const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed: whole, opened: whole, trim: whole, prefix: whole, logTime: whole, highest: integer() })
+const NO_BYTES = new Uint8Array(0)
 /** Bytes of rows kept for readers that follow closely. */
 const CACHE_BYTES = 16 << 20
 
@@ -62,6 +63,8 @@ export class UnitState {
   readonly #readRow: (row: number) => Uint8Array | undefined
   readonly #cache = new Map<number, Uint8Array>()
   #cacheBytes = 0
+  #viewed: Uint8Array = NO_BYTES
+  #view = viewOf(NO_BYTES)
   readonly #rowTop = new Map<number, number>()
   #nextRow = 1
   #durableEpoch: number
@@ -160,7 +163,7 @@ export class UnitState {
     const offset = staged?.at ?? this.index.offset(position)
     if (row !== undefined && offset + ENTRY_HEAD_BYTES <= row.byteLength) {
       try {
-        const view = viewOf(row)
+        const view = this.#viewOf(row)
         const length = checkEntry(row, view, offset, this.bounds)
         if (view.getUint32(offset + 4, true) === this.index.hash(position) && view.getFloat64(offset + 12, true) === position) return row.subarray(offset, offset + length)
       } catch {
@@ -170,6 +173,12 @@ export class UnitState {
     this.index.damage(position)
     this.failpoint?.('unit.damaged', { position })
     return undefined
+  }
+
+  /** Entries are read in the order of their rows: a view for each would cost as much as its checksum. */
+  #viewOf(row: Uint8Array): DataView {
+    if (this.#viewed !== row) { this.#viewed = row; this.#view = viewOf(row) }
+    return this.#view
   }
 
   #rowBytes(row: number): Uint8Array | undefined {

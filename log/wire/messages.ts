@@ -202,7 +202,7 @@ export function readStreamFrom(body: Uint8Array): StreamFrom {
 /** Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that some are gone. */
 export interface StreamPart { readonly completeTo: number; readonly trim: number; readonly more: boolean; readonly count: number; readonly entries: Uint8Array }
 export function writeStreamPart({ completeTo, trim, more, count }: Omit<StreamPart, 'entries'>, entries: readonly Uint8Array[]): Uint8Array {
-  const out = new ByteWriter(256).f64(completeTo).f64(trim).u8(more ? 1 : 0).u32(count)
+  const out = new ByteWriter(entries.reduce((sum, bytes) => sum + bytes.byteLength, 21)).f64(completeTo).f64(trim).u8(more ? 1 : 0).u32(count)
   for (const bytes of entries) out.raw(bytes)
   return out.done()
 }
