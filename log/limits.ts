@@ -14,6 +14,18 @@ export interface Limits {
   readonly frameBytesMax: number
   /** Bytes that one client may have on their way to the units: beyond it `append` waits. */
   readonly clientBytesMax: number
+  /** Entries that one client may have on their way: more of them make batches longer to wait for, not faster. */
+  readonly clientEntriesMax: number
+  /** Appends that may wait in one client for their turn: beyond it the next is refused (`OVERLOADED`). A fraction of a second of a fast cluster's work. */
+  readonly appendsWaitingMax: number
+  /** Bytes of their payloads. */
+  readonly appendsWaitingBytesMax: number
+  /** Requests that one client may have open at one server: beyond it the next is refused. */
+  readonly requestsMax: number
+  /** Appends of unknown fate that one client looks after at once: each is a question to every unit of a chain. */
+  readonly recoversMax: number
+  /** Callers that may wait for one client's next look at the tail. */
+  readonly tailCallersMax: number
   /** Bytes of requests that wait at one unit while it commits: beyond it the next one is refused. */
   readonly unitBytesMax: number
   /** Entries of one batch: bounds the pause that encoding or committing one batch makes. */
@@ -34,6 +46,14 @@ export interface Limits {
   readonly connectionsMax: number
   /** Bytes queued towards one connection before the server closes it: whoever reads nothing must not fill our memory. */
   readonly connectionBytesMax: number
+  /** Bytes of answers that one step of a unit makes before it sends them: what was asked for in few bytes may be large. */
+  readonly stepBytesMax: number
+  /** Token requests that wait at the sequencer for room in the window. */
+  readonly tokensWaitingMax: number
+  /** Entries held for a slow subscriber: then it goes on from its position once it has caught up. */
+  readonly subscriberEntriesMax: number
+  /** Bytes of them. */
+  readonly subscriberBytesMax: number
   /** Streams of one entry: the `previous` pointers are part of the entry's header. */
   readonly streamsMax: number
   /** Stream tails that the sequencer remembers before it forgets the oldest to `{before}`. */
@@ -54,6 +74,12 @@ export const limits: Limits = {
   entryBytesMax: 1 << 20,
   frameBytesMax: 4 << 20,
   clientBytesMax: 16 << 20,
+  clientEntriesMax: 16_384,
+  appendsWaitingMax: 32_768,
+  appendsWaitingBytesMax: 64 << 20,
+  requestsMax: 65_536,
+  recoversMax: 64,
+  tailCallersMax: 65_536,
   unitBytesMax: 64 << 20,
   batchEntriesMax: 4_096,
   fillFloorMs: 50,
@@ -64,6 +90,10 @@ export const limits: Limits = {
   retryMaxMs: 1_000,
   connectionsMax: 10_000,
   connectionBytesMax: 64 << 20,
+  stepBytesMax: 8 << 20,
+  tokensWaitingMax: 1_024,
+  subscriberEntriesMax: 65_536,
+  subscriberBytesMax: 16 << 20,
   streamsMax: 64,
   streamTailsMax: 1 << 20,
   subscriptionsMax: 1_024,

@@ -33,8 +33,6 @@ export interface SequencerServerOptions {
 const PROGRESS_MS = 10
 /** The same while the window is full. */
 const FULL_MS = 1
-/** Token requests that wait for room in the window. */
-const WAITING_MAX = 1_024
 
 /** A running sequencer. */
 export class SequencerServer {
@@ -179,7 +177,8 @@ export class SequencerServer {
     const grant = this.#waiting.length > 0 ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
     if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
     this.machine.requireEpoch(epoch)
-    if (this.#waiting.length >= WAITING_MAX) throw new SirtakiError('OVERLOADED', `${WAITING_MAX} token requests wait for the window of ${this.machine.layout?.window} positions`, { next: 'again' })
+    const { tokensWaitingMax } = this.options.limits
+    if (this.#waiting.length >= tokensWaitingMax) throw new SirtakiError('OVERLOADED', `${tokensWaitingMax} token requests wait for the window of ${this.machine.layout?.window} positions`)
     this.options.ports.failpoint?.('sequencer.full', { tail: this.machine.tail })
     this.#waiting.push({ request, since: this.options.ports.clock.now() })
     this.#watch(FULL_MS)

@@ -14,7 +14,7 @@ import { SirtakiError, asError, type Code } from '../errors.ts'
 import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
 import type { Timer } from '../ports.ts'
 import { viewOf } from '../wire/bytes.ts'
-import { encodeFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
+import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { kinds, readGrant, readStored, sealStore, writeMarks, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
 import type { Cluster } from './cluster.ts'
 import { resolveOne } from './resolve.ts'
@@ -41,7 +41,7 @@ interface Append {
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
-interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
+interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 /** Marks that wait for a frame to ride on. */
 interface Marks { readonly epoch: number; readonly units: readonly UnitMember[]; readonly marks: readonly Mark[] }
 
@@ -53,8 +53,15 @@ export class Appender {
   readonly #cluster: Cluster
   readonly #writer: number
   #queue: Append[] = []
+  /** Bytes of the payloads in the queue. */
+  #queueBytes = 0
   #scheduled = false
+  #full: SirtakiError | undefined
+  /** Appends of unknown fate: how many are looked after, and those that wait for it. */
+  #recovering = 0
+  readonly #lost: [Append, Batch][] = []
   #bytes = 0
+  #entries = 0
   /** Token requests and batches on their way. */
   #inFlight = 0
   #marks: Marks[] = []
@@ -68,7 +75,7 @@ export class Appender {
   /**
    * Appends one payload. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE` or `BAD_ARGUMENT` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED` with next
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED` with next
    *   `unknown`: it may still be in the log.
    */
   append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {}): Promise<Appended> {
@@ -93,11 +100,23 @@ export class Appender {
     if (payload.byteLength > entryBytesMax) return new SirtakiError('OVERSIZE', `an entry of ${payload.byteLength} bytes, at most ${entryBytesMax} are allowed: keep large values in blobs`, { facts: { bytes: payload.byteLength, entryBytesMax } })
     if (streams.length > streamsMax) return new SirtakiError('BAD_ARGUMENT', `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`)
     const odd = streams.find((stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i)
-    return odd === undefined ? undefined : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
+    return odd === undefined ? this.overloaded(payload.byteLength) : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
+  }
+
+  /**
+   * Why another append of so many bytes would be refused now. Refusals are many when they come: they share an error for as long
+   * as nothing has left the queue.
+   */
+  overloaded(bytes: number): SirtakiError | undefined {
+    const { appendsWaitingMax, appendsWaitingBytesMax } = this.#cluster.limits
+    if (this.#queue.length < appendsWaitingMax && this.#queueBytes + bytes <= appendsWaitingBytesMax) return undefined
+    this.#full ??= new SirtakiError('OVERLOADED', `${this.#queue.length} appends with ${this.#queueBytes} bytes wait in this client already: wait for some of them, or use more clients`, { facts: { appends: this.#queue.length, bytes: this.#queueBytes } })
+    return this.#full
   }
 
   #enqueue(append: Append): void {
     this.#queue.push(append)
+    this.#queueBytes += append.payload.byteLength
     this.#schedule()
   }
 
@@ -116,9 +135,9 @@ export class Appender {
   /** Asks for the tokens of everything that waits, within the bounds. */
   #ask(): void {
     const { layout, limits } = this.#cluster
-    while (this.#queue.length > 0 && this.#bytes < limits.clientBytesMax) {
+    while (this.#queue.length > 0 && this.#bytes < limits.clientBytesMax && this.#entries < limits.clientEntriesMax) {
       if (layout === undefined || layout.sequencer === null) { this.#waitForSequencer(layout); return }
-      const max = Math.max(1, Math.min(limits.batchEntriesMax, Math.floor(layout.window / 4)))
+      const max = Math.max(1, Math.min(limits.batchEntriesMax, limits.clientEntriesMax - this.#entries, Math.floor(layout.window / 4)))
       const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax, limits.frameBytesMax / 2))
       if (batch.length > 0) this.#requestTokens(layout, batch, layout.sequencer.address)
     }
@@ -138,8 +157,10 @@ export class Appender {
       bytes += size
       batch.push(append)
     }
-    this.#queue.splice(0, taken)
+    for (const append of this.#queue.splice(0, taken)) this.#queueBytes -= append.payload.byteLength
+    this.#full = undefined
     this.#bytes += bytes
+    this.#entries += batch.length
     return batch
   }
 
@@ -172,7 +193,11 @@ export class Appender {
       return !append.ended
     })
     if (again.length === 0) return
-    const retry = (): void => { this.#queue.unshift(...again); this.#schedule() }
+    const retry = (): void => {
+      this.#queue = [...again, ...this.#queue]
+      for (const append of again) this.#queueBytes += append.payload.byteLength
+      this.#schedule()
+    }
     void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, new Backoff(this.#cluster.ports, this.#cluster.limits))
       .then(retry, (thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) })
   }
@@ -182,12 +207,13 @@ export class Appender {
     const now = clock.now()
     for (const append of this.#queue) if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no sequencer is named by the layout: start one', { next: 'again' }))
     this.#queue = this.#queue.filter((append) => !append.ended)
+    this.#queueBytes = this.#queue.reduce((sum, append) => sum + append.payload.byteLength, 0)
     if (this.#queue.length === 0 || this.#scheduled) return
     this.#scheduled = true
     const wake = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
     void this.#cluster.newer(layout?.epoch ?? 0, { timeoutMs: this.#cluster.limits.retryMaxMs }).then(wake, (thrown: unknown) => {
       const error = asError(thrown)
-      if (error.next === 'stop' || error.code === 'CLOSED') { for (const append of this.#queue.splice(0)) this.#end(append, error) }
+      if (error.next === 'stop' || error.code === 'CLOSED') this.#endQueue(error)
       wake()
     })
   }
@@ -209,16 +235,27 @@ export class Appender {
     for (const { index, units } of chains) {
       const appends = parts[index] ?? []
       if (appends.length === 0) continue
-      const one: Batch = { layout, grant, units, appends, left: units.length, watched: false, bad: undefined, failed: undefined }
       const request = this.#cluster.peers.context.nextRequest()
       const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
       this.#rideMarks(units)
-      this.#inFlight++
-      for (const unit of units) {
-        const peer = this.#cluster.peer(unit.address)
-        peer.together(() => { peer.call('store', request, frame, (error, body) => { this.#stored(one, error, body) }) })
-      }
+      this.#send({ layout, grant, units, appends, frame, left: units.length, watched: false, bad: undefined, failed: undefined }, request)
     }
+  }
+
+  #send(batch: Batch, request: number): void {
+    this.#inFlight++
+    for (const unit of batch.units) {
+      const peer = this.#cluster.peer(unit.address)
+      peer.together(() => { peer.call('store', request, batch.frame, (error, body) => { this.#stored(batch, error, body) }) })
+    }
+  }
+
+  /** A unit that has too much to do has not looked at it: the same frame again, to all, since stored again is stored. */
+  async #sendAgain(batch: Batch): Promise<void> {
+    await new Backoff(this.#cluster.ports, this.#cluster.limits).wait()
+    const request = this.#cluster.peers.context.nextRequest()
+    this.#cluster.ports.failpoint?.('append.sentAgain', { from: batch.grant.from })
+    this.#send({ ...batch, frame: renumberFrame(batch.frame, request), left: batch.units.length, bad: undefined, failed: undefined }, request)
   }
 
   #stored(batch: Batch, error: SirtakiError | undefined, body: Uint8Array): void {
@@ -240,10 +277,11 @@ export class Appender {
   /** Every unit has answered: what all have stored is decided. */
   #decide(batch: Batch): void {
     const { clock } = this.#cluster.ports
+    if (batch.failed?.code === 'OVERLOADED' && batch.appends.some((append) => !append.ended && append.deadline > clock.now())) { void this.#sendAgain(batch); return }
     const marks: Mark[] = []
     batch.appends.forEach((append, i) => {
       this.#release(append)
-      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { void this.#recover(append, batch); return }
+      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { this.#recoverSoon(append, batch); return }
       marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
       this.#acknowledge(append, batch.grant)
     })
@@ -286,6 +324,17 @@ export class Appender {
   }
 
   // ---- what did not go the straight way
+
+  /** Recovers a bounded number at once: a lost unit leaves thousands, and each asks every unit of the chain. */
+  #recoverSoon(append: Append, batch: Batch): void {
+    if (this.#recovering >= this.#cluster.limits.recoversMax) { this.#lost.push([append, batch]); return }
+    this.#recovering++
+    void this.#recover(append, batch).finally(() => {
+      this.#recovering--
+      const next = this.#lost.shift()
+      if (next !== undefined) this.#recoverSoon(...next)
+    })
+  }
 
   /** Finds out what became of an append and acknowledges it, or appends it again. */
   async #recover(append: Append, batch: Batch): Promise<void> {
@@ -331,7 +380,10 @@ export class Appender {
     else this.#enqueue(append)
   }
 
-  #release(append: Append): void { this.#bytes = Math.max(0, this.#bytes - entryBytes(append.streams.length, append.payload.byteLength)) }
+  #release(append: Append): void {
+    this.#bytes -= entryBytes(append.streams.length, append.payload.byteLength)
+    this.#entries--
+  }
 
   #end(append: Append, error: SirtakiError): void {
     if (append.ended) return
@@ -344,7 +396,12 @@ export class Appender {
   close(): void {
     this.#flushMarks()
     this.#markTimer?.cancel()
-    for (const append of this.#queue.splice(0)) this.#end(append, new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
+    this.#endQueue(new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
+  }
+
+  #endQueue(error: SirtakiError): void {
+    for (const append of this.#queue.splice(0)) this.#end(append, error)
+    this.#queueBytes = 0
   }
 }
 

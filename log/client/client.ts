@@ -10,6 +10,7 @@ import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
 import { Cluster, type CallOptions, type ClusterOptions } from './cluster.ts'
 import { Reader, type ReadResult } from './read.ts'
+import { Subscriber } from './subscriber.ts'
 import { TailReader, type Tails } from './tail.ts'
 
 /** How an append goes. `streams` are ids from 0 to 4294967295, each once. */
@@ -18,9 +19,6 @@ export interface AppendOptions extends CallOptions { readonly streams?: readonly
 export interface StreamOptions extends CallOptions { readonly stream: number; readonly from?: number | undefined; readonly to?: number | undefined }
 /** A subscription ends with its signal or a `break`. */
 export interface SubscribeOptions { readonly stream: number; readonly from?: number | undefined; readonly signal?: AbortSignal | undefined }
-
-/** Entries held for a slow subscriber before it is told to subscribe again from where it stands. */
-const SUBSCRIBER_QUEUE = 65_536
 
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 
@@ -55,8 +53,16 @@ export class LogClient implements AsyncDisposable {
     return this.#appender.append(payload, options.streams, options)
   }
 
-  /** Appends several entries, each for itself, in ascending positions as long as nothing fails. @throws as `append`. */
-  appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> { return Promise.all(payloads.map((payload) => this.append(payload, options))) }
+  /** Why an append of so many bytes would be refused at once; `undefined` when it would not. */
+  overloaded(bytes: number): SirtakiError | undefined { return this.#appender.overloaded(bytes) }
+
+  /** Appends several entries, each for itself, in ascending positions as long as nothing fails. Any number: they go by thousands. @throws as `append`. */
+  async appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> {
+    const done: Appended[] = []
+    const size = Math.min(this.cluster.limits.batchEntriesMax, this.cluster.limits.appendsWaitingMax)
+    for (let from = 0; from < payloads.length; from += size) done.push(...await Promise.all(payloads.slice(from, from + size).map((payload) => this.append(payload, options))))
+    return done
+  }
 
   /** Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `TIMEOUT`, `ABORTED`. */
   read(position: number, options: CallOptions = {}): Promise<ReadResult> { return this.#reader.read(position, options) }
@@ -105,38 +111,23 @@ export class LogClient implements AsyncDisposable {
   }
 
   /**
-   * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error.
+   * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error. A consumer that
+   * is slower than the stream costs a position and a bounded queue: it is read to from there when it has caught up.
    *
-   * @throws SirtakiError `TRIMMED` with the first position kept, `OVERLOADED` when the consumer is far behind, `CLOSED`.
+   * @throws SirtakiError `TRIMMED` with the first position kept, `CLOSED`.
    */
   async *subscribe({ stream, from = 0, signal }: SubscribeOptions): AsyncGenerator<Entry, void, undefined> {
-    let queue: Entry[] = []
-    let failed: SirtakiError | undefined
-    let wake: () => void = () => undefined
-    const player = this.player(stream, from, {
-      deliver: (due) => {
-        if (failed !== undefined) return
-        queue.push(...due)
-        if (queue.length > SUBSCRIBER_QUEUE) failed = new SirtakiError('OVERLOADED', `the consumer of stream ${stream} is ${queue.length} entries behind: subscribe again from the last position`, { next: 'again', facts: { position: queue[0]?.position } })
-        wake()
-      },
-      reached: () => undefined,
-      failed: (error) => { failed ??= error; wake() },
-    })
-    const onAbort = (): void => { wake() }
+    const subscriber = new Subscriber(this, stream, from)
+    const onAbort = (): void => { subscriber.wake() }
     signal?.addEventListener('abort', onAbort)
     try {
       while (!isAborted(signal)) {
-        const due = queue
-        queue = []
-        for (const entry of due) { yield entry; if (isAborted(signal)) return }
-        if (queue.length > 0) continue
-        if (failed !== undefined) throw failed
-        await new Promise<void>((resolve) => { wake = resolve })
+        for (const entry of subscriber.take()) { yield entry; if (isAborted(signal)) return }
+        if (subscriber.idle) await subscriber.woken()
       }
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      this.closePlayer(player)
+      subscriber.close()
     }
   }
 

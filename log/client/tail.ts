@@ -28,12 +28,14 @@ export class TailReader {
   /**
    * Gives tails that cover everything acknowledged before the call, and never go back.
    *
-   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`, `OVERLOADED`.
    */
   linearizable(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
     const { signal } = options
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) { reject(aborted(signal)); return }
+      const { tailCallersMax } = this.#cluster.limits
+      if (this.#waiting.length >= tailCallersMax) { reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`)); return }
       this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject })
       if (this.#running) return
       this.#running = true

@@ -114,13 +114,19 @@ export class UnitServer {
     if (this.#stopped !== undefined || this.#committing) return
     const batch = this.#queue
     this.#queue = []
-    this.#queueBytes = 0
     const answers: Answers = { callers: new Set(), all: [] }
+    let bytes = 0
+    let done = 0
     for (const asked of batch) {
+      // Few bytes may ask for many: the rest is for the next step.
+      if (bytes > this.options.limits.stepBytesMax) break
+      done++
       const { caller, kind, request } = asked
+      this.#queueBytes -= asked.body.byteLength
       answers.callers.add(caller)
       try {
         const body = this.#execute(asked)
+        bytes += body?.byteLength ?? 0
         if (body !== undefined) answers.all.push(() => { caller.answer(kind, request, body) })
       } catch (thrown) {
         const error = asError(thrown, 'BAD_FRAME')
@@ -129,12 +135,17 @@ export class UnitServer {
         answers.all.push(() => { caller.refuse(kind, request, error) })
       }
     }
+    if (done < batch.length) this.#queue = [...batch.slice(done), ...this.#queue]
     this.#commit(answers)
   }
 
   #commit(answers: Answers): void {
     const commit = this.unit.takeCommit()
-    if (commit === undefined) { this.#answer(answers); return }
+    if (commit === undefined) {
+      this.#answer(answers)
+      if (this.#queue.length > 0) this.#schedule()
+      return
+    }
     this.#committing = true
     const { clock } = this.options.ports
     const started = clock.now()

@@ -38,6 +38,14 @@ export function sealFrame(bytes: Uint8Array, kind: number, flags: number, reques
   return bytes
 }
 
+/** A copy of a whole frame under another request number. */
+export function renumberFrame(frame: Uint8Array, request: number): Uint8Array {
+  const copy = frame.slice()
+  setU32(copy, 8, request)
+  setU32(copy, 20, checksumOf(copy, 0, copy.byteLength))
+  return copy
+}
+
 /** Makes a frame of a body. */
 export function encodeFrame(kind: number, flags: number, request: number, body: Uint8Array, trace = 0): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEAD_BYTES + body.byteLength)

@@ -73,6 +73,8 @@ export class Peer {
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
     const writer = this.#open()
     if (writer instanceof SirtakiError) { answer(writer, nothing); return }
+    const { requestsMax } = this.#context.limits
+    if (this.#pending.size >= requestsMax) { answer(new SirtakiError('OVERLOADED', `${requestsMax} requests to ${this.address} are open already`, { facts: { address: this.address } }), nothing); return }
     const now = this.#context.ports.clock.now()
     this.#pending.set(request, { kind, deadline: now + timeoutMs, answer })
     writer.send(frame)

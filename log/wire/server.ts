@@ -17,11 +17,17 @@ import { kindOf, kinds, type Kind } from './messages.ts'
 export class Caller {
   readonly name: string
   readonly #writer: FrameWriter
-  constructor(name: string, writer: FrameWriter) { this.name = name; this.#writer = writer }
+  readonly #full: () => void
+  /** `full` is called when what it does not read exceeds `bytesMax`. */
+  constructor(name: string, writer: FrameWriter, { bytesMax, full }: { readonly bytesMax: number; readonly full: () => void } = { bytesMax: Infinity, full: () => undefined }) {
+    this.name = name
+    this.#writer = writer
+    this.#full = (): void => { if (writer.buffered > bytesMax) full() }
+  }
 
   /** Bytes that it has not taken yet. */
   get buffered(): number { return this.#writer.buffered }
-  answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)) }
+  answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)); this.#full() }
   refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))) }
   /** Between these two everything that is sent to it is one write. */
   hold(): void { this.#writer.hold() }
@@ -90,12 +96,12 @@ function accept(ports: Ports, limits: Limits, connection: Connection, service: S
     const { cluster, name } = readJson(frame.body, Hello)
     const own = service.cluster()
     if (cluster !== null && own !== null && cluster !== own) throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${cluster}: check the address`, { facts: { cluster: own, asked: cluster } })
-    caller = new Caller(name, writer)
+    caller = new Caller(name, writer, { bytesMax: limits.connectionBytesMax, full: () => { refuse(new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)) } })
     writer.send(encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: own, layout: service.layout() })))
   }
   const receive = (frame: Frame): void => {
     if (caller === undefined) { greet(frame); return }
-    if (writer.buffered > limits.connectionBytesMax) throw new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)
+    if (!open.has(connection)) return
     handle(caller, frame, service)
   }
   open.set(connection, writer)

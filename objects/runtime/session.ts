@@ -130,6 +130,9 @@ export class Session implements LocalSession {
     const length = OP_HEAD_BYTES + to.bytes.byteLength + bytes.byteLength
     const { entryBytesMax, requestMs } = this.#log.limits
     if (length > entryBytesMax) throw new SirtakiError('OVERSIZE', `op ${op} of ${object} takes ${length} bytes, at most ${entryBytesMax} are allowed: split it`, { facts: { bytes: length, entryBytesMax } })
+    // Before it has a number: one that is taken must be appended, come what may.
+    const overloaded = this.#log.overloaded(length)
+    if (overloaded !== undefined) throw overloaded
     if (this.#calls.size >= CALLS_MAX) throw new SirtakiError('OVERLOADED', `session ${this.name} has ${CALLS_MAX} ops under way: wait for some of them`)
     return {
       number: this.#next++, to, input: bytes, deadline: this.#log.clock.now() + (timeoutMs ?? requestMs), signal,

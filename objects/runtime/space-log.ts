@@ -7,6 +7,7 @@ import type { Appended } from '../../log/client/append.ts'
 import type { LogClient } from '../../log/client/client.ts'
 import type { CallOptions } from '../../log/client/cluster.ts'
 import type { Entry } from '../../log/entry.ts'
+import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
 import type { Clock, Random } from '../../log/ports.ts'
@@ -27,6 +28,8 @@ export interface SpaceLog {
   readonly limits: Limits
   /** Appends one entry: decided when it resolves. It may have been appended twice. @throws SirtakiError as `LogClient.append`. */
   append(payload: Uint8Array, options: CallOptions & { readonly streams: readonly number[] }): Promise<Appended>
+  /** Why an append of so many bytes would be refused at once. */
+  overloaded(bytes: number): SirtakiError | undefined
   /** The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`, `ABORTED`. */
   tail(stream: number, options: CallOptions): Promise<number>
   /** Plays a stream from its start, also what comes later. */
@@ -39,6 +42,7 @@ export function spaceLogOf(client: LogClient): SpaceLog {
   return {
     clock, random, limits,
     append: (payload, options) => client.append(payload, options),
+    overloaded: (bytes) => client.overloaded(bytes),
     tail: async (stream, options) => {
       const { tail, streams } = await client.tail({ ...options, streams: [stream] })
       return streams.get(stream) ?? tail

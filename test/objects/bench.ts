@@ -85,6 +85,7 @@ function instantLog(): { log: SpaceLog; order: StreamOrder; deliver: (due: reado
   let events: StreamEvents | undefined
   const deliver = (due: readonly Entry[]): void => { events?.deliver(due); events?.reached(order.next) }
   const log: SpaceLog = {
+    overloaded: () => undefined,
     clock: systemClock, random: { next: () => 0.5, id: () => '' }, limits,
     append: (_payload, { streams }) => Promise.resolve({ position, epoch: 1, logTime: 0, streams, previous: [position++ - 1] }),
     tail: () => Promise.resolve(position),

@@ -69,6 +69,8 @@ export class FakeLog implements SpaceLog {
   #last = -1
   #granted = 0
 
+  overloaded(): undefined { return undefined }
+
   append(payload: Uint8Array, { streams, signal }: CallOptions & { readonly streams: readonly number[] }): Promise<Appended> {
     if (signal?.aborted === true) return Promise.reject(aborted(signal))
     return new Promise((resolve, reject) => {

@@ -52,5 +52,7 @@ export async function openLoop({ rate, ms }: OpenLoopOptions, call: () => Promis
     await new Promise((resolve) => { setTimeout(resolve, 1) })
   }
   if (counts.pending > 0) await new Promise<void>((resolve) => { ended = resolve })
-  return { admitted: measured(times, ms), offered: counts.offered, refused: counts.refused, failed: counts.failed, failure, generatorLagMs: counts.lagMs, bySecond: Array.from(bySecond, (count) => count ?? 0) }
+  const seconds = Math.floor(ms / 1000)
+  const within = bySecond.slice(0, seconds).reduce((sum, count) => sum + (count ?? 0), 0)
+  return { admitted: { ...measured(times, ms), perSecond: seconds === 0 ? 0 : Math.round(within / seconds) }, offered: counts.offered, refused: counts.refused, failed: counts.failed, failure, generatorLagMs: counts.lagMs, bySecond: Array.from(bySecond, (count) => count ?? 0) }
 }
