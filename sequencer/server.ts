@@ -115,7 +115,8 @@ export class SequencerServer {
     const { ports, limits, log } = this.options
     let stuckSince: number | undefined
     while (!this.#closed && !this.#deposed) {
-      await this.#cluster.pause(limits.probeMs * (0.5 + ports.random.next()))
+      // Units tell a newer layout by themselves; only a lost connection makes it necessary to ask.
+      await this.#cluster.newerOrPause(limits.probeMs * (stuckSince === undefined ? 5 : 1) * (0.5 + ports.random.next()))
       await this.#cluster.refresh().catch(() => undefined)
       const { layout } = this.#cluster
       if (layout === undefined || layout.epoch <= this.machine.epoch) { stuckSince = undefined; continue }

@@ -99,6 +99,15 @@ export class Cluster {
     }
   }
 
+  /** Settles when a newer layout is learnt, or after `ms`. */
+  newerOrPause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => { timer.cancel(); stop(); resolve() }
+      const stop = this.onLayout(end)
+      const timer = this.ports.clock.timer(ms, end)
+    })
+  }
+
   #wakeOnce(wake: () => void): void {
     const once = (): void => { this.#waiting.delete(once); wake() }
     this.#waiting.add(once)

@@ -25,6 +25,8 @@ export interface ResolveOptions {
   readonly mayFill: boolean
   /** The writer's own entry, where the caller is the writer and its token is of this epoch. */
   readonly own?: Offer | undefined
+  /** False: the units are not told, because the caller tells them of the whole range afterwards. */
+  readonly marks?: boolean | undefined
 }
 
 /** What a position was resolved to. */
@@ -40,10 +42,17 @@ export type ResolvedMap = Map<number, Resolved>
  */
 export async function resolveRange(cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<ResolvedMap> {
   const out: ResolvedMap = new Map()
+  await resolveInto(out, cluster, layout, from, to, options)
+  return out
+}
+
+/** Takes what positions were resolved to. */
+interface Sink { set(position: number, resolved: Resolved): void }
+
+async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<void> {
   await Promise.all(chainsOf(openSegment(layout)).map(async (chain) => {
     for (let at = firstOfClass(from, chain.index, chain.step); at < to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, to)
   }))
-  return out
 }
 
 /**
@@ -51,10 +60,12 @@ export async function resolveRange(cluster: Cluster, layout: Layout, from: numbe
  *
  * @throws SirtakiError as `resolveRange`; `UNREACHABLE` (next `again`) where a unit that did not answer left a hole.
  */
-export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number): Promise<void> {
-  for (const [position, { kind }] of await resolveRange(cluster, layout, from, to, { mayFill: true })) {
-    if (kind === 'hole') throw new SirtakiError('UNREACHABLE', `position ${position} could not be resolved: a unit did not answer`, { next: 'again', facts: { position } })
-  }
+export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number, options: { readonly marks?: boolean } = {}): Promise<void> {
+  let hole: number | undefined
+  // A window of junk is no reason to remember every position of it.
+  const holes: Sink = { set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
+  await resolveInto(holes, cluster, layout, from, to, { mayFill: true, ...options })
+  if (hole !== undefined) throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, { next: 'again', facts: { position: hole } })
 }
 
 /** Resolves one position. */
@@ -75,22 +86,29 @@ async function resolvePart(round: Round, from: number, to: number): Promise<numb
 type Asked = { readonly held: ReadonlyMap<number, Held>; readonly prefix: number; readonly trim: number }
 type Value = { readonly kind: number; readonly hash: number; readonly bytes: Uint8Array | undefined }
 
+const JUNKED: Resolved = { kind: 'junk', hash: 0, bytes: undefined }
+const JUNK: Value = { kind: KIND_JUNK, hash: 0, bytes: undefined }
+
 class Round {
   readonly chain: Chain
   readonly #cluster: Cluster
   readonly #layout: Layout
   readonly #options: ResolveOptions
-  readonly #out: ResolvedMap
+  readonly #out: Sink
   #asked: (Asked | SirtakiError)[] = []
   #askedAt = 0
   /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
   #offers: Offer[] = []
   #junk: number[] = []
+  /** Positions that nobody holds, above all that anybody holds: after a failure nearly all of a window. */
+  #empty: JunkRange | undefined
+  /** Those of them that hold data or are gone after all. */
+  #notEmpty: ReadonlySet<number> = new Set()
   readonly #marks: Mark[] = []
   /** What the first unit holds: to be put on the others. */
   readonly #values = new Map<number, Value>()
 
-  constructor(cluster: Cluster, layout: Layout, chain: Chain, options: ResolveOptions, out: ResolvedMap) {
+  constructor(cluster: Cluster, layout: Layout, chain: Chain, options: ResolveOptions, out: Sink) {
     this.chain = chain
     this.#cluster = cluster
     this.#layout = layout
@@ -126,10 +144,23 @@ class Round {
   sort(from: number, until: number): void {
     const answered = this.#asked.filter((asked): asked is Asked => !(asked instanceof SirtakiError))
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
-    for (let at = from; at < until; at += this.chain.step) {
+    const mayFill = this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
+    let held = trim - 1
+    for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
+    let at = from
+    for (; at < until && !(at > held && mayFill); at += this.chain.step) {
       if (at < trim) this.#trimmed(at, answered)
       else this.#sortOne(at, answered)
     }
+    if (at >= until) return
+    this.#empty = { from: at, to: until, step: this.chain.step }
+    if (this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#cluster.ports.failpoint?.('resolve.fill', { position, askedAt: this.#askedAt }) })
+  }
+
+  #eachEmpty(visit: (position: number) => void): void {
+    if (this.#empty === undefined) return
+    const { from, to, step } = this.#empty
+    for (let at = from; at < to; at += step) if (!this.#notEmpty.has(at)) visit(at)
   }
 
   /** Trimmed at one unit: decided at all. One that was told neither would hold everything else up for ever. */
@@ -167,10 +198,12 @@ class Round {
     if (first === undefined) return
     const peer = this.#cluster.peer(first.address)
     const { epoch } = this.#layout
-    if (this.#junk.length > 0) {
-      const { data, trim } = await peer.control('junk', { epoch, first: true, ranges: rangesOf(this.#junk, this.chain.step) }, JunkAnswer)
+    if (this.#junk.length > 0 || this.#empty !== undefined) {
+      const { data, trim } = await peer.control('junk', { epoch, first: true, ranges: [...rangesOf(this.#junk, this.chain.step), ...this.#empty === undefined ? [] : [this.#empty]] }, JunkAnswer)
       const kept = new Set(data)
-      for (const at of this.#junk) if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined }); else if (!kept.has(at)) this.#values.set(at, { kind: KIND_JUNK, hash: 0, bytes: undefined })
+      this.#trimEmpty(trim)
+      this.#notEmpty = kept
+      for (const at of this.#junk) if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined }); else if (!kept.has(at)) this.#values.set(at, JUNK)
       // The writer came between asking and filling: its entry is what the first unit decided for.
       if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); this.#offers.push(...data.map((position) => ({ position, bytes: undefined }))) }
     }
@@ -183,6 +216,14 @@ class Round {
       else if (result.status === DAMAGED_HERE) throw new SirtakiError('DAMAGED', `position ${offer.position} is damaged on the unit that decides it`, { facts: { position: offer.position } })
       else this.#values.set(offer.position, result.held ?? valueOf(offer))
     })
+  }
+
+  #trimEmpty(trim: number): void {
+    if (this.#empty === undefined || this.#empty.from >= trim) return
+    const { from, to, step } = this.#empty
+    let at = from
+    for (; at < to && at < trim; at += step) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
+    this.#empty = at < to ? { from: at, to, step } : undefined
   }
 
   /** Puts the first unit's values on the others; then they are decided. */
@@ -200,17 +241,20 @@ class Round {
         else offers.push({ position, bytes: value.bytes })
       }
       const peer = this.#cluster.peer(unit.address)
-      await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, junk)])
+      await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, [...rangesOf(junk, this.chain.step), ...this.#emptyRanges()])])
     }))
     const marks = this.#marks
-    for (const [position, { kind, hash, bytes }] of this.#values) {
-      marks.push({ position, kind, hash })
-      this.#out.set(position, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
-      this.#cluster.ports.failpoint?.('resolved', { position, kind: kind === KIND_DATA ? 'data' : 'junk', hash, epoch })
-    }
+    for (const [position, value] of this.#values) this.#decided(position, value)
+    this.#eachEmpty((position) => { this.#decided(position, JUNK) })
     if (marks.length === 0) return
     const body = writeMarks(epoch, marks)
     for (const unit of this.chain.units) this.#cluster.peer(unit.address).notify('marks', body)
+  }
+
+  #decided(position: number, { kind, hash, bytes }: Value): void {
+    if (this.#options.marks !== false) this.#marks.push({ position, kind, hash })
+    this.#out.set(position, kind === KIND_JUNK ? JUNKED : { kind: 'data', hash, bytes })
+    this.#cluster.ports.failpoint?.('resolved', { position, kind: kind === KIND_DATA ? 'data' : 'junk', hash, epoch: this.#layout.epoch })
   }
 
   async #forceOffers(request: (kind: 'force', body: Uint8Array) => Promise<Uint8Array>, epoch: number, offers: readonly Offer[]): Promise<void> {
@@ -223,10 +267,19 @@ class Round {
     })
   }
 
-  async #forceJunk(peer: ReturnType<Cluster['peer']>, epoch: number, junk: readonly number[]): Promise<void> {
-    if (junk.length === 0) return
-    const { data } = await peer.control('junk', { epoch, first: false, ranges: rangesOf(junk, this.chain.step) }, JunkAnswer)
+  async #forceJunk(peer: ReturnType<Cluster['peer']>, epoch: number, ranges: readonly JunkRange[]): Promise<void> {
+    if (ranges.length === 0) return
+    const { data } = await peer.control('junk', { epoch, first: false, ranges }, JunkAnswer)
     invariant(data.length === 0, 'L3', { position: data[0], epoch })
+  }
+
+  /** The empty positions as ranges: one, unless a writer came between. */
+  #emptyRanges(): JunkRange[] {
+    if (this.#empty === undefined) return []
+    if (this.#notEmpty.size === 0) return [this.#empty]
+    const positions: number[] = []
+    this.#eachEmpty((position) => { positions.push(position) })
+    return rangesOf(positions, this.chain.step)
   }
 
   /** A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never moves. */

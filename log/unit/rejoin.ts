@@ -33,12 +33,15 @@ export function superviseUnit(server: UnitServer, log: (text: string) => void = 
         const patience = need === 'restarted' ? 0 : limits.stuckMs
         if (stuckSince !== undefined && ports.clock.now() - stuckSince >= patience && stillNamed(cluster, server)) await drive(cluster, server, log)
       }
-      await pause(ports.clock, limits.probeMs * (0.5 + ports.random.next()))
+      await pause(ports.clock, limits.probeMs * (stuckSince === undefined ? IDLE_PROBES : 1) * (0.5 + ports.random.next()))
     }
   }
   void look().catch((thrown: unknown) => { log(asError(thrown).message) })
   return { close() { closed = true; cluster?.close() } }
 }
+
+/** A unit in its place looks at itself so much more rarely. */
+const IDLE_PROBES = 3
 
 type Need = 'none' | 'restarted' | 'stuck'
 

@@ -5,6 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** What a process has used: seconds of CPU since its start, megabytes resident now. `undefined` where /proc is missing. */
@@ -39,7 +40,8 @@ export class Processes {
 
   /** Starts a file of this folder and waits for its first message. @throws Error when it ends or stays silent. */
   start(file: string, args: readonly string[]): Promise<Started> {
-    const child = fork(join(import.meta.dirname, file), args, { execArgv: [...this.#execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
+    // As compiled as what is shipped: types would be taken out anew at every start.
+    const child = fork(join(import.meta.dirname, file), args, { execArgv: [...this.#execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced', env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'sirtaki-bench-compiled') } })
     this.#children.add(child)
     const name = [file, ...args].join(' ')
     return new Promise((resolve, reject) => {
