@@ -1,17 +1,17 @@
 /**
  * The header of a stored row: what one group commit did, so that the index can be rebuilt without reading entries.
  *
- *     version u8 | prefix f64 | log time f64 | data n: (position f64, offset u32, hash u32, streams u8, stream u32 *) |
- *     junk n: (from f64, to f64, step u32) | decided n: position f64 | crc-32
+ *     version u8 | prefix f64 | log time f64 | data runs n | junk n: (from f64, to f64, step u32) | decided n: position f64 | crc-32
+ *     data run    from f64, step u32, offset u32, streams u8, stream u32 *, n: (hash u32, bytes u32)
  *
- * The prefix is the unit's decided prefix at the commit, the log time the highest it has stored; `decided` lists what was decided above it since the row before.
+ * A run is entries of the same streams at from, from + step, ... that lie one behind the other: eight bytes an entry. The prefix is the unit's decided prefix at the commit, the log time the highest it has stored; `decided` lists what was decided above it since the row before.
  * This format cannot be retrofitted: a new one gets a new version. Read next: `unit.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import { ByteReader, ByteWriter, u32At } from '../wire/bytes.ts'
+import { ByteReader, ByteWriter, setU32, u32At } from '../wire/bytes.ts'
 import { crc32 } from '../wire/hash.ts'
 
-export const ROW_VERSION = 1
+export const ROW_VERSION = 2
 
 /** Junk at the positions from, from + step, ... below to. */
 export interface JunkRange { readonly from: number; readonly to: number; readonly step: number }
@@ -24,15 +24,28 @@ export interface RowVisitor {
   decided(position: number): void
 }
 
+/** An entry in a row: where its bytes lie, and what it is. */
+export interface Placed { readonly offset: number; readonly bytes: number; readonly hash: number; readonly streams: readonly number[] }
+
+interface Run { readonly at: number; count: number; step: number; last: number; end: number; readonly streams: readonly number[] }
+const NO_RUN: Run = { at: 0, count: 0, step: 0, last: 0, end: 0, streams: [] }
+
+function sameStreams(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
 /** Collects what one commit will hold. */
 export class RowBuilder {
   readonly #data = new ByteWriter(512)
-  #dataCount = 0
+  #runs = 0
+  #run = NO_RUN
   readonly #junk: JunkRange[] = []
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
 
-  get empty(): boolean { return this.#dataCount === 0 && this.#junk.length === 0 }
+  get empty(): boolean { return this.#runs === 0 && this.#junk.length === 0 }
 
   /** Packs bytes that hold one or more whole entries; gives the offset at which they will lie. */
   pack(bytes: Uint8Array): number {
@@ -52,11 +65,28 @@ export class RowBuilder {
     return undefined
   }
 
-  /** Notes an entry that lies at `offset`; its streams are read from the entry's own bytes. */
-  data(position: number, offset: number, hash: number, streams: readonly number[]): void {
-    this.#data.f64(position).u32(offset).u32(hash).u8(streams.length)
-    for (const stream of streams) this.#data.u32(stream)
-    this.#dataCount++
+  /** Notes an entry of `bytes` bytes that lies at `offset`. */
+  data(position: number, { offset, bytes, hash, streams }: Placed): void {
+    const run = this.#run
+    const step = position - run.last
+    const joins = run.count > 0 && run.end === offset && step > 0 && step <= 0xffff_ffff && (run.count === 1 || step === run.step) && sameStreams(run.streams, streams)
+    if (joins) { run.count++; run.step = step; run.last = position; run.end = offset + bytes } else {
+      this.#endRun()
+      this.#runs++
+      this.#run = { at: this.#data.at, count: 1, step: 0, last: position, end: offset + bytes, streams }
+      this.#data.f64(position).u32(0).u32(offset).u8(streams.length)
+      for (const stream of streams) this.#data.u32(stream)
+      this.#data.u32(0)
+    }
+    this.#data.u32(hash).u32(bytes)
+  }
+
+  /** Fills in what was not known when the run began. */
+  #endRun(): void {
+    const { at, count, step, streams } = this.#run
+    if (count === 0) return
+    setU32(this.#data.bytes, at + 8, step)
+    setU32(this.#data.bytes, at + 17 + 4 * streams.length, count)
   }
 
   junk(range: JunkRange): void { this.#junk.push(range) }
@@ -74,7 +104,8 @@ export class RowBuilder {
   /** The finished header and pieces. */
   finish(prefix: number, logTime: number, decided: readonly number[]): { header: Uint8Array; pieces: readonly Uint8Array[] } {
     const out = new ByteWriter(64 + this.#data.at + 20 * this.#junk.length + 8 * decided.length)
-    out.u8(ROW_VERSION).f64(prefix).f64(logTime).u32(this.#dataCount).raw(this.#data.done()).u32(this.#junk.length)
+    this.#endRun()
+    out.u8(ROW_VERSION).f64(prefix).f64(logTime).u32(this.#runs).raw(this.#data.done()).u32(this.#junk.length)
     for (const { from, to, step } of this.#junk) out.f64(from).f64(to).u32(step)
     out.u32(decided.length)
     for (const position of decided) out.f64(position)
@@ -92,16 +123,23 @@ export function visitRow(id: number, header: Uint8Array, visitor: RowVisitor): v
   const reader = new ByteReader(header)
   if (header.byteLength < 33 || crc32(body) !== u32At(header, body.byteLength)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
   const version = reader.u8()
-  if (version !== ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, this is version ${ROW_VERSION}: upgrade`)
+  if (version < ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, which no release has written; this is version ${ROW_VERSION}: give the unit an empty folder`)
+  if (version > ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, this is version ${ROW_VERSION}: upgrade`)
   visitor.prefix(reader.f64(), reader.f64())
-  for (let left = reader.u32(); left > 0; left--) {
-    const position = reader.f64()
-    const offset = reader.u32()
-    const hash = reader.u32()
-    const streams: number[] = []
-    for (let count = reader.u8(); count > 0; count--) streams.push(reader.u32())
-    visitor.data(position, offset, hash, streams)
-  }
+  for (let left = reader.u32(); left > 0; left--) visitRun(reader, visitor)
   for (let left = reader.u32(); left > 0; left--) visitor.junk({ from: reader.f64(), to: reader.f64(), step: reader.u32() })
   for (let left = reader.u32(); left > 0; left--) visitor.decided(reader.f64())
+}
+
+function visitRun(reader: ByteReader, visitor: RowVisitor): void {
+  let position = reader.f64()
+  const step = reader.u32()
+  let offset = reader.u32()
+  const streams: number[] = []
+  for (let count = reader.u8(); count > 0; count--) streams.push(reader.u32())
+  for (let left = reader.u32(); left > 0; left--) {
+    visitor.data(position, offset, reader.u32(), streams)
+    offset += reader.u32()
+    position += step
+  }
 }

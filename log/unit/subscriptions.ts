@@ -126,12 +126,11 @@ export class Subscriptions {
     for (const position of subscription.late) if (position >= state.trim) give(position)
     subscription.late = []
     const list = state.streams.get(subscription.stream)
-    for (let i = list?.lowerBound(subscription.cursor) ?? 0; i < (list?.length ?? 0) && bytes < TURN_BYTES; i++) {
-      const position = list?.at(i) ?? -1
+    for (let position = list?.next(subscription.cursor) ?? -1; position >= 0 && bytes < TURN_BYTES; position = list?.next(position + 1) ?? -1) {
       if (state.isDecided(position)) give(position)
       subscription.cursor = position + 1
     }
-    const more = list !== undefined && list.lowerBound(subscription.cursor) < list.length
+    const more = list !== undefined && list.next(subscription.cursor) >= 0
     subscription.dirty = more
     // Complete below the prefix, except what the budget of this turn has cut off.
     const completeTo = Math.min(state.prefix, subscription.damagedFrom, more ? subscription.cursor : Infinity)

@@ -208,7 +208,7 @@ export class UnitState {
     this.stored.entries++
     this.stored.bytes += view.getUint32(at, true)
     if (this.index.holds(position)) this.#builder.withoutJunk(position)
-    this.#builder.data(position, offset, hash, streams)
+    this.#builder.data(position, { offset, bytes: view.getUint32(at, true), hash, streams })
     this.#noteData(position, hash, this.#nextRow, offset, streams)
     this.failpoint?.('unit.put', { unit: this.identity, position, kind: 'data', hash, epoch })
   }

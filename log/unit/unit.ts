@@ -213,8 +213,7 @@ export class Unit {
     let completeTo = state.prefix
     let more = false
     let bytes = 0
-    for (let i = list?.lowerBound(from) ?? 0; i < (list?.length ?? 0); i++) {
-      const position = list?.at(i) ?? -1
+    for (let position = list?.next(from) ?? -1; position >= 0; position = list?.next(position + 1) ?? -1) {
       if (!state.isDecided(position)) continue
       const entry = bytes < bytesMax ? state.bytesOf(position) : undefined
       if (entry === undefined) { more = bytes >= bytesMax; completeTo = Math.min(completeTo, position); break }

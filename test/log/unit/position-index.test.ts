@@ -3,7 +3,11 @@ import test from 'ava'
 import fc from 'fast-check'
 import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex, PositionList } from '../../../log/unit/position-index.ts'
 
-const all = (list: PositionList): number[] => Array.from({ length: list.length }, (_, i) => list.at(i))
+function all(list: PositionList): number[] {
+  const positions: number[] = []
+  for (let at = list.next(0); at >= 0; at = list.next(at + 1)) positions.push(at)
+  return positions
+}
 
 test('what was never set is empty, also far away', (t) => {
   const index = new PositionIndex()
@@ -47,12 +51,24 @@ test('a list behaves like a sorted set', (t) => {
       else model = model.filter((one) => kind === 'remove' ? one !== position : one >= position)
     }
     t.deepEqual(all(list), model)
-    t.is(list.lowerBound(bound), model.filter((one) => one < bound).length)
+    t.is(list.length, model.length)
+    t.is(list.next(bound), model.find((one) => one >= bound) ?? -1)
   }), { numRuns: 1500 })
 })
 
 test('a list of ten thousand in order, its beginning dropped again and again, keeps the rest', (t) => {
   const list = new PositionList()
   Array.from({ length: 10_000 }, (_, i) => i).forEach((i) => { list.add(i); if (i % 100 === 99) list.removeBelow(i - 49) })
-  t.deepEqual([list.length, list.at(0), list.at(49)], [50, 9950, 9999])
+  t.deepEqual([list.length, list.next(0), list.next(9999), list.next(10_000)], [50, 9950, 9999, -1])
+})
+
+test('positions that come out of order into full blocks, and far from one another, are kept in order', (t) => {
+  const list = new PositionList()
+  const far = [2 ** 40, 2 ** 40 + 1, 2 ** 52]
+  for (let at = 0; at < 40_000; at += 2) list.add(at)
+  for (const at of far) list.add(at)
+  for (let at = 39_999; at > 0; at -= 2) list.add(at)
+  t.deepEqual(all(list), [...Array.from({ length: 40_000 }, (_, at) => at), ...far])
+  list.removeBelow(2 ** 40 + 1)
+  t.deepEqual(all(list), far.slice(1))
 })

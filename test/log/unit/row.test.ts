@@ -20,14 +20,31 @@ function told(header: Uint8Array): unknown[] {
 function sample(): Uint8Array {
   const row = new RowBuilder()
   row.pack(new Uint8Array(100))
-  row.data(7, 0, 0xffff_ffff, [1, 0xffff_ffff])
-  row.data(2 ** 40, 60, 3, [])
+  row.data(7, { offset: 0, bytes: 60, hash: 0xffff_ffff, streams: [1, 0xffff_ffff] })
+  row.data(2 ** 40, { offset: 60, bytes: 40, hash: 3, streams: [] })
   row.junk({ from: 8, to: 20, step: 3 })
   return row.finish(6, 12.5, [9, 30]).header
 }
 
 test('a header says what was put into it', (t) => {
   t.deepEqual(told(sample()), [['prefix', 6, 12.5], ['data', 7, 0, 0xffff_ffff, 1, 0xffff_ffff], ['data', 2 ** 40, 60, 3], ['junk', 8, 20, 3], ['decided', 9], ['decided', 30]])
+})
+
+test('entries in any order, with gaps and other streams between, come back as they were put in', (t) => {
+  const entry = fc.record({ position: fc.nat(40), offset: fc.nat(5), bytes: fc.integer({ min: 40, max: 43 }), hash: fc.nat(), streams: fc.array(fc.nat(2), { maxLength: 2 }) })
+  fc.assert(fc.property(fc.array(entry, { maxLength: 30 }), fc.boolean(), (entries, packed) => {
+    const row = new RowBuilder()
+    let end = 0
+    const put = entries.map(({ offset, ...one }) => { const placed = { ...one, offset: packed ? end : offset }; end += one.bytes; return placed })
+    for (const { position, ...placed } of put) row.data(position, placed)
+    t.deepEqual(told(row.finish(0, 0, []).header).slice(1), put.map(({ position, offset, hash, streams }) => ['data', position, offset, hash, ...streams]))
+  }), { numRuns: 2000 })
+})
+
+test('entries one behind the other take eight bytes each', (t) => {
+  const row = new RowBuilder()
+  for (let i = 0; i < 100; i++) row.data(5 + 3 * i, { offset: i * 60, bytes: 60, hash: i, streams: [4] })
+  t.true(row.finish(0, 0, []).header.byteLength < 100 * 8 + 70)
 })
 
 test('packed bytes lie one behind the other and can be found before they are committed', (t) => {
@@ -55,7 +72,7 @@ test('one changed or missing byte is damage, a newer version is told as such', (
     t.throws(() => told(header.subarray(0, at)), { code: 'DAMAGED' })
   }), { numRuns: 500 })
   const newer = Uint8Array.from(header)
-  newer[0] = 2
+  newer[0] = 3
   new DataView(newer.buffer).setUint32(newer.byteLength - 4, crc32(newer.subarray(0, newer.byteLength - 4)), true)
   t.throws(() => told(newer), { code: 'UNSUPPORTED' })
 })
