@@ -223,7 +223,8 @@ export class SequencerServer {
       const prefix = await this.#leastPrefix(layout)
       if (machine.epoch !== layout.epoch) return
       const took = machine.decided(prefix, clock.now())
-      if (took !== undefined) this.#cluster.appendLatency.add(took)
+      // What was filled took as long as a fill waits: counting that would make the next one wait longer.
+      if (took !== undefined && took < this.#cluster.fillAgeMs) this.#cluster.appendLatency.add(took)
       this.#serveWaiting()
     } catch (thrown) {
       if (isError(thrown, 'INVARIANT')) { this.#fail(thrown); return }

@@ -12,11 +12,11 @@
 import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
 import { SirtakiError, asError, type Code } from '../errors.ts'
 import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
-import type { Timer } from '../ports.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
-import { kinds, readGrant, readStored, sealStore, writeMarks, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
+import { kinds, readGrant, readStored, sealStore, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
 import type { Cluster } from './cluster.ts'
+import { MarkQueue } from './marks.ts'
 import { resolveOne } from './resolve.ts'
 import { Backoff, aborted } from './retry.ts'
 
@@ -27,7 +27,6 @@ export interface Appended { readonly position: number; readonly epoch: number; r
 interface Append {
   readonly payload: Uint8Array
   readonly streams: readonly number[]
-  readonly started: number
   readonly deadline: number
   readonly signal: AbortSignal | undefined
   readonly resolve: (appended: Appended) => void
@@ -41,9 +40,7 @@ interface Append {
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
-interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
-/** Marks that wait for a frame to ride on. */
-interface Marks { readonly epoch: number; readonly units: readonly UnitMember[]; readonly marks: readonly Mark[] }
+interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 
 const NO_STREAMS: readonly number[] = []
 const NOTHING_TO_DO = (): void => undefined
@@ -57,6 +54,8 @@ export class Appender {
   #queueBytes = 0
   #scheduled = false
   #full: SirtakiError | undefined
+  /** Between token requests that fail; begins anew with a grant. */
+  readonly #backoff: Backoff
   /** Appends of unknown fate: how many are looked after, and those that wait for it. */
   #recovering = 0
   readonly #lost: [Append, Batch][] = []
@@ -64,12 +63,13 @@ export class Appender {
   #entries = 0
   /** Token requests and batches on their way. */
   #inFlight = 0
-  #marks: Marks[] = []
-  #markTimer: Timer | undefined
+  readonly #marks: MarkQueue
 
   constructor(cluster: Cluster, writer: number) {
     this.#cluster = cluster
     this.#writer = writer
+    this.#marks = new MarkQueue(cluster)
+    this.#backoff = new Backoff(cluster.ports, cluster.limits)
   }
 
   /**
@@ -84,8 +84,7 @@ export class Appender {
     const { signal } = options
     if (signal?.aborted === true) return Promise.reject(aborted(signal))
     return new Promise((resolve, reject) => {
-      const started = this.#cluster.ports.clock.now()
-      const append: Append = { payload, streams, started, deadline: started + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false, unlisten: NOTHING_TO_DO }
+      const append: Append = { payload, streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false, unlisten: NOTHING_TO_DO }
       if (signal !== undefined) {
         const onAbort = (): void => { this.#end(append, aborted(signal)) }
         signal.addEventListener('abort', onAbort, { once: true })
@@ -135,11 +134,14 @@ export class Appender {
   /** Asks for the tokens of everything that waits, within the bounds. */
   #ask(): void {
     const { layout, limits } = this.#cluster
-    while (this.#queue.length > 0 && this.#bytes < limits.clientBytesMax && this.#entries < limits.clientEntriesMax) {
+    // A request that fails at once has everything wait: then there is nothing more to ask for now.
+    while (!this.#scheduled && this.#queue.length > 0 && this.#bytes < limits.clientBytesMax && this.#entries < limits.clientEntriesMax) {
       if (layout === undefined || layout.sequencer === null) { this.#waitForSequencer(layout); return }
       const max = Math.max(1, Math.min(limits.batchEntriesMax, limits.clientEntriesMax - this.#entries, Math.floor(layout.window / 4)))
-      const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax, limits.frameBytesMax / 2))
+      const waiting = this.#queue.length
+      const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax - this.#bytes, limits.frameBytesMax / 2))
       if (batch.length > 0) this.#requestTokens(layout, batch, layout.sequencer.address)
+      else if (this.#queue.length === waiting) return
     }
   }
 
@@ -150,7 +152,8 @@ export class Appender {
     let taken = 0
     for (const append of this.#queue) {
       const size = entryBytes(append.streams.length, append.payload.byteLength)
-      if (batch.length >= max || (batch.length > 0 && bytes + size > bytesMax)) break
+      // One that is larger than the bound by itself goes alone.
+      if (batch.length >= max || (bytes + size > bytesMax && this.#bytes + bytes > 0)) break
       taken++
       if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no token in time: the sequencer was busy or silent', { next: 'again' }))
       if (append.ended) continue
@@ -172,6 +175,7 @@ export class Appender {
     peer.together(() => { peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
       this.#inFlight--
       if (error !== undefined) { this.#tokensFailed(batch, layout, error); return }
+      this.#backoff.reset()
       try {
         this.#store(layout, batch, readGrant(answer))
       } catch (thrown) {
@@ -184,28 +188,30 @@ export class Appender {
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
     for (const append of batch) this.#release(append)
-    // Whatever becomes of these: those that wait behind them get their turn.
-    if (this.#queue.length > 0) this.#schedule()
-    if (error.next === 'stop') { for (const append of batch) this.#end(append, error); return }
+    if (error.next === 'stop') {
+      for (const append of batch) this.#end(append, error)
+      if (this.#queue.length > 0) this.#schedule()
+      return
+    }
     const now = this.#cluster.ports.clock.now()
     const again = batch.filter((append) => {
       if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', `no token in time: ${error.message}`, { cause: error, next: 'again' }))
       return !append.ended
     })
-    if (again.length === 0) return
-    const retry = (): void => {
-      this.#queue = [...again, ...this.#queue]
-      for (const append of again) this.#queueBytes += append.payload.byteLength
-      this.#schedule()
-    }
-    void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, new Backoff(this.#cluster.ports, this.#cluster.limits))
-      .then(retry, (thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) })
+    // They wait at the head of the queue, where they count, and nobody behind them asks meanwhile.
+    this.#queue = [...again, ...this.#queue]
+    for (const append of again) this.#queueBytes += append.payload.byteLength
+    if (this.#queue.length === 0) return
+    this.#scheduled = true
+    const retry = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
+    void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, this.#backoff)
+      .catch((thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) }).then(retry)
   }
 
   #waitForSequencer(layout: Layout | undefined): void {
     const { clock } = this.#cluster.ports
     const now = clock.now()
-    for (const append of this.#queue) if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no sequencer is named by the layout: start one', { next: 'again' }))
+    for (const append of this.#queue) if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', layout === undefined ? 'no server of the cluster answered in time' : 'no sequencer is named by the layout: start one', { next: 'again' }))
     this.#queue = this.#queue.filter((append) => !append.ended)
     this.#queueBytes = this.#queue.reduce((sum, append) => sum + append.payload.byteLength, 0)
     if (this.#queue.length === 0 || this.#scheduled) return
@@ -237,8 +243,8 @@ export class Appender {
       if (appends.length === 0) continue
       const request = this.#cluster.peers.context.nextRequest()
       const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
-      this.#rideMarks(units)
-      this.#send({ layout, grant, units, appends, frame, left: units.length, watched: false, bad: undefined, failed: undefined }, request)
+      this.#marks.ride(units)
+      this.#send({ layout, grant, units, appends, frame, grantedAt: this.#cluster.ports.clock.now(), again: new Backoff(this.#cluster.ports, this.#cluster.limits), left: units.length, watched: false, bad: undefined, failed: undefined }, request)
     }
   }
 
@@ -252,7 +258,7 @@ export class Appender {
 
   /** A unit that has too much to do has not looked at it: the same frame again, to all, since stored again is stored. */
   async #sendAgain(batch: Batch): Promise<void> {
-    await new Backoff(this.#cluster.ports, this.#cluster.limits).wait()
+    await batch.again.wait()
     const request = this.#cluster.peers.context.nextRequest()
     this.#cluster.ports.failpoint?.('append.sentAgain', { from: batch.grant.from })
     this.#send({ ...batch, frame: renumberFrame(batch.frame, request), left: batch.units.length, bad: undefined, failed: undefined }, request)
@@ -285,8 +291,8 @@ export class Appender {
       marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
       this.#acknowledge(append, batch.grant)
     })
-    if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - (batch.appends[0]?.started ?? 0)); this.#cluster.budget.earn(marks.length) }
-    if (marks.length > 0) this.#queueMarks(batch, marks)
+    if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - batch.grantedAt); this.#cluster.budget.earn(marks.length) }
+    if (marks.length > 0) this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.watched })
     if (this.#queue.length > 0) this.#schedule()
   }
 
@@ -296,31 +302,6 @@ export class Appender {
     append.unlisten()
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
     append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map(unpackPrevious) })
-  }
-
-  // ---- marks
-
-  #queueMarks({ grant: { epoch }, units, watched }: Batch, marks: readonly Mark[]): void {
-    this.#marks.push({ epoch, units, marks })
-    if (watched) { this.#flushMarks(); return }
-    this.#markTimer ??= this.#cluster.ports.clock.timer(this.#cluster.limits.markIdleMs, () => { this.#markTimer = undefined; this.#flushMarks() })
-  }
-
-  #flushMarks(): void { for (const one of this.#marks.splice(0)) this.#tellMarks(one, false) }
-
-  #tellMarks({ epoch, units, marks }: Marks, rides: boolean): void {
-    const body = writeMarks(epoch, marks)
-    for (const unit of units) this.#cluster.peer(unit.address).notify('marks', body, { rides })
-  }
-
-  /** Lets marks ride in front of a store frame that goes to the same units right now. */
-  #rideMarks(units: Batch['units']): void {
-    const left: Marks[] = []
-    for (const one of this.#marks) {
-      if (one.units === units) this.#tellMarks(one, true)
-      else left.push(one)
-    }
-    this.#marks = left
   }
 
   // ---- what did not go the straight way
@@ -394,8 +375,7 @@ export class Appender {
 
   /** Rejects what waits; what was sent may still take effect. */
   close(): void {
-    this.#flushMarks()
-    this.#markTimer?.cancel()
+    this.#marks.close()
     this.#endQueue(new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
   }
 

@@ -49,7 +49,6 @@ export class LogClient implements AsyncDisposable {
    * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` before anything is sent; `TIMEOUT`, `ABORTED`: it may still take effect.
    */
   append(payload: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
-    if (this.cluster.layout === undefined) return this.cluster.current(options).then(() => this.#appender.append(payload, options.streams, options))
     return this.#appender.append(payload, options.streams, options)
   }
 

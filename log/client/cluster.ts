@@ -179,8 +179,8 @@ export class Cluster {
 
   pause(ms: number, signal?: AbortSignal): Promise<void> { return pause(this.ports.clock, ms, signal) }
 
-  /** Youngest age at which a hole may be filled (P16). */
-  get fillAgeMs(): number { return Math.max(this.limits.fillFloorMs, 4 * this.appendLatency.p99) }
+  /** Youngest age at which a hole may be filled (P16): it follows slow disks, within what a caller has patience for. */
+  get fillAgeMs(): number { return Math.max(this.limits.fillFloorMs, Math.min(4 * this.appendLatency.p99, this.limits.requestMs / 4)) }
 
   close(): void {
     this.#closed = true

@@ -27,6 +27,9 @@ export class Backoff {
   #tries = 0
   constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) { this.#ports = ports; this.#limits = limits }
 
+  /** Begins anew: it went well meanwhile. */
+  reset(): void { this.#tries = 0 }
+
   async wait(signal?: AbortSignal): Promise<void> {
     const { retryMinMs, retryMaxMs } = this.#limits
     const bound = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#tries++, 16))

@@ -52,8 +52,7 @@ export class TailReader {
   async #run(): Promise<void> {
     const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
     while (this.#waiting.length > 0) {
-      const callers = this.#waiting
-      this.#waiting = []
+      const callers = this.#board()
       if (callers.length > 1) this.#cluster.ports.failpoint?.('tail.shared')
       const epoch = this.#cluster.layout?.epoch ?? 0
       try {
@@ -66,6 +65,13 @@ export class TailReader {
       }
     }
     this.#running = false
+  }
+
+  /** Takes those that go with the next round: all, unless they name more streams than a message may hold. */
+  #board(): Caller[] {
+    let streams = 0
+    const end = this.#waiting.findIndex((caller, i) => { streams += caller.streams.length; return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2 })
+    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
   }
 
   async #failed(callers: readonly Caller[], error: SirtakiError, epoch: number, backoff: Backoff): Promise<void> {

@@ -38,6 +38,8 @@ export class StreamPlayer {
   #pulling: Promise<void> | undefined
   #closed = false
   #live: boolean
+  /** Between one subscription and the next; begins anew with every push. */
+  #again: Backoff
 
   constructor(cluster: Cluster, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }) {
     this.#cluster = cluster
@@ -45,6 +47,7 @@ export class StreamPlayer {
     this.#events = events
     this.#order = new StreamOrder(stream, from)
     this.#live = options.live
+    this.#again = new Backoff(cluster.ports, cluster.limits)
   }
 
   /** Everything of the stream below it has been delivered. */
@@ -129,7 +132,7 @@ export class StreamPlayer {
       for (const end of this.#unsubscribe) end()
       this.#unsubscribe = []
       const generation = this.#generation
-      void this.#cluster.pause(this.#cluster.ports.random.next() * this.#cluster.limits.retryMinMs * 4).then(() => this.#subscribe(generation))
+      void this.#again.wait().then(() => this.#subscribe(generation))
     }
     const generation = this.#generation
     const subscribed: string[] = []
@@ -150,6 +153,7 @@ export class StreamPlayer {
         closed: (error) => {
           if (generation !== this.#generation) return
           if (error?.next === 'stop') this.close(error)
+          else if (this.#cluster.closed) this.close(new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' }))
           else again()
         },
       })
@@ -161,6 +165,7 @@ export class StreamPlayer {
   #pushed(layout: Layout, body: Uint8Array, chain: number, completeTo: number[]): void {
     try {
       const part = readStreamPart(body)
+      this.#again.reset()
       const entries = this.#decode(layout, part.entries, part.count)
       const due: Entry[] = []
       for (const entry of entries) { const own = this.#order.offer(entry); for (const one of own) due.push(one) }

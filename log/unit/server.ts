@@ -12,6 +12,7 @@ import { Acceptor } from '../layout/acceptor.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
 import { Accept, DecidedBelow, Digest, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
+import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { readAsk, readMarks, readOffers, readPositions, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
@@ -35,6 +36,8 @@ export interface UnitServerOptions {
 
 /** What a step answers, and to whom. */
 interface Answers { readonly callers: Set<Caller>; readonly all: (() => void)[] }
+/** What a request takes while it waits, in bytes. */
+const sizeOf = ({ body }: Request): number => FRAME_HEAD_BYTES + body.byteLength
 const nothing: Answers = { callers: new Set(), all: [] }
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
@@ -98,8 +101,9 @@ export class UnitServer {
 
   #enqueue(request: Request): void {
     if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
-    if (this.#queueBytes + request.body.byteLength > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
-    this.#queueBytes += request.body.byteLength
+    const bytes = sizeOf(request)
+    if (this.#queueBytes + bytes > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
+    this.#queueBytes += bytes
     this.#queue.push(request)
     this.#schedule()
   }
@@ -122,7 +126,7 @@ export class UnitServer {
       if (bytes > this.options.limits.stepBytesMax) break
       done++
       const { caller, kind, request } = asked
-      this.#queueBytes -= asked.body.byteLength
+      this.#queueBytes -= sizeOf(asked)
       answers.callers.add(caller)
       try {
         const body = this.#execute(asked)

@@ -30,7 +30,7 @@ export type Role = 'blank' | 'recovering' | 'serving' | 'sealed'
 const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed: whole, opened: whole, trim: whole, prefix: whole, logTime: whole, highest: integer() })
 const NO_BYTES = new Uint8Array(0)
 /** Bytes of rows kept for readers that follow closely. */
-const CACHE_BYTES = 16 << 20
+const CACHE_BYTES = 8 << 20
 
 /** The state of one unit. Positions are of its own residue class unless said otherwise. */
 export class UnitState {

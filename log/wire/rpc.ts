@@ -73,7 +73,9 @@ export class Peer {
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
     const writer = this.#open()
     if (writer instanceof SirtakiError) { answer(writer, nothing); return }
-    const { requestsMax } = this.#context.limits
+    const { requestsMax, frameBytesMax } = this.#context.limits
+    // The other end would hang up, and take everybody else's requests with it.
+    if (frame.byteLength > frameBytesMax) { answer(new SirtakiError('OVERSIZE', `a request ${kind} of ${frame.byteLength} bytes, at most ${frameBytesMax} are allowed`), nothing); return }
     if (this.#pending.size >= requestsMax) { answer(new SirtakiError('OVERLOADED', `${requestsMax} requests to ${this.address} are open already`, { facts: { address: this.address } }), nothing); return }
     const now = this.#context.ports.clock.now()
     this.#pending.set(request, { kind, deadline: now + timeoutMs, answer })

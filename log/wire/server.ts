@@ -28,7 +28,7 @@ export class Caller {
   /** Bytes that it has not taken yet. */
   get buffered(): number { return this.#writer.buffered }
   answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)); this.#full() }
-  refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))) }
+  refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))); this.#full() }
   /** Between these two everything that is sent to it is one write. */
   hold(): void { this.#writer.hold() }
   release(): void { this.#writer.release() }

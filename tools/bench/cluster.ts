@@ -45,7 +45,7 @@ export class BenchCluster {
     for (let i = 0; i < chains * UNITS; i++) {
       const data = join(folder, `unit-${i}`)
       mkdirSync(data)
-      const { child, told } = await processes.start('process.ts', ['unit', data, unix ? `unix:${join(folder, `${i}.sock`)}` : '127.0.0.1:0'])
+      const { child, told } = await processes.start('process', ['unit', data, unix ? `unix:${join(folder, `${i}.sock`)}` : '127.0.0.1:0'])
       units.push(child)
       addresses.push(told)
     }
@@ -74,13 +74,13 @@ export class BenchCluster {
     if (unit === undefined) throw new Error(`there is no unit ${index}`)
     await this.#processes.kill(unit)
     const started = performance.now()
-    const { child } = await this.#processes.start('process.ts', ['unit', join(this.#folder, `unit-${index}`), this.#addresses[index] ?? ''])
+    const { child } = await this.#processes.start('process', ['unit', join(this.#folder, `unit-${index}`), this.#addresses[index] ?? ''])
     return { child, ms: performance.now() - started }
   }
 }
 
 async function startSequencer(processes: Processes, address: string, units: readonly string[]): Promise<ChildProcess> {
-  const { child } = await processes.start('process.ts', ['sequencer', address, units.join(',')])
+  const { child } = await processes.start('process', ['sequencer', address, units.join(',')])
   await new Promise((resolve, reject) => {
     child.once('message', resolve)
     child.once('exit', () => { reject(new Error('the sequencer did not open an epoch')) })
@@ -94,7 +94,7 @@ export class BenchClient {
   readonly child: ChildProcess
   private constructor(child: ChildProcess) { this.child = child }
 
-  static async start(processes: Processes): Promise<BenchClient> { return new BenchClient((await processes.start('client.ts', [])).child) }
+  static async start(processes: Processes): Promise<BenchClient> { return new BenchClient((await processes.start('client', [])).child) }
 
   get pid(): number { return this.child.pid ?? 0 }
 

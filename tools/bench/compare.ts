@@ -6,12 +6,10 @@
  * Read next: `main.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Options } from './options.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
 
 /** Rates of one row, round by round. */
 interface Rates { readonly before: number[]; readonly after: number[] }
@@ -27,14 +25,15 @@ export function movement({ before, after }: Rates): { readonly change: number; r
 }
 
 function git(args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' })
   if (status !== 0) throw new Error(`git ${args.join(' ')}: ${stderr.trim()}`)
   return stdout.trim()
 }
 
 /** One round of a tree's own bench; rows it does not know are not its rows. */
 function roundOf(tree: string, { only, ms }: Options, row: string | undefined): Promise<Map<string, number>> {
-  const args = [join(tree, 'tools/bench/main.ts'), '--json', '--rounds', '1', '--ms', String(ms), ...(row === undefined ? only : [row]).flatMap((name) => ['--only', name])]
+  const start = join(tree, 'tools/bench/start.ts')
+  const args = [existsSync(start) ? start : join(tree, 'tools/bench/main.ts'), '--json', '--rounds', '1', '--ms', String(ms), ...(row === undefined ? only : [row]).flatMap((name) => ['--only', name])]
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: tree, stdio: ['ignore', 'pipe', 'ignore'] })
     let out = ''
@@ -53,14 +52,15 @@ function rateOf(line: string): (readonly [string, number])[] {
 
 /** Compares this tree with a revision. False when nothing could be compared. @throws Error for an unknown revision. */
 export async function compare(options: Options, write: (text: string) => void, progress: (text: string) => void): Promise<boolean> {
+  const root = git(['rev-parse', '--show-toplevel'])
   const revision = git(['rev-parse', '--verify', `${options.compare}^{commit}`])
   const folder = mkdtempSync(join(tmpdir(), 'sirtaki-compare-'))
   const other = join(folder, 'tree')
   git(['worktree', 'add', '--detach', other, revision])
   try {
-    symlinkSync(join(ROOT, 'node_modules'), join(other, 'node_modules'))
+    symlinkSync(join(root, 'node_modules'), join(other, 'node_modules'))
     const rates = new Map<string, Rates>()
-    for (let round = 0; round < options.rounds; round++) for (const [side, tree] of [['before', other], ['after', ROOT]] as const) {
+    for (let round = 0; round < options.rounds; round++) for (const [side, tree] of [['before', other], ['after', root]] as const) {
       progress(`round ${round + 1} of ${options.rounds}, ${side === 'before' ? revision.slice(0, 8) : 'this tree'}`)
       for (const row of options.only.length === 0 ? [undefined] : options.only) for (const [name, rate] of await roundOf(tree, options, row)) {
         const known = rates.get(name) ?? { before: [], after: [] }

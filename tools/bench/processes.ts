@@ -5,8 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 
 /** What a process has used: seconds of CPU since its start, megabytes resident now. `undefined` where /proc is missing. */
 export interface Usage { readonly cpuSeconds: number; readonly residentMb: number }
@@ -38,10 +37,9 @@ export class Processes {
   /** `profiles`: a folder for CPU profiles, written when the processes end. */
   constructor(profiles?: string) { this.#execArgv = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`] }
 
-  /** Starts a file of this folder and waits for its first message. @throws Error when it ends or stays silent. */
+  /** Starts a file of this folder (named without its extension) and waits for its first message. @throws Error when it ends or stays silent. */
   start(file: string, args: readonly string[]): Promise<Started> {
-    // As compiled as what is shipped: types would be taken out anew at every start.
-    const child = fork(join(import.meta.dirname, file), args, { execArgv: [...this.#execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced', env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'sirtaki-bench-compiled') } })
+    const child = fork(join(import.meta.dirname, `${file}${extname(import.meta.filename)}`), args, { execArgv: [...this.#execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' })
     this.#children.add(child)
     const name = [file, ...args].join(' ')
     return new Promise((resolve, reject) => {

@@ -55,7 +55,7 @@ export class SirtakiSystem implements System {
     await this.cluster(row.shape)
     while (this.#more.length < row.processes - 1) this.#more.push(await BenchClient.start(this.#processes))
     if (row.load === 'tokens' && this.#tokens === undefined) {
-      const { child, told } = await this.#processes.start('process.ts', ['tokens'])
+      const { child, told } = await this.#processes.start('process', ['tokens'])
       this.#tokens = { address: told, pid: child.pid ?? 0 }
     }
     await this.run(row, WARM_MS)
@@ -114,11 +114,11 @@ export class FloorSystem implements System {
   }
 
   static async start(processes: Processes, folder: string): Promise<FloorSystem> {
-    const started = [await processes.start('floor.ts', ['sequencer'])]
+    const started = [await processes.start('floor', ['sequencer'])]
     for (const i of [0, 1, 2]) {
       const data = join(folder, `floor-${i}`)
       mkdirSync(data, { recursive: true })
-      started.push(await processes.start('floor.ts', ['unit', data]))
+      started.push(await processes.start('floor', ['unit', data]))
     }
     return new FloorSystem(started.map(({ told }) => told).join(','), await BenchClient.start(processes), started.map(({ child }) => child.pid ?? 0))
   }

@@ -96,7 +96,7 @@ test('a full connection is passed over, and catches up when it has room', async 
   t.deepEqual(await b.push(), { parts: [{ positions: [0, 1], completeTo: 2, more: false }], behind: false })
 })
 
-test('one turn pushes a bounded number of bytes, the next turns the rest', async (t) => {
+test('Q4: one turn pushes a bounded number of bytes, the next turns the rest', async (t) => {
   const b = new Bench()
   const large = 'x'.repeat(200 << 10)
   b.store(on7(0, large), on7(1, large), on7(2, large))

@@ -3,7 +3,7 @@
  *
  * Read next: `client.ts`, the process that this one talks to, and `processes.ts`.
  */
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import type { Answer, ClientSetup, Question } from './loads.ts'
 import type { PeerName, RunningPeer } from './peer.ts'
 import { Processes } from './processes.ts'
@@ -35,7 +35,7 @@ export async function startPeer(starting: Starting): Promise<RunningPeer> {
 async function start({ name, version, progress, servers }: Starting, processes: Processes): Promise<RunningPeer> {
   progress(`starting three servers of ${name} ${version}`)
   const { pids, ...setup } = await servers(processes)
-  const child = processes.fork('client', join(import.meta.dirname, 'client.ts'), [name, JSON.stringify(setup)])
+  const child = processes.fork('client', join(import.meta.dirname, `client${extname(import.meta.filename)}`), [name, JSON.stringify(setup)])
   const ask = (ms: number, question?: Question): Promise<Answer> => processes.within(ms, 'the client', () => new Promise((resolve) => {
     child.once('message', (answer: Answer) => { resolve(answer) })
     if (question !== undefined) child.send(question)

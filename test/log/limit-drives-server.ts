@@ -1,0 +1,176 @@
+/**
+ * Drives of the bounds of servers: doors, units, the sequencer.
+ *
+ * Read next: `limit-bench.ts`, `limits.test.ts`.
+ */
+import { resolveRange } from '../../log/client/resolve.ts'
+import { SirtakiError } from '../../log/errors.ts'
+import { limits as usual, type Limits } from '../../log/limits.ts'
+import { JunkAnswer, writeJson } from '../../log/wire/control.ts'
+import { FRAME_HEAD_BYTES, WIRE_VERSION, encodeFrame } from '../../log/wire/frame.ts'
+import { memoryTransport } from '../../log/wire/memory-transport.ts'
+import { kinds, readAsk, readReadItems, writePositions } from '../../log/wire/messages.ts'
+import { Peers, type Peer } from '../../log/wire/rpc.ts'
+import { openDoor, type Door } from '../../log/wire/server.ts'
+import { HandClock, countingRandom } from './hand-clock.ts'
+import { type Far, LimitBench, doors, payload, whichOf } from './limit-bench.ts'
+import { acknowledgedOnce, appends, type Drive } from './limit-drives-client.ts'
+
+/** A door at which `status` is answered with what was sent and `trim` is refused. */
+export async function bareDoor(over: Partial<Limits>): Promise<{ readonly clock: HandClock; readonly door: Door; readonly accepted: Far[]; readonly gone: string[]; peer(name: string): Peer }> {
+  const clock = new HandClock()
+  const accepted: Far[] = []
+  const gone: string[] = []
+  const ports = { clock, random: countingRandom(), transport: doors(memoryTransport(clock), accepted) }
+  const door = await openDoor(ports, { ...usual, ...over }, 'door', {
+    cluster: () => 'c1', layout: () => null, gone: ({ name }) => { gone.push(name) },
+    request: ({ caller, kind, request, body }) => { if (kind === 'trim') caller.refuse(kind, request, new SirtakiError('EPOCH', 'too old'.repeat(20))); else caller.answer(kind, request, body) },
+  })
+  let request = 0
+  return { clock, door, accepted, gone, peer: (name) => new Peers({ ports, limits: usual, name, cluster: () => 'c1', nextRequest: () => ++request, learnt: () => undefined }).at('door') }
+}
+
+/** What becomes of a request within this turn: the length of its answer, or the code and next of its error. */
+export async function told(clock: HandClock, promise: Promise<Uint8Array>): Promise<unknown> {
+  let outcome: unknown = 'waiting'
+  promise.then((body) => { outcome = body.byteLength }, (thrown: unknown) => { outcome = thrown instanceof SirtakiError ? `${thrown.code}/${thrown.next}` : thrown })
+  await clock.settle()
+  return outcome
+}
+
+/** The head of a frame that says it is so long. */
+function longFrame(bytes: number): Uint8Array {
+  const head = new Uint8Array(FRAME_HEAD_BYTES)
+  new DataView(head.buffer).setUint32(0, bytes, true)
+  head[4] = WIRE_VERSION
+  return head
+}
+
+export const serverDrives = {
+  unitBytesMax: { title: 'stores beyond it are refused and sent again, and each append is acknowledged once', run: async (t) => {
+    const bench = await LimitBench.start({ unitBytesMax: 2_000, batchEntriesMax: 1, fillFloorMs: 1_000 }, { units: 2 })
+    const log = await bench.client()
+    bench.stall()
+    const asked = appends(log, 40, { bytes: 200 })
+    await bench.advance(60)
+    const waiting = bench.units.map((unit) => Number(unit.status()['waitingBytes']))
+    t.true(waiting.every((bytes) => bytes > 1_000 && bytes <= 2_000), waiting.join(' '))
+    t.true(bench.point('append.sentAgain') > 10)
+    bench.goOn()
+    await acknowledgedOnce(t, bench, log, asked, 2_000)
+    t.deepEqual(bench.units.map((unit) => [unit.unit.state.stored.entries, Number(unit.status()['waitingBytes'])]), [[40, 0], [40, 0]])
+  } },
+  stepBytesMax: { title: 'one step sends no more than this and one answer, the next steps the rest', run: async (t) => {
+    const bench = await LimitBench.start({ stepBytesMax: 3_000 })
+    const log = await bench.client()
+    const positions = await bench.done(Promise.all(appends(log, 12, { bytes: 1_000 })), 10)
+    const raw = await bench.raw()
+    const before = bench.accepted.map((far) => far.writes.length)
+    const asked = positions.map((position) => raw.peer('unit-0').request('read', writePositions([position])))
+    const answers = await bench.done(Promise.all(asked), 10)
+    t.deepEqual(answers.map((body) => readReadItems(body)[0]?.bytes === undefined), positions.map(() => false))
+    const writes = bench.accepted.flatMap((far, i) => far.writes.slice(before[i])).filter((bytes) => bytes > 1_000)
+    t.true(writes.length >= 3, writes.join(' '))
+    t.true(writes.every((bytes) => bytes < 3_000 + 1_200), writes.join(' '))
+  } },
+  connectionsMax: { title: 'one connection too many is refused with a reason; when another has gone there is room', run: async (t) => {
+    const { clock, door, peer } = await bareDoor({ connectionsMax: 2 })
+    const [first, second, third] = [peer('first'), peer('second'), peer('third')]
+    t.deepEqual([await told(clock, first.request('status', payload(1))), await told(clock, second.request('status', payload(1)))], [4, 4])
+    t.is(await told(clock, third.request('status', payload(1))), 'OVERLOADED/again')
+    t.is(door.connections(), 2)
+    first.close()
+    await clock.settle()
+    t.deepEqual([await told(clock, third.request('status', payload(1))), await told(clock, second.request('status', payload(1))), door.connections()], [4, 4, 2])
+  } },
+  connectionBytesMax: { title: 'a caller that reads nothing is hung up on as soon as it has too many answers, others are not disturbed', run: async (t) => {
+    const { clock, accepted, gone, peer } = await bareDoor({ connectionBytesMax: 1_000 })
+    const [deaf, other] = [peer('deaf'), peer('other')]
+    t.deepEqual([await told(clock, deaf.request('status', payload(1))), await told(clock, other.request('status', payload(1)))], [4, 4])
+    const far = accepted[0]
+    if (far === undefined) throw new Error('nobody came')
+    far.deaf = true
+    for (let i = 0; i < 3; i++) void deaf.request('status', payload(i, 300)).catch(() => undefined)
+    await clock.settle()
+    t.deepEqual([far.closed, gone], [false, []])
+    for (let i = 0; i < 6; i++) void deaf.request('status', payload(i, 300)).catch(() => undefined)
+    await clock.settle()
+    t.deepEqual([far.closed, gone], [true, ['deaf']])
+    t.true(far.unread <= 1_000 + 324 + 300, `${far.unread}`)
+    t.is(await told(clock, other.request('status', payload(1))), 4)
+    t.is(await told(clock, deaf.request('status', payload(1))), 4)
+  } },
+  frameBytesMax: { title: 'a longer frame costs its sender the connection before anything is allocated; stores never are longer', run: async (t) => {
+    const bench = await LimitBench.start({ frameBytesMax: 8_192, entryBytesMax: 3_000 })
+    const log = await bench.client()
+    const transport = bench.ports('rude').transport
+    let closed = false
+    const connection = transport.connect('unit-0', { opened: () => undefined, data: () => undefined, closed: () => { closed = true } })
+    connection.write([encodeFrame(kinds.hello, 0, 0, writeJson({ cluster: null, name: 'rude' })), longFrame(8_193)])
+    await bench.advance(1)
+    t.true(closed)
+    await acknowledgedOnce(t, bench, log, appends(log, 12, { bytes: 3_000 }))
+    t.true(bench.wire('client').sent.every(({ frameBytes }) => frameBytes <= 8_192))
+    t.true(bench.wire('client').longestAnswer <= 8_192)
+  } },
+  tokensWaitingMax: { title: 'with a full window one request too many is refused, those that wait are served when there is room', run: async (t) => {
+    const bench = await LimitBench.start({ window: 4, tokensWaitingMax: 2 })
+    const raw = await bench.raw()
+    const granted = [bench.token(raw, 1), bench.token(raw, 1), bench.token(raw, 1), bench.token(raw, 1)]
+    const waiting = [bench.token(raw, 1), bench.token(raw, 1)]
+    const last = bench.token(raw, 1)
+    await bench.done(Promise.all(granted), 1)
+    t.deepEqual([await bench.outcome(Promise.race(waiting)), await bench.outcome(last), bench.sequencer.status()['waiting']], ['waiting', 'OVERLOADED/again', 2])
+    t.is(new Set(await bench.done(Promise.all([...granted, ...waiting]), 200)).size, 6)
+    t.is(bench.sequencer.status()['waiting'], 0)
+    t.is(typeof await bench.outcome(bench.token(raw, 1), 200), 'number')
+  } },
+  window: { title: 'grants never run further ahead of what is decided; what waits is granted then', run: async (t) => {
+    const bench = await LimitBench.start({ window: 4 })
+    const log = await bench.client()
+    const { machine } = bench.sequencer
+    bench.stall()
+    const asked = appends(log, 12)
+    await bench.advance(60)
+    t.deepEqual([machine.tail - machine.prefix, bench.point('sequencer.full') > 0], [4, true])
+    bench.goOn()
+    await acknowledgedOnce(t, bench, log, asked)
+    await bench.advance(50)
+    t.is(machine.tail, machine.prefix)
+  } },
+  streamTailsMax: { title: 'the sequencer forgets the oldest, and every stream still reads whole', run: async (t) => {
+    const bench = await LimitBench.start({ streamTailsMax: 2 })
+    const log = await bench.client()
+    const streams = [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+    const positions: number[] = []
+    for (const stream of streams) positions.push((await bench.done(log.append(payload(stream), { streams: [stream] }), 10)).position)
+    t.is(bench.sequencer.machine.streams, 2)
+    t.true(bench.point('sequencer.forgot') >= 8)
+    const read = await bench.done(Promise.all([1, 2, 3, 4, 5].map((stream) => log.readStream({ stream }))), 100)
+    t.deepEqual(read.map((entries) => entries.map((entry) => whichOf(entry.payload))), [[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]])
+  } },
+  subscriptionsMax: { title: 'one subscription too many waits until another ends, the others are pushed to', run: async (t) => {
+    const bench = await LimitBench.start({ subscriptionsMax: 2 })
+    const log = await bench.client()
+    const got: number[][] = [[], [], []]
+    const players = [1, 2, 3].map((stream, i) => log.player(stream, 0, { deliver: (entries) => { got[i]?.push(...entries.map((entry) => whichOf(entry.payload))) }, reached: () => undefined, failed: () => { t.fail() } }))
+    await bench.advance(100)
+    for (const stream of [1, 2, 3]) await bench.done(log.append(payload(stream), { streams: [stream] }), 50)
+    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[1], [2], []], 2])
+    if (players[0] !== undefined) log.closePlayer(players[0])
+    await bench.advance(100)
+    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[1], [2], [3]], 2])
+  } },
+  resolveRangeMax: { title: 'no message of a resolve covers more positions, a unit refuses one that does', run: async (t) => {
+    const bench = await LimitBench.start({ resolveRangeMax: 3 }, { units: 2 })
+    const raw = await bench.raw()
+    const { layout } = raw
+    if (layout === undefined) throw new Error('no layout')
+    const from = await bench.done(bench.token(raw, 10), 1)
+    t.is(await bench.outcome(raw.peer('unit-0').control('junk', { epoch: layout.epoch, first: true, ranges: [{ from, to: from + 4, step: 1 }] }, JunkAnswer), 1), 'BAD_ARGUMENT/stop')
+    const found = await bench.done(resolveRange(raw, layout, from, from + 10, { mayFill: true }), 20)
+    t.deepEqual([...found.values()].map(({ kind }) => kind), Array.from({ length: 10 }, () => 'junk'))
+    const asks = bench.wire('raw').of('ask').filter(({ address }) => address === 'unit-0').map(({ body }) => readAsk(body))
+    t.deepEqual(asks.map((ask) => [ask.from - from, ask.to - from]), [[0, 3], [3, 6], [6, 9], [9, 10]])
+  } },
+} satisfies Record<string, Drive>
