@@ -30,7 +30,7 @@ export interface SequencerServerOptions {
 }
 
 /** Between two looks at the decided prefix while something is in doubt. */
-const PROGRESS_MS = 10
+const PROGRESS_MS = 20
 /** The same while the window is full. */
 const FULL_MS = 1
 

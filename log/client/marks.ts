@@ -35,6 +35,10 @@ export class MarkQueue {
       else left.push(one)
     }
     this.#waiting = left
+    if (left.length > 0) return
+    // Else one append at a time would wake its process up a second time.
+    this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   flush(): void { for (const one of this.#waiting.splice(0)) this.#tell(one, false) }
