@@ -24,6 +24,14 @@ for (const [i, source] of blocks('ts example').entries()) {
   })
 }
 
+test('the bench runs as the README says', async (t) => {
+  t.timeout(120_000)
+  for (const line of blocks('sh bench').join('\n').split('\n').filter((one) => one !== '')) {
+    const { stdout } = await run('bash', ['-c', line], { cwd: root, timeout: 100_000 })
+    t.regex(stdout, /^read\.local +sirtaki +p50/m)
+  }
+})
+
 test('the commands of the README work against a cluster started as it says', async (t) => {
   t.timeout(120_000)
   const data = mkdtempSync(join(tmpdir(), 'sirtaki-readme-'))

@@ -103,9 +103,9 @@ class Context<S extends object, T> implements RawContext<S, T> {
 
 function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, T>): OpMaker<S, T> {
   const drafted = <I, R>(input: Struct<I, unknown>, apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R> => ({
-    refusal: (value) => input.validate(value)[0]?.message,
+    refusal: (value) => misfit(value, input),
     run: (value) => {
-      if (!is(value, input)) throw badInput()
+      if (!fits(value, input)) throw badInput()
       const results: R[] = []
       const { cell } = type.current
       const before = type.current.state
@@ -122,6 +122,23 @@ function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, 
     },
   })
   return Object.assign(drafted, { raw })
+}
+
+/** Superstruct throws where it puts a value into words that has no text, such as {"toString":[]}. */
+function misfit<I>(value: unknown, input: Struct<I, unknown>): string | undefined {
+  try {
+    return input.validate(value)[0]?.message
+  } catch {
+    return 'it holds values that cannot even be told'
+  }
+}
+
+function fits<I>(value: unknown, input: Struct<I, unknown>): value is I {
+  try {
+    return is(value, input)
+  } catch {
+    return false
+  }
 }
 
 const badInput = (): Rejection => new Rejection('the op does not accept the input', {})

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { number, object } from 'superstruct'
 import { defineObject } from '../../objects/index.ts'
-import type { AnyOp } from '../../objects/runtime/object-type.ts'
+import { Rejection, type AnyOp } from '../../objects/runtime/object-type.ts'
 import { Ledger, SpaceDriver } from './space-driver.ts'
 
 const empty: AnyOp = { refusal: () => undefined, run: () => null }
@@ -26,6 +26,14 @@ test('O3: names, versions and initial states that do not fit are refused', (t) =
   t.throws(define({ version: 0 }), { code: 'BAD_ARGUMENT' })
   t.throws(define({ initial: () => ({ n: Number.NaN }) }), { code: 'BAD_ARGUMENT' })
   t.notThrows(define({}))
+})
+
+test('an input that cannot even be put into words is refused, not thrown at', (t) => {
+  const type = defineObject({ name: 'x', version: 1, state: object({ n: number() }), initial: () => ({ n: 0 }), ops: (op) => ({ set: op(object({ n: number() }), (draft, { n }) => { draft.n = n; return n }) }) })
+  const driver = new SpaceDriver(type)
+  const set = type.bind(driver.space.journal).op('set')
+  t.is(set?.refusal([{ toString: [] }]), 'it holds values that cannot even be told')
+  t.throws(() => set?.run([{ toString: [] }]), { any: true, instanceOf: Rejection })
 })
 
 test('O3: one type is one type in a space, and another in another', (t) => {
