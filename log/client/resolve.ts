@@ -25,8 +25,6 @@ export interface ResolveOptions {
   readonly mayFill: boolean
   /** The writer's own entry, where the caller is the writer and its token is of this epoch. */
   readonly own?: Offer | undefined
-  /** False: the units are not told, because the caller tells them of the whole range afterwards. */
-  readonly marks?: boolean | undefined
 }
 
 /** What a position was resolved to. */
@@ -60,11 +58,11 @@ async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: nu
  *
  * @throws SirtakiError as `resolveRange`; `UNREACHABLE` (next `again`) where a unit that did not answer left a hole.
  */
-export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number, options: { readonly marks?: boolean } = {}): Promise<void> {
+export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number): Promise<void> {
   let hole: number | undefined
   // A window of junk is no reason to remember every position of it.
   const holes: Sink = { set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
-  await resolveInto(holes, cluster, layout, from, to, { mayFill: true, ...options })
+  await resolveInto(holes, cluster, layout, from, to, { mayFill: true })
   if (hole !== undefined) throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, { next: 'again', facts: { position: hole } })
 }
 
@@ -244,15 +242,18 @@ class Round {
       await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, [...rangesOf(junk, this.chain.step), ...this.#emptyRanges()])])
     }))
     const marks = this.#marks
-    for (const [position, value] of this.#values) this.#decided(position, value)
+    for (const [position, value] of this.#values) {
+      marks.push({ position, kind: value.kind, hash: value.hash })
+      this.#decided(position, value)
+    }
     this.#eachEmpty((position) => { this.#decided(position, JUNK) })
-    if (marks.length === 0) return
-    const body = writeMarks(epoch, marks)
+    const junk = this.#emptyRanges()
+    if (marks.length === 0 && junk.length === 0) return
+    const body = writeMarks(epoch, marks, junk)
     for (const unit of this.chain.units) this.#cluster.peer(unit.address).notify('marks', body)
   }
 
   #decided(position: number, { kind, hash, bytes }: Value): void {
-    if (this.#options.marks !== false) this.#marks.push({ position, kind, hash })
     this.#out.set(position, kind === KIND_JUNK ? JUNKED : { kind: 'data', hash, bytes })
     this.#cluster.ports.failpoint?.('resolved', { position, kind: kind === KIND_DATA ? 'data' : 'junk', hash, epoch: this.#layout.epoch })
   }

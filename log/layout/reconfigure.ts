@@ -209,7 +209,7 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
   step(`resolving up to ${layout.tail}`)
   const from = await lowestUndecided(cluster, layout)
   // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided (L5).
-  if (from < layout.tail) await resolveAll(cluster, layout, from, layout.tail, { marks: false })
+  if (from < layout.tail) await resolveAll(cluster, layout, from, layout.tail)
   await Promise.all(units.map((unit) => cluster.peer(unit.address).control('decidedBelow', { epoch: layout.epoch, tail: layout.tail }, Empty)))
   if (layout.sequencer === null) return
   step(`starting the sequencer at ${layout.sequencer.address}`)

@@ -234,7 +234,12 @@ export class UnitServer {
 
   #marks(body: Uint8Array): void {
     let epoch = 0
-    readMarks(body, (position, hash, kind) => { this.unit.mark(epoch, position, hash, kind) }, (sent) => { epoch = sent; return this.unit.state.serves(sent) })
+    const { unit } = this
+    readMarks(body, {
+      epoch: (sent) => { epoch = sent; return unit.state.serves(sent) },
+      mark: (position, hash, kind) => { unit.mark(epoch, position, hash, kind) },
+      junk: (range) => { unit.markJunk(epoch, range) },
+    })
   }
 
   #control(kind: Request['kind'], body: Uint8Array): Uint8Array {

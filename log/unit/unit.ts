@@ -93,6 +93,13 @@ export class Unit {
     state.decide(position, epoch)
   }
 
+  /** The same for junk at the positions of a range of the own class; above what is held there is nothing to mark. */
+  markJunk(epoch: number, { from, to, step }: JunkRange): void {
+    const { state } = this
+    if (step !== state.step || !state.owns(from)) return
+    for (let at = Math.max(from, state.prefix); at < to && at <= state.highest; at += step) this.mark(epoch, at, JUNK_HASH, KIND_JUNK)
+  }
+
   // ---- resolving
 
   /** Tells what is held in [from, to), so that a resolver can decide. @throws SirtakiError `EPOCH`, `RECOVERING`. */

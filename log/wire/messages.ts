@@ -5,6 +5,7 @@
  * Owns: kinds, statuses, binary bodies. Read next: `control.ts`, `rpc.ts`, `../unit/server.ts`.
  */
 import { SirtakiError } from '../errors.ts'
+import type { JunkRange } from '../unit/row.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
 
@@ -69,20 +70,26 @@ export function readStored(body: Uint8Array, count: number): StoredBody {
   return { watched, statuses: reader.raw(count) }
 }
 
-/** marks: epoch u32, then (position f64, hash u32, kind u8) as often as it fits. */
+/** marks: epoch u32, n: (position f64, hash u32, kind u8), n: junk (from f64, to f64, step u32). */
 export const MARK_BYTES = 13
+const RANGE_BYTES = 20
 export interface Mark { readonly position: number; readonly hash: number; readonly kind: number }
-export function writeMarks(epoch: number, marks: readonly Mark[]): Uint8Array {
-  const out = new ByteWriter(8 + marks.length * MARK_BYTES).u32(epoch).u32(marks.length)
+export function writeMarks(epoch: number, marks: readonly Mark[], junk: readonly JunkRange[] = []): Uint8Array {
+  const out = new ByteWriter(12 + marks.length * MARK_BYTES + junk.length * RANGE_BYTES).u32(epoch).u32(marks.length)
   for (const { position, hash, kind } of marks) out.f64(position).u32(hash).u8(kind)
+  out.u32(junk.length)
+  for (const { from, to, step } of junk) out.f64(from).f64(to).u32(step)
   return out.done()
 }
-export function readMarks(body: Uint8Array, each: (position: number, hash: number, kind: number) => void, epochOk: (epoch: number) => boolean): void {
+/** What marks are handed to, one by one; nothing is when `epoch` answers false. */
+export interface MarkVisitor { epoch(epoch: number): boolean; mark(position: number, hash: number, kind: number): void; junk(range: JunkRange): void }
+export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
   const reader = new ByteReader(body)
   const epoch = reader.u32()
   const count = reader.count(MARK_BYTES)
-  if (!epochOk(epoch)) return
-  for (let i = 0; i < count; i++) each(reader.f64(), reader.u32(), reader.u8())
+  if (!visitor.epoch(epoch)) return
+  for (let i = 0; i < count; i++) visitor.mark(reader.f64(), reader.u32(), reader.u8())
+  for (let left = reader.count(RANGE_BYTES); left > 0; left--) visitor.junk({ from: reader.integer(), to: reader.integer(), step: reader.u32() })
 }
 
 /** What one unit holds at one position; `bytes` of data only where asked for. */

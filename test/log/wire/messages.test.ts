@@ -33,16 +33,18 @@ roundTrip('stream part', fc.record({ completeTo: position, trim: position, more:
   (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
 
 const mark = fc.record({ position, hash: u32, kind: fc.integer({ min: 1, max: 2 }) })
-function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[] } {
+const junkRange = fc.record({ from: position, to: position, step: u32 })
+function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[]; junk: unknown[] } {
   const marks: messages.Mark[] = []
+  const junk: unknown[] = []
   let epoch = -1
-  messages.readMarks(body, (at, hash, kind) => { marks.push({ position: at, hash, kind }) }, (sent) => { epoch = sent; return true })
-  return { epoch, marks }
+  messages.readMarks(body, { epoch: (sent) => { epoch = sent; return true }, mark: (at, hash, kind) => { marks.push({ position: at, hash, kind }) }, junk: (range) => { junk.push(range) } })
+  return { epoch, marks, junk }
 }
-roundTrip('marks', fc.record({ epoch: u32, marks: fc.array(mark) }), ({ epoch, marks }) => messages.writeMarks(epoch, marks), readAllMarks)
+roundTrip('marks', fc.record({ epoch: u32, marks: fc.array(mark), junk: fc.array(junkRange) }), ({ epoch, marks, junk }) => messages.writeMarks(epoch, marks, junk), readAllMarks)
 
 test('marks of another epoch are not looked at', (t) => {
-  messages.readMarks(messages.writeMarks(4, [{ position: 1, hash: 2, kind: 1 }]), () => { t.fail() }, (epoch) => { t.is(epoch, 4); return false })
+  messages.readMarks(messages.writeMarks(4, [{ position: 1, hash: 2, kind: 1 }], [{ from: 1, to: 2, step: 1 }]), { epoch: (epoch) => { t.is(epoch, 4); return false }, mark: () => { t.fail() }, junk: () => { t.fail() } })
 })
 
 test('store: a buffer sealed in place is read back', (t) => {
