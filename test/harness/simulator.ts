@@ -7,7 +7,8 @@
  */
 import type { Clock, Timer } from '../../log/ports.ts'
 
-interface SimEvent { at: number; order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
+/** `due`: when it was to happen; `at`: when it does, later where its process was paused. */
+interface SimEvent { at: number; readonly due: number; readonly order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
 
 /** One process of the world. */
 export class SimProcess {
@@ -49,7 +50,7 @@ export class Simulator {
 
   /** The same at an absolute time: sums of differences round, and order must not depend on that. */
   scheduleAt(at: number, process: SimProcess | undefined, run: () => void): Timer {
-    const event: SimEvent = { at, order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
+    const event: SimEvent = { at, due: at, order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
     this.#push(event)
     return { cancel() { event.cancelled = true } }
   }
@@ -73,7 +74,8 @@ export class Simulator {
       const { process } = event
       if (process !== undefined) {
         if (!process.alive || process.generation !== event.generation) continue
-        if (process.pausedUntil > event.at) { event.at = process.pausedUntil; event.order = this.#order++; this.#push(event); continue }
+        // What a pause holds up keeps its order, also over several pauses: else a connection would deliver out of order.
+        if (process.pausedUntil > event.at) { event.at = process.pausedUntil; this.#push(event); continue }
       }
       this.now = event.at
       this.events++
@@ -117,4 +119,4 @@ export class Simulator {
   }
 }
 
-const before = (a: SimEvent, b: SimEvent): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+const before = (a: SimEvent, b: SimEvent): boolean => a.at < b.at || (a.at === b.at && (a.due < b.due || (a.due === b.due && a.order < b.order)))

@@ -21,6 +21,7 @@ const STREAM = 9
 const LOCAL_READS = 1_000
 /** Appends that wait while a log is written for a reader. */
 const WRITE_OUTSTANDING = 4_096
+const HANDLES_MAX = 10_000
 
 const logs = new Map<string, Promise<ConnectedLog>>()
 const connected = (address: string): Promise<ConnectedLog> => {
@@ -125,9 +126,14 @@ export async function tokens(address: string, { outstanding, ms, apart }: { outs
 export async function writeOps(address: string, ops: number, records: number): Promise<void> {
   const { client } = await connected(address)
   await using objects = new ObjectClient(client)
-  const handles = await Promise.all(Array.from({ length: records }, (_, i) => objects.open(Counter, `/bench/record-${i}`)))
+  const open = (record: number): Promise<{ add(input: { by: number }): Promise<number> }> => objects.open(Counter, `/bench/record-${record}`)
+  // A handle for each of a million records would take a gigabyte.
+  const handles = await Promise.all(Array.from({ length: Math.min(records, HANDLES_MAX) }, (_, i) => open(i)))
   for (let from = 0; from < ops; from += WRITE_OUTSTANDING) {
-    await Promise.all(Array.from({ length: Math.min(WRITE_OUTSTANDING, ops - from) }, async (_, i) => handles[(from + i) % records]?.add({ by: 1 })))
+    await Promise.all(Array.from({ length: Math.min(WRITE_OUTSTANDING, ops - from) }, async (_, i) => {
+      const record = (from + i) % records
+      return (handles[record] ?? await open(record)).add({ by: 1 })
+    }))
   }
 }
 

@@ -26,7 +26,7 @@ async function stopOwn({ processes }: SpecialContext, cluster: BenchCluster): Pr
 }
 
 /** Ops over `records` counters, played from the units into a fresh view of a fresh client. */
-const playback = (name: string, ops: number, records: number): Special => ({
+const playback = (name: string, ops: number, records: number, roundsMax = Infinity): Special => ({
   name,
   async run(context) {
     const cluster = await startOwn(context, name)
@@ -35,8 +35,9 @@ const playback = (name: string, ops: number, records: number): Special => ({
     await cluster.client.ask({ load: 'writeOps', address, ops, records })
     const cold: number[] = []
     const warm: number[] = []
-    for (let round = 0; round < context.rounds; round++) {
-      context.progress(`${name}: round ${round + 1} of ${context.rounds}`)
+    const rounds = Math.min(context.rounds, roundsMax)
+    for (let round = 0; round < rounds; round++) {
+      context.progress(`${name}: round ${round + 1} of ${rounds}`)
       const client = await BenchClient.start(context.processes)
       const play = async (): Promise<number> => (await client.ask({ load: 'play', address, ops })).measured.perSecond
       cold.push(await play())
@@ -114,5 +115,5 @@ const idle: Special = {
 
 /** All of them, in the order of the table. */
 export const specials: readonly Special[] = [
-  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000), playback('start.1m', 1_000_000, 1_000), full, sequencerRestart, idle,
+  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000, 1), playback('start.1m', 1_000_000, 1_000, 2), full, sequencerRestart, idle,
 ]
