@@ -6,7 +6,7 @@
  * measured stays when something fails. Exit codes: 0 ok, 1 something failed, 2 usage.
  * Read next: `rows.ts`, `systems.ts`, `report.ts`.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readOptions, type Options } from './options.ts'
@@ -75,10 +75,12 @@ async function runAll(options: Options, folder: string, processes: Processes): P
   return failures.length === 0
 }
 
-async function finish({ json, chart, rounds }: Options, lines: readonly Line[]): Promise<void> {
+async function finish({ json, chart, table, rounds }: Options, lines: readonly Line[]): Promise<void> {
   if (lines.length === 0) return
+  const conditions = `${machineText()}; the middle row's rounds lay ${Math.round(100 * noiseOf(lines))} % apart over ${rounds} rounds`
   if (!json && new Set(lines.map((line) => line.system)).size > 1) write(`\n${markdownOf(lines)}`)
-  if (!json) write(`\n${machineText()}; the middle row's rounds lay ${Math.round(100 * noiseOf(lines))} % apart over ${rounds} rounds`)
+  if (!json) write(`\n${conditions}`)
+  if (table !== undefined) writeFileSync(table, `${markdownOf(lines)}\n\n${conditions}\n`)
   if (chart !== undefined) { await chartOf(lines, chart); process.stderr.write(`chart written to ${chart}\n`) }
 }
 

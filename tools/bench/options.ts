@@ -14,6 +14,7 @@ export interface Options {
   readonly ms: number
   readonly only: readonly string[]
   readonly chart: string | undefined
+  readonly table: string | undefined
   readonly compare: string | undefined
   readonly openLoop: number | undefined
   readonly prof: string | undefined
@@ -31,7 +32,7 @@ export function readOptions(args: readonly string[]): Options | string {
   try {
     const { values } = parseArgs({ args: [...args], options: {
       json: { type: 'boolean', default: false }, peers: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, rounds: { type: 'string', default: '5' }, ms: { type: 'string', default: '1200' },
-      chart: { type: 'string' }, compare: { type: 'string' }, 'open-loop': { type: 'string' }, prof: { type: 'string' },
+      chart: { type: 'string' }, table: { type: 'string' }, compare: { type: 'string' }, 'open-loop': { type: 'string' }, prof: { type: 'string' },
     } })
     const number = (flag: string, text: string): number => {
       const value = Number(text)
@@ -43,7 +44,7 @@ export function readOptions(args: readonly string[]): Options | string {
     if (odd !== undefined) return `no row is called ${odd}: there are ${names().join(', ')}`
     const openLoop = values['open-loop']
     return {
-      json: values.json, peers: values.peers, only, rounds: number('rounds', values.rounds), ms: number('ms', values.ms), chart: values.chart, compare: values.compare, prof: values.prof,
+      json: values.json, peers: values.peers, only, rounds: number('rounds', values.rounds), ms: number('ms', values.ms), chart: values.chart, table: values.table, compare: values.compare, prof: values.prof,
       openLoop: openLoop === undefined ? undefined : number('open-loop', openLoop), version: packageVersion(),
       wanted: (name) => only.length === 0 ? !name.startsWith(OVERLOAD) : only.some((one) => name.startsWith(one)),
     }

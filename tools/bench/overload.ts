@@ -37,7 +37,9 @@ export async function openLoopRun({ openLoop, ms, json }: { readonly openLoop: n
   return admitted.perSecond > 0
 }
 
-const memoryOf = (cluster: BenchCluster): number => [...cluster.pids, cluster.client.pid].reduce((sum, pid) => sum + (usageOf(pid)?.residentMb ?? 0), 0)
+const residentMb = (pid: number | undefined): number => usageOf(pid ?? 0)?.residentMb ?? 0
+/** What each part has resident, in MB: the largest unit, the sequencer, the client with what the bench itself keeps. */
+const memoryOf = ({ units, sequencer, client }: BenchCluster): readonly [number, number, number] => [Math.max(...units.map((unit) => residentMb(unit.pid))), residentMb(sequencer.pid), residentMb(client.pid)]
 
 async function overload(context: SpecialContext): Promise<void> {
   const cluster = await BenchCluster.start(context.processes, join(context.folder, 'overload'), { chains: 1, unix: false })
@@ -50,15 +52,18 @@ async function overload(context: SpecialContext): Promise<void> {
   const normal = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
   tell('normal', normal.admitted.p99Ms, 'ms p99', `open loop at half of saturation, ${normal.admitted.perSecond}/s`)
   context.progress('overload: twice the saturation rate for 60 s')
-  const memory: number[] = []
+  const memory: (readonly [number, number, number])[] = []
   const sampler = setInterval(() => { memory.push(memoryOf(cluster)) }, SECOND)
   const over = await load(client, address, { rate: saturation * 2, ms: OVERLOAD_MS })
   clearInterval(sampler)
   tell('goodput', Math.round(100 * over.admitted.perSecond / saturation), '% of saturation', `${over.admitted.perSecond}/s answered of ${Math.round(over.offered * SECOND / OVERLOAD_MS)}/s offered, ${over.refused} told to come again, ${over.failed} failed${over.failure === undefined ? '' : `: ${over.failure}`}`)
   tell('latency', over.admitted.p99Ms, 'ms p99', `of admitted calls, from the intended start; p50 ${over.admitted.p50Ms} ms, the generator was up to ${Math.round(over.generatorLagMs)} ms late`)
   const third = Math.floor(memory.length / 3)
-  const mean = (values: readonly number[]): number => Math.round(values.reduce((a, b) => a + b, 0) / Math.max(1, values.length))
-  tell('memory', Math.max(0, mean(memory.slice(-third)) - mean(memory.slice(third, 2 * third))), 'MB grown', `all processes: ${mean(memory.slice(third, 2 * third))} MB in the middle third, ${mean(memory.slice(-third))} MB in the last`)
+  const mean = (part: 0 | 1 | 2, from: number, to: number): number => Math.round(memory.slice(from, to).reduce((sum, one) => sum + one[part], 0) / Math.max(1, third))
+  for (const [part, name, note] of [[0, 'unit', `it indexed ${Math.round(over.admitted.perSecond * OVERLOAD_MS / SECOND / 3 / 1000)}k entries more, 17 bytes each`], [1, 'sequencer', ''], [2, 'client', 'of which the bench keeps eight bytes a call']] as const) {
+    const [middle, last] = [mean(part, third, 2 * third), mean(part, memory.length - third, memory.length)]
+    tell(`memory.${name}`, last - middle, 'MB grown', `${middle} MB in the middle third, ${last} MB in the last${note === '' ? '' : `; ${note}`}`)
+  }
   const after = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
   tell('after', after.admitted.p99Ms, 'ms p99', `the same half of saturation in the 5 s after it; before it ${normal.admitted.p99Ms} ms`)
   for (const child of [client.child, cluster.sequencer, ...cluster.units]) await context.processes.kill(child)
