@@ -60,6 +60,11 @@ export class BenchCluster {
   /** Server processes, for what they use. */
   get pids(): number[] { return [...this.units, this.#sequencer].map((child) => child.pid ?? 0) }
 
+  /** Ends its processes at once. */
+  async stop(): Promise<void> {
+    for (const child of [this.client.child, this.#sequencer, ...this.units]) await this.#processes.kill(child)
+  }
+
   /** Kills the sequencer, starts another and gives the moment at which that was asked for. */
   async replaceSequencer(): Promise<{ startedAt: number; openAt: number }> {
     await this.#processes.kill(this.#sequencer)

@@ -9,6 +9,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { middleOf } from './measure.ts'
 import type { Options } from './options.ts'
 
 /** Rates of one row, round by round. */
@@ -16,12 +17,11 @@ interface Rates { readonly before: number[]; readonly after: number[] }
 
 /** Where two sets of rounds lie to each other: the change of the median as a share, and whether it is more than their spread. */
 export function movement({ before, after }: Rates): { readonly change: number; readonly moved: boolean } {
-  const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-  const spread = (values: readonly number[]): number => middle(values.map((value) => Math.abs(value - middle(values))))
-  const from = middle(before)
-  const change = from === 0 ? 0 : middle(after) / from - 1
+  const spread = (values: readonly number[]): number => middleOf(values.map((value) => Math.abs(value - middleOf(values))))
+  const from = middleOf(before)
+  const change = from === 0 ? 0 : middleOf(after) / from - 1
   // Three median deviations are about two standard deviations of rounds that are normally distributed.
-  return { change, moved: Math.abs(change) > 0.03 && Math.abs(middle(after) - from) > 3 * Math.max(spread(before), spread(after)) }
+  return { change, moved: Math.abs(change) > 0.03 && Math.abs(middleOf(after) - from) > 3 * Math.max(spread(before), spread(after)) }
 }
 
 function git(args: readonly string[]): string {

@@ -14,7 +14,7 @@ import { Peers } from '../../log/wire/rpc.ts'
 import { Counter } from '../../objects/counter.ts'
 import { ObjectClient } from '../../objects/client.ts'
 import { connectLog, type ConnectedLog } from '../../sequencer/client.ts'
-import { measure, measured, type Measured } from './measure.ts'
+import { measure, measured, measuredOnce, type Measured } from './measure.ts'
 import { openLoop, type OpenLoop } from './open-loop.ts'
 
 const STREAM = 9
@@ -152,17 +152,15 @@ export async function play(address: string, ops: number): Promise<Measured> {
   await using log = await connectLog(address, { name: 'reader' })
   await using objects = new ObjectClient(log.client, { types: [Counter] })
   await objects.sync({ timeoutMs: 120_000 })
-  const ms = performance.now() - start
-  return { p50Ms: ms, p99Ms: ms, p999Ms: ms, perSecond: Math.round(ops / ms * 1000) }
+  return measuredOnce(performance.now() - start, ops)
 }
 
-/** The moment, by this machine's clock, at which the first append after now was acknowledged. */
+/** How long one append takes, also where it has to wait for a sequencer. */
 export async function firstAppend(address: string): Promise<Measured> {
   const { client } = await connected(address)
   const start = performance.now()
   await client.append(new Uint8Array(8), { streams: [STREAM], timeoutMs: 30_000 })
-  const ms = performance.now() - start
-  return { p50Ms: ms, p99Ms: ms, p999Ms: ms, perSecond: 1000 / ms }
+  return measuredOnce(performance.now() - start, 1)
 }
 
 /** Appends started by the clock. `stallMs`: this process blocks for so long between a token and its store, every second. */

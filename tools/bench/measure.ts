@@ -28,6 +28,12 @@ export function measured(times: readonly number[], ms: number): Measured {
   return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), perSecond: Math.round(times.length / ms * 1000) }
 }
 
+/** The middle of some values, 0 of none. */
+export const middleOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+/** One call that took `ms` milliseconds and did `count` things. */
+export const measuredOnce = (ms: number, count: number): Measured => ({ p50Ms: ms, p99Ms: ms, p999Ms: ms, perSecond: Math.round(count / ms * 1000) })
+
 /** The round whose rate is the median. */
 export function median(rounds: readonly Measured[]): Measured {
   const sorted = [...rounds].sort((a, b) => a.perSecond - b.perSecond)

@@ -66,7 +66,7 @@ async function overload(context: SpecialContext): Promise<void> {
   }
   const after = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
   tell('after', after.admitted.p99Ms, 'ms p99', `the same half of saturation in the 5 s after it; before it ${normal.admitted.p99Ms} ms`)
-  for (const child of [client.child, cluster.sequencer, ...cluster.units]) await context.processes.kill(child)
+  await cluster.stop()
 }
 
 const STALL_MS = 200
@@ -83,7 +83,8 @@ async function stalled(context: SpecialContext): Promise<void> {
   tell('without', alone.measured.p99Ms, `counter with 4 sessions, p50 ${alone.measured.p50Ms} ms`)
   const [beside] = await Promise.all([client.ask({ load: 'counter', address, outstanding: 4, ms: 10_000 }), load(other, address, { rate: STALLED_RATE, ms: 10_000, stallMs: STALL_MS })])
   tell('with', beside.measured.p99Ms, `the same beside a client that stands still for ${STALL_MS} ms every second between token and store; p50 ${beside.measured.p50Ms} ms, p99.9 ${beside.measured.p999Ms} ms; bound: twice the fill floor, 100 ms`)
-  for (const child of [client.child, other.child, cluster.sequencer, ...cluster.units]) await context.processes.kill(child)
+  await context.processes.kill(other.child)
+  await cluster.stop()
 }
 
 /** Both, as rows. */

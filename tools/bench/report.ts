@@ -3,7 +3,7 @@
  *
  * Read next: `chart.ts`, `main.ts`.
  */
-import { median, type Measured } from './measure.ts'
+import { median, middleOf, type Measured } from './measure.ts'
 import type { Row } from './rows.ts'
 import type { Figure } from './specials.ts'
 
@@ -19,7 +19,6 @@ export const figureOf = ({ row, samples }: Line): number => {
   return row.figure === 'latency' ? middle.p50Ms : middle.perSecond
 }
 
-const middleOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const round = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits
 
 /** One line as an object for machines. */

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
+import { middleOf } from './measure.ts'
 import { usageOf, type Processes } from './processes.ts'
 
 /** One figure of one row. */
@@ -17,13 +18,9 @@ export interface SpecialContext { readonly processes: Processes; readonly folder
 export interface Special { readonly name: string; run(context: SpecialContext): Promise<void> }
 
 const USUAL: Shape = { chains: 1, unix: false }
-const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
 
 async function startOwn({ processes, folder }: SpecialContext, name: string): Promise<BenchCluster> { return BenchCluster.start(processes, join(folder, name), USUAL) }
-async function stopOwn({ processes }: SpecialContext, cluster: BenchCluster): Promise<void> {
-  for (const child of [cluster.client.child, cluster.sequencer, ...cluster.units]) await processes.kill(child)
-}
 
 /** Ops over `records` counters, played from the units into a fresh view of a fresh client. */
 const playback = (name: string, ops: number, records: number, roundsMax = Infinity): Special => ({
@@ -45,9 +42,9 @@ const playback = (name: string, ops: number, records: number, roundsMax = Infini
       warm.push(await play())
       await context.processes.kill(client.child)
     }
-    context.tell({ name, system: 'sirtaki', value: middle(warm), unit: 'ops/s', note: `${ops.toLocaleString('en')} ops over ${records.toLocaleString('en')} records, from nothing, the third time in a process` })
-    context.tell({ name: `${name}.cold`, system: 'sirtaki', value: middle(cold), unit: 'ops/s', note: 'the first time in a process: connecting and compiling included' })
-    await stopOwn(context, cluster)
+    context.tell({ name, system: 'sirtaki', value: middleOf(warm), unit: 'ops/s', note: `${ops.toLocaleString('en')} ops over ${records.toLocaleString('en')} records, from nothing, the third time in a process` })
+    context.tell({ name: `${name}.cold`, system: 'sirtaki', value: middleOf(cold), unit: 'ops/s', note: 'the first time in a process: connecting and compiling included' })
+    await cluster.stop()
   },
 })
 
@@ -70,7 +67,7 @@ const full: Special = {
     context.tell({ name: 'unit.5m.append', system: 'sirtaki', value: Math.round(ms + measured.p50Ms), unit: 'ms until an append is acknowledged', note: 'the unit has to be named by the next epoch' })
     context.tell({ name: 'unit.5m.restarted', system: 'sirtaki', value: usageOf(child.pid ?? 0)?.residentMb ?? 0, unit: 'MB resident' })
     await context.processes.kill(child)
-    await stopOwn(context, cluster)
+    await cluster.stop()
   },
 }
 
@@ -89,8 +86,8 @@ const sequencerRestart: Special = {
       times.push(performance.now() - startedAt)
       bare.push(openAt - startedAt)
     }
-    context.tell({ name: 'restart.sequencer', system: 'sirtaki', value: Math.round(middle(times)), unit: 'ms', note: `from the start of its process to an acknowledged append; its epoch was open after ${Math.round(middle(bare))} ms` })
-    await stopOwn(context, cluster)
+    context.tell({ name: 'restart.sequencer', system: 'sirtaki', value: Math.round(middleOf(times)), unit: 'ms', note: `from the start of its process to an acknowledged append; its epoch was open after ${Math.round(middleOf(bare))} ms` })
+    await cluster.stop()
   },
 }
 
@@ -109,7 +106,7 @@ const idle: Special = {
     context.tell({ name: 'idle', system: 'sirtaki', value: Math.round((used() - before) / IDLE_MS * 1e6) / 10, unit: '% of a core', note: 'three units, sequencer and client together' })
     const memory = pids.map((pid) => Math.round(usageOf(pid)?.residentMb ?? 0))
     context.tell({ name: 'idle.memory', system: 'sirtaki', value: memory.reduce((a, b) => a + b, 0), unit: 'MB resident', note: `units ${memory.slice(0, 3).join(', ')}, sequencer ${memory[3]}, client ${memory[4]}` })
-    await stopOwn(context, cluster)
+    await cluster.stop()
   },
 }
 

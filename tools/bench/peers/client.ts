@@ -2,6 +2,7 @@
  * The client process of one peer: opens its sessions, warms everything up once, then runs the loads it is sent.
  *
  *     client.ts NAME SETUP, forked; says `ready` or `error` when it is warm, then gives one answer to each question
+ * Read next: `loads.ts`.
  */
 import { measure } from '../measure.ts'
 import { etcdLoads } from './etcd-loads.ts'

@@ -2,6 +2,7 @@
  * The loads of etcd: put and linearizable range at the leader, serializable range at a follower, a counter by transactions.
  *
  * Field numbers are those of etcd's rpc.proto and kv.proto, named where they stand.
+ * Read next: `grpc.ts`.
  */
 import { connectGrpc, field, fieldsOf, fieldsWithin, framed, type Grpc } from './grpc.ts'
 import { nth, Sessions, VALUE, type ClientSetup, type Loads, type Operation } from './loads.ts'

@@ -2,6 +2,7 @@
  * gRPC calls over HTTP/2 and the few fields of protocol buffers that the loads of etcd need.
  *
  * Bare on purpose: a full client library spends a whole core on its own work, and the servers would look slower than they are.
+ * Read next: `etcd-loads.ts`.
  */
 import { once } from 'node:events'
 import { connect, type ClientHttp2Session } from 'node:http2'

@@ -2,6 +2,7 @@
  * Builds of servers and npm packages of clients: made once, each in a folder of its own in the cache, outside this package.
  *
  * A build is made beside its place and renamed when whole, so a stopped one leaves nothing that looks finished.
+ * Read next: `processes.ts`.
  */
 import { spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -3,6 +3,7 @@
  *
  * Every stream is a file on three servers. There is no linearizable read: a direct get is answered by any replica, and the
  * leader answers without asking a majority whether it still is one.
+ * Read next: `loads.ts`.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

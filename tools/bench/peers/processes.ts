@@ -2,6 +2,7 @@
  * The processes of one peer: three servers and a client, each with a log, that live and end together.
  *
  * Only what was started here is ever signalled, and nothing of it outlives this process, however it ends short of SIGKILL.
+ * Read next: `running.ts`.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

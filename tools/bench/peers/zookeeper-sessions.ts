@@ -2,6 +2,7 @@
  * Sessions of ZooKeeper's two npm clients in one shape: the one in JavaScript and the native one.
  *
  * Neither is the better one everywhere: the JavaScript client writes faster, the native one has `sync` and reads faster.
+ * Read next: `zookeeper-loads.ts`.
  */
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
