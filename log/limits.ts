@@ -36,6 +36,18 @@ export interface Limits {
   readonly probeMs: number
   /** Unanswered looks before a peer is suspected. */
   readonly suspicionProbes: number
+  /** A unit whose commits take this long holds the appends of its chain back: a healthy disk is a hundred times as fast. */
+  readonly slowUnitMs: number
+  /** For how long before it is left out: a short stall is cheaper than an epoch and a copy. */
+  readonly slowForMs: number
+  /** How much slower than the quickest of its chain: where all are slow, leaving one out helps nobody. */
+  readonly slowFactor: number
+  /** A unit that was left out again and again comes back after this long, then thrice and seven times as long (P24). */
+  readonly coolOffMs: number
+  /** Bytes a second that one unit copies: appends go before. */
+  readonly copyBytesPerSecond: number
+  /** Bytes a second that a unit reads to find damage before somebody needs them: a terabyte in three days. */
+  readonly scrubBytesPerSecond: number
   /** Deadline of one request: longer than any healthy answer, shorter than a user's patience. */
   readonly requestMs: number
   /** First pause between tries. */
@@ -85,6 +97,12 @@ export const limits: Limits = {
   fillFloorMs: 50,
   probeMs: 200,
   suspicionProbes: 3,
+  slowUnitMs: 200,
+  slowForMs: 5_000,
+  slowFactor: 10,
+  coolOffMs: 60_000,
+  copyBytesPerSecond: 100 << 20,
+  scrubBytesPerSecond: 4 << 20,
   requestMs: 5_000,
   retryMinMs: 10,
   retryMaxMs: 1_000,

@@ -9,6 +9,7 @@ import { resolveRange } from '../log/client/resolve.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
 import { chainsOf, firstOfClass, openSegment, type Layout, type SequencerMember } from '../log/layout/layout.ts'
 import { reconfigure } from '../log/layout/reconfigure.ts'
+import { Watch } from '../log/layout/watch.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
 import { Bootstrap, Identity, readJson, writeJson } from '../log/wire/control.ts'
@@ -53,12 +54,17 @@ export class SequencerServer {
   #announced = 0
   #deposed = false
   #supervising = false
+  #standsBy = false
+  #leaving = false
+  readonly #members: Watch
+  #watching = false
 
   constructor(options: SequencerServerOptions) {
     const { ports, limits, units, name } = options
     this.options = options
     this.machine = new Sequencer(ports.random.id(), limits, ports.failpoint)
     this.#cluster = new Cluster({ ports, limits, name: `${name} (sequencer)`, addresses: units })
+    this.#members = new Watch(this.#cluster, { asSequencer: true, log: options.log, standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.member : undefined })
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -75,6 +81,13 @@ export class SequencerServer {
   get address(): string { return this.options.advertise ?? this.#door?.listener.address ?? this.options.address }
   get member(): SequencerMember { return { boot: this.machine.boot, address: this.address } }
   get deposed(): boolean { return this.#deposed }
+
+  /** What it is doing: ready and leaving sequencers grant. */
+  get role(): 'ready' | 'leaving' | 'standby' | 'deposed' | 'waiting' {
+    if (this.#leaving) return 'leaving'
+    if (this.machine.epoch > 0 && !this.#deposed) return 'ready'
+    return this.#standsBy ? 'standby' : this.#deposed ? 'deposed' : 'waiting'
+  }
 
   /**
    * Takes its place: names itself in the next epoch unless another sequencer lives. With `takeOver` also then.
@@ -93,6 +106,23 @@ export class SequencerServer {
     return opened
   }
 
+  /**
+   * Takes its place when nobody is in it: watches over the sequencer and the units, and stands by again when it was deposed.
+   * Settles when a cluster was found.
+   *
+   * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`, `WRONG_CLUSTER`.
+   */
+  async standBy(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Layout> {
+    this.#standsBy = true
+    await this.#cluster.refresh().catch(() => undefined)
+    const layout = await this.#cluster.newer(0, options)
+    this.#keepSupervising()
+    return layout
+  }
+
+  /** Tells whoever stands by that it need not wait until this one is gone. */
+  leave(): void { this.#leaving = true; this.#standsBy = false }
+
   async #lives({ boot, address }: SequencerMember): Promise<boolean> {
     if (boot === this.machine.boot) return false
     try {
@@ -105,22 +135,40 @@ export class SequencerServer {
   /** Also a sequencer that was deposed, or never started by itself, watches over its place once a layout names it. */
   #keepSupervising(): void {
     this.#deposed = false
+    if (!this.#watching) { this.#watching = true; void this.#watchMembers().finally(() => { this.#watching = false }) }
     if (this.#supervising) return
     this.#supervising = true
     void this.#supervise().finally(() => { this.#supervising = false })
+  }
+
+  /** Looks at every member while it serves the newest epoch, or stands by. */
+  async #watchMembers(): Promise<void> {
+    const { ports, limits } = this.options
+    while (!this.#closed && (!this.#deposed || this.#standsBy)) {
+      const started = ports.clock.now()
+      const { layout } = this.#cluster
+      if (this.#standsBy || layout?.epoch === this.machine.epoch) await this.#members.look()
+      await this.#cluster.pause(Math.max(limits.probeMs / 4, started + limits.probeMs * (0.9 + ports.random.next() / 5) - ports.clock.now()))
+    }
   }
 
   /** Goes on as long as the newest layout wants this sequencer, and drives an epoch that wants it and does not open. */
   async #supervise(): Promise<void> {
     const { ports, limits, log } = this.options
     let stuckSince: number | undefined
-    while (!this.#closed && !this.#deposed) {
+    while (!this.#closed && (!this.#deposed || this.#standsBy)) {
       // Units tell a newer layout by themselves; only a lost connection makes it necessary to ask.
       await this.#cluster.newerOrPause(limits.probeMs * (stuckSince === undefined ? 5 : 1) * (0.5 + ports.random.next()))
       await this.#cluster.refresh().catch(() => undefined)
       const { layout } = this.#cluster
       if (layout === undefined || layout.epoch <= this.machine.epoch) { stuckSince = undefined; continue }
-      if (layout.sequencer !== null && layout.sequencer.boot !== this.machine.boot) { this.#depose(layout); return }
+      if (layout.sequencer !== null && layout.sequencer.boot !== this.machine.boot) {
+        if (this.machine.epoch > 0 || !this.#standsBy) this.#depose(layout)
+        if (!this.#standsBy) return
+        stuckSince = undefined
+        continue
+      }
+      if (this.#standsBy && layout.sequencer === null) continue
       stuckSince ??= ports.clock.now()
       if (layout.sequencer !== null && ports.clock.now() - stuckSince < limits.stuckMs) continue
       try {
@@ -133,6 +181,7 @@ export class SequencerServer {
   }
 
   #depose(layout: Layout): void {
+    if (this.#deposed) return
     this.#deposed = true
     for (const { request } of this.#waiting.splice(0)) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has another sequencer`))
     this.options.ports.failpoint?.('sequencer.deposed', { epoch: layout.epoch })
@@ -167,7 +216,7 @@ export class SequencerServer {
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'identify': return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: machine.epoch > 0 ? 'ready' : 'waiting', cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
+      case 'identify': return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
     }
@@ -175,6 +224,7 @@ export class SequencerServer {
 
   #token(request: Request): Uint8Array | undefined {
     const { epoch, runs } = readToken(request.body)
+    if (this.#members.full !== undefined) { this.machine.requireEpoch(epoch); throw new SirtakiError('FULL', `the disk of a unit is full: make room there, appends go on by themselves then`, { facts: { identity: this.#members.full } }) }
     const grant = this.#waiting.length > 0 ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
     if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
     this.machine.requireEpoch(epoch)
@@ -331,6 +381,6 @@ export class SequencerServer {
   /** Everything that people want to know of this sequencer. */
   status(): Record<string, unknown> {
     const { machine } = this
-    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.#deposed ? 'deposed' : machine.epoch > 0 ? 'ready' : 'waiting', epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
+    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
   }
 }

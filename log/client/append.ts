@@ -188,7 +188,8 @@ export class Appender {
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
     for (const append of batch) this.#release(append)
-    if (error.next === 'stop') {
+    // A full disk is no matter of a moment: who appends must know.
+    if (error.next === 'stop' || error.code === 'FULL') {
       for (const append of batch) this.#end(append, error)
       if (this.#queue.length > 0) this.#schedule()
       return

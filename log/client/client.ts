@@ -6,6 +6,7 @@
 import type { Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
+import { Watch } from '../layout/watch.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
 import { Cluster, type CallOptions, type ClusterOptions } from './cluster.ts'
@@ -31,6 +32,7 @@ export class LogClient implements AsyncDisposable {
   readonly #tails: TailReader
   readonly #reader: Reader
   readonly #players = new Set<StreamPlayer>()
+  readonly #watch: Watch
 
   constructor(options: ClusterOptions) {
     this.cluster = new Cluster(options)
@@ -38,6 +40,15 @@ export class LogClient implements AsyncDisposable {
     this.#appender = new Appender(this.cluster, this.writer)
     this.#tails = new TailReader(this.cluster)
     this.#reader = new Reader(this.cluster, this.#tails)
+    this.#watch = new Watch(this.cluster)
+    this.cluster.onTrouble = (): void => { this.#helpYourself() }
+  }
+
+  /** Servers that watch over each other may all be cut off, or gone: who meets errors for long looks around and drives by itself. */
+  #helpYourself(): void {
+    if (this.#watch.looking) return
+    this.cluster.ports.failpoint?.('client.watches')
+    void this.#watch.look()
   }
 
   /** The newest layout learnt, or asked for. @throws SirtakiError `TIMEOUT`, `UNREACHABLE`, `WRONG_CLUSTER`. */

@@ -45,6 +45,10 @@ export class Cluster {
   #failure: SirtakiError | undefined
   #request = 0
   #closed = false
+  /** Since when calls under this epoch have met servers that do not answer. */
+  #trouble: { readonly epoch: number; readonly since: number } | undefined
+  /** Told of every such call once that has lasted for a while. */
+  onTrouble: (() => void) | undefined
 
   constructor({ ports, limits, name, addresses, layout }: ClusterOptions) {
     this.ports = ports
@@ -75,7 +79,10 @@ export class Cluster {
   /** Takes a layout if it is newer. */
   learn(layout: Layout): void {
     if (this.#layout !== undefined && (layout.epoch <= this.#layout.epoch || layout.cluster !== this.#layout.cluster)) return
+    const gone = this.#layout === undefined ? [] : addressesOf(this.#layout).filter((address) => !addressesOf(layout).includes(address))
     this.#layout = layout
+    // Who waits for a member that was left out, perhaps because it answers nothing any more, need not wait any longer.
+    for (const address of gone) this.peers.abandon(address, new SirtakiError('EPOCH', `epoch ${layout.epoch} goes on without ${address}`, { facts: { address, epoch: layout.epoch } }))
     for (const wake of [...this.#waiting]) wake()
     for (const listener of [...this.#listeners]) listener(layout)
   }
@@ -152,8 +159,16 @@ export class Cluster {
     const error = asError(thrown)
     if (this.#closed) throw new SirtakiError('CLOSED', 'the client was closed', { cause: error })
     if (error.next === 'stop' || error.code === 'ABORTED') throw error
+    this.#noteTrouble(error, epoch)
     if (error.next === 'refresh' && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
     if ((this.#layout?.epoch ?? 0) <= epoch) await backoff.wait(signal)
+  }
+
+  #noteTrouble({ code }: SirtakiError, epoch: number): void {
+    if (code !== 'UNREACHABLE' && code !== 'TIMEOUT') return
+    const now = this.ports.clock.now()
+    if (this.#trouble?.epoch !== epoch) this.#trouble = { epoch, since: now }
+    else if (now - this.#trouble.since >= this.limits.stuckMs) this.onTrouble?.()
   }
 
   /**

@@ -7,7 +7,7 @@
  */
 import { decodeEntry, readEntry, clusterSeed, type Decided } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { chainOf, chainsOf, firstOfClass, openSegment, segmentOf, type Layout } from '../layout/layout.ts'
+import { chainOf, segmentOf, unitsOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { Empty } from '../wire/control.ts'
 import { readPrefix, writeEpoch } from '../wire/tail-messages.ts'
@@ -127,17 +127,14 @@ export class Reader {
         await this.#cluster.pause(Math.max(0, seen + this.#cluster.fillAgeMs - this.#cluster.ports.clock.now()), options.signal)
         await resolveAll(this.#cluster, layout, from, before)
       }
-      const units = chainsOf(openSegment(layout)).flatMap((chain) => chain.units)
-      await Promise.all(units.map((unit) => this.#cluster.peer(unit.address).control('trim', { epoch: layout.epoch, before }, Empty)))
+      await Promise.all(unitsOf(layout).map((unit) => this.#cluster.peer(unit.address).control('trim', { epoch: layout.epoch, before }, Empty)))
     })
   }
 }
 
 /** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
-  const prefixes = await Promise.all(chainsOf(openSegment(layout)).flatMap((chain) => chain.units.map(async (unit) => {
-    return firstOfClass(readPrefix(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))), chain.index, chain.step)
-  })))
+  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => readPrefix(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))))
   return Math.min(...prefixes)
 }
 

@@ -13,7 +13,7 @@
  */
 import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'
-import { chainsOf, openSegment, firstOfClass, type Chain, type Layout } from '../layout/layout.ts'
+import { chainsIn, firstOfClass, type Chain, type Layout } from '../layout/layout.ts'
 import type { JunkRange } from '../unit/row.ts'
 import { JunkAnswer } from '../wire/control.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer } from '../wire/messages.ts'
@@ -48,8 +48,8 @@ export async function resolveRange(cluster: Cluster, layout: Layout, from: numbe
 interface Sink { set(position: number, resolved: Resolved): void }
 
 async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<void> {
-  await Promise.all(chainsOf(openSegment(layout)).map(async (chain) => {
-    for (let at = firstOfClass(from, chain.index, chain.step); at < to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, to)
+  await Promise.all(chainsIn(layout, from, to).map(async (chain) => {
+    for (let at = firstOfClass(chain.from, chain.index, chain.step); at < chain.to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, chain.to)
   }))
 }
 
@@ -143,7 +143,8 @@ class Round {
     const answered = this.#asked.filter((asked): asked is Asked => !(asked instanceof SirtakiError))
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
     const mayFill = this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
-    let held = trim - 1
+    // Below a unit's decided prefix nothing is empty: what is missing there is damage.
+    let held = Math.max(trim, ...answered.map((asked) => asked.prefix)) - 1
     for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
     let at = from
     for (; at < until && !(at > held && mayFill); at += this.chain.step) {
@@ -174,13 +175,14 @@ class Round {
     const first = this.#asked[0]
     if (first === undefined || first instanceof SirtakiError) throw first ?? new SirtakiError('BAD_LAYOUT', 'a chain without units')
     const own = first.held.get(at)
-    if (own?.damaged === true) throw new SirtakiError('DAMAGED', `position ${at} is damaged on the unit that decides it`, { facts: { position: at } })
+    if (own?.damaged === true || (own === undefined && at < first.prefix)) throw damagedAt(at, this.chain)
     if (own !== undefined) { this.#values.set(at, own); return }
     const others = answered.map((asked) => asked.held.get(at)).filter((held): held is Held => held !== undefined && !held.damaged)
     const data = others.find((held) => held.kind === KIND_DATA && held.bytes !== undefined)
     if (data !== undefined) this.#offers.push({ position: at, bytes: data.bytes })
     else if (this.#options.own?.position === at) this.#offers.push(this.#options.own)
     else if (others.some((held) => held.kind === KIND_JUNK)) this.#junk.push(at)
+    else if (answered.some((asked) => at < asked.prefix)) throw new SirtakiError('DAMAGED', `position ${at} is decided, and no unit that answers has it`, { facts: { position: at }, next: 'again' })
     else if (this.#options.mayFill && answered.length === this.chain.units.length) this.#fill(at)
     else this.#out.set(at, { kind: 'hole', hash: 0, bytes: undefined })
   }
@@ -211,7 +213,7 @@ class Round {
       const result = results[i]
       if (result === undefined) throw new SirtakiError('BAD_FRAME', 'an answer to settle is too short')
       if (result.status === TRIMMED) this.#out.set(offer.position, { kind: 'trimmed', hash: 0, bytes: undefined })
-      else if (result.status === DAMAGED_HERE) throw new SirtakiError('DAMAGED', `position ${offer.position} is damaged on the unit that decides it`, { facts: { position: offer.position } })
+      else if (result.status === DAMAGED_HERE) throw damagedAt(offer.position, this.chain)
       else this.#values.set(offer.position, result.held ?? valueOf(offer))
     })
   }
@@ -289,6 +291,9 @@ class Round {
     if (answered.some((asked) => asked.held.get(at)?.decided === false)) this.#marks.push({ position: at, kind, hash })
   }
 }
+
+/** Nobody but this unit can decide it: it has to leave the chain. */
+const damagedAt = (position: number, { units }: Chain): SirtakiError => new SirtakiError('DAMAGED', `position ${position} is damaged on the unit that decides it, ${units[0]?.address}`, { next: 'again', facts: { position, identity: units[0]?.identity } })
 
 function valueOf({ bytes }: Offer): Value {
   if (bytes === undefined) return { kind: KIND_JUNK, hash: 0, bytes }

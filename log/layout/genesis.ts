@@ -72,6 +72,6 @@ function firstLayout(cluster: Cluster, { chains, window }: GenesisOptions, found
   const acceptors = addresses.slice(0, addresses.length >= 5 ? 5 : addresses.length >= 3 ? 3 : 1).map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
   return checkLayout({
     cluster: cluster.ports.random.id(), epoch: 1, acceptors, sequencer: null, tail: 0, window: window ?? cluster.limits.window, trim: 0, logTime: 0, featureLevel: FEATURE_LEVEL,
-    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }], spares: [],
+    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }], spares: [], absent: [], drops: [],
   })
 }

@@ -5,7 +5,7 @@
  * Owns: its shape, its checks, the questions one asks of it. Keeps: Y1 (with `acceptor.ts`), Y4.
  * Read next: `acceptor.ts`, `reconfigure.ts`. @source CORFU NSDI'12 3.1 (projection), Delos OSDI'20 (MetaStore).
  */
-import { array, define, enums, integer, min, nullable, object, refine, size, string, type Infer, is } from 'superstruct'
+import { array, boolean, define, enums, integer, min, nullable, object, refine, size, string, type Infer, is } from 'superstruct'
 import { SirtakiError } from '../errors.ts'
 
 /** A safe integer from 0. */
@@ -18,12 +18,16 @@ export const UnitMember = object({ identity: name, boot: name, address: name })
 export const AcceptorMember = object({ identity: name, address: name })
 /** A sequencer: the start of its process is all that counts. */
 export const SequencerMember = object({ boot: name, address: name })
-/** Positions [from, to) and the chains that hold them; `to` is null in the open segment. */
+/** A unit that automatic reconfiguration left out and that may come back: to chain `chain`, or as a spare where one has taken its place. */
+export const AbsentMember = object({ identity: name, address: name, chain: whole, replaced: boolean() })
+/** How often a unit was left out lately, and the log time of the last time: who flaps waits longer and longer (P24). */
+export const Drops = object({ identity: name, times: min(integer(), 1), at: whole })
+/** Positions [from, to) and the chains that hold them; `to` is null in the open segment. A closed segment lists only units that hold all of it. */
 export const Segment = object({ from: whole, to: nullable(whole), kind: enums(['chain']), chains: size(array(size(array(UnitMember), 1, 16)), 1, 64) })
 
 const LayoutShape = object({
   cluster: name, epoch: min(integer(), 1), acceptors: size(array(AcceptorMember), 1, 15), sequencer: nullable(SequencerMember),
-  tail: whole, window: min(integer(), 4), trim: whole, logTime: min(integer(), 0), featureLevel: min(integer(), 1), segments: size(array(Segment), 1, 64), spares: array(UnitMember),
+  tail: whole, window: min(integer(), 4), trim: whole, logTime: min(integer(), 0), featureLevel: min(integer(), 1), segments: size(array(Segment), 1, 64), spares: size(array(UnitMember), 0, 64), absent: size(array(AbsentMember), 0, 64), drops: size(array(Drops), 0, 64),
 })
 const CheckedLayout = refine(LayoutShape, 'layout', (layout) => problemOf(layout) ?? true)
 
@@ -45,6 +49,8 @@ export const LayoutStruct = define<Layout>('layout', (value) => {
 export type UnitMember = Infer<typeof UnitMember>
 export type AcceptorMember = Infer<typeof AcceptorMember>
 export type SequencerMember = Infer<typeof SequencerMember>
+export type AbsentMember = Infer<typeof AbsentMember>
+export type Drops = Infer<typeof Drops>
 export type Segment = Infer<typeof Segment>
 /** Tail and trim are positions, log time is in milliseconds, window counts positions. */
 export type Layout = Infer<typeof LayoutShape>
@@ -64,7 +70,26 @@ function problemOf(layout: Layout): string | undefined {
     const units = segment.chains.flat().map((unit) => unit.identity)
     if (new Set(units).size !== units.length) return `a segment names a unit twice: ${units.join(', ')}`
   }
-  return undefined
+  return problemOfMembers(layout)
+}
+
+/** One disk is one member, at one address and under one boot, wherever the layout names it. */
+function problemOfMembers({ segments, spares, absent }: Layout): string | undefined {
+  const byIdentity = new Map<string, UnitMember>()
+  const byAddress = new Map<string, UnitMember>()
+  for (const unit of [...segments.flatMap((segment) => segment.chains.flat()), ...spares]) {
+    const same = byIdentity.get(unit.identity)
+    if (same !== undefined && (same.boot !== unit.boot || same.address !== unit.address)) return `the disk ${unit.identity} is named at ${same.address} and at ${unit.address}: one of their folders is a copy of the other's`
+    const neighbour = byAddress.get(unit.address)
+    if (neighbour !== undefined && neighbour.identity !== unit.identity) return `the address ${unit.address} is that of two units, ${neighbour.identity} and ${unit.identity}`
+    byIdentity.set(unit.identity, unit)
+    byAddress.set(unit.address, unit)
+  }
+  const open = segments.at(-1)?.chains.flat() ?? []
+  const twice = spares.find((spare) => open.some((unit) => unit.identity === spare.identity))
+  if (twice !== undefined) return `the unit at ${twice.address} is a spare and a member of a chain`
+  const back = absent.find((one) => open.some((unit) => unit.identity === one.identity) || spares.some((spare) => spare.identity === one.identity))
+  return back === undefined ? undefined : `the unit at ${back.address} is absent and named all the same`
 }
 
 /**
@@ -83,12 +108,13 @@ export const isLayout = (value: unknown): value is Layout => is(value, LayoutStr
 
 /** The text by which layouts are stored and compared: keys in one order. */
 export function layoutText(layout: Layout): string {
-  const { cluster, epoch, acceptors, sequencer, tail, window, trim, logTime, featureLevel, segments, spares } = layout
+  const { cluster, epoch, acceptors, sequencer, tail, window, trim, logTime, featureLevel, segments, spares, absent, drops } = layout
   const unit = ({ identity, boot, address }: UnitMember): UnitMember => ({ identity, boot, address })
   return JSON.stringify({
-    cluster, epoch, acceptors: acceptors.map(({ identity, address }) => ({ identity, address })),
+    cluster, epoch, acceptors: acceptors.map((a) => ({ identity: a.identity, address: a.address })),
     sequencer: sequencer === null ? null : { boot: sequencer.boot, address: sequencer.address }, tail, window, trim, logTime, featureLevel,
     segments: segments.map((s) => ({ from: s.from, to: s.to, kind: s.kind, chains: s.chains.map((chain) => chain.map(unit)) })), spares: spares.map(unit),
+    absent: absent.map((one) => ({ identity: one.identity, address: one.address, chain: one.chain, replaced: one.replaced })), drops: drops.map((one) => ({ identity: one.identity, times: one.times, at: one.at })),
   })
 }
 
@@ -123,16 +149,35 @@ export function chainOf(layout: Layout, position: number): Chain {
   return chain
 }
 
-/** Every unit that the layout names, once. */
+/** Where one unit stands: in chain `index` of `step` for the positions [from, to); `to` is Infinity in the open segment. */
+export interface Place { readonly from: number; readonly to: number; readonly index: number; readonly step: number; readonly isFirst: boolean }
+
+/** The places of a unit, ascending. */
+export function placesOf(layout: Layout, identity: string): Place[] {
+  return layout.segments.flatMap((segment) => chainsOf(segment).flatMap(({ index, step, units }) => {
+    const at = units.findIndex((unit) => unit.identity === identity)
+    return at < 0 ? [] : [{ from: segment.from, to: segment.to ?? Infinity, index, step, isFirst: at === 0 }]
+  }))
+}
+
+/** The chains of every segment that reaches into [from, to), each with the part of it that lies there. */
+export function chainsIn(layout: Layout, from: number, to: number): (Chain & { readonly from: number; readonly to: number })[] {
+  return layout.segments.flatMap((segment) => {
+    const part = { from: Math.max(from, segment.from), to: Math.min(to, segment.to ?? Infinity) }
+    return part.from < part.to ? chainsOf(segment).map((chain) => ({ ...chain, ...part })) : []
+  })
+}
+
+/** Every unit that holds positions under the layout, once: of the open segment first. Spares hold none. */
 export function unitsOf(layout: Layout): UnitMember[] {
   const all = new Map<string, UnitMember>()
-  for (const unit of layout.segments.flatMap((segment) => segment.chains.flat())) all.set(unit.identity, unit)
+  for (const unit of layout.segments.toReversed().flatMap((segment) => segment.chains.flat())) all.set(unit.identity, unit)
   return [...all.values()]
 }
 
 /** Every address at which a server of this layout may answer. */
 export function addressesOf(layout: Layout): string[] {
-  return [...new Set([...unitsOf(layout).map((u) => u.address), ...layout.acceptors.map((a) => a.address), ...(layout.sequencer === null ? [] : [layout.sequencer.address])])]
+  return [...new Set([...unitsOf(layout).map((u) => u.address), ...layout.spares.map((u) => u.address), ...layout.acceptors.map((a) => a.address), ...(layout.sequencer === null ? [] : [layout.sequencer.address])])]
 }
 
 /** The first position at or above `position` that belongs to residue class `index` of `step`. */

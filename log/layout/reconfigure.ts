@@ -4,6 +4,8 @@
  *     survey, build, check ─ promise of a majority ─ seal all that stay ─ agree ─ install on all ─ resolve ─ bootstrap
  *                                   └ an accepted layout comes back: adopt it ──┘
  *
+ * Nobody waits for a member that the intent calls absent, and a majority of acceptors is enough.
+ *
  * Every step repeats harmlessly; a driver that dies anywhere is followed by another. A member lost after the agreement
  * means the slot after it. Keeps: Y1, Y2, Y3, Y4, L6, L7, Q1, Q2, P3, P8, P11, P21, P23.
  * Read next: `next-layout.ts`, `acceptor.ts`, `../client/resolve.ts`.
@@ -14,15 +16,16 @@ import { lowestUndecided } from '../client/read.ts'
 import { resolveAll } from '../client/resolve.ts'
 import { Backoff } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
-import { AcceptedAnswer, DigestAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
-import { addressesOf, chainsOf, openSegment, type Layout, type UnitMember } from './layout.ts'
-import { addressIn, checkDrops, namesAll, nextLayout, type Intent, type Survey } from './next-layout.ts'
+import { AcceptedAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
+import { addressesOf, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
+import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
+import { isSame, wholeUnits } from './whole.ts'
 
 /** What a driver may be told. `step` is for people: which step begins. */
 export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
 
 /** A layout with what is known of how far it has come. */
-interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; round: number; checked: boolean }
+interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; readonly notWhole: Set<string>; round: number; tries: number }
 
 /**
  * Opens an epoch that is as `intent` wants it; if the present one is and is open, nothing happens.
@@ -34,12 +37,14 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const { clock, random } = cluster.ports
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
-  const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), round: 1, checked: false }
+  const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0 }
   for (;;) {
     try {
       return await driveOnce(driver)
     } catch (thrown) {
       const error = asError(thrown)
+      // Nobody else can decide what is damaged there: it joins anew, and the others decide.
+      if (error.code === 'DAMAGED') noteDamage(driver, error.facts['identity'])
       if (error.next === 'stop' || cluster.closed || clock.now() >= deadline) throw error
       cluster.ports.failpoint?.('drive.again', { code: error.code })
       await backoff.wait(options.signal)
@@ -47,27 +52,34 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   }
 }
 
+function noteDamage({ cluster: { layout }, notWhole }: Driver, identity: unknown): void {
+  const chain = layout === undefined ? undefined : openSegment(layout).chains.find((units) => units.some((unit) => unit.identity === identity))
+  if (typeof identity === 'string' && chain !== undefined && chain.length > 1) notWhole.add(identity)
+}
+
 async function driveOnce(driver: Driver): Promise<Layout> {
   const { cluster, intent, step } = driver
-  await cluster.refresh()
+  // The first try believes what is known: whoever drives has just looked around, and the survey tells of a newer epoch.
+  if (driver.tries > 0 || cluster.layout === undefined) await cluster.refresh()
   const base = await cluster.current()
-  if (!driver.checked) checkDrops(base, intent)
-  driver.checked = true
+  if (driver.tries++ === 0) checkDrops(base, intent)
   step(`asking who is there under epoch ${base.epoch}`)
   const survey = await surveyOf(cluster, base, intent)
+  const isOpen = unitsOf(base).every((unit) => survey.get(addressIn(unit, intent))?.opened === base.epoch)
+  // What an epoch that is not open has closed may still be undecided, and equal only because it is empty everywhere.
+  const findings: Findings = { notWhole: driver.notWhole, whole: intent.merge === true && isOpen ? await wholeUnits(cluster, base) : undefined }
   // Once anything of the next slot was promised or sealed there is no way back: it must open.
   const begun = [...survey.values()].some((answer) => Math.max(answer.sealed, answer.slot) > base.epoch)
-  if (!begun && namesAll(base, survey, intent)) {
-    const members = [...openSegment(base).chains.flat().map((unit) => addressIn(unit, intent)), ...(base.sequencer === null ? [] : [base.sequencer.address])]
-    if (members.every((address) => survey.get(address)?.opened === base.epoch)) return base
+  if (!begun && namesAll(base, survey, intent, findings)) {
+    if (isOpen && (base.sequencer === null || survey.get(base.sequencer.address)?.opened === base.epoch)) return base
     cluster.ports.failpoint?.('drive.completes', { epoch: base.epoch })
     await openEpoch(driver, base)
     return base
   }
-  const wanted = tryNext(base, survey, intent)
+  const wanted = tryNext(base, survey, intent, findings)
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
   if (wanted instanceof SirtakiError && !begun) throw wanted
-  const agreed = await agree(driver, base, wanted)
+  const agreed = await agree(driver, base, wanted, (sealed) => nextLayout(base, survey, intent, { ...findings, sealed }))
   cluster.learn(agreed)
   await openEpoch(driver, agreed)
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
@@ -75,9 +87,9 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   return agreed
 }
 
-function tryNext(base: Layout, survey: Survey, intent: Intent): Layout | SirtakiError {
+function tryNext(base: Layout, survey: Survey, intent: Intent, findings: Findings): Layout | SirtakiError {
   try {
-    return nextLayout(base, survey, intent)
+    return nextLayout(base, survey, intent, findings)
   } catch (thrown) {
     return asError(thrown)
   }
@@ -90,18 +102,23 @@ function orThrow(wanted: Layout | SirtakiError): Layout {
 
 // ---- 1: who is there
 
-async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> {
-  const moved = intent.moved?.map((one) => one.address) ?? []
-  const addresses = new Set([...addressesOf(base), ...moved, ...(intent.sequencer === undefined ? [] : [intent.sequencer.address])])
+/** Asks everybody who is or is to be a member. Nobody waits long for those that the intent calls absent. */
+export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> {
+  const wanted = [...intent.moved ?? [], ...intent.join ?? [], ...intent.sequencer === undefined ? [] : [intent.sequencer], ...intent.standby === undefined ? [] : [intent.standby]].map((one) => one.address)
+  const addresses = new Set([...addressesOf(base), ...wanted, ...intent.spares ?? [], ...intent.chains?.flat() ?? []])
+  const gone = (name: string): boolean => intent.absent?.includes(name) === true
+  const absent = new Set([...unitsOf(base), ...base.spares].filter((unit) => gone(unit.identity)).map((unit) => unit.address))
+  if (base.sequencer !== null && gone(base.sequencer.boot)) absent.add(base.sequencer.address)
   const survey = new Map<string, Identity>()
-  await Promise.all([...addresses].map(async (address) => {
+  const ask = async (address: string): Promise<void> => {
     try {
       const answer = await cluster.peer(address).control('identify', {}, Identity, Math.max(cluster.limits.probeMs, cluster.limits.requestMs / 5))
       if (answer.cluster === null || answer.cluster === base.cluster) survey.set(address, answer)
     } catch {
       // Who does not answer is not in the survey; building the layout tells what that means.
     }
-  }))
+  }
+  await Promise.all([...addresses].filter((address) => !absent.has(address)).map(ask))
   const newest = Math.max(0, ...[...survey.values()].map((answer) => answer.epoch))
   if (newest > base.epoch) throw new SirtakiError('EPOCH', `epoch ${newest} exists, ${base.epoch} was taken for the newest`)
   return survey
@@ -109,16 +126,19 @@ async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise
 
 // ---- 2 to 4: promise, seal, agree
 
-async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError): Promise<Layout> {
+/** Builds the proposal anew with what sealing has brought. */
+type Finish = (sealed: NonNullable<Findings['sealed']>) => Layout
+
+async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError, finish: Finish): Promise<Layout> {
   const { cluster } = driver
   const slot = base.epoch + 1
   const rank: Rank = { round: driver.round, proposer: driver.proposer }
   driver.step(`asking for promises for epoch ${slot}`)
   const adopted = await promiseOf(driver, base, slot, rank)
   if (adopted !== undefined) cluster.ports.failpoint?.('drive.adopted', { epoch: adopted.epoch })
-  const proposal = adopted ?? await sealed(driver, base, orThrow(wanted))
+  const proposal = adopted ?? await sealed(driver, base, orThrow(wanted), finish)
   driver.step(`agreeing on epoch ${proposal.epoch} with tail ${proposal.tail}`)
-  const answers = await askAll(base.acceptors, (address) => cluster.peer(address).control('accept', { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }, AcceptedAnswer))
+  const answers = await askMajority(base.acceptors, (address) => cluster.peer(address).control('accept', { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }, AcceptedAnswer), (answer) => answer.accepted)
   for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
   if (answers.filter((answer) => answer.accepted).length * 2 <= base.acceptors.length) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
   cluster.ports.failpoint?.('drive.agreed', { epoch: proposal.epoch })
@@ -128,7 +148,7 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
 /** Asks for promises; gives the highest-ranked layout that one of a majority has accepted already. */
 async function promiseOf(driver: Driver, base: Layout, slot: number, rank: Rank): Promise<Layout | undefined> {
   const { cluster } = driver
-  const answers = await askAll(base.acceptors, (address) => cluster.peer(address).control('prepare', { cluster: base.cluster, slot, rank, base }, Promised))
+  const answers = await askMajority(base.acceptors, (address) => cluster.peer(address).control('prepare', { cluster: base.cluster, slot, rank, base }, Promised), (answer) => answer.promised)
   for (const { layout, rank: other, promised } of answers) {
     if (layout !== null) cluster.learn(layout)
     if (!promised && other !== null) driver.round = Math.max(driver.round, other.round + 1)
@@ -144,49 +164,66 @@ function highestRanked(accepted: readonly Accepted[]): Layout | undefined {
   return highest?.layout
 }
 
-async function askAll<T>(members: readonly { readonly address: string }[], ask: (address: string) => Promise<T>): Promise<T[]> {
-  const answers = await Promise.allSettled(members.map((one) => ask(one.address)))
-  return answers.flatMap((answer) => answer.status === 'fulfilled' ? [answer.value] : [])
+/** Asks all; settles with the answers so far once a majority says yes, else when everybody has answered or failed. */
+function askMajority<T>(members: readonly { readonly address: string }[], ask: (address: string) => Promise<T>, isYes: (answer: T) => boolean): Promise<T[]> {
+  return new Promise((resolve) => {
+    const answers: T[] = []
+    let left = members.length
+    const count = (): void => { if (--left === 0 || answers.filter(isYes).length * 2 > members.length) resolve(answers) }
+    for (const { address } of members) void ask(address).then((answer) => { answers.push(answer); count() }, count)
+  })
 }
 
 /** Seals every unit that stays and completes the proposal with what they answered. */
-async function sealed(driver: Driver, base: Layout, wanted: Layout): Promise<Layout> {
+async function sealed(driver: Driver, base: Layout, wanted: Layout, finish: Finish): Promise<Layout> {
   const { cluster } = driver
-  driver.step(`sealing ${openSegment(wanted).chains.flat().length} units at epoch ${wanted.epoch}`)
+  const before = unitsOf(base)
+  const units = unitsOf(wanted).filter((unit) => before.some(({ identity }) => identity === unit.identity))
+  driver.step(`sealing ${units.length} units at epoch ${wanted.epoch}`)
   const answers = new Map<string, Sealed>()
-  const units = openSegment(wanted).chains.flat()
   await Promise.all(units.map(async (unit) => {
     const answer = await cluster.peer(unit.address).control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed)
     if (answer.boot !== unit.boot || answer.identity !== unit.identity) throw new SirtakiError('BOOT', `the unit at ${unit.address} was restarted meanwhile`, { next: 'again' })
     answers.set(unit.identity, answer)
   }))
   // The rest best effort: they are fenced by not being named, sealing only saves them from refusing for ever.
-  for (const unit of openSegment(base).chains.flat()) if (!answers.has(unit.identity)) void cluster.peer(unit.address).control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed).catch(() => undefined)
-  await requireWhole(driver, wanted, answers)
+  for (const unit of before) if (!answers.has(unit.identity)) void cluster.peer(unit.address).control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed).catch(() => undefined)
+  await requireWhole(driver, base, units, answers)
   const all = [...answers.values()]
   const trim = Math.max(base.trim, ...all.map((answer) => answer.trim))
   // The window is added because a position that was granted and never stored must never be granted again (P44).
   const tail = Math.max(base.tail, trim, ...all.map((answer) => answer.highest + 1)) + base.window
   cluster.ports.failpoint?.('drive.sealed', { epoch: wanted.epoch, tail, units: [...answers.keys()] })
-  return { ...wanted, trim, tail, logTime: Math.max(base.logTime, ...all.map((answer) => answer.logTime)) }
+  return finish({ trim, tail, logTime: Math.max(base.logTime, ...all.map((answer) => answer.logTime)) })
 }
 
-/** A restarted unit goes on only if it holds everything that its peers know decided. @throws SirtakiError `NOT_WHOLE`. */
-async function requireWhole({ cluster }: Driver, wanted: Layout, answers: ReadonlyMap<string, Sealed>): Promise<void> {
-  for (const chain of chainsOf(openSegment(wanted))) {
-    const members = chain.units.flatMap((unit) => { const answer = answers.get(unit.identity); return answer === undefined ? [] : [{ unit, answer }] })
-    const best = members.reduce((a, b) => b.answer.prefix > a.answer.prefix ? b : a)
-    for (const member of members) if (member !== best && member.answer.role === 'recovering') await requireSame(cluster, member, best)
+interface Member { readonly unit: UnitMember; readonly answer: Sealed; readonly places: readonly Place[] }
+
+/**
+ * A restarted unit goes on only if it holds everything that its peers know decided; else it joins anew, in the next try.
+ *
+ * @throws SirtakiError `NOT_WHOLE` (next `again`).
+ */
+async function requireWhole(driver: Driver, base: Layout, units: readonly UnitMember[], answers: ReadonlyMap<string, Sealed>): Promise<void> {
+  const members = units.flatMap((unit): Member[] => { const answer = answers.get(unit.identity); return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }] })
+  for (const restarted of members.filter(({ answer }) => answer.role === 'recovering')) {
+    const lost = (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members)))).find((text) => text !== undefined)
+    if (lost === undefined) continue
+    driver.notWhole.add(restarted.unit.identity)
+    driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
+    throw new SirtakiError('NOT_WHOLE', `the unit at ${restarted.unit.address} ${lost}: its disk lost synced data, it joins anew`, { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } })
   }
 }
 
-async function requireSame(cluster: Cluster, restarted: { unit: UnitMember; answer: Sealed }, best: { unit: UnitMember; answer: Sealed }): Promise<void> {
-  const from = Math.max(restarted.answer.trim, best.answer.trim)
-  const to = best.answer.prefix
-  const lacks = (what: string): SirtakiError => new SirtakiError('NOT_WHOLE', `the unit at ${restarted.unit.address} ${what} below ${to} that its peer at ${best.unit.address} knows decided: its disk lost synced data, drop it`, { facts: { address: restarted.unit.address, identity: restarted.unit.identity } })
-  if (restarted.answer.heldTo < to) throw lacks(`lacks position ${restarted.answer.heldTo}`)
-  const [a, b] = await Promise.all([restarted, best].map(({ unit }) => cluster.peer(unit.address).control('digest', { from, to }, DigestAnswer)))
-  if (a?.count !== b?.count || a?.sum !== b?.sum) throw lacks('differs')
+/** What a restarted unit lacks in one of its places that the best of its peers there knows decided; `undefined` when nothing. */
+async function lacks(cluster: Cluster, restarted: Member, place: Place, members: readonly Member[]): Promise<string | undefined> {
+  const peers = members.filter(({ places }) => places.some(({ from, index, step }) => from === place.from && index === place.index && step === place.step))
+  const best = peers.reduce((a, b) => b.answer.prefix > a.answer.prefix ? b : a)
+  const { index, step } = place
+  const range = { from: Math.max(place.from, restarted.answer.trim, best.answer.trim), to: Math.min(place.to, best.answer.prefix), index, step }
+  if (best === restarted || range.from >= range.to) return undefined
+  if (restarted.answer.heldTo >= range.from && restarted.answer.heldTo < range.to) return `lacks position ${restarted.answer.heldTo} below ${range.to}, which its peer at ${best.unit.address} knows decided`
+  return await isSame(cluster, range, restarted.unit, best.unit) ? undefined : `differs below ${range.to} from its peer at ${best.unit.address}`
 }
 
 // ---- 5 to 7: install, resolve, bootstrap
@@ -194,7 +231,7 @@ async function requireSame(cluster: Cluster, restarted: { unit: UnitMember; answ
 /** Moves every member to an agreed layout and opens it. Repeats harmlessly. */
 async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
   const { cluster, step } = driver
-  const units = openSegment(layout).chains.flat()
+  const units = unitsOf(layout)
   step(`installing epoch ${layout.epoch}`)
   await Promise.all(units.map(async (unit) => {
     try {
@@ -206,6 +243,8 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
     }
   }))
   cluster.ports.failpoint?.('drive.installed', { epoch: layout.epoch })
+  // They hold nothing that the epoch needs: who does not hear it now learns it later.
+  for (const spare of layout.spares) void cluster.peer(spare.address).control('install', { layout }, Empty).catch(() => undefined)
   step(`resolving up to ${layout.tail}`)
   const from = await lowestUndecided(cluster, layout)
   // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided (L5).

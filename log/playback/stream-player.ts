@@ -7,7 +7,7 @@
  */
 import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
-import { chainsOf, firstOfClass, openSegment, type Chain, type Layout } from '../layout/layout.ts'
+import { chainsOf, firstOfClass, openSegment, segmentOf, type Chain, type Layout } from '../layout/layout.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { decodeEntries } from '../client/read.ts'
 import { resolveRange } from '../client/resolve.ts'
@@ -38,6 +38,8 @@ export class StreamPlayer {
   #pulling: Promise<void> | undefined
   #closed = false
   #live: boolean
+  /** From here on the subscriptions bring everything; what lies below has to be asked for. */
+  #subscribedFrom = 0
   /** Between one subscription and the next; begins anew with every push. */
   #again: Backoff
 
@@ -136,19 +138,20 @@ export class StreamPlayer {
     }
     const generation = this.#generation
     const subscribed: string[] = []
-    const chains = chainsOf(openSegment(layout))
+    const open = openSegment(layout)
+    const chains = chainsOf(open)
     const completeTo = chains.map(() => 0)
-    // A unit that was left out alive goes on answering, but gets nothing new.
+    this.#subscribedFrom = Math.max(this.#order.next, open.from)
+    // A unit that was left out alive goes on answering, but gets nothing new; one in another chain brings something else.
     this.#unsubscribe.push(this.#cluster.onLayout((newer) => {
-      const segment = openSegment(newer)
-      const units = segment.chains.flat()
-      if (generation === this.#generation && (segment.chains.length !== chains.length || subscribed.some((identity) => !units.some((unit) => unit.identity === identity)))) again()
+      const now = openSegment(newer).chains
+      if (generation === this.#generation && (now.length !== chains.length || subscribed.some((identity, i) => now[i]?.some((unit) => unit.identity === identity) !== true))) again()
     }))
     for (const chain of chains) {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
       subscribed.push(unit.identity)
-      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#order.next }), {
+      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step: chain.step }), {
         push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo) },
         closed: (error) => {
           if (generation !== this.#generation) return
@@ -159,6 +162,13 @@ export class StreamPlayer {
       })
       this.#unsubscribe.push(end)
     }
+    if (this.#missingTo() > 0) this.#watchGap()
+  }
+
+  /** Up to where something is known to be missing, 0 where nothing is. */
+  #missingTo(): number {
+    if (this.#order.early > 0) return this.#order.gapTo
+    return this.#order.next < this.#subscribedFrom ? this.#subscribedFrom : 0
   }
 
   /** `completeTo`: what each chain has pushed everything below. */
@@ -171,9 +181,9 @@ export class StreamPlayer {
       for (const entry of entries) { const own = this.#order.offer(entry); for (const one of own) due.push(one) }
       // What was trimmed before it was pushed is missing without a trace here: a pull tells.
       completeTo[chain] = part.trim > this.#order.next ? 0 : Math.max(completeTo[chain] ?? 0, part.completeTo)
-      due.push(...this.#order.offeredTo(Math.min(...completeTo)))
+      if (this.#order.next >= this.#subscribedFrom) due.push(...this.#order.offeredTo(Math.min(...completeTo)))
       this.#give(due)
-      if (this.#order.early > 0) this.#watchGap()
+      if (this.#missingTo() > 0) this.#watchGap()
     } catch (thrown) {
       this.#events.failed(asError(thrown))
     }
@@ -184,11 +194,12 @@ export class StreamPlayer {
     if (this.#gapTimer !== undefined) return
     this.#gapTimer = this.#cluster.ports.clock.timer(Math.max(2, Math.min(20, this.#cluster.appendLatency.p99)), () => {
       this.#gapTimer = undefined
-      if (this.#closed || this.#order.early === 0) return
+      const to = this.#missingTo()
+      if (this.#closed || to === 0) return
       const { layout } = this.#cluster
       if (layout === undefined) return
-      this.#cluster.ports.failpoint?.('stream.gap', { stream: this.#stream, next: this.#order.next, gapTo: this.#order.gapTo })
-      this.#pull(layout, this.#order.gapTo).catch((thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#order.early > 0) this.#watchGap() })
+      this.#cluster.ports.failpoint?.('stream.gap', { stream: this.#stream, next: this.#order.next, gapTo: to })
+      this.#pull(layout, to).catch((thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#missingTo() > 0) this.#watchGap() })
     })
   }
 
@@ -208,14 +219,17 @@ export class StreamPlayer {
   async #pullOnce(layout: Layout, to: number): Promise<void> {
     const from = this.#order.next
     if (from >= to) return
-    const chains = chainsOf(openSegment(layout))
+    const segment = segmentOf(layout, from)
+    // What lies below the first segment is trimmed, and every unit says so.
+    const { to: end, chains: units } = segment ?? openSegment(layout)
+    const chains = units.map((members, index): Chain => ({ index, step: units.length, units: members }))
     const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from)))
-    const completeTo = Math.min(...parts.map((part) => part.completeTo))
+    const completeTo = Math.min(end ?? Infinity, ...parts.map((part) => part.completeTo))
     const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
     const gapTo = this.#order.early > 0 ? this.#order.gapTo : 0
     if (gapTo > from && gapTo <= completeTo && !entries.some((entry) => entry.position === gapTo - 1)) this.#cluster.ports.failpoint?.('stream.junkPrevious', { position: gapTo - 1 })
     this.#give(this.#order.complete(from, completeTo, entries))
-    if (completeTo >= to || parts.some((part) => part.more)) return
+    if (completeTo >= Math.min(to, end ?? Infinity) || parts.some((part) => part.more)) return
     await this.#unblock(layout, chains, parts, to)
   }
 
@@ -245,14 +259,14 @@ export class StreamPlayer {
     return now - this.#hole.since >= this.#cluster.fillAgeMs
   }
 
-  async #ask(layout: Layout, { units }: Chain, from: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
+  async #ask(layout: Layout, { units, step }: Chain, from: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
     let failed: SirtakiError | undefined
     const start = Math.floor(this.#cluster.ports.random.next() * units.length)
     for (let i = 0; i < units.length; i++) {
       const unit = units[(i + start) % units.length]
       if (unit === undefined) continue
       try {
-        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from })))
+        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step })))
         if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {

@@ -65,6 +65,7 @@ export class PositionIndex {
   }
 
   decide(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DECIDED }
+  undamage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) & ~DAMAGED }
   damage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DAMAGED }
 
   /** Forgets everything in whole chunks below `position`. */

@@ -1,47 +1,189 @@
 /**
- * What a unit does about its own place in the cluster: after a restart it drives the epoch that names its new boot, and
- * it drives an epoch that was promised or agreed but does not open (P23).
+ * What a unit does about its own place in the cluster.
  *
- * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `../layout/reconfigure.ts`.
+ *     restarted ─────────────── drives the epoch that names its new boot
+ *     promised or agreed, but not open ─── drives that epoch (P23)
+ *     left out ──────────────── asks to come back, after a while when it does so often (P24)
+ *     finds damage ──────────── mends it from its peers, or leaves and joins anew
+ *     lacks closed segments ─── copies them, then drives the epoch that merges them
+ *     looked at by no sequencer ── looks around itself: perhaps it was left out, perhaps the sequencer is gone
+ *
+ * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../layout/watch.ts`, `../layout/reconfigure.ts`.
  */
-import { asError } from '../errors.ts'
+import { asError, isError } from '../errors.ts'
 import { Cluster } from '../client/cluster.ts'
 import { pause } from '../client/retry.ts'
-import { openSegment, type Layout } from '../layout/layout.ts'
+import { openSegment, placesOf, type AbsentMember, type Layout } from '../layout/layout.ts'
+import type { Intent } from '../layout/next-layout.ts'
 import { reconfigure } from '../layout/reconfigure.ts'
+import { Watch } from '../layout/watch.ts'
+import type { Part } from '../layout/whole.ts'
+import { copyParts, missingParts } from './copy.ts'
+import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'
 
 /** A running supervision; `close` ends it. */
 export interface Rejoin { close(): void }
 
+/** A unit in its place looks at itself so much more rarely than at others. */
+const IDLE_PROBES = 3
+/** How many times `coolOffMs` a unit waits that was left out so often. */
+const COOL_OFFS = [0, 0, 1, 3, 7]
+
 /** Watches over the unit's place until closed. */
 export function superviseUnit(server: UnitServer, log: (text: string) => void = () => undefined): Rejoin {
-  const { ports, limits, name } = server.options
-  let cluster: Cluster | undefined
-  let closed = false
-  const look = async (): Promise<void> => {
-    let stuckSince: number | undefined
-    while (!closed && server.stopped === undefined) {
-      const { state } = server.unit
-      const { layout } = state
-      if (layout !== undefined) {
-        cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [server.address], layout })
-        cluster.learn(layout)
-        const need = needOf(server, layout)
-        if (need === 'none') stuckSince = undefined
-        else stuckSince ??= ports.clock.now()
-        const patience = need === 'restarted' ? 0 : limits.stuckMs
-        if (stuckSince !== undefined && ports.clock.now() - stuckSince >= patience && stillNamed(cluster, server)) await drive(cluster, server, log)
-      }
-      await pause(ports.clock, limits.probeMs * (stuckSince === undefined ? IDLE_PROBES : 1) * (0.5 + ports.random.next()))
-    }
-  }
-  void look().catch((thrown: unknown) => { log(asError(thrown).message) })
-  return { close() { closed = true; cluster?.close() } }
+  const supervision = new Supervision(server, log)
+  void supervision.run().catch((thrown: unknown) => { log(asError(thrown).message) })
+  return supervision
 }
 
-/** A unit in its place looks at itself so much more rarely. */
-const IDLE_PROBES = 3
+class Supervision implements Rejoin {
+  readonly #server: UnitServer
+  readonly #log: (text: string) => void
+  #cluster: Cluster | undefined
+  #watch: Watch | undefined
+  #closed = false
+  #copying = false
+  #copyAt = 0
+  /** The epoch under which everything was copied. */
+  #copied = 0
+  #stuckSince: number | undefined
+  #absentSince: { readonly epoch: number; readonly at: number } | undefined
+  #told = 0
+  #scrub: Scrub | undefined
+  #scrubbedAt = 0
+
+  constructor(server: UnitServer, log: (text: string) => void) {
+    this.#server = server
+    this.#log = log
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cluster?.close()
+  }
+
+  async run(): Promise<void> {
+    const { ports, limits, name } = this.#server.options
+    while (!this.#closed && this.#server.stopped === undefined) {
+      const { layout } = this.#server.unit.state
+      if (layout !== undefined) {
+        this.#cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [this.#server.address], layout })
+        this.#cluster.learn(layout)
+        await this.#look(this.#cluster)
+      }
+      await pause(ports.clock, limits.probeMs * (this.#busy ? 1 : IDLE_PROBES) * (0.5 + ports.random.next()))
+    }
+  }
+
+  get #busy(): boolean { return this.#stuckSince !== undefined || this.#absentSince !== undefined || this.#unwatched }
+
+  /** Nobody who watches over the cluster has asked for longer than it takes to be suspected. */
+  get #unwatched(): boolean {
+    const { ports: { clock }, limits } = this.#server.options
+    return clock.now() - this.#server.lookedAtMs > limits.probeMs * (limits.suspicionProbes + 1)
+  }
+
+  async #look(cluster: Cluster): Promise<void> {
+    const { ports: { clock }, limits } = this.#server.options
+    if (this.#unwatched) await cluster.refresh().catch(() => undefined)
+    const { layout } = cluster
+    if (layout === undefined || this.#closed) return
+    const { identity } = this.#server.unit.state
+    const isMember = placesOf(layout, identity).length > 0
+    if (!isMember) { this.#stuckSince = undefined; await this.#comeBack(cluster, layout); return }
+    this.#absentSince = undefined
+    const need = needOf(this.#server, layout)
+    if (need === 'none') this.#stuckSince = undefined
+    else this.#stuckSince ??= clock.now()
+    if (this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= (need === 'restarted' ? 0 : limits.stuckMs)) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
+    else if (need === 'none') this.#copyMissing(cluster, layout)
+    await this.#mend(cluster, layout, need === 'none')
+    if (this.#unwatched && layout.epoch > 1) await (this.#watch ??= new Watch(cluster, { self: identity, log: this.#log })).look()
+  }
+
+  async #drive(cluster: Cluster, intent: Intent): Promise<void> {
+    try {
+      const layout = await reconfigure(cluster, intent, { timeoutMs: this.#server.options.limits.requestMs })
+      this.#log(`epoch ${layout.epoch} is open`)
+    } catch (thrown) {
+      this.#log(`the next epoch could not be opened yet: ${asError(thrown).message}`)
+    }
+  }
+
+  // ---- left out
+
+  async #comeBack(cluster: Cluster, layout: Layout): Promise<void> {
+    const { ports: { clock, failpoint } } = this.#server.options
+    const { identity } = this.#server.unit.state
+    const absent = layout.absent.find((one) => one.identity === identity)
+    if (absent === undefined) { this.#tellRemoved(layout); this.#absentSince = undefined; return }
+    if (this.#absentSince === undefined) this.#absentSince = { epoch: layout.epoch, at: clock.now() }
+    if (clock.now() - this.#absentSince.at < this.#coolOffMs(layout, absent)) return
+    failpoint?.('unit.comesBack', { identity, epoch: layout.epoch })
+    const { address } = this.#server
+    await this.#drive(cluster, absent.replaced ? { spares: [address] } : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] })
+  }
+
+  /** Who flaps waits; not where its chain has hardly anybody else. */
+  #coolOffMs(layout: Layout, { identity, chain, replaced }: AbsentMember): number {
+    const times = layout.drops.find((one) => one.identity === identity)?.times ?? 1
+    const alone = !replaced && (openSegment(layout).chains[chain]?.length ?? 0) < 2
+    return alone ? 0 : (COOL_OFFS[Math.min(times, COOL_OFFS.length - 1)] ?? 0) * this.#server.options.limits.coolOffMs
+  }
+
+  /** A spare is at its place; anybody else who is not named was taken out by somebody's wish. */
+  #tellRemoved(layout: Layout): void {
+    const { identity } = this.#server.unit.state
+    if (this.#told === layout.epoch || layout.spares.some((unit) => unit.identity === identity)) return
+    this.#told = layout.epoch
+    this.#log(`epoch ${layout.epoch} does not name this unit: it was taken out. Stop it, or let it join anew with sirtaki reconfigure add ${this.#server.address}`)
+  }
+
+  // ---- damage
+
+  /** Scrubs a little, and mends what was found. */
+  async #mend(cluster: Cluster, layout: Layout, mayLeave: boolean): Promise<void> {
+    const { limits, ports: { clock } } = this.#server.options
+    this.#scrub ??= new Scrub(this.#server.unit.state)
+    this.#scrub.go(limits.scrubBytesPerSecond * Math.min(1, (clock.now() - this.#scrubbedAt) / 1000))
+    this.#scrubbedAt = clock.now()
+    if (this.#server.unit.state.damaged.size === 0) return
+    const lost = await repairAll(this.#server, cluster, layout)
+    if (lost === undefined || !mayLeave) return
+    // What is not decided cannot be asked for: who lost it may have been the one that decides. It joins anew.
+    this.#log(`position ${lost} is damaged here before it was decided: this unit leaves its chain and copies anew`)
+    await this.#drive(cluster, { absent: [this.#server.unit.state.identity] })
+  }
+
+  // ---- copies
+
+  #copyMissing(cluster: Cluster, layout: Layout): void {
+    const { clock } = cluster.ports
+    const parts = missingParts(layout, this.#server.unit.state.identity)
+    if (this.#copying || parts.length === 0 || clock.now() < this.#copyAt) return
+    this.#copying = true
+    void this.#copy(cluster, layout, parts).finally(() => {
+      this.#copying = false
+      // Copied, and not merged yet: others of the open segment are not ready, or a source was out of reach.
+      this.#copyAt = clock.now() + cluster.limits.stuckMs
+    })
+  }
+
+  async #copy(cluster: Cluster, layout: Layout, parts: readonly Part[]): Promise<void> {
+    const { identity } = this.#server.unit.state
+    try {
+      if (this.#copied !== layout.epoch) {
+        this.#log(`copying positions ${Math.min(...parts.map(({ from }) => from))} to ${Math.max(...parts.map(({ to }) => to))}`)
+        await copyParts(this.#server, cluster, layout, parts)
+        this.#copied = layout.epoch
+      }
+      await reconfigure(cluster, { merge: true, moved: [{ identity, address: this.#server.address }] })
+    } catch (thrown) {
+      if (!isError(thrown, 'EPOCH')) this.#log(`the copy waits: ${asError(thrown).message}`)
+    }
+  }
+}
 
 type Need = 'none' | 'restarted' | 'stuck'
 
@@ -49,20 +191,7 @@ function needOf(server: UnitServer, layout: Layout): Need {
   const { state } = server.unit
   if (state.role === 'recovering') return 'restarted'
   if (Math.max(state.sealed, server.acceptor.initialised ? server.acceptor.slot : 0) > layout.epoch) return 'stuck'
+  if (state.layout?.epoch !== layout.epoch) return 'stuck'
   // The first epoch is opened by the next one; every other one must open by itself.
   return state.opened < layout.epoch && layout.epoch > 1 ? 'stuck' : 'none'
-}
-
-const stillNamed = (cluster: Cluster, server: UnitServer): boolean => {
-  const { layout } = cluster
-  return layout !== undefined && openSegment(layout).chains.flat().some((unit) => unit.identity === server.unit.state.identity)
-}
-
-async function drive(cluster: Cluster, server: UnitServer, log: (text: string) => void): Promise<void> {
-  try {
-    const layout = await reconfigure(cluster, { moved: [{ identity: server.unit.state.identity, address: server.address }] }, { timeoutMs: server.options.limits.requestMs })
-    log(`epoch ${layout.epoch} is open`)
-  } catch (thrown) {
-    log(`the next epoch could not be opened yet: ${asError(thrown).message}`)
-  }
 }

@@ -11,7 +11,7 @@ import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
-import { Accept, DecidedBelow, Digest, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
+import { Accept, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { readAsk, readMarks, readOffers, readPositions, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
@@ -33,7 +33,11 @@ export interface UnitServerOptions {
   readonly name: string
 }
 
+/** How far a copy has come: positions of [from, to), bytes since it began. */
+export interface CopyProgress { readonly from: number; readonly to: number; at: number; bytes: number; readonly startedAtMs: number }
 
+/** A change of this process's own; `run` gives what tells its end. */
+interface Change { readonly run: (unit: Unit) => () => void; readonly reject: (error: SirtakiError) => void }
 /** What a step answers, and to whom. */
 interface Answers { readonly callers: Set<Caller>; readonly all: (() => void)[] }
 /** What a request takes while it waits, in bytes. */
@@ -49,12 +53,22 @@ export class UnitServer {
   #door: Door | undefined
   #queue: Request[] = []
   #queueBytes = 0
+  #changes: Change[] = []
   readonly #afterCommit: (() => void)[] = []
   #scheduled = false
   #committing = false
   #stopped: SirtakiError | undefined
   #pushTimer: Timer | undefined
   #commits = 0
+  #commitFrom = 0
+  /** How long commits take: a moving mean, in milliseconds. */
+  #commitMean = 0
+  /** How far a copy has come, while there is one. */
+  copying: CopyProgress | undefined
+  /** Told to end: the detectors need not wait until it is gone. */
+  leaving = false
+  /** When a sequencer's detector last looked at this unit, on our clock. */
+  lookedAtMs: number
   readonly #commitMs = new LatencyEstimate()
   #told: Layout | undefined
   readonly #subscriptions: Subscriptions
@@ -71,6 +85,7 @@ export class UnitServer {
     // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
     if (layout !== undefined) this.acceptor.initialise(layout)
     this.#subscriptions = new Subscriptions(this.unit)
+    this.lookedAtMs = ports.clock.now()
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -108,6 +123,19 @@ export class UnitServer {
     this.#schedule()
   }
 
+  /**
+   * Makes a change of this process's own, as part of the next step. Settles when it is durable.
+   *
+   * @throws what `run` throws, `STOPPED`.
+   */
+  change<T>(run: (unit: Unit) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped !== undefined) { reject(this.#stopped); return }
+      this.#changes.push({ run: (unit) => { const value = run(unit); return () => { resolve(value) } }, reject })
+      this.#schedule()
+    })
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#committing) return
     this.#scheduled = true
@@ -121,6 +149,9 @@ export class UnitServer {
     const answers: Answers = { callers: new Set(), all: [] }
     let bytes = 0
     let done = 0
+    for (const { run, reject } of this.#changes.splice(0)) {
+      try { answers.all.push(run(this.unit)) } catch (thrown) { reject(asError(thrown)) }
+    }
     for (const asked of batch) {
       // Few bytes may ask for many: the rest is for the next step.
       if (bytes > this.options.limits.stepBytesMax) break
@@ -147,21 +178,28 @@ export class UnitServer {
     const commit = this.unit.takeCommit()
     if (commit === undefined) {
       this.#answer(answers)
-      if (this.#queue.length > 0) this.#schedule()
+      this.#scheduleRest()
       return
     }
     this.#committing = true
     const { clock } = this.options.ports
     const started = clock.now()
+    this.#commitFrom = started
     this.options.store.commit(commit, (error) => {
       this.#committing = false
       this.#commits++
       this.#commitMs.add(clock.now() - started)
+      this.#commitMean += (clock.now() - started - this.#commitMean) / 8
       if (error !== undefined) { this.#fail(asError(error, 'IO')); return }
       this.#answer(answers)
-      if (this.#queue.length > 0) this.#schedule()
+      this.#scheduleRest()
     })
   }
+
+  #scheduleRest(): void { if (this.#queue.length > 0 || this.#changes.length > 0) this.#schedule() }
+
+  /** How long its commits take now, with the one that is under way, in milliseconds. */
+  get commitMs(): number { return Math.max(this.#commitMean, this.#committing ? this.options.ports.clock.now() - this.#commitFrom : 0) }
 
   #answer(answers: Answers): void {
     if (this.#stopped !== undefined) return
@@ -197,6 +235,7 @@ export class UnitServer {
     const queue = this.#queue
     this.#queue = []
     for (const { caller, kind, request } of queue) caller.refuse(kind, request, new SirtakiError('STOPPED', `this unit has stopped: ${error.message}`, { next: 'refresh' }))
+    for (const { reject } of this.#changes.splice(0)) reject(error)
     for (const listener of this.#stopListeners) listener(error)
   }
 
@@ -213,23 +252,28 @@ export class UnitServer {
       case 'marks': this.#marks(body); return undefined
       case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
       case 'readStream': {
-        const { stream, from } = readStreamFrom(body)
-        const slice = unit.readStream(stream, from, bytesMax)
+        const { stream, from, step } = readStreamFrom(body)
+        const slice = unit.readStream(stream, from, step, bytesMax)
         return writeStreamPart(slice, slice.entries)
       }
       case 'subscribe': {
-        const { stream, from } = readStreamFrom(body)
-        this.#subscriptions.add(caller, request, stream, from, this.options.limits.subscriptionsMax)
+        this.#subscriptions.add(caller, request, readStreamFrom(body), this.options.limits.subscriptionsMax)
         return undefined
       }
       case 'unsubscribe': this.#subscriptions.remove(caller, request); return undefined
-      case 'current': readEpoch(body); return writeCurrent({ identity: this.acceptor.identity, boot: unit.state.boot, slot: this.acceptor.initialised ? this.acceptor.slot : 0, installed: unit.state.role === 'recovering' ? 0 : unit.state.layout?.epoch ?? 0, sealed: unit.state.sealed })
+      case 'watch': this.lookedAtMs = this.options.ports.clock.now(); readEpoch(body); return this.#current()
+      case 'current': readEpoch(body); return this.#current()
       case 'progress': unit.state.requireServing(readEpoch(body)); return writePrefix(unit.state.prefix)
       case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
       case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
       case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
       default: return this.#control(kind, body)
     }
+  }
+
+  #current(): Uint8Array {
+    const { unit: { state }, acceptor } = this
+    return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, leaving: this.leaving, full: false, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
   }
 
   #marks(body: Uint8Array): void {
@@ -251,7 +295,8 @@ export class UnitServer {
       case 'seal': { const { cluster, slot } = readJson(body, Seal); return writeJson(unit.seal(cluster, slot)) }
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
-      case 'digest': { const { from, to } = readJson(body, Digest); return writeJson(unit.digest(from, to)) }
+      case 'digest': return writeJson(unit.digest(readJson(body, ClassRange)))
+      case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 4))
       case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
       case 'layout': return writeJson({ layout: state.layout ?? null })
@@ -264,6 +309,7 @@ export class UnitServer {
   #install(layout: Layout): void {
     const { state } = this.unit
     const isBlank = state.layout === undefined
+    const open = state.openPlace
     // Only a unit that durably has a layout makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
     const initialise = (): void => { this.#afterCommit.push(() => { this.acceptor.initialise(layout) }) }
     try {
@@ -275,6 +321,14 @@ export class UnitServer {
       throw thrown
     }
     initialise()
+    const now = state.openPlace
+    if (open !== undefined && (now === undefined || now.from > open.from || now.step !== open.step || now.index !== open.index)) this.#subscriptions.endAll(layout.epoch)
+  }
+
+  #copyStatus(): Record<string, number> | null {
+    if (this.copying === undefined) return null
+    const { from, to, at, bytes, startedAtMs } = this.copying
+    return { from, to, at, bytes, bytesPerSecond: Math.round(bytes / Math.max(1, this.options.ports.clock.now() - startedAtMs) * 1000) }
   }
 
   /** Everything that people want to know of this unit. */
@@ -283,7 +337,7 @@ export class UnitServer {
     return {
       kind: 'unit', name: this.options.name, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
-      streams: state.streams.size, subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
+      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
     }
   }
 }

@@ -8,7 +8,7 @@
 import { entryLengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { viewOf } from '../wire/bytes.ts'
-import { writeStreamPart } from '../wire/messages.ts'
+import { writeStreamPart, type StreamFrom } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
 import type { Unit } from './unit.ts'
 
@@ -27,15 +27,17 @@ export class Subscriptions {
   readonly #byStream = new Map<number, Set<Subscription>>()
   #fresh: number[] = []
   #count = 0
+  #damaged = false
 
   constructor(unit: Unit) { this.#unit = unit }
 
   get size(): number { return this.#count }
 
-  /** @throws SirtakiError `OVERLOADED` when the caller has too many, `TRIMMED` when the start is gone. */
-  add(caller: Caller, request: number, stream: number, from: number, max: number): void {
+  /** @throws SirtakiError `OVERLOADED` when the caller has too many, `TRIMMED` when the start is gone, `WRONG_CHAIN` where not all is here from the start to the open end. */
+  add(caller: Caller, request: number, { stream, from, step }: StreamFrom, max: number): void {
     const { state } = this.#unit
     if (from < state.trim) throw new SirtakiError('TRIMMED', `stream ${stream} is trimmed below ${state.trim}, ${from} was asked for`, { facts: { position: from, trim: state.trim } })
+    if (this.#unit.requireCovered(from, step) !== Infinity) throw new SirtakiError('WRONG_CHAIN', `a subscription of stream ${stream} from ${from} on begins below the open segment`, { facts: { position: from } })
     const own = this.#byCaller.get(caller) ?? new Map<number, Subscription>()
     if (own.size >= max) throw new SirtakiError('OVERLOADED', `${max} subscriptions of one connection are the limit`)
     const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true, damagedFrom: Infinity }
@@ -62,6 +64,16 @@ export class Subscriptions {
     this.#byCaller.delete(caller)
   }
 
+  /** This unit has another place now: what it would push from here on is not the whole of it. Everybody begins anew. */
+  endAll(epoch: number): void {
+    for (const [caller, own] of this.#byCaller) for (const request of own.keys()) caller.refuse('subscribe', request, new SirtakiError('WRONG_CHAIN', `epoch ${epoch} gives this unit another place`))
+    this.#byCaller.clear()
+    this.#byStream.clear()
+    this.#count = 0
+    this.#fresh = []
+    this.#unit.state.onDecided = undefined
+  }
+
   /**
    * Whether somebody beside `caller` waits for one of these entries, so that their marks should not wait for a frame to ride
    * on. Who writes and watches plays its own entries as it gets them acknowledged (measured: a counter is 1.5 times as fast).
@@ -82,6 +94,7 @@ export class Subscriptions {
   /** Pushes what has become due. Tells whether somebody is still behind. */
   push(): boolean {
     if (this.#count === 0) return false
+    if (this.#damaged && this.#unit.state.damaged.size === 0) this.#mended()
     this.#noteFresh()
     let behind = false
     for (const own of this.#byCaller.values()) for (const subscription of own.values()) {
@@ -106,8 +119,20 @@ export class Subscriptions {
     }
   }
 
+  /** What was damaged is whole again: who was kept waiting gets it now. */
+  #mended(): void {
+    this.#damaged = false
+    for (const own of this.#byCaller.values()) for (const subscription of own.values()) {
+      if (subscription.damagedFrom === Infinity) continue
+      subscription.cursor = Math.min(subscription.cursor, subscription.damagedFrom)
+      subscription.damagedFrom = Infinity
+      subscription.dirty = true
+    }
+  }
+
   /** Nobody can tell whose entry it was: all that have passed it are told no more that they have everything. */
   #noteDamage(position: number): void {
+    this.#damaged = true
     for (const own of this.#byCaller.values()) for (const subscription of own.values()) if (position < subscription.cursor) subscription.damagedFrom = Math.min(subscription.damagedFrom, position)
   }
 
@@ -119,7 +144,7 @@ export class Subscriptions {
     const give = (position: number): void => {
       const entry = state.bytesOf(position)
       // What we cannot read we do not claim to have sent: the subscriber asks another unit for it.
-      if (entry === undefined) { subscription.damagedFrom = Math.min(subscription.damagedFrom, position); return }
+      if (entry === undefined) { this.#damaged = true; subscription.damagedFrom = Math.min(subscription.damagedFrom, position); return }
       entries.push(entry)
       bytes += entry.byteLength
     }
@@ -127,7 +152,7 @@ export class Subscriptions {
     subscription.late = []
     const list = state.streams.get(subscription.stream)
     for (let position = list?.next(subscription.cursor) ?? -1; position >= 0 && bytes < TURN_BYTES; position = list?.next(position + 1) ?? -1) {
-      if (state.isDecided(position)) give(position)
+      if (state.isDecided(position) && state.owns(position)) give(position)
       subscription.cursor = position + 1
     }
     const more = list !== undefined && list.next(subscription.cursor) >= 0

@@ -8,7 +8,7 @@ import { integer, nullable, object } from 'superstruct'
 import { ENTRY_HEAD_BYTES, checkEntry, clusterSeed, streamsAt, type EntryBounds } from '../entry.ts'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { LayoutStruct, chainsOf, firstOfClass, layoutText, openSegment, whole, type Layout } from '../layout/layout.ts'
+import { LayoutStruct, firstOfClass, layoutText, placesOf, unitsOf, whole, type Layout, type Place } from '../layout/layout.ts'
 import type { Failpoint } from '../ports.ts'
 import { concat, viewOf } from '../wire/bytes.ts'
 import { DATA, DECIDED, PositionIndex, PositionList } from './position-index.ts'
@@ -24,8 +24,8 @@ export interface UnitOptions {
   readonly failpoint?: Failpoint | undefined
 }
 
-/** blank: no layout; recovering: the layout names another boot; sealed: moved to no newer layout yet. */
-export type Role = 'blank' | 'recovering' | 'serving' | 'sealed'
+/** blank: no layout; spare: waits for a place; recovering: the layout names another boot; sealed: moved to no newer layout yet. */
+export type Role = 'blank' | 'spare' | 'recovering' | 'serving' | 'sealed'
 
 const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed: whole, opened: whole, trim: whole, prefix: whole, logTime: whole, highest: integer() })
 const NO_BYTES = new Uint8Array(0)
@@ -51,13 +51,19 @@ export class UnitState {
   /** Highest position ever held, -1 for none. */
   highest = -1
   logTime = 0
+  /** Positions whose bytes were found to be other than what was stored. */
+  readonly damaged = new Set<number>()
   /** What was stored since this start. */
   readonly stored = { entries: 0, bytes: 0 }
-  step = 1
-  isFirst = false
+  /** Positions that are its own under the layout installed, ascending. Several when segments wait to be merged. */
+  places: readonly Place[] = []
   bounds: EntryBounds
   /** Told of positions that have become decided, while anyone listens. */
   onDecided: ((position: number) => void) | undefined
+  /** The last place, by itself: nearly every position is there. */
+  #from = 0
+  #to = Infinity
+  #step = 1
   #class = 0
   #serving = false
   readonly #readRow: (row: number) => Uint8Array | undefined
@@ -119,13 +125,52 @@ export class UnitState {
 
   get role(): Role {
     if (this.layout === undefined) return 'blank'
+    if (this.places.length === 0) return 'spare'
     if (!this.#serving) return 'recovering'
     return this.sealed > this.layout.epoch ? 'sealed' : 'serving'
   }
 
   serves(epoch: number): boolean { return this.#serving && this.layout?.epoch === epoch && this.sealed === epoch }
-  owns(position: number): boolean { return position % this.step === this.#class }
-  firstOwn(position: number): number { return firstOfClass(position, this.#class, this.step) }
+  owns(position: number): boolean { return position >= this.#from && position < this.#to ? position % this.#step === this.#class : this.placeAt(position) !== undefined }
+
+  /** The place of a position of its own. */
+  placeAt(position: number): Place | undefined { return this.places.find(({ from, to, index, step }) => position >= from && position < to && position % step === index) }
+
+  /** The place where a range of positions of one of `step` chains begins. */
+  placeIn(position: number, count: number): Place | undefined { return this.places.find(({ from, to, step }) => position >= from && position < to && step === count) }
+
+  /** The first own position at or above `position`; Infinity when the open segment does not name it. */
+  firstOwn(position: number): number {
+    if (position >= this.#from && this.#to === Infinity) return firstOfClass(position, this.#class, this.#step)
+    for (const { from, to, index, step } of this.places) {
+      const first = firstOfClass(Math.max(from, position), index, step)
+      if (first < to) return first
+    }
+    return Infinity
+  }
+
+  /** The own position after an own one. */
+  after(position: number): number { return position >= this.#from && this.#to === Infinity ? position + this.#step : this.firstOwn(position + 1) }
+
+  /** From where on everything of its class up to the open end is here; undefined when the open segment does not name it. */
+  get openPlace(): { readonly from: number; readonly index: number; readonly step: number } | undefined {
+    const last = this.places.at(-1)
+    if (last?.to !== Infinity) return undefined
+    let { from } = last
+    for (const place of this.places.toReversed()) if (place.to === from && place.step === last.step && place.index === last.index) from = place.from
+    return { from, index: last.index, step: last.step }
+  }
+
+  /** Where everything of one class of `step` from `from` on ends: a stream read from there is complete no further. Undefined where it is no member. */
+  coveredTo(from: number, step: number): number | undefined {
+    let to: number | undefined
+    let index: number | undefined
+    for (const place of this.places) {
+      if (to === undefined ? from >= place.from && from < place.to && place.step === step : place.from === to && place.step === step && place.index === index) { to = place.to; index = place.index }
+    }
+    return to
+  }
+
   isDecided(position: number): boolean { return position < this.prefix || (this.index.flags(position) & DECIDED) !== 0 }
 
   /** @throws SirtakiError `EPOCH` or `RECOVERING` unless exactly this epoch is installed and served. */
@@ -133,7 +178,7 @@ export class UnitState {
     const layout = this.layout
     if (layout === undefined) throw new SirtakiError('NOT_READY', 'this unit is blank: run init')
     if (layout.epoch !== epoch || this.sealed !== epoch) throw new SirtakiError('EPOCH', `the message is of epoch ${epoch}, installed is ${layout.epoch}, sealed at ${this.sealed}`, { facts: { epoch, installed: layout.epoch, sealed: this.sealed } })
-    if (!this.#serving) throw new SirtakiError('RECOVERING', 'this unit was restarted and waits for the next epoch to name it', { facts: { epoch } })
+    if (!this.#serving) throw new SirtakiError('RECOVERING', this.places.length === 0 ? 'this unit is a spare' : 'this unit was restarted and waits for the next epoch to name it', { facts: { epoch } })
     return layout
   }
 
@@ -146,33 +191,66 @@ export class UnitState {
 
   /** @throws SirtakiError `WRONG_CHAIN` for a position of another chain. */
   requireOwn(position: number): void {
-    if (!this.owns(position)) throw new SirtakiError('WRONG_CHAIN', `position ${position} belongs to chain ${position % this.step}, this is chain ${this.#class}`, { facts: { position } })
+    if (!this.owns(position)) throw new SirtakiError('WRONG_CHAIN', `position ${position} is not this unit's: it holds ${this.#placesText()}`, { facts: { position } })
   }
 
-  /** Lowest position of the own class, at or above the trim mark, that is empty. */
+  #placesText(): string {
+    return this.places.length === 0 ? 'none' : this.places.map(({ from, to, index, step }) => `chain ${index} of ${step} in [${from}, ${to === Infinity ? 'open' : to})`).join(' and ')
+  }
+
+  /** Lowest own position, at or above the trim mark, that is empty; the tail of the layout when nothing below it is. */
   heldTo(): number {
-    let at = this.prefix
-    while (at <= this.highest && this.index.holds(at)) at += this.step
-    return at
+    let at = this.firstOwn(this.prefix)
+    while (at <= this.highest && this.index.holds(at)) at = this.after(at)
+    return at === Infinity ? Math.max(this.prefix, this.layout?.tail ?? 0) : at
   }
 
   /** The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was stored. */
   bytesOf(position: number): Uint8Array | undefined {
-    const staged = this.index.row(position) === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
-    const row = staged?.bytes ?? this.#rowBytes(this.index.row(position))
-    const offset = staged?.at ?? this.index.offset(position)
-    if (row !== undefined && offset + ENTRY_HEAD_BYTES <= row.byteLength) {
-      try {
-        const view = this.#viewOf(row)
-        const length = checkEntry(row, view, offset, this.bounds)
-        if (view.getUint32(offset + 4, true) === this.index.hash(position) && view.getFloat64(offset + 12, true) === position) return row.subarray(offset, offset + length)
-      } catch {
-        // Told below: a damaged entry is an answer, not an error of the request.
-      }
-    }
+    return this.#checked(position, (row) => this.#rowBytes(row))
+  }
+
+  /** The same from the disk itself, whatever is in memory. A scrub asks row by row: `last` keeps the row read before. */
+  verify(position: number, last: { row: number; bytes: Uint8Array | undefined }): boolean {
+    return this.#checked(position, (row) => {
+      if (last.row !== row) { last.row = row; last.bytes = this.#fromDisk(row) }
+      return last.bytes
+    }) !== undefined
+  }
+
+  /** Reads a damaged position once more: a disk may also have read from a wrong place. True when it is whole. */
+  recheck(position: number): boolean {
+    this.index.undamage(position)
+    if (!this.verify(position, { row: -1, bytes: undefined })) return false
+    this.damaged.delete(position)
+    return true
+  }
+
+  /** What the first read gave may have been read from a wrong place, or kept wrongly in memory: the disk is asked once more. */
+  #checked(position: number, read: (row: number) => Uint8Array | undefined): Uint8Array | undefined {
+    const row = this.index.row(position)
+    const staged = row === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
+    const found = staged === undefined ? this.#entryIn(read(row), this.index.offset(position), position) : this.#entryIn(staged.bytes, staged.at, position)
+    if (found !== undefined) return found
+    this.#forget(row)
+    const again = staged === undefined ? this.#entryIn(this.#fromDisk(row), this.index.offset(position), position) : undefined
+    if (again !== undefined) return again
     this.index.damage(position)
-    this.failpoint?.('unit.damaged', { position })
+    this.damaged.add(position)
+    this.failpoint?.('unit.damaged', { unit: this.identity, position })
     return undefined
+  }
+
+  #entryIn(row: Uint8Array | undefined, offset: number, position: number): Uint8Array | undefined {
+    if (row === undefined || offset + ENTRY_HEAD_BYTES > row.byteLength) return undefined
+    try {
+      const view = this.#viewOf(row)
+      const length = checkEntry(row, view, offset, this.bounds)
+      return view.getUint32(offset + 4, true) === this.index.hash(position) && view.getFloat64(offset + 12, true) === position ? row.subarray(offset, offset + length) : undefined
+    } catch {
+      // A damaged entry is an answer, not an error of the request.
+      return undefined
+    }
   }
 
   /** Entries are read in the order of their rows: a view for each would cost as much as its checksum. */
@@ -184,10 +262,14 @@ export class UnitState {
   #rowBytes(row: number): Uint8Array | undefined {
     const known = this.#cache.get(row)
     if (known !== undefined) return known
+    const bytes = this.#fromDisk(row)
+    if (bytes !== undefined) this.#remember(row, bytes)
+    return bytes
+  }
+
+  #fromDisk(row: number): Uint8Array | undefined {
     try {
-      const bytes = this.#readRow(row)
-      if (bytes !== undefined) this.#remember(row, bytes)
-      return bytes
+      return this.#readRow(row)
     } catch (thrown) {
       // What the disk cannot read is damage like any other: another unit has it.
       if (isError(thrown, 'DAMAGED', 'IO')) return undefined
@@ -240,7 +322,7 @@ export class UnitState {
     this.#become(layout)
     if (layout.trim > this.trim) {
       // A unit trims only what was decided in every chain: so all of it is decided here too.
-      this.prefix = Math.max(this.prefix, this.firstOwn(layout.trim))
+      this.prefix = Math.max(this.prefix, layout.trim)
       this.#advance()
       this.trimTo(layout.trim)
     }
@@ -249,15 +331,14 @@ export class UnitState {
 
   #become(layout: Layout): void {
     this.bounds = { ...this.bounds, seed: clusterSeed(layout.cluster) }
-    for (const chain of chainsOf(openSegment(layout))) {
-      const place = chain.units.findIndex((unit) => unit.identity === this.identity)
-      if (place < 0) continue
-      this.step = chain.step
-      this.#class = chain.index
-      this.isFirst = place === 0
-      this.#serving = chain.units[place]?.boot === this.boot
-    }
-    this.prefix = this.firstOwn(Math.max(this.prefix, this.trim))
+    this.places = placesOf(layout, this.identity)
+    const last = this.places.at(-1)
+    this.#from = last?.from ?? 0
+    this.#to = last?.to ?? 0
+    this.#step = last?.step ?? 1
+    this.#class = last?.index ?? 0
+    this.#serving = unitsOf(layout).some((unit) => unit.identity === this.identity && unit.boot === this.boot)
+    this.prefix = Math.max(this.prefix, this.trim)
     this.#advance()
   }
 
@@ -266,20 +347,27 @@ export class UnitState {
     this.index.decide(position)
     this.failpoint?.('unit.decided', { unit: this.identity, position, kind: (this.index.flags(position) & 1) === 1 ? 'data' : 'junk', hash: this.index.hash(position), epoch })
     if (position === this.prefix) this.#advance()
-    else this.#above.push(position)
+    else if (position > this.prefix) this.#above.push(position)
     this.onDecided?.(position)
   }
 
   /** Marks everything below `tail` as decided: all of it is held. */
   decideBelow(tail: number, epoch: number): void {
-    for (let at = this.prefix; at < tail; at += this.step) if (!this.isDecided(at)) this.decide(at, epoch)
+    for (let at = this.firstOwn(this.prefix); at < tail; at = this.after(at)) if (!this.isDecided(at)) this.decide(at, epoch)
+    if (this.firstOwn(this.prefix) === Infinity) this.prefix = Math.max(this.prefix, tail)
     this.setMeta({ opened: epoch })
   }
 
-  #advance(): void { while ((this.index.flags(this.prefix) & DECIDED) !== 0) this.prefix += this.step }
+  /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
+  #advance(): void {
+    let at = this.firstOwn(this.prefix)
+    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = this.after(at)
+    this.prefix = at === Infinity ? Math.max(this.prefix, this.places.at(-1)?.to ?? 0) : at
+  }
 
   trimTo(before: number): void {
     this.trim = before
+    for (const position of this.damaged) if (position < before) this.damaged.delete(position)
     for (const [stream, list] of this.streams) {
       list.removeBelow(before)
       if (list.length === 0) this.streams.delete(stream)
@@ -330,6 +418,7 @@ export class UnitState {
 
   #noteData(position: number, hash: number, row: number, offset: number, streams: readonly number[]): void {
     this.#forgetStreams(position)
+    this.damaged.delete(position)
     this.index.setData(position, hash, row, offset)
     this.highest = Math.max(this.highest, position)
     this.#stagedTop = Math.max(this.#stagedTop, position)
@@ -343,6 +432,7 @@ export class UnitState {
   #noteJunk({ from, to, step }: JunkRange): void {
     for (let at = from; at < to; at += step) {
       this.#forgetStreams(at)
+      this.damaged.delete(at)
       this.index.setJunk(at)
       this.highest = Math.max(this.highest, at)
     }

@@ -12,7 +12,7 @@
  */
 import { KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH } from '../entry.ts'
 import { SirtakiError, invariant } from '../errors.ts'
-import { layoutText, openSegment, type Layout } from '../layout/layout.ts'
+import { firstOfClass, layoutText, unitsOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamPart } from '../wire/messages.ts'
@@ -23,6 +23,9 @@ import { UnitState, type UnitOptions } from './unit-state.ts'
 
 /** A part of a stream as `readStream` and push give it. */
 export interface StreamSlice extends Omit<StreamPart, 'entries'> { readonly entries: readonly Uint8Array[] }
+
+/** The positions of class `index` of `step` in [from, to). */
+export interface CopyRange { readonly from: number; readonly to: number; readonly index: number; readonly step: number }
 
 /** One log unit. */
 export class Unit {
@@ -96,8 +99,9 @@ export class Unit {
   /** The same for junk at the positions of a range of the own class; above what is held there is nothing to mark. */
   markJunk(epoch: number, { from, to, step }: JunkRange): void {
     const { state } = this
-    if (step !== state.step || !state.owns(from)) return
-    for (let at = Math.max(from, state.prefix); at < to && at <= state.highest; at += step) this.mark(epoch, at, JUNK_HASH, KIND_JUNK)
+    const place = state.placeIn(from, step)
+    if (place === undefined) return
+    for (let at = firstOfClass(Math.max(from, state.prefix), place.index, step); at < to && at <= state.highest; at += step) this.mark(epoch, at, JUNK_HASH, KIND_JUNK)
   }
 
   // ---- resolving
@@ -109,7 +113,7 @@ export class Unit {
     const held: Held[] = []
     let bytes = 0
     let at = state.firstOwn(Math.max(from, withBytes ? 0 : state.prefix, state.trim))
-    for (; at < to && at <= state.highest && bytes < bytesMax; at += state.step) {
+    for (; at < to && at <= state.highest && bytes < bytesMax; at = state.after(at)) {
       const one = this.#held(at, withBytes)
       if (one === undefined) continue
       held.push(one)
@@ -126,8 +130,8 @@ export class Unit {
   settle(epoch: number, offers: readonly Offer[]): OfferedBody {
     const { state } = this
     state.requireServing(epoch)
-    if (!state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'only the first unit of a chain decides')
     this.#checkOffers(epoch, offers)
+    if (offers.some(({ position }) => state.placeAt(position)?.isFirst !== true)) throw new SirtakiError('WRONG_CHAIN', 'only the first unit of a chain decides')
     return { results: offers.map((offer) => {
       const status = this.#offerStatus(offer)
       if (status !== EMPTY) return this.#answer(offer.position, status)
@@ -144,8 +148,8 @@ export class Unit {
   force(epoch: number, offers: readonly Offer[]): OfferedBody {
     const { state } = this
     state.requireServing(epoch)
-    if (state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'nothing is forced onto the first unit')
     this.#checkOffers(epoch, offers)
+    if (offers.some(({ position }) => state.placeAt(position)?.isFirst === true)) throw new SirtakiError('WRONG_CHAIN', 'nothing is forced onto the first unit')
     return { results: offers.map((offer) => {
       const status = this.#offerStatus(offer)
       if (status === STORED || status === TRIMMED) return { status, held: undefined }
@@ -163,20 +167,21 @@ export class Unit {
   junk(epoch: number, first: boolean, ranges: readonly JunkRange[]): { data: number[]; trim: number } {
     const { state } = this
     state.requireServing(epoch)
-    if (first !== state.isFirst) throw new SirtakiError('WRONG_CHAIN', 'a range of junk meant for another place in the chain')
-    const count = ranges.reduce((sum, { from, to }) => sum + Math.max(0, to - from) / state.step, 0)
+    const wrong = ranges.find(({ from, to, step }) => from < to && state.placeIn(from, step)?.isFirst !== first)
+    if (wrong !== undefined) throw new SirtakiError('WRONG_CHAIN', `a range of junk from ${wrong.from} on meant for another place in a chain`)
+    const count = ranges.reduce((sum, { from, to, step }) => sum + Math.max(0, to - from) / step, 0)
     if (count > state.limits.resolveRangeMax) throw new SirtakiError('BAD_ARGUMENT', `junk for ${count} positions at once, at most ${state.limits.resolveRangeMax} are allowed`, { facts: { count } })
     const data: number[] = []
     for (const range of ranges) this.#junkRange(range, first, epoch, data)
     return { data, trim: state.trim }
   }
 
-  #junkRange({ from, to }: JunkRange, first: boolean, epoch: number, data: number[]): void {
+  #junkRange({ from, to, step }: JunkRange, first: boolean, epoch: number, data: number[]): void {
     const { state } = this
-    const start = state.firstOwn(Math.max(from, state.trim))
+    const start = firstOfClass(Math.max(from, state.trim), state.placeIn(from, step)?.index ?? 0, step)
     let begin = -1
-    const flush = (end: number): void => { if (begin >= 0) state.putJunk({ from: begin, to: end, step: state.step }, epoch); begin = -1 }
-    for (let at = start; at < to; at += state.step) {
+    const flush = (end: number): void => { if (begin >= 0) state.putJunk({ from: begin, to: end, step }, epoch); begin = -1 }
+    for (let at = start; at < to; at += step) {
       const flags = state.index.flags(at)
       const stays = (flags & JUNK) !== 0 || ((flags & DATA) !== 0 && (first || state.isDecided(at)))
       if ((flags & DATA) !== 0 && stays) data.push(at)
@@ -212,22 +217,91 @@ export class Unit {
     return { status: bytes === undefined ? UNDECIDED : DATA_DECIDED, bytes }
   }
 
-  /** Decided entries of a stream from `from` on: all of them below `completeTo`, and those above that are decided already. */
-  readStream(stream: number, from: number, bytesMax: number): StreamSlice {
+  /**
+   * Decided entries of a stream from `from` on, of a reader who takes chains for `step`: all of them below `completeTo`, and
+   * those above that are decided already. Complete in one segment at most.
+   *
+   * @throws SirtakiError `WRONG_CHAIN` where this unit does not hold everything of its chain from there on.
+   */
+  readStream(stream: number, from: number, step: number, bytesMax: number): StreamSlice {
     const { state } = this
     const list = state.streams.get(stream)
     const entries: Uint8Array[] = []
-    let completeTo = state.prefix
+    let completeTo = Math.min(state.prefix, this.requireCovered(from, step))
     let more = false
     let bytes = 0
     for (let position = list?.next(from) ?? -1; position >= 0; position = list?.next(position + 1) ?? -1) {
-      if (!state.isDecided(position)) continue
+      if (!state.isDecided(position) || !state.owns(position)) continue
       const entry = bytes < bytesMax ? state.bytesOf(position) : undefined
       if (entry === undefined) { more = bytes >= bytesMax; completeTo = Math.min(completeTo, position); break }
       entries.push(entry)
       bytes += entry.byteLength
     }
     return { completeTo, trim: state.trim, more, count: entries.length, entries }
+  }
+
+  /** Where what this unit holds completely from `from` on ends. What lies below the trim mark is nobody's. @throws SirtakiError `WRONG_CHAIN`. */
+  requireCovered(from: number, step: number): number {
+    const { state } = this
+    const end = state.coveredTo(Math.max(from, state.trim), step)
+    if (end === undefined) throw new SirtakiError('WRONG_CHAIN', `position ${from} in one of ${step} chains is not this unit's under epoch ${state.layout?.epoch ?? 0}`, { facts: { position: from, step } })
+    return end
+  }
+
+  // ---- copies
+
+  /**
+   * What is held at the positions of class `index` of `step` in [from, to), for a newcomer: decided entries of its own only. Ends
+   * early where that is not so, and after `bytesMax` bytes. With `any` whatever is here: for who knows the hash of what it lost.
+   */
+  copyOut({ from, to, index, step, any = false }: CopyRange & { readonly any?: boolean | undefined }, bytesMax: number): AskedBody {
+    const { state } = this
+    const held: Held[] = []
+    let bytes = 0
+    let at = firstOfClass(Math.max(from, state.trim), index, step)
+    for (; at < to && bytes < bytesMax; at += step) {
+      const one = any || (state.owns(at) && state.isDecided(at)) ? this.#held(at, true) : undefined
+      if (one === undefined || one.damaged) break
+      held.push(one)
+      bytes += 32 + (one.bytes?.byteLength ?? 0)
+    }
+    return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held }
+  }
+
+  /** Takes what a member of the positions' segment holds decided, over whatever is here. Gives how many bytes are new. */
+  copyIn(held: readonly Held[]): number {
+    const { state } = this
+    let bytes = 0
+    for (const { position, kind, hash, bytes: entry } of held) {
+      // Trimmed meanwhile: what is gone must not come back.
+      if (position < state.trim || this.#statusOf(position, kind, hash) === STORED) continue
+      if (kind === KIND_DATA) {
+        if (entry === undefined) throw new SirtakiError('BAD_FRAME', `a copy of position ${position} without its bytes`)
+        this.#checkOffers(state.sealed, [{ position, bytes: entry }], false)
+        bytes += entry.byteLength
+      }
+      this.#put({ position, bytes: kind === KIND_DATA ? entry : undefined }, state.sealed)
+    }
+    return bytes
+  }
+
+  /** Writes a damaged decided entry anew, as its peers have it. False where that is another one. */
+  repair(position: number, hash: number, bytes: Uint8Array): boolean {
+    const { state } = this
+    if (position < state.trim || !state.damaged.has(position)) return true
+    if (!state.isDecided(position) || state.index.hash(position) !== hash) return false
+    this.#checkOffers(state.sealed, [{ position, bytes }])
+    state.failpoint?.('unit.repaired', { unit: state.identity, position })
+    const marked = position >= state.prefix
+    this.#put({ position, bytes }, state.sealed)
+    if (marked) state.index.decide(position)
+    return true
+  }
+
+  /** Takes over the trim mark of a member: what lies below it was decided everywhere. */
+  adoptTrim(before: number): void {
+    const { state } = this
+    if (before > state.trim && before <= state.prefix) state.trimTo(before)
   }
 
   // ---- epochs
@@ -260,7 +334,7 @@ export class Unit {
    */
   install(layout: Layout): void {
     const { state } = this
-    const member = openSegment(layout).chains.flat().find((unit) => unit.identity === state.identity)
+    const member = [...unitsOf(layout), ...layout.spares].find((unit) => unit.identity === state.identity)
     if (member === undefined) throw new SirtakiError('NOT_MEMBER', `epoch ${layout.epoch} does not name this unit`)
     if (state.layout !== undefined) state.requireLayout(layout.cluster)
     if (state.layout?.epoch === layout.epoch && state.layout.epoch === state.sealed) {
@@ -283,7 +357,7 @@ export class Unit {
       if (layoutText(state.layout) === layoutText(layout)) return
       throw new SirtakiError('NOT_BLANK', `this unit belongs to cluster ${state.layout.cluster} at epoch ${state.layout.epoch}: give it an empty folder`, { facts: { cluster: state.layout.cluster } })
     }
-    const member = openSegment(layout).chains.flat().find((unit) => unit.identity === state.identity)
+    const member = unitsOf(layout).find((unit) => unit.identity === state.identity)
     if (member === undefined) throw new SirtakiError('NOT_MEMBER', 'the first layout does not name the disk of this unit', { next: 'stop' })
     state.installLayout(layout)
   }
@@ -310,19 +384,19 @@ export class Unit {
     if (before > state.trim) state.trimTo(before)
   }
 
-  /** Sums up what is held in [from, to): equal digests, equal content. */
-  digest(from: number, to: number): { count: number; sum: number } {
+  /** Sums up what is held at the positions of class `index` of `step` in [from, to), its own or not: equal digests, equal content. */
+  digest({ from, to, index, step }: CopyRange): { count: number; sum: number; trim: number } {
     const { state } = this
     let count = 0
     let sum = 0
-    for (let at = state.firstOwn(Math.max(from, state.trim)); at < to && at <= state.highest; at += state.step) {
+    for (let at = firstOfClass(Math.max(from, state.trim), index, step); at < to && at <= state.highest; at += step) {
       const flags = state.index.flags(at)
       if (flags === 0) continue
       count++
       // Position and kind are mixed in, so that equal values at other places do not cancel.
       sum = (sum + (Math.imul(at % 0xffff_ffff, 2_654_435_761) ^ (state.index.hash(at) + (flags & (DATA | JUNK)) * 40_503))) >>> 0
     }
-    return { count, sum }
+    return { count, sum, trim: state.trim }
   }
 
   // ---- one position
@@ -341,9 +415,9 @@ export class Unit {
     return bytes === undefined ? this.#statusOf(position, KIND_JUNK, JUNK_HASH) : this.#statusOf(position, KIND_DATA, viewOf(bytes).getUint32(4, true))
   }
 
-  #checkOffers(epoch: number, offers: readonly Offer[]): void {
+  #checkOffers(epoch: number, offers: readonly Offer[], own = true): void {
     for (const { position, bytes } of offers) {
-      this.state.requireOwn(position)
+      if (own) this.state.requireOwn(position)
       if (bytes === undefined) continue
       const view = viewOf(bytes)
       if (checkEntry(bytes, view, 0, this.state.bounds) !== bytes.byteLength || view.getFloat64(12, true) !== position || view.getUint32(20, true) > epoch) {
@@ -354,7 +428,7 @@ export class Unit {
 
   #put({ position, bytes }: Offer, epoch: number): void {
     const { state } = this
-    if (bytes === undefined) state.putJunk({ from: position, to: position + 1, step: state.step }, epoch)
+    if (bytes === undefined) state.putJunk({ from: position, to: position + 1, step: 1 }, epoch)
     else state.putData(position, bytes, viewOf(bytes), 0, state.pack(bytes), epoch)
   }
 

@@ -3,7 +3,7 @@
  *
  * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
  */
-import { array, boolean, integer, nullable, object, optional, record, string, any, type Infer, type Struct } from 'superstruct'
+import { array, boolean, integer, min, nullable, object, optional, record, string, any, type Infer, type Struct } from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout/layout.ts'
 
@@ -32,8 +32,11 @@ export const Sealed = object({ identity: string(), boot: string(), installed: wh
 export type Sealed = Infer<typeof Sealed>
 export const Install = object({ layout: LayoutStruct })
 export const DecidedBelow = object({ epoch: whole, tail: whole })
-export const Digest = object({ from: whole, to: whole })
-export const DigestAnswer = object({ count: whole, sum: whole })
+/** The positions of class `index` of `step` in [from, to): of `digest` and `copy`; `any`: also what is not decided. */
+export const ClassRange = object({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()) })
+/** Of what lies at or above the unit's trim mark. */
+export const DigestAnswer = object({ count: whole, sum: whole, trim: whole })
+export type DigestAnswer = Infer<typeof DigestAnswer>
 /** `base`: the agreed layout that the proposal is built on. */
 export const Prepare = object({ cluster: string(), slot: whole, rank: Rank, base: optional(LayoutStruct) })
 export const Promised = object({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })

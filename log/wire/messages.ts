@@ -12,8 +12,8 @@ import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
 /** The kinds of frames. A number is never used again for another meaning. */
 export const kinds = {
   hello: 1, ping: 2, layout: 3, identify: 4, status: 5,
-  store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21,
-  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37,
+  store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21, copy: 22,
+  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38,
   token: 50, tails: 51, bootstrap: 52,
 } as const
 /** The name of a kind of frame. */
@@ -199,12 +199,12 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
   return items
 }
 
-/** readStream and subscribe: stream u32, from f64. */
-export interface StreamFrom { readonly stream: number; readonly from: number }
-export const writeStreamFrom = ({ stream, from }: StreamFrom): Uint8Array => new ByteWriter(12).u32(stream).f64(from).done()
+/** readStream and subscribe: stream u32, from f64, step u32: how many chains the reader takes the segment to have. */
+export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number }
+export const writeStreamFrom = ({ stream, from, step }: StreamFrom): Uint8Array => new ByteWriter(16).u32(stream).f64(from).u32(step).done()
 export function readStreamFrom(body: Uint8Array): StreamFrom {
   const reader = new ByteReader(body)
-  return { stream: reader.u32(), from: reader.integer() }
+  return { stream: reader.u32(), from: reader.integer(), step: reader.u32() }
 }
 /** Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that some are gone. */
 export interface StreamPart { readonly completeTo: number; readonly trim: number; readonly more: boolean; readonly count: number; readonly entries: Uint8Array }

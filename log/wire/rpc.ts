@@ -115,6 +115,11 @@ export class Peer {
     }
   }
 
+  /** Nobody waits for this peer any more: ends the connection and fails what is open with `error`. A later request begins anew. */
+  abandon(error: SirtakiError): void {
+    if (this.#writer !== undefined) this.#lost(error)
+  }
+
   /** Bytes on their way. */
   get buffered(): number { return this.#writer?.buffered ?? 0 }
 
@@ -260,6 +265,8 @@ export class Peers {
     else this.#peers.set(address, peer)
     return peer
   }
+
+  abandon(address: string, error: SirtakiError): void { this.#peers.get(address)?.abandon(error) }
 
   close(): void {
     this.#closed = true

@@ -3,7 +3,7 @@
  * linearizable read sends all of them and the sequencer follows the decided prefix with the first.
  *
  *     progress  epoch u32                        answer  prefix f64
- *     current   epoch u32                        answer  slot u32, installed u32, sealed u32, identity text, boot text
+ *     current   epoch u32                        answer  slot u32, installed u32, sealed u32, commit f64, state u8, identity text, boot text
  *     tails     epoch u32, n u32, stream u32 *   answer  epoch u32, tail f64, log time f64, n u32, tail f64 *
  *
  * Read next: `messages.ts`, `../client/proof.ts`, `../client/tail.ts`.
@@ -29,12 +29,20 @@ export function readPrefix(body: Uint8Array): number {
   return prefix
 }
 
-/** `slot`: the highest slot promised by the acceptor (`identity`) in this process, 0 where there is none of the cluster; the rest is of the unit. */
-export interface Current { readonly slot: number; readonly installed: number; readonly sealed: number; readonly identity: string; readonly boot: string }
-export const writeCurrent = ({ slot, installed, sealed, identity, boot }: Current): Uint8Array => new ByteWriter(128).u32(slot).u32(installed).u32(sealed).text(identity).text(boot).done()
+const LEAVING = 1
+const FULL = 2
+
+/**
+ * `slot`: the highest slot promised by the acceptor (`identity`) in this process, 0 where there is none of the cluster; the rest is
+ * of the unit. `commitMs`: how long its commits take now (median), with the one that is under way; `leaving`: it is told to end; `full`: its disk is.
+ */
+export interface Current { readonly slot: number; readonly installed: number; readonly sealed: number; readonly commitMs: number; readonly leaving: boolean; readonly full: boolean; readonly identity: string; readonly boot: string }
+export const writeCurrent = ({ slot, installed, sealed, commitMs, leaving, full, identity, boot }: Current): Uint8Array => new ByteWriter(128).u32(slot).u32(installed).u32(sealed).f64(commitMs).u8((leaving ? LEAVING : 0) | (full ? FULL : 0)).text(identity).text(boot).done()
 export function readCurrent(body: Uint8Array): Current {
   const reader = new ByteReader(body)
-  const current = { slot: reader.u32(), installed: reader.u32(), sealed: reader.u32(), identity: reader.text(), boot: reader.text() }
+  const head = { slot: reader.u32(), installed: reader.u32(), sealed: reader.u32(), commitMs: reader.f64() }
+  const flags = reader.u8()
+  const current = { ...head, leaving: (flags & LEAVING) !== 0, full: (flags & FULL) !== 0, identity: reader.text(), boot: reader.text() }
   reader.end()
   return current
 }

@@ -7,7 +7,7 @@ import { DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { Unit } from '../../log/unit/unit.ts'
 
 const second: Layout = {
-  cluster: 'c', epoch: 1, acceptors: [{ identity: 'a', address: 'a:1' }], sequencer: null, tail: 8, window: 8, trim: 0, logTime: 0, featureLevel: 1, spares: [],
+  cluster: 'c', epoch: 1, acceptors: [{ identity: 'a', address: 'a:1' }], sequencer: null, tail: 8, window: 8, trim: 0, logTime: 0, featureLevel: 1, spares: [], absent: [], drops: [],
   segments: [{ from: 0, to: null, kind: 'chain', chains: [[{ identity: 'first', boot: 'boot', address: 'a:1' }, { identity: 'second', boot: 'boot', address: 'b:1' }]] }],
 }
 

@@ -6,7 +6,7 @@
  * Read next: `sim-cluster.ts` (who calls it), INVARIANTS (the ids).
  */
 import { JUNK_HASH } from '../../log/entry.ts'
-import { checkLayout, layoutText, openSegment, type Layout } from '../../log/layout/layout.ts'
+import { chainIndex, checkLayout, layoutText, segmentOf, unitsOf, type Layout } from '../../log/layout/layout.ts'
 import { visitRow } from '../../log/unit/row.ts'
 import type { Commit } from '../../log/unit/store.ts'
 import { Rank, compareRanks } from '../../log/wire/control.ts'
@@ -176,8 +176,8 @@ export class Checker {
   }
 
   #chainOf(position: number): readonly { readonly identity: string }[] {
-    const segment = this.newest === undefined ? undefined : openSegment(this.newest)
-    return segment?.chains[position % segment.chains.length] ?? []
+    const segment = this.newest === undefined ? undefined : segmentOf(this.newest, position)
+    return segment?.chains[chainIndex(segment, position)] ?? []
   }
 
   #grant(facts: Readonly<Record<string, unknown>>): void {
@@ -206,7 +206,7 @@ export class Checker {
     if (layout === undefined) this.fail('Y3', `epoch ${epoch} opens, no unit has installed it`)
     const opened = checkLayout(JSON.parse(layout))
     if (opened.sequencer?.boot !== boot) this.fail('Q2', `epoch ${epoch} is bootstrapped by boot ${boot.slice(0, 6)}, it names ${opened.sequencer?.boot.slice(0, 6)}`)
-    for (const { identity } of openSegment(opened).chains.flat()) {
+    for (const { identity } of unitsOf(opened)) {
       const unit = this.unit(identity)
       if (!unit.lost && unit.installed < epoch) this.fail('Y3', `epoch ${epoch} opens, unit ${identity.slice(0, 6)} has installed ${unit.installed}`)
     }
@@ -218,14 +218,33 @@ export class Checker {
     const known = this.layouts.get(layout.epoch)
     if (known !== undefined && known !== layoutText(layout)) this.fail('Y1', `two layouts of epoch ${layout.epoch} are installed`)
     this.layouts.set(layout.epoch, layoutText(layout))
-    if (this.newest === undefined || layout.epoch > this.newest.epoch) this.newest = layout
+    if (this.newest !== undefined && layout.epoch <= this.newest.epoch) return
+    this.newest = layout
+    for (const [position, value] of this.decided) this.#keeps(layout, position, value)
   }
+
+  /** A layout may name for a position only who holds it, and somebody whose disk is not lost. */
+  #keeps(layout: Layout, position: number, value: Value): void {
+    if (position < layout.trim) return
+    let whole = 0
+    for (const { identity } of this.#chainOf(position)) {
+      const unit = this.unit(identity)
+      const held = unit.held.get(position)
+      if (unit.lost) continue
+      whole++
+      if (position >= unit.trim && (held === undefined || !same(held, value))) this.fail('L5', `epoch ${layout.epoch} names unit ${identity.slice(0, 6)} for position ${position}, which is ${text(value)}; it holds ${held === undefined ? 'nothing' : text(held)}`)
+    }
+    if (whole === 0 && this.#wasKept(position)) this.fail('Y4', `epoch ${layout.epoch} names nobody who still has position ${position}`)
+  }
+
+  /** Whether anybody at all still has it. */
+  #wasKept(position: number): boolean { return [...this.units.values()].some((unit) => !unit.lost && (unit.held.has(position) || position < unit.trim)) }
 
   #installed(facts: Readonly<Record<string, unknown>>): void {
     const epoch = numberOf(facts, 'epoch')
     const read = checkLayout(JSON.parse(textOf(facts, 'layout')))
     this.#raiseFence(textOf(facts, 'unit'), epoch)
-    const member = openSegment(read).chains.flat().find((unit) => unit.identity === facts['unit'])
+    const member = [...unitsOf(read), ...read.spares].find((unit) => unit.identity === facts['unit'])
     if (epoch > 1 && member?.boot !== facts['boot']) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} installs epoch ${epoch}, which names another boot`)
     for (const [position, value] of this.unit(textOf(facts, 'unit')).held) if (position >= read.tail) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} holds ${text(value)} at ${position}, above the tail ${read.tail} of epoch ${epoch}`)
     for (const position of this.decided.keys()) if (position >= read.tail && this.#grantEpoch(position) < epoch) this.fail('L6', `position ${position} was decided under an older epoch, above the tail ${read.tail} of epoch ${epoch}`)

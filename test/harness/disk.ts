@@ -10,18 +10,41 @@ import type { Commit, StoreImage, UnitStore } from '../../log/unit/store.ts'
 import type { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
 
+/** Rows in memory that decay. */
+class FlippingStore extends MemoryStore {
+  readonly #rows: number[] = []
+
+  override apply(commit: Commit): Error | undefined {
+    const error = super.apply(commit)
+    if (error === undefined && commit.row !== undefined && commit.row.bytes.byteLength > 0) this.#rows.push(commit.row.id)
+    return error
+  }
+
+  /** Flips one bit of one row; `which` and `where` from 0 to 1. */
+  flipBit(which: number, where: number): void {
+    const bytes = this.read(this.#rows[Math.floor(which * this.#rows.length)] ?? -1)
+    if (bytes === undefined || bytes.byteLength === 0) return
+    const at = Math.floor(where * bytes.byteLength)
+    bytes[at] = (bytes[at] ?? 0) ^ 4
+  }
+}
+
 /** One disk; it outlives the starts of its process. */
 export class SimDisk implements UnitStore {
   readonly identity: string
   readonly #world: Simulator
   readonly #process: SimProcess
   readonly #prng: Prng
-  readonly #inner: MemoryStore
+  readonly #inner: FlippingStore
   #register: string | undefined
   #pending: { readonly commit: Commit; readonly generation: number } | undefined
   syncMs = 0.1
   /** The next commit fails, as do all after it until the process has been started again. */
   failNext = false
+  /** Nothing fits any more: appends are to be refused; small things still go through. */
+  full = false
+  /** The next read of a row gives another row's bytes. */
+  misreadNext = false
   onDurable: ((commit: Commit) => void) | undefined
   onRegister: ((value: string) => void) | undefined
 
@@ -30,7 +53,7 @@ export class SimDisk implements UnitStore {
     this.#process = process
     this.#prng = prng
     this.identity = identity
-    this.#inner = new MemoryStore(identity)
+    this.#inner = new FlippingStore(identity)
   }
 
   open(): StoreImage {
@@ -65,7 +88,15 @@ export class SimDisk implements UnitStore {
     return error
   }
 
-  read(row: number): Uint8Array | undefined { return this.#inner.read(row) }
+  read(row: number): Uint8Array | undefined {
+    const misread = this.misreadNext
+    this.misreadNext = false
+    return this.#inner.read(misread ? row - 1 : row)
+  }
+
+  /** Flips a bit in the bytes of some row. */
+  flipBit(): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next()) }
+
   describe(): { kind: string; diskBytes: number } { return this.#inner.describe() }
   close(): void { this.#inner.close() }
 

@@ -23,6 +23,15 @@ export type Fault =
   | { readonly kind: 'moveSequencer'; readonly at: number; readonly island: { readonly client: number; readonly ms: number } | undefined }
   | { readonly kind: 'reconfigure'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'client'; readonly at: number; readonly client: number }
+  | { readonly kind: 'leave'; readonly at: number; readonly unit: number; readonly downMs: number }
+  | { readonly kind: 'grow'; readonly at: number; readonly asSpare: boolean }
+  | { readonly kind: 'shrink'; readonly at: number; readonly unit: number }
+  | { readonly kind: 'stripe'; readonly at: number; readonly chains: number }
+  | { readonly kind: 'flipBit'; readonly at: number; readonly unit: number; readonly times: number }
+  | { readonly kind: 'misread'; readonly at: number; readonly unit: number }
+  | { readonly kind: 'fullDisk'; readonly at: number; readonly unit: number; readonly ms: number }
+  | { readonly kind: 'clockJump'; readonly at: number; readonly process: string; readonly ms: number }
+  | { readonly kind: 'sequencerGone'; readonly at: number }
 
 /** Everything that one run is made of. */
 export interface Plan {
@@ -30,6 +39,13 @@ export interface Plan {
   readonly chains: number
   readonly unitsPerChain: number
   readonly clients: number
+  /** Blank units beside: spares from the start, and others that may be added. */
+  readonly spares: number
+  readonly blanks: number
+  /** Whether a second sequencer stands by. */
+  readonly standby: boolean
+  /** A unit that never comes back at the end: the others must go on without it. */
+  readonly deadAtEnd: number | undefined
   readonly limits: Limits
   readonly network: NetworkOptions
   readonly loadMs: number
@@ -49,25 +65,28 @@ export function drawPlan(seed: string): Plan {
   const loadMs = prng.integer(100, 600)
   const window = prng.pick([4, 8, 16, 32])
   const limits: Limits = {
-    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
+    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, slowUnitMs: 20, slowForMs: 100, slowFactor: 5, coolOffMs: 50, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
     streamTailsMax: prng.pick([1, 2, 1_000]), resolveRangeMax: prng.pick([3, 1_000]), batchEntriesMax: prng.pick([1, 8, 64]),
   }
   const network: NetworkOptions = { delayMs: 0.1, jitterMs: prng.pick([0.2, 2]), slowChance: prng.pick([0, 0.02, 0.1]), slowMs: prng.pick([20, 200]), splitChance: prng.pick([0, 0.1]) }
-  const shape = { chains, unitsPerChain, clients, loadMs }
-  return { seed, ...shape, limits, network, thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
+  const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
+  const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
+  const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
+  return { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest }
 }
 
-function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { chains: number; unitsPerChain: number; clients: number; loadMs: number }): Fault[] {
+function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares, blanks, standby }: Pick<Plan, 'chains' | 'unitsPerChain' | 'clients' | 'loadMs' | 'spares' | 'blanks' | 'standby'>): Fault[] {
   const units = chains * unitsPerChain
+  const all = units + spares + blanks
   const processes = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...Array.from({ length: clients }, (_, i) => `client-${i}`)]
   // A swarm: each seed has its own mix of kinds, and some none at all.
-  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'loseRegister', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client'] as const).filter(() => prng.chance(0.4))
+  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'loseRegister', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client', 'leave', 'grow', 'shrink', 'stripe', 'flipBit', 'misread', 'fullDisk', 'clockJump', 'sequencerGone'] as const).filter(() => prng.chance(0.4))
   if (kinds.length === 0) return []
   let replaced = 0
   const faults = Array.from({ length: prng.integer(0, 8) }, (): Fault | undefined => {
     const at = prng.integer(20, loadMs)
-    const unit = prng.integer(0, units)
-    const downMs = prng.integer(1, 200)
+    const unit = prng.integer(0, prng.chance(0.8) ? units : all)
+    const downMs = prng.integer(1, prng.chance(0.7) ? 200 : 600)
     const [a, b] = [prng.pick(processes), prng.pick(processes)]
     switch (prng.pick(kinds)) {
       case 'crash': return { kind: 'crash', at, unit, downMs, halfOpen: prng.chance(0.3) }
@@ -85,6 +104,16 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs }: { ch
       case 'moveSequencer': return { kind: 'moveSequencer', at, island: prng.chance(0.5) ? { client: prng.integer(0, clients), ms: prng.integer(20, 300) } : undefined }
       case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
       case 'client': return { kind: 'client', at, client: prng.integer(0, clients) }
+      case 'leave': return { kind: 'leave', at, unit, downMs }
+      case 'grow': return blanks > 0 ? { kind: 'grow', at, asSpare: prng.chance(0.3) } : undefined
+      case 'shrink': return { kind: 'shrink', at, unit }
+      case 'stripe': return { kind: 'stripe', at, chains: prng.integer(1, 4) }
+      // A damaged value has to be on another unit too, also at the end.
+      case 'flipBit': return unitsPerChain > 1 && !kinds.includes('shrink') && !kinds.includes('replaceDisk') ? { kind: 'flipBit', at, unit, times: prng.integer(1, 4) } : undefined
+      case 'misread': return { kind: 'misread', at, unit }
+      case 'fullDisk': return { kind: 'fullDisk', at, unit, ms: prng.integer(20, 300) }
+      case 'clockJump': return { kind: 'clockJump', at, process: a, ms: prng.pick([50, 500, 100_000]) }
+      case 'sequencerGone': return standby ? { kind: 'sequencerGone', at } : undefined
       default: return undefined
     }
   })

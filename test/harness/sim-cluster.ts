@@ -8,7 +8,9 @@ import { Cluster } from '../../log/client/cluster.ts'
 import { LogClient } from '../../log/client/client.ts'
 import { asError, isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
-import { openSegment } from '../../log/layout/layout.ts'
+import type { Layout } from '../../log/layout/layout.ts'
+import { openSegment, unitsOf } from '../../log/layout/layout.ts'
+import type { Intent } from '../../log/layout/next-layout.ts'
 import { reconfigure } from '../../log/layout/reconfigure.ts'
 import type { Ports } from '../../log/ports.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
@@ -80,13 +82,14 @@ class SimCluster {
   readonly shared = new SharedHistory()
   readonly #options: RunOptions
   readonly #units: UnitSlot[] = []
-  #sequencers: { readonly process: SimProcess; readonly address: string; server: SequencerServer | undefined }[] = []
+  #sequencers: { readonly process: SimProcess; readonly address: string; server: SequencerServer | undefined; readonly standby?: boolean }[] = []
   #clients: SimClient[] = []
   readonly #counter = new CounterHistory()
   #objects: (SimObjects | undefined)[] = []
   #failure: unknown
   #healed = false
   #drivers = 0
+  #grown = 0
   calls = 0
 
   constructor(plan: Plan, options: RunOptions) {
@@ -96,7 +99,7 @@ class SimCluster {
     this.checker.now = () => this.world.now
     this.network = new Network(this.world, plan.seed, plan.network)
     this.network.onWrite = (from, bytes) => { if (from.diskFailed) this.#checkSilence(from, bytes) }
-    for (let i = 0; i < plan.chains * plan.unitsPerChain; i++) {
+    for (let i = 0; i < plan.chains * plan.unitsPerChain + plan.spares + plan.blanks; i++) {
       const process = this.world.process(`unit-${i}`)
       this.#units.push({ process, address: `u${i}:1`, disk: this.#newDisk(process, i, 0), server: undefined, rejoin: undefined, disks: 1, dropped: false })
     }
@@ -107,6 +110,8 @@ class SimCluster {
     await this.#genesis()
     await this.#startSequencer(0, false)
     await this.#until(() => this.#sequencers[0]?.server?.machine.epoch !== 0 && this.#sequencers[0]?.server !== undefined, 5_000, 'the first sequencer never became ready')
+    if (this.plan.standby) await this.#startStandby()
+    await this.#addSpares()
     this.#log('ready')
     this.network.disturb()
     for (let i = 0; i < this.plan.clients; i++) this.#startClient(i, 0)
@@ -220,6 +225,49 @@ class SimCluster {
     void this.#keepStarting(server, process, takeOver)
   }
 
+  async #startStandby(): Promise<void> {
+    const i = this.#sequencers.length
+    const process = this.world.process(`seq-${i}`)
+    const address = `s${i}:1`
+    const server = new SequencerServer({ ports: this.#ports(process), limits: this.plan.limits, address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
+    this.#sequencers[i] = { process, address, server, standby: true }
+    await server.listen()
+    void server.standBy().catch((thrown: unknown) => { this.#log(`${process.name} cannot stand by: ${asError(thrown).message}`) })
+  }
+
+  /** The spares of the plan, before anything goes wrong. */
+  async #addSpares(): Promise<void> {
+    const first = this.plan.chains * this.plan.unitsPerChain
+    const spares = this.#units.slice(first, first + this.plan.spares).map((unit) => unit.address)
+    if (spares.length > 0) await this.#flow(this.#again(() => reconfigure(this.#operator(), { spares })), 5_000, 'spares could not be added')
+  }
+
+  #operator(): Cluster {
+    const process = this.world.process(`operator-${this.#drivers++}`)
+    return new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
+  }
+
+  /** An operator who tries until it is done, or refused, or everything heals. */
+  #operate(intentOf: (layout: Layout) => Intent | undefined): void {
+    const cluster = this.#operator()
+    const attempt = async (): Promise<void> => {
+      while (!this.#healed) {
+        await cluster.refresh().catch(() => undefined)
+        const { layout } = cluster
+        const intent = layout === undefined ? undefined : intentOf(layout)
+        if (layout !== undefined && intent === undefined) return
+        try { if (intent !== undefined) { await reconfigure(cluster, intent); return } } catch (thrown) {
+          const error = asError(thrown)
+          if (error.code === 'INVARIANT') { this.#failure ??= thrown; return }
+          this.#log(`operator: ${error.code} ${error.message}`)
+          if (error.next === 'stop') return
+        }
+        await cluster.pause(30)
+      }
+    }
+    void attempt().catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT') this.#failure ??= thrown })
+  }
+
   async #keepStarting(server: SequencerServer, process: SimProcess, takeOver: boolean): Promise<void> {
     const { generation } = process
     for (;;) {
@@ -275,7 +323,16 @@ class SimCluster {
       case 'sequencer': this.#restartSequencer(fault.downMs); return
       case 'moveSequencer': if (fault.island !== undefined) this.#cutOff(`client-${fault.island.client}`, fault.island.ms); void this.#startSequencer(this.#sequencers.length, true); return
       case 'reconfigure': this.#drive(fault.killAfterMs); return
-      case 'client': this.#crashClient(fault.client)
+      case 'client': this.#crashClient(fault.client); return
+      case 'leave': this.#leave(fault.unit, fault.downMs); return
+      case 'grow': this.#grow(fault.asSpare); return
+      case 'shrink': this.#shrink(fault.unit); return
+      case 'stripe': this.#stripe(fault.chains); return
+      case 'flipBit': for (let i = 0; i < fault.times; i++) this.#slot(fault.unit).disk.flipBit(); return
+      case 'misread': this.#slot(fault.unit).disk.misreadNext = true; return
+      case 'fullDisk': { const { disk } = this.#slot(fault.unit); disk.full = true; this.world.schedule(fault.ms, undefined, () => { disk.full = false }); return }
+      case 'clockJump': this.world.process(fault.process).aheadMs += fault.ms; return
+      case 'sequencerGone': this.#killSequencer()
     }
   }
 
@@ -317,28 +374,63 @@ class SimCluster {
     const old = slot.disk
     this.checker.lost(old.identity)
     slot.disk = this.#newDisk(slot.process, i, slot.disks++)
-    void this.#crashUnit(i, downMs, false).then(() => { slot.dropped = true; this.#dropUnit(old.identity) })
+    void this.#crashUnit(i, downMs, false).then(() => { this.#dropUnit(old.identity, slot.address) })
   }
 
-  #dropUnit(identity: string): void {
-    const process = this.world.process(`operator-${this.#drivers++}`)
-    const cluster = new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
-    const attempt = async (): Promise<void> => {
-      for (;;) {
-        await cluster.refresh().catch(() => undefined)
-        const { layout } = cluster
-        if (layout !== undefined && !openSegment(layout).chains.flat().some((unit) => unit.identity === identity)) return
-        try { await reconfigure(cluster, { drop: [identity] }) } catch (thrown) {
-          if (asError(thrown).code === 'INVARIANT') { this.#failure ??= thrown; return }
-          await cluster.pause(30)
-        }
-      }
-    }
-    void attempt().catch((thrown: unknown) => { this.#failure ??= thrown })
+  /** The old disk is left out, and the blank one joins in its place. */
+  #dropUnit(identity: string, address: string): void {
+    this.#operate((layout) => {
+      if (unitsOf(layout).some((unit) => unit.address === address && unit.identity !== identity)) return undefined
+      const named = [...unitsOf(layout), ...layout.absent, ...layout.spares].some((unit) => unit.identity === identity)
+      return { ...named ? { drop: [identity] } : {}, join: [{ address }] }
+    })
+  }
+
+  /** A unit is told to end, and says so before it does. */
+  #leave(i: number, downMs: number): void {
+    const slot = this.#slot(i)
+    if (!slot.process.alive || slot.dropped || slot.server === undefined) return
+    slot.server.leaving = true
+    this.world.schedule(this.plan.limits.probeMs * 3, slot.process, () => { void this.#crashUnit(i, downMs, false) })
+  }
+
+  /** A blank unit joins a chain, or waits as a spare. */
+  #grow(asSpare: boolean): void {
+    const first = this.plan.chains * this.plan.unitsPerChain + this.plan.spares
+    const at = this.#grown++ % Math.max(1, this.plan.blanks)
+    const { address } = this.#slot(first + at)
+    this.#operate((layout) => unitsOf(layout).some((unit) => unit.address === address) ? undefined : asSpare ? { spares: [address] } : { join: [{ address }] })
+  }
+
+  /** A unit is taken out for good, if its chain has another. */
+  #shrink(i: number): void {
+    const { identity } = this.#slot(i).disk
+    this.#operate((layout) => openSegment(layout).chains.some((chain) => chain.length > 1 && chain.some((unit) => unit.identity === identity)) ? { drop: [identity] } : undefined)
+  }
+
+  /** The units of the open segment, and blank ones that answer, are laid out in so many chains. */
+  #stripe(count: number): void {
+    let wanted: string | undefined
+    this.#operate((layout) => {
+      const units = openSegment(layout).chains.flat().map(({ address }) => address)
+      if (units.length < count || openSegment(layout).chains.length === count) return undefined
+      const chains = Array.from({ length: count }, (_, c) => units.filter((_unit, i) => i % count === c))
+      if (wanted === JSON.stringify(chains)) return undefined
+      wanted = JSON.stringify(chains)
+      return { chains }
+    })
+  }
+
+  /** The sequencer dies for good: who stands by takes over. */
+  #killSequencer(): void {
+    if (!this.#sequencers.some(({ standby, process }) => standby === true && process.alive)) return
+    const newest = this.checker.newest?.sequencer?.boot
+    const slot = this.#sequencers.find(({ process, server, standby }) => process.alive && standby !== true && server?.member.boot === newest)
+    if (slot !== undefined) this.#kill(slot.process, false)
   }
 
   #restartSequencer(downMs: number): void {
-    const i = this.#sequencers.length - 1
+    const i = this.#sequencers.findLastIndex(({ standby }) => standby !== true)
     const slot = this.#sequencers[i]
     if (slot === undefined || !slot.process.alive) return
     this.#kill(slot.process, false)
@@ -348,7 +440,7 @@ class SimCluster {
   #drive(killAfterMs: number | undefined): void {
     const process = this.world.process(`driver-${this.#drivers++}`)
     const cluster = new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
-    const sequencer = this.#sequencers.at(-1)?.server
+    const sequencer = this.#sequencers.findLast(({ standby }) => standby !== true)?.server
     // A driver that wants a new epoch although nothing has changed: it says that the sequencer has moved to where it is.
     const spare = this.#sequencers.at(0)?.server
     void reconfigure(cluster, { sequencer: (killAfterMs === undefined ? sequencer : spare)?.member }).catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT' && process.alive) this.#failure ??= thrown })
@@ -379,9 +471,12 @@ class SimCluster {
     this.#log('heal')
     this.network.heal()
     // A driver that lives on would name the sequencer of its fault, which may be long dead, and depose the one that serves.
-    for (const [name, process] of this.world.processes) if (name.startsWith('driver-') && process.alive) this.#kill(process, false)
+    for (const [name, process] of this.world.processes) if ((name.startsWith('driver-') || name.startsWith('operator-')) && process.alive) this.#kill(process, false)
+    const dead = this.plan.deadAtEnd
+    if (dead !== undefined && this.#mayDie(dead)) { this.#log(`unit-${dead} never comes back`); this.points.set('end.deadUnit', 1); this.#slot(dead).dropped = true; if (this.#slot(dead).process.alive) this.#kill(this.#slot(dead).process, true) }
     for (const [i, slot] of this.#units.entries()) {
       slot.disk.syncMs = 0.1
+      slot.disk.full = false
       if (slot.disk.failNext || slot.server?.stopped !== undefined) void this.#crashUnit(i, 1, false)
     }
     await this.#run(this.world.now + 250)
@@ -389,9 +484,18 @@ class SimCluster {
     for (const objects of this.#objects) objects?.stop()
   }
 
+  /** A unit may be lost at the end where everything is on another one, and a majority of acceptors is left. */
+  #mayDie(i: number): boolean {
+    const { newest } = this.checker
+    const { identity } = this.#slot(i).disk
+    if (newest === undefined || this.#units.some(({ process, dropped }) => !process.alive || dropped)) return false
+    const here = newest.acceptors.filter(({ address }) => address === this.#slot(i).address).length
+    return newest.segments.every((segment) => segment.chains.every((chain) => chain.length > 1 || chain[0]?.identity !== identity)) && (newest.acceptors.length - here) * 2 > newest.acceptors.length
+  }
+
   /** The healed cluster must take appends again, decide everything it granted and agree with itself. */
   async #converge(): Promise<void> {
-    if (this.#sequencers.every(({ server, process }) => !process.alive || server?.deposed === true)) await this.#startSequencer(this.#sequencers.length, true)
+    if (this.#sequencers.every(({ server, process, standby }) => !process.alive || (server?.deposed === true && standby !== true))) await this.#startSequencer(this.#sequencers.length, true)
     const process = this.world.process('judge')
     const log = new LogClient({ ports: this.#ports(process), limits: this.plan.limits, name: 'judge', addresses: this.#units.map((unit) => unit.address) })
     const judge = new SimClient(this.plan, new Prng(`${this.plan.seed}/judge`), log, this.checker, this.shared, (thrown) => { this.#failure ??= thrown })
@@ -399,7 +503,7 @@ class SimCluster {
     const { tail } = await this.#flow(this.#untilWorks(() => log.tail()), CONVERGE_MS, 'the tail cannot be read after everything has healed')
     const settled = (): boolean => this.#units.every(({ server }) => {
       const state = server?.unit.state
-      const member = this.checker.newest !== undefined && openSegment(this.checker.newest).chains.flat().some((unit) => unit.identity === state?.identity)
+      const member = this.checker.newest !== undefined && unitsOf(this.checker.newest).some((unit) => unit.identity === state?.identity)
       return !member || (state !== undefined && state.prefix >= tail)
     })
     await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)

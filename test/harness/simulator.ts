@@ -16,6 +16,8 @@ export class SimProcess {
   generation = 1
   alive = true
   pausedUntil = 0
+  /** How far its monotonic clock is ahead of the world's: after a suspended machine, or one that jumps. */
+  aheadMs = 0
   /** Set after the first I/O error of its disk: no acknowledgement may leave any more. */
   diskFailed = false
   constructor(name: string) { this.name = name }
@@ -57,7 +59,7 @@ export class Simulator {
 
   clockOf(process: SimProcess): Clock {
     return {
-      now: () => this.now,
+      now: () => this.now + process.aheadMs,
       wall: () => 1_700_000_000_000 + this.now,
       turn: (run) => { this.schedule(0, process, run) },
       timer: (ms, run) => this.schedule(ms, process, run),

@@ -23,7 +23,7 @@ export function layoutOf(shape: LayoutShape): Layout {
     cluster: shape.cluster ?? 'c1', epoch: shape.epoch ?? 1, acceptors: (shape.acceptors ?? ['x', 'y', 'z']).map((identity, i) => ({ identity, address: `${['a', 'b', 'c'][i] ?? identity}:1` })),
     sequencer: shape.sequencer === undefined || shape.sequencer === null ? null : { boot: shape.sequencer, address: 'sequencer:1' },
     tail: shape.tail ?? 0, window: shape.window ?? 16, trim: shape.trim ?? 0, logTime: shape.logTime ?? 0, featureLevel: 1,
-    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(unit)) }], spares: [],
+    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(unit)) }], spares: [], absent: [], drops: [],
   })
 }
 

@@ -6,7 +6,7 @@ import { ratesOf, type Look } from '../../tools/rates.ts'
 
 const unit: UnitStatus = { name: 'u', identity: 'disk', boot: 'b1', role: 'serving', cluster: 'c', epoch: 2, sealed: 2, opened: 2, prefix: 10, highest: 11, trim: 0, streams: 1, connections: 3, store: { kind: 'memory', diskBytes: 0 } }
 const sequencer: SequencerStatus = { name: 's', boot: 's1', role: 'ready', epoch: 2, tail: 100, prefix: 90, holes: 10, streams: 1, waiting: 0, connections: 2 }
-const layout: Layout = { cluster: 'c', epoch: 2, acceptors: [], sequencer: { boot: 's1', address: 's:1' }, tail: 0, window: 40, trim: 0, logTime: 0, featureLevel: 1, segments: [], spares: [] }
+const layout: Layout = { cluster: 'c', epoch: 2, acceptors: [], sequencer: { boot: 's1', address: 's:1' }, tail: 0, window: 40, trim: 0, logTime: 0, featureLevel: 1, segments: [], spares: [], absent: [], drops: [] }
 
 /** One unit and a sequencer as they say at `atMs`. */
 const look = (atMs: number, ofUnit: Partial<UnitStatus> | undefined, ofSequencer: Partial<SequencerStatus> = {}): Look => ({

@@ -50,7 +50,7 @@ async function tokens(): Promise<string> {
   })
   await server.listen()
   const member = { identity: 'unit', boot: 'unit', address: door.listener.address }
-  const layout: Layout = { cluster, epoch: 2, acceptors: [{ identity: 'acceptor', address: member.address }], sequencer: server.member, tail: 0, window: limits.window, trim: 0, logTime: 0, featureLevel: 1, segments: [{ from: 0, to: null, kind: 'chain', chains: [[member]] }], spares: [] }
+  const layout: Layout = { cluster, epoch: 2, acceptors: [{ identity: 'acceptor', address: member.address }], sequencer: server.member, tail: 0, window: limits.window, trim: 0, logTime: 0, featureLevel: 1, segments: [{ from: 0, to: null, kind: 'chain', chains: [[member]] }], spares: [], absent: [], drops: [] }
   const peers = new Peers({ ports, limits, name: 'tokens', cluster: () => cluster, nextRequest: () => 1, learnt: () => undefined })
   await peers.at(server.address).control('bootstrap', { layout }, object({}))
   peers.close()

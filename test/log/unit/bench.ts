@@ -80,9 +80,13 @@ export class UnitBench {
 
   /** Texts of a stream, and how far they are complete. */
   stream(stream: number, from = 0): { readonly texts: readonly string[]; readonly completeTo: number } {
-    const { entries, completeTo } = this.unit.readStream(stream, from, A_LOT)
+    const { entries, completeTo } = this.unit.readStream(stream, from, this.step, A_LOT)
     return { texts: entries.map(textOf), completeTo }
   }
+
+  /** Whether it decides, and of how many chains its own is one. */
+  get isFirst(): boolean { return this.unit.state.places.at(-1)?.isFirst === true }
+  get step(): number { return this.unit.state.openPlace?.step ?? 1 }
 
   /** The code of what `run` throws, else what it gives. */
   outcome(run: (unit: Unit) => unknown): unknown {
@@ -103,7 +107,7 @@ export class UnitBench {
 /** What tells whether two units hold the same. Marks the unit may have lost are not part of it. */
 export function contentOf({ unit }: UnitBench, to: number, epoch: number): unknown {
   const held = unit.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held.map(({ position, kind, hash, damaged, bytes }) => [position, kind, hash, damaged, bytes === undefined ? undefined : textOf(bytes)])
-  return { held, highest: unit.state.highest, trim: unit.state.trim, sealed: unit.state.sealed, opened: unit.state.opened, step: unit.state.step, isFirst: unit.state.isFirst }
+  return { held, highest: unit.state.highest, trim: unit.state.trim, sealed: unit.state.sealed, opened: unit.state.opened, places: unit.state.places }
 }
 
 /** Marks everything held as decided and gives what readers then see. */
@@ -111,6 +115,6 @@ export function readingOf({ unit }: UnitBench, to: number, epoch: number, stream
   const { trim } = unit.state
   for (const { position, hash, kind } of unit.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held) unit.mark(epoch, position, hash, kind)
   const positions = Array.from({ length: to - trim }, (_, i) => trim + i)
-  const streamOf = (stream: number): unknown => { const { completeTo, entries } = unit.readStream(stream, trim, A_LOT); return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)] }
+  const streamOf = (stream: number): unknown => { const { completeTo, entries } = unit.readStream(stream, trim, unit.state.openPlace?.step ?? 1, A_LOT); return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)] }
   return { prefix: unit.state.prefix, streams: streams.map(streamOf), reads: unit.read(positions, A_LOT).map(({ status, bytes }) => bytes === undefined ? status : textOf(bytes)) }
 }

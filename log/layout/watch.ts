@@ -1,0 +1,103 @@
+/**
+ * Watching over the members of a layout: polls them, and drives the epoch that goes on without those that are gone.
+ *
+ * Run by the sequencer's process (serving or standing by), by a unit that no sequencer looks at any more, and by a client whose
+ * calls fail. Several at once are normal: the agreement lets one of them win, and the others find nothing left to do.
+ * A flow. Owns: one detector. Keeps: P4, P24. Read next: `detector.ts`, `reconfigure.ts`.
+ */
+import type { Cluster } from '../client/cluster.ts'
+import { asError } from '../errors.ts'
+import { Identity } from '../wire/control.ts'
+import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
+import { Detector } from './detector.ts'
+import { unitsOf, type Layout, type SequencerMember, type UnitMember } from './layout.ts'
+import { reconfigure } from './reconfigure.ts'
+
+/** How a watch is made. */
+export interface WatchOptions {
+  /** Tells people what is done. */
+  readonly log?: ((text: string) => void) | undefined
+  /** Takes over when the sequencer is gone. */
+  readonly standby?: (() => SequencerMember | undefined) | undefined
+  /** One's own identity, not polled. */
+  readonly self?: string | undefined
+  /** Whether the sequencer's process asks: then units need not look around themselves. */
+  readonly asSequencer?: boolean | undefined
+}
+
+/** One process that watches. */
+export class Watch {
+  readonly #cluster: Cluster
+  readonly #options: WatchOptions
+  readonly #detector: Detector
+  readonly #full = new Set<string>()
+  #looking = false
+
+  constructor(cluster: Cluster, options: WatchOptions = {}) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#detector = new Detector(cluster.limits)
+  }
+
+  /** A unit whose disk is full, as it told last. */
+  get full(): string | undefined { return this.#full.values().next().value }
+
+  get looking(): boolean { return this.#looking }
+
+  /** Polls everybody once and acts on what follows. */
+  async look(): Promise<void> {
+    const { layout } = this.#cluster
+    if (layout === undefined || this.#looking) return
+    this.#looking = true
+    try {
+      this.#detector.begin(layout.epoch)
+      await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
+      if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  async #pollUnit(layout: Layout, { identity, boot, address }: UnitMember): Promise<void> {
+    const { limits, ports } = this.#cluster
+    try {
+      const { boot: answers, commitMs, leaving, full } = readCurrent(await this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs))
+      // Another start of it asks for the next epoch by itself; another disk in its place is somebody else.
+      if (answers !== boot && (await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity !== identity) { this.#detector.missed(identity); return }
+      if (full) this.#full.add(identity)
+      else this.#full.delete(identity)
+      this.#detector.answered(identity, { commitMs, leaving }, ports.clock.now())
+    } catch {
+      this.#detector.missed(identity)
+    }
+  }
+
+  async #pollSequencer({ sequencer }: Layout): Promise<void> {
+    const { limits, ports } = this.#cluster
+    if (sequencer === null || this.#options.standby === undefined || this.#options.standby()?.boot === sequencer.boot) return
+    try {
+      const { boot, role } = await this.#cluster.peer(sequencer.address).control('identify', {}, Identity, limits.probeMs)
+      // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
+      this.#detector.answered(sequencer.boot, { commitMs: 0, leaving: boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
+    } catch {
+      this.#detector.missed(sequencer.boot)
+    }
+  }
+
+  async #act(layout: Layout): Promise<void> {
+    const { ports, limits } = this.#cluster
+    const absent = this.#detector.suspects(layout, ports.clock.now())
+    const goneBoot = layout.sequencer !== null && this.#detector.isGone(layout.sequencer.boot) ? layout.sequencer.boot : undefined
+    const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
+    if (absent.length === 0 && standby === undefined) return
+    const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
+    ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
+    this.#options.log?.(`${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without`)
+    try {
+      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
+      this.#options.log?.(`epoch ${epoch} is open`)
+    } catch (thrown) {
+      this.#options.log?.(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)
+    }
+  }
+}

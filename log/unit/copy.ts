@@ -1,0 +1,125 @@
+/**
+ * Copies what a unit of the open segment lacks of the closed ones, from their members, in the background.
+ *
+ *     part by part: digests equal? nothing to do : what the source holds decided, over whatever is here
+ *
+ * It repeats harmlessly: after a restart what is here already is found equal. The rate is bounded, so that appends go on. When
+ * all is there, an epoch merges the segments. A flow. Keeps: L5, L8, P26. Read next: `../layout/whole.ts`, `rejoin.ts`.
+ */
+import type { Cluster } from '../client/cluster.ts'
+import { SirtakiError, asError } from '../errors.ts'
+import { chainsOf, firstOfClass, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
+import { holdsAll, partsOf, type Part } from '../layout/whole.ts'
+import { DigestAnswer, writeJson } from '../wire/control.ts'
+import { readAsked } from '../wire/messages.ts'
+import type { CopyProgress, UnitServer } from './server.ts'
+
+/** Positions whose digests are compared at once. */
+const RANGE = 1 << 14
+
+/** The parts that a unit has yet to copy under a layout. */
+export function missingParts(layout: Layout, identity: string): Part[] {
+  const chain = chainsOf(openSegment(layout)).find(({ units }) => units.some((unit) => unit.identity === identity))
+  if (chain === undefined) return []
+  return layout.segments.slice(0, -1).flatMap((segment) => holdsAll(layout, segment, chain.index, identity) ? [] : partsOf(layout, segment, chain.index).filter(({ sources }) => !sources.some((unit) => unit.identity === identity)))
+}
+
+/**
+ * Copies parts one after the other as long as the layout stays.
+ *
+ * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`, `DAMAGED` when no source can give a position: try again later; `EPOCH` when
+ *   the layout has changed.
+ */
+export async function copyParts(server: UnitServer, cluster: Cluster, layout: Layout, parts: readonly Part[]): Promise<void> {
+  const { clock } = cluster.ports
+  const progress: CopyProgress = { from: Math.min(...parts.map(({ from }) => from)), to: Math.max(...parts.map(({ to }) => to)), at: 0, bytes: 0, startedAtMs: clock.now() }
+  server.copying = progress
+  try {
+    for (const part of parts) await new PartCopy(server, cluster, layout, part, progress).run()
+    cluster.ports.failpoint?.('copy.done', { unit: server.unit.state.identity, epoch: layout.epoch })
+  } finally {
+    server.copying = undefined
+  }
+}
+
+class PartCopy {
+  readonly #server: UnitServer
+  readonly #cluster: Cluster
+  readonly #layout: Layout
+  readonly #part: Part
+  readonly #progress: CopyProgress
+
+  constructor(server: UnitServer, cluster: Cluster, layout: Layout, part: Part, progress: CopyProgress) {
+    this.#server = server
+    this.#cluster = cluster
+    this.#layout = layout
+    this.#part = part
+    this.#progress = progress
+  }
+
+  async run(): Promise<void> {
+    const { from, to, index, step } = this.#part
+    const { state } = this.#server.unit
+    for (let at = firstOfClass(Math.max(from, state.trim), index, step); at < to;) {
+      const end = Math.min(to, at + RANGE * step)
+      if (!await this.#isSame(at, end)) await this.#copy(at, end)
+      this.#progress.at = end
+      at = firstOfClass(end, index, step)
+    }
+  }
+
+  async #isSame(from: number, to: number): Promise<boolean> {
+    const { index, step } = this.#part
+    const range = { from, to, index, step }
+    const theirs = await this.#fromSource((unit) => this.#cluster.peer(unit.address).control('digest', range, DigestAnswer))
+    await this.#adoptTrim(theirs.trim)
+    const ours = this.#server.unit.digest(range)
+    return ours.trim === theirs.trim && ours.count === theirs.count && ours.sum === theirs.sum
+  }
+
+  async #copy(from: number, to: number): Promise<void> {
+    const { index, step } = this.#part
+    const { failpoint } = this.#cluster.ports
+    for (let at = from; at < to;) {
+      const { to: end, trim, held } = await this.#fromSource(async (unit) => {
+        const answer = readAsked(await this.#cluster.peer(unit.address).request('copy', writeJson({ from: at, to, index, step })))
+        if (answer.to <= at && answer.trim <= at) throw new SirtakiError('DAMAGED', `the unit at ${unit.address} cannot give position ${at}`, { next: 'again', facts: { position: at } })
+        return answer
+      })
+      await this.#adoptTrim(trim)
+      const bytes = await this.#server.change((unit) => unit.copyIn(held))
+      failpoint?.('copy.part', { unit: this.#server.unit.state.identity, from: at, to: end })
+      this.#progress.bytes += bytes
+      this.#progress.at = end
+      await this.#keepRate()
+      at = firstOfClass(Math.max(end, trim), index, step)
+    }
+  }
+
+  /** The trim mark comes first: what is gone at a member must not be kept here. */
+  async #adoptTrim(trim: number): Promise<void> {
+    if (trim > this.#server.unit.state.trim) await this.#server.change((unit) => { unit.adoptTrim(trim) })
+  }
+
+  /** Asks one source after the other. */
+  async #fromSource<T>(ask: (unit: UnitMember) => Promise<T>): Promise<T> {
+    const { layout, closed } = this.#cluster
+    if (layout?.epoch !== this.#layout.epoch || closed) throw new SirtakiError('EPOCH', `the copy under epoch ${this.#layout.epoch} begins anew under the next one`)
+    let failed: SirtakiError | undefined
+    for (const unit of this.#part.sources) {
+      try {
+        return await ask(unit)
+      } catch (thrown) {
+        failed = asError(thrown)
+      }
+    }
+    throw failed ?? new SirtakiError('NOT_WHOLE', 'a part without a source')
+  }
+
+  /** Appends go before copies: no more than so many bytes a second. */
+  async #keepRate(): Promise<void> {
+    const { clock } = this.#cluster.ports
+    const dueMs = this.#progress.bytes / this.#cluster.limits.copyBytesPerSecond * 1000 - (clock.now() - this.#progress.startedAtMs)
+    if (dueMs > 1) await this.#cluster.pause(dueMs)
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Finds damage before somebody needs the bytes, and mends it from the chain.
+ *
+ *     scrub: a little of the disk at a time, round and round ─ damaged ─ decided: a peer's bytes, if they are the very same entry
+ *                                                                    └ undecided: nobody can tell; the unit leaves
+ *
+ * Owns: where the scrub stands. Keeps: L1, L4, P31, P49. Read next: `rejoin.ts`, `unit-state.ts` (where damage is noticed).
+ */
+import type { Cluster } from '../client/cluster.ts'
+import { KIND_DATA } from '../entry.ts'
+import { chainOf, unitsOf, type Layout } from '../layout/layout.ts'
+import { writeJson } from '../wire/control.ts'
+import { readAsked } from '../wire/messages.ts'
+import { DATA } from './position-index.ts'
+import type { UnitServer } from './server.ts'
+import type { UnitState } from './unit-state.ts'
+
+/** Damaged entries mended at one go. */
+const REPAIRS = 64
+/** Positions looked at in one go, whatever they hold: junk costs no reading, but time. */
+const POSITIONS = 4_096
+
+/** Reads decided entries back from the disk, in order of position, and begins anew at the end. */
+export class Scrub {
+  readonly #state: UnitState
+  #at = 0
+  #last: { row: number; bytes: Uint8Array | undefined } = { row: -1, bytes: undefined }
+  /** How often it came to the end. */
+  rounds = 0
+
+  constructor(state: UnitState) { this.#state = state }
+
+  /** Goes on for about so many bytes. What is damaged is in `damaged` of the state afterwards. */
+  go(bytes: number): void {
+    const { index, prefix, trim } = this.#state
+    let left = bytes
+    let at = this.#state.firstOwn(Math.max(this.#at, trim))
+    for (let count = 0; count < POSITIONS && left > 0 && at < prefix; count++, at = this.#state.after(at)) {
+      if ((index.flags(at) & DATA) === 0) continue
+      const { row } = this.#last
+      this.#state.verify(at, this.#last)
+      if (this.#last.row !== row) left -= this.#last.bytes?.byteLength ?? 0
+    }
+    this.#at = at
+    // The row is not held on to: it may be trimmed meanwhile.
+    this.#last = { row: -1, bytes: undefined }
+    if (at >= prefix) { this.#at = 0; this.rounds++ }
+  }
+}
+
+/** Mends damaged entries from peers. Gives a position that is damaged and undecided, which nobody can mend. */
+export async function repairAll(server: UnitServer, cluster: Cluster, layout: Layout): Promise<number | undefined> {
+  const { state } = server.unit
+  let lost: number | undefined
+  for (const position of [...state.damaged].slice(0, REPAIRS)) {
+    if (state.recheck(position)) continue
+    if (!state.owns(position)) { state.damaged.delete(position); continue }
+    if (state.isDecided(position)) await repairOne(server, cluster, layout, position)
+    else lost ??= position
+  }
+  return lost
+}
+
+async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<void> {
+  // Our own index knows the hash of what is damaged: whoever has bytes of that hash, at whatever place, has the entry.
+  const peers = new Set([...chainOf(layout, position).units, ...unitsOf(layout), ...layout.spares, ...layout.absent].filter(({ identity }) => identity !== server.unit.state.identity).map(({ address }) => address))
+  for (const address of peers) {
+    try {
+      const { held: [held] } = readAsked(await cluster.peer(address).request('copy', writeJson({ from: position, to: position + 1, index: 0, step: 1, any: true }), cluster.limits.requestMs / 5))
+      const { bytes } = held ?? {}
+      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.repair(position, held.hash, bytes))) return
+    } catch {
+      // The next one may have it; if nobody has, the position stays damaged here and readers are told so.
+    }
+  }
+}
