@@ -56,6 +56,12 @@ export interface Limits {
   readonly retryMaxMs: number
   /** Connections that one server accepts; the next one is refused with a reason. */
   readonly connectionsMax: number
+  /** A connection that has not said who it is after this long is closed: greeting is the first thing a client does, whoever does not is none. */
+  readonly helloMs: number
+  /** A connection that sent no frame for this long is closed: its client may have vanished without a word, and one that lives dials again at no cost. Far above the pings of those who subscribe. */
+  readonly idleMs: number
+  /** Highest version of the messages that this process speaks: below what it knows only while a cluster is being upgraded. */
+  readonly wireVersionMax: number
   /** Bytes queued towards one connection before the server closes it: whoever reads nothing must not fill our memory. */
   readonly connectionBytesMax: number
   /** Bytes of answers that one step of a unit makes before it sends them: what was asked for in few bytes may be large. */
@@ -107,6 +113,9 @@ export const limits: Limits = {
   retryMinMs: 10,
   retryMaxMs: 1_000,
   connectionsMax: 10_000,
+  helloMs: 5_000,
+  idleMs: 120_000,
+  wireVersionMax: 2,
   connectionBytesMax: 64 << 20,
   stepBytesMax: 8 << 20,
   tokensWaitingMax: 1_024,

@@ -16,7 +16,8 @@ import { SirtakiError, asError, invariant } from '../errors.ts'
 import { chainsIn, firstOfClass, type Chain, type Layout } from '../layout/layout.ts'
 import type { JunkRange } from '../unit/row.ts'
 import { JunkAnswer } from '../wire/control.ts'
-import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer } from '../wire/messages.ts'
+import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer, type OfferedBody } from '../wire/messages.ts'
+import type { Peer } from '../wire/rpc.ts'
 import type { Cluster } from './cluster.ts'
 
 /** What a resolve may do and what it knows. */
@@ -84,6 +85,8 @@ async function resolvePart(round: Round, from: number, to: number): Promise<numb
 type Asked = { readonly held: ReadonlyMap<number, Held>; readonly prefix: number; readonly trim: number }
 type Value = { readonly kind: number; readonly hash: number; readonly bytes: Uint8Array | undefined }
 
+/** What an offer, or an answer to it, needs beside its bytes. */
+const OFFER_HEAD_BYTES = 32
 const JUNKED: Resolved = { kind: 'junk', hash: 0, bytes: undefined }
 const JUNK: Value = { kind: KIND_JUNK, hash: 0, bytes: undefined }
 
@@ -205,11 +208,33 @@ class Round {
       this.#notEmpty = kept
       for (const at of this.#junk) if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined }); else if (!kept.has(at)) this.#values.set(at, JUNK)
       // The writer came between asking and filling: its entry is what the first unit decided for.
-      if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); this.#offers.push(...data.map((position) => ({ position, bytes: undefined }))) }
+      if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); await this.#takeData(peer, data) }
     }
     if (this.#offers.length === 0) return
-    const { results } = readOffered(await peer.request('settle', writeOffers({ epoch, offers: this.#offers })))
-    this.#offers.forEach((offer, i) => {
+    for (const offers of this.#parts(this.#offers)) this.#settled(offers, readOffered(await peer.request('settle', writeOffers({ epoch, offers }))))
+  }
+
+  /** Takes what the first unit holds at these positions. Asked for and not offered: a unit bounds its answer to a question. */
+  async #takeData(peer: Peer, positions: readonly number[]): Promise<void> {
+    const end = (positions.at(-1) ?? 0) + 1
+    for (let from = positions[0] ?? end; from < end;) {
+      const { to, trim, held } = readAsked(await peer.request('ask', writeAsk({ epoch: this.#layout.epoch, from, to: end, withBytes: true })))
+      const byPosition = new Map(held.map((one) => [one.position, one]))
+      const until = Math.max(to, from + 1)
+      for (const position of positions) {
+        if (position < from || position >= until) continue
+        const found = byPosition.get(position)
+        if (found?.damaged === true) throw damagedAt(position, this.chain)
+        if (found !== undefined) this.#values.set(position, found)
+        else if (position < trim) this.#out.set(position, { kind: 'trimmed', hash: 0, bytes: undefined })
+        else throw new SirtakiError('BAD_FRAME', `an answer to ask leaves out position ${position}`, { facts: { position } })
+      }
+      from = until
+    }
+  }
+
+  #settled(asked: readonly Offer[], { results }: OfferedBody): void {
+    asked.forEach((offer, i) => {
       const result = results[i]
       if (result === undefined) throw new SirtakiError('BAD_FRAME', 'an answer to settle is too short')
       if (result.status === TRIMMED) this.#out.set(offer.position, { kind: 'trimmed', hash: 0, bytes: undefined })
@@ -261,16 +286,30 @@ class Round {
   }
 
   async #forceOffers(request: (kind: 'force', body: Uint8Array) => Promise<Uint8Array>, epoch: number, offers: readonly Offer[]): Promise<void> {
-    if (offers.length === 0) return
-    const { results } = readOffered(await request('force', writeOffers({ epoch, offers })))
-    results.forEach(({ status }, i) => {
-      const position = offers[i]?.position
-      invariant(status !== DECIDED_OTHER, 'L5', { position, epoch })
-      if (status !== STORED && status !== TRIMMED) throw new SirtakiError('DAMAGED', `position ${position} could not be forced`, { facts: { position, status } })
-    })
+    for (const part of this.#parts(offers)) {
+      const { results } = readOffered(await request('force', writeOffers({ epoch, offers: part })))
+      results.forEach(({ status }, i) => {
+        const position = part[i]?.position
+        invariant(status !== DECIDED_OTHER, 'L5', { position, epoch })
+        if (status !== STORED && status !== TRIMMED) throw new SirtakiError('DAMAGED', `position ${position} could not be forced`, { facts: { position, status } })
+      })
+    }
   }
 
-  async #forceJunk(peer: ReturnType<Cluster['peer']>, epoch: number, ranges: readonly JunkRange[]): Promise<void> {
+  /** Offers in requests of half a frame, each of one at least: the answer may bring what the unit holds instead. */
+  #parts(offers: readonly Offer[]): Offer[][] {
+    const { frameBytesMax } = this.#cluster.limits
+    const parts: Offer[][] = []
+    let room = 0
+    for (const offer of offers) {
+      const bytes = OFFER_HEAD_BYTES + (offer.bytes?.byteLength ?? 0)
+      const last = parts.at(-1)
+      if (last === undefined || bytes > room) { parts.push([offer]); room = frameBytesMax / 2 - bytes } else { last.push(offer); room -= bytes }
+    }
+    return parts
+  }
+
+  async #forceJunk(peer: Peer, epoch: number, ranges: readonly JunkRange[]): Promise<void> {
     if (ranges.length === 0) return
     const { data } = await peer.control('junk', { epoch, first: false, ranges }, JunkAnswer)
     invariant(data.length === 0, 'L3', { position: data[0], epoch })

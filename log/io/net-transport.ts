@@ -1,8 +1,8 @@
 /**
  * The real transport: TCP and unix sockets.
  *
- * Owns: that one `write` is one system call, that `closed` comes once and never for one's own close, and which errors
- * a listener may meet. Read next: `address.ts`, `../ports.ts`.
+ * Owns: that one `write` is one system call, that `closed` comes once and never for one's own close, which errors a
+ * listener may meet, and how many sockets it may be made to hold. Read next: `address.ts`, `../ports.ts`.
  */
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type ListenOptions, type NetConnectOpts, type Server, type Socket } from 'node:net'
@@ -21,35 +21,37 @@ export interface NetTransportOptions {
   readonly keepAliveMs?: number | undefined
   /** How long what was written before a close may take to leave. */
   readonly lingerMs?: number | undefined
+  /** Connections of one listener, with those that still linger: the next one is closed before anything is made for it. Twice what a door accepts, so that a door can still say why it refuses. */
+  readonly connectionsMax?: number | undefined
 }
 
 /** Bytes of one read. */
 const READ_BYTES = 64 << 10
 
-type Times = { readonly [Name in keyof NetTransportOptions]-?: number }
+type Settings = { readonly [Name in keyof NetTransportOptions]-?: number }
 
 /**
  * Makes a transport over the machine's network. An accepted connection is open from the start and gets no `opened`.
  * `connect` throws `BAD_ADDRESS` for an address that makes no sense; everything else comes by `closed`.
  */
 export function netTransport(options: NetTransportOptions = {}): Transport {
-  const times = { connectMs: options.connectMs ?? limits.requestMs, keepAliveMs: options.keepAliveMs ?? 10_000, lingerMs: options.lingerMs ?? 1_000 }
+  const chosen: Settings = { connectMs: options.connectMs ?? limits.requestMs, keepAliveMs: options.keepAliveMs ?? 10_000, lingerMs: options.lingerMs ?? 1_000, connectionsMax: options.connectionsMax ?? 2 * limits.connectionsMax }
   return {
-    connect: (address, events) => dial(address, events, times),
-    listen: (address, accept) => listen(address, accept, times),
+    connect: (address, events) => dial(address, events, chosen),
+    listen: (address, accept) => listen(address, accept, chosen),
   }
 }
 
-function dial(address: string, events: ConnectionEvents, times: Times): Connection {
+function dial(address: string, events: ConnectionEvents, chosen: Settings): Connection {
   const target = parseAddress(address)
   if (target.kind === 'tcp' && target.port === 0) throw new SirtakiError('BAD_ADDRESS', `nobody can be reached at ${address}: port 0 is only for listening`, { facts: { address } })
   // Read without the machinery of streams, into one buffer: a stream allocates 64 KiB for the 25 bytes of an answer.
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   const onread = { buffer, callback: (count: number): boolean => { connection.received(buffer.subarray(0, count)); return true } }
-  const socket = connect({ ...endpoint(target), ...settings(times), onread })
-  const deadline = setTimeout(() => { socket.destroy(new Error(`no answer within ${times.connectMs} ms`)) }, times.connectMs)
+  const socket = connect({ ...endpoint(target), ...socketOptions(chosen), onread })
+  const deadline = setTimeout(() => { socket.destroy(new Error(`no answer within ${chosen.connectMs} ms`)) }, chosen.connectMs)
   socket.once('close', () => { clearTimeout(deadline) })
-  const connection = new NetConnection(socket, address, times)
+  const connection = new NetConnection(socket, address, chosen)
   connection.attach(events)
   socket.once('connect', () => {
     clearTimeout(deadline)
@@ -58,12 +60,14 @@ function dial(address: string, events: ConnectionEvents, times: Times): Connecti
   return connection
 }
 
-async function listen(address: string, accept: (connection: Connection) => ConnectionEvents, times: Times): Promise<Listener> {
+async function listen(address: string, accept: (connection: Connection) => ConnectionEvents, chosen: Settings): Promise<Listener> {
   const target = parseAddress(address)
-  const server = createServer(settings(times), (socket) => {
-    const connection = new NetConnection(socket, nameOf(socket, address), times)
+  const server = createServer(socketOptions(chosen), (socket) => {
+    const connection = new NetConnection(socket, nameOf(socket, address), chosen)
     connection.attach(accept(connection))
   })
+  // A flood costs the kernel's accept and close and nothing of ours.
+  server.maxConnections = chosen.connectionsMax
   try {
     await bind(server, target)
   } catch (cause) {
@@ -79,7 +83,7 @@ async function listen(address: string, accept: (connection: Connection) => Conne
 
 const endpoint = (address: NetAddress): NetConnectOpts & ListenOptions => address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
 
-const settings = ({ keepAliveMs }: Times) => ({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs })
+const socketOptions = ({ keepAliveMs }: Settings) => ({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs })
 
 function bind(server: Server, address: NetAddress): Promise<void> {
   return new Promise((done, failed) => {
@@ -133,14 +137,14 @@ const reasonOf = (thrown: unknown): string => thrown instanceof Error && thrown.
 class NetConnection implements Connection {
   readonly remote: string
   readonly #socket: Socket
-  readonly #times: Times
+  readonly #settings: Settings
   #events: ConnectionEvents | undefined
   #open: boolean
 
-  constructor(socket: Socket, remote: string, times: Times) {
+  constructor(socket: Socket, remote: string, chosen: Settings) {
     this.#socket = socket
     this.remote = remote
-    this.#times = times
+    this.#settings = chosen
     this.#open = !socket.connecting
   }
 
@@ -184,7 +188,7 @@ class NetConnection implements Connection {
     }
     this.#socket.end()
     // A socket destroyed with unread bytes resets the connection, and the other end would lose those last words.
-    const deadline = setTimeout(() => { this.#socket.destroy() }, this.#times.lingerMs)
+    const deadline = setTimeout(() => { this.#socket.destroy() }, this.#settings.lingerMs)
     deadline.unref()
     this.#socket.once('close', () => { clearTimeout(deadline) })
   }

@@ -1,11 +1,16 @@
 /**
  * Control messages: rare, JSON, checked once with superstruct where they arrive.
  *
+ * Fields that are not known are passed over: a newer end may say more. Whoever needs a field understood asks for the version
+ * first (`version.ts`). Layouts, ranks and what acceptors accept stay strict: ends that understand them differently would not
+ * agree on the same thing, and they are kept on disks that a strict reader opens again.
+ *
  * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
  */
-import { array, boolean, integer, min, nullable, object, optional, record, string, any, type Infer, type Struct } from 'superstruct'
+import { array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct } from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout/layout.ts'
+import { Versions } from './version.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -20,36 +25,37 @@ export const compareRanks = (a: Rank, b: Rank): number => a.round - b.round || (
 export const Accepted = object({ rank: Rank, layout: LayoutStruct })
 export type Accepted = Infer<typeof Accepted>
 
-export const Hello = object({ cluster: nullable(string()), name: string() })
-export const Welcome = object({ cluster: nullable(string()), layout: nullable(LayoutStruct) })
-export const LayoutAnswer = object({ layout: nullable(LayoutStruct) })
+export const Hello = type({ cluster: nullable(string()), name: string(), versions: optional(Versions) })
+/** `version`: the one that both ends speak from here on. */
+export const Welcome = type({ cluster: nullable(string()), layout: nullable(LayoutStruct), version: optional(whole) })
+export const LayoutAnswer = type({ layout: nullable(LayoutStruct) })
 /** Who answers at an address. `role`: blank, recovering, serving, sealed, stopped; ready, waiting for a sequencer. */
-export const Identity = object({ kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()), epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean() })
+export const Identity = type({ kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()), epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean() })
 export type Identity = Infer<typeof Identity>
-export const Seal = object({ cluster: string(), slot: whole })
+export const Seal = type({ cluster: string(), slot: whole })
 /** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of the own class, `heldTo` lowest empty of it. */
-export const Sealed = object({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole })
+export const Sealed = type({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole })
 export type Sealed = Infer<typeof Sealed>
-export const Install = object({ layout: LayoutStruct })
-export const DecidedBelow = object({ epoch: whole, tail: whole })
+export const Install = type({ layout: LayoutStruct })
+export const DecidedBelow = type({ epoch: whole, tail: whole })
 /** The positions of class `index` of `step` in [from, to): of `digest` and `copy`; `any`: also what is not decided. */
-export const ClassRange = object({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()) })
+export const ClassRange = type({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()) })
 /** Of what lies at or above the unit's trim mark. */
-export const DigestAnswer = object({ count: whole, sum: whole, trim: whole })
+export const DigestAnswer = type({ count: whole, sum: whole, trim: whole })
 export type DigestAnswer = Infer<typeof DigestAnswer>
 /** `base`: the agreed layout that the proposal is built on. */
-export const Prepare = object({ cluster: string(), slot: whole, rank: Rank, base: optional(LayoutStruct) })
-export const Promised = object({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
+export const Prepare = type({ cluster: string(), slot: whole, rank: Rank, base: optional(LayoutStruct) })
+export const Promised = type({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
 export type Promised = Infer<typeof Promised>
-export const Accept = object({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
-export const AcceptedAnswer = object({ accepted: boolean(), rank: nullable(Rank) })
-export const Trim = object({ epoch: whole, before: whole })
-export const Bootstrap = object({ layout: LayoutStruct })
-export const Junk = object({ epoch: whole, first: boolean(), ranges: array(object({ from: whole, to: whole, step: whole })) })
+export const Accept = type({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
+export const AcceptedAnswer = type({ accepted: boolean(), rank: nullable(Rank) })
+export const Trim = type({ epoch: whole, before: whole })
+export const Bootstrap = type({ layout: LayoutStruct })
+export const Junk = type({ epoch: whole, first: boolean(), ranges: array(type({ from: whole, to: whole, step: whole })) })
 /** Positions at which the unit holds data instead. */
-export const JunkAnswer = object({ data: array(whole), trim: whole })
-export const Empty = object({})
-const ErrorBody = object({ code: string(), message: string(), facts: optional(record(string(), any())), next: string() })
+export const JunkAnswer = type({ data: array(whole), trim: whole })
+export const Empty = type({})
+const ErrorBody = type({ code: string(), message: string(), facts: optional(record(string(), any())), next: string() })
 
 /** Encodes a control message. */
 export const writeJson = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))

@@ -5,15 +5,18 @@
  *     | length |v |k |flags| request  | trace    | crc-32 | body ...
  *
  * `length` counts the whole frame; the checksum covers everything but itself. Lengths are checked before anything is
- * allocated. Owns: the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
+ * allocated, and room for a long frame is made when all of it has come: announcing one costs nobody anything. Owns: the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import { setU32, u32At, viewOf } from './bytes.ts'
+import { concat, setU32, u32At, viewOf } from './bytes.ts'
 import { crc32Of } from './hash.ts'
 
-/** The version of the protocol; it stands in every frame. */
-export const WIRE_VERSION = 1
+/** The version of the framing itself; it stands in every frame. What the frames say has versions of its own: `version.ts`. */
+export const FRAME_VERSION = 1
 export const FRAME_HEAD_BYTES = 24
+/** Pieces of a frame below this size are joined, so many at a time. */
+const SHORT_BYTES = 1_024
+const SHORT_MAX = 1_024
 /** Set in an answer. */
 export const FLAG_ANSWER = 1
 /** Set in an answer that is an error. */
@@ -28,7 +31,7 @@ const checksumOf = (bytes: Uint8Array, from: number, to: number): number => crc3
 /** Writes the head in front of a body that stands at `FRAME_HEAD_BYTES` of `bytes` already. */
 export function sealFrame(bytes: Uint8Array, kind: number, flags: number, request: number, trace = 0): Uint8Array {
   setU32(bytes, 0, bytes.byteLength)
-  bytes[4] = WIRE_VERSION
+  bytes[4] = FRAME_VERSION
   bytes[5] = kind
   bytes[6] = flags & 255
   bytes[7] = flags >>> 8
@@ -59,24 +62,25 @@ export function encodeFrame(kind: number, flags: number, request: number, body: 
  * @throws SirtakiError `BAD_FRAME`, `OVERSIZE` or `WRONG_VERSION`.
  */
 export class FrameParser {
-  readonly #bytesMax: number
+  /** The longest frame allowed; a door raises it for those who have said who they are. */
+  bytesMax: number
   #rest: Uint8Array = new Uint8Array(0)
-  /** The frame being collected, when it is longer than what one read gave. */
-  #partial: Uint8Array | undefined
+  /** The frame being collected, when it is longer than what one read gave: its length (0: there is none) and how much of it has come. */
+  #length = 0
   #filled = 0
+  #pieces: Uint8Array[] = []
+  #short: Uint8Array[] = []
 
-  constructor(bytesMax: number) { this.#bytesMax = bytesMax }
+  constructor(bytesMax: number) { this.bytesMax = bytesMax }
 
   /** Takes what one read gave and calls `each` for every frame that is complete now. */
   push(bytes: Uint8Array, each: (frame: Frame) => void): void {
     let input = bytes
-    if (this.#partial !== undefined) {
-      const taken = input.subarray(0, this.#partial.byteLength - this.#filled)
-      this.#partial.set(taken, this.#filled)
-      this.#filled += taken.byteLength
-      if (this.#filled < this.#partial.byteLength) return
-      const whole = this.#partial
-      this.#partial = undefined
+    if (this.#length > 0) {
+      const taken = input.subarray(0, this.#length - this.#filled)
+      this.#keep(taken)
+      if (this.#filled < this.#length) return
+      const whole = this.#takeWhole()
       each(frameAt(whole, 0, whole.byteLength))
       input = input.subarray(taken.byteLength)
     } else if (this.#rest.byteLength > 0) {
@@ -93,19 +97,42 @@ export class FrameParser {
     let at = 0
     while (input.byteLength - at >= 8) {
       const length = u32At(input, at)
-      if (input[at + 4] !== WIRE_VERSION) throw new SirtakiError('WRONG_VERSION', `a frame of protocol version ${input[at + 4]}, this is version ${WIRE_VERSION}`)
-      if (length > this.#bytesMax) throw new SirtakiError('OVERSIZE', `a frame of ${length} bytes, at most ${this.#bytesMax} are allowed`)
+      if (input[at + 4] !== FRAME_VERSION) throw new SirtakiError('WRONG_VERSION', `frames of version ${input[at + 4]}, this end reads version ${FRAME_VERSION}: upgrade the older end`)
+      if (length > this.bytesMax) throw new SirtakiError('OVERSIZE', `a frame of ${length} bytes, at most ${this.bytesMax} are allowed`)
       if (length < FRAME_HEAD_BYTES) throw new SirtakiError('BAD_FRAME', `a frame of ${length} bytes is shorter than its head`)
       if (input.byteLength - at < length) {
-        this.#partial = new Uint8Array(length)
-        this.#partial.set(input.subarray(at))
-        this.#filled = input.byteLength - at
+        this.#length = length
+        this.#keep(input.subarray(at))
         return
       }
       each(frameAt(input, at, at + length))
       at += length
     }
     if (at < input.byteLength) this.#rest = input.slice(at)
+  }
+
+  /** A piece costs more than its bytes, so short ones are joined before they are many. */
+  #keep(piece: Uint8Array): void {
+    this.#filled += piece.byteLength
+    const isShort = piece.byteLength < SHORT_BYTES
+    if (isShort) this.#short.push(piece.slice())
+    if (!isShort || this.#short.length >= SHORT_MAX) this.#joinShort()
+    if (!isShort) this.#pieces.push(piece)
+  }
+
+  #joinShort(): void {
+    if (this.#short.length === 0) return
+    this.#pieces.push(concat(this.#short))
+    this.#short = []
+  }
+
+  #takeWhole(): Uint8Array {
+    this.#joinShort()
+    const whole = concat(this.#pieces)
+    this.#pieces = []
+    this.#length = 0
+    this.#filled = 0
+    return whole
   }
 }
 

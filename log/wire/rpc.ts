@@ -1,9 +1,21 @@
 /**
  * The client's side of a connection: requests with deadlines, one connection per peer address.
  *
- * Every request ends: with its answer, an error of the other end, `TIMEOUT`, `UNREACHABLE` or `CLOSED`. A peer that let a
- * deadline pass has its connection closed: it may be half-open. Owns: pending requests and reconnecting.
- * Read next: `server.ts` for the other side.
+ * Every request ends: with its answer, an error of the other end, `TIMEOUT`, `UNREACHABLE` or `CLOSED`.
+ *
+ * A connection may be half-open: the other machine is gone and nobody says so. A deadline that passes in silence, however short
+ * it was, is a reason to doubt, no more: the server may have much to do. So a ping goes out, which a living server answers before
+ * anything else that waits. What then comes, whatever it is, ends the doubt; silence for as long as a peer is given that is looked
+ * at (`suspicionProbes` looks) **retires** the connection:
+ *
+ *     request ──200 ms, silence──▶ doubt: ping ──600 ms, silence──▶ retired: the next request dials anew,
+ *        └ anything heard: the server is slow                         what waits on the old one may still be answered there
+ *
+ * So a slow server loses no request by it. A request that was sent half of `requestMs` ago or earlier, and nothing was heard since,
+ * ends the connection at its deadline with all that waits on it. Subscribers ping by themselves: when they hear nothing, and when they say
+ * nothing, lest the server takes them for gone. A connection that nobody used for half of `idleMs` is not trusted with a request.
+ *
+ * Owns: pending requests and reconnecting. Read next: `server.ts` for the other side.
  */
 import type { Struct } from 'superstruct'
 import { SirtakiError, asError } from '../errors.ts'
@@ -11,9 +23,10 @@ import type { Limits } from '../limits.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Connection, Ports, Timer } from '../ports.ts'
 import { LayoutAnswer, Welcome, readError, readJson, writeJson, type Hello } from './control.ts'
-import { FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'
+import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { kinds, type Kind } from './messages.ts'
+import { UNSAID, agreeVersion, versionsOf } from './version.ts'
 
 /** Called once with the body of the answer or with an error. */
 export type OnAnswer = (error: SirtakiError | undefined, body: Uint8Array) => void
@@ -34,7 +47,10 @@ export interface PeerContext {
 /** What a subscription hears: bodies, and once that it has ended. With an error the server refused it. */
 export interface SubscriberEvents { push(body: Uint8Array): void; closed(error?: SirtakiError): void }
 
-interface Pending { readonly kind: Kind; readonly deadline: number; readonly answer: OnAnswer }
+/** One connection. `heard`: when it last gave a sign of life; before any it is when it was dialled. `ping`: the request that asks whether it lives. */
+interface Link { readonly connection: Connection; readonly writer: FrameWriter; readonly parser: FrameParser; heard: number; ping: number | undefined; version: number | undefined; closed: boolean }
+interface Pending { readonly kind: Kind; readonly link: Link; readonly since: number; readonly deadline: number; readonly answer: OnAnswer }
+interface Subscribed { readonly link: Link; readonly events: SubscriberEvents }
 const nothing = new Uint8Array(0)
 
 /** One other process, reached over one connection that is opened when needed. */
@@ -42,19 +58,22 @@ export class Peer {
   readonly address: string
   readonly #context: PeerContext
   readonly #pending = new Map<number, Pending>()
-  readonly #subscribers = new Map<number, SubscriberEvents>()
-  #connection: Connection | undefined
-  #writer: FrameWriter | undefined
-  #parser: FrameParser
+  readonly #subscribers = new Map<number, Subscribed>()
+  #link: Link | undefined
+  /** Given up for new requests; each is closed when nothing waits on it any more. */
+  readonly #retired = new Set<Link>()
   #sweep: { readonly timer: Timer; readonly at: number } | undefined
-  #heard = 0
+  /** When the last request was sent. */
+  #asked = 0
   #closed = false
 
   constructor(address: string, context: PeerContext) {
     this.address = address
     this.#context = context
-    this.#parser = new FrameParser(context.limits.frameBytesMax)
   }
+
+  /** The version of the messages that both ends speak, once the server has said so. */
+  get version(): number | undefined { return this.#link?.version }
 
   /** Sends a request; the promise settles with the body of the answer. */
   request(kind: Kind, body: Uint8Array, timeoutMs = this.#context.limits.requestMs): Promise<Uint8Array> {
@@ -71,47 +90,49 @@ export class Peer {
 
   /** Sends a frame made for the number `request`; the same frame may go to several peers. The way of the hot path: no promise. */
   call(kind: Kind, request: number, frame: Uint8Array, answer: OnAnswer, timeoutMs = this.#context.limits.requestMs): void {
-    const writer = this.#open()
-    if (writer instanceof SirtakiError) { answer(writer, nothing); return }
+    const link = this.#open()
+    if (link instanceof SirtakiError) { answer(link, nothing); return }
     const { requestsMax, frameBytesMax } = this.#context.limits
     // The other end would hang up, and take everybody else's requests with it.
     if (frame.byteLength > frameBytesMax) { answer(new SirtakiError('OVERSIZE', `a request ${kind} of ${frame.byteLength} bytes, at most ${frameBytesMax} are allowed`), nothing); return }
     if (this.#pending.size >= requestsMax) { answer(new SirtakiError('OVERLOADED', `${requestsMax} requests to ${this.address} are open already`, { facts: { address: this.address } }), nothing); return }
     const now = this.#context.ports.clock.now()
-    this.#pending.set(request, { kind, deadline: now + timeoutMs, answer })
-    writer.send(frame)
+    this.#asked = now
+    this.#pending.set(request, { kind, link, since: now, deadline: now + timeoutMs, answer })
+    link.writer.send(frame)
     this.#watch(now, timeoutMs)
   }
 
   /** Sends a frame that nobody answers; with `rides` it leaves with the next one only. */
   notify(kind: Kind, body: Uint8Array, { rides = false }: { readonly rides?: boolean } = {}): void {
-    const writer = this.#open()
-    if (!(writer instanceof FrameWriter)) return
+    const link = this.#open()
+    if (link instanceof SirtakiError) return
     const frame = encodeFrame(kinds[kind], 0, 0, body)
-    if (rides) writer.queue(frame)
-    else writer.send(frame)
+    if (rides) link.writer.queue(frame)
+    else link.writer.send(frame)
   }
 
   /** Writes what waits, now: the end of the turn would be a round of the event loop later. */
-  flush(): void { this.#writer?.flush() }
+  flush(): void { this.#link?.writer.flush() }
 
   /** Runs `work`; what it sends to this peer leaves right behind it. */
   together(work: () => void): void {
-    const writer = this.#open()
-    if (writer instanceof FrameWriter) writer.together(work)
-    else work()
+    const link = this.#open()
+    if (link instanceof SirtakiError) work()
+    else link.writer.together(work)
   }
 
   /** Starts a subscription; `closed` is called once when the connection is lost. Gives the way to end it. */
   subscribe(body: Uint8Array, events: SubscriberEvents): () => void {
-    const writer = this.#open()
-    if (writer instanceof SirtakiError) { events.closed(writer); return () => undefined }
+    const link = this.#open()
+    if (link instanceof SirtakiError) { events.closed(link); return () => undefined }
     const request = this.#context.nextRequest()
-    this.#subscribers.set(request, events)
-    writer.send(encodeFrame(kinds.subscribe, 0, request, body))
-    this.#watch(this.#context.ports.clock.now(), this.#context.limits.requestMs)
+    this.#subscribers.set(request, { link, events })
+    link.writer.send(encodeFrame(kinds.subscribe, 0, request, body))
+    this.#asked = this.#context.ports.clock.now()
+    this.#watch(this.#asked, this.#context.limits.requestMs)
     return () => {
-      if (this.#subscribers.delete(request)) this.#writer?.send(encodeFrame(kinds.unsubscribe, 0, request, nothing))
+      if (this.#subscribers.delete(request)) link.writer.send(encodeFrame(kinds.unsubscribe, 0, request, nothing))
     }
   }
 
@@ -121,18 +142,18 @@ export class Peer {
   }
 
   /** Bytes on their way. */
-  get buffered(): number { return this.#writer?.buffered ?? 0 }
+  get buffered(): number { return this.#link?.writer.buffered ?? 0 }
 
   close(): void {
     this.#closed = true
-    this.#writer?.flush()
-    this.#lost(new SirtakiError('CLOSED', 'the client was closed'))
+    this.flush()
+    for (const link of [...this.#retired, ...this.#link === undefined ? [] : [this.#link]]) this.#lost(link, new SirtakiError('CLOSED', 'the client was closed'))
   }
 
-  /** Gives the writer of the connection, or why there is none: closed, or an address that makes no sense. */
-  #open(): FrameWriter | SirtakiError {
+  /** Gives the connection, or why there is none: closed, or an address that makes no sense. */
+  #open(): Link | SirtakiError {
     if (this.#closed) return new SirtakiError('CLOSED', `the client is closed, nothing was sent to ${this.address}`)
-    if (this.#writer !== undefined) return this.#writer
+    if (this.#link !== undefined && !this.#isStale(this.#link)) return this.#link
     try {
       return this.#dial()
     } catch (thrown) {
@@ -140,39 +161,50 @@ export class Peer {
     }
   }
 
-  #dial(): FrameWriter {
-    const { ports, limits } = this.#context
-    const parser = new FrameParser(limits.frameBytesMax)
-    this.#parser = parser
-    const connection: Connection = ports.transport.connect(this.address, {
-      opened: () => { this.#heard = ports.clock.now() },
-      data: (bytes) => { if (this.#parser === parser) this.#received(bytes) },
-      closed: (error) => { if (this.#parser === parser) this.#lost(new SirtakiError('UNREACHABLE', error instanceof SirtakiError ? error.message : `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { address: this.address } })) },
-    })
-    this.#connection = connection
-    const writer = new FrameWriter(ports.clock, connection)
-    this.#writer = writer
-    const hello: typeof Hello.TYPE = { cluster: this.#context.cluster(), name: this.#context.name }
-    writer.send(encodeFrame(kinds.hello, 0, 0, writeJson(hello)))
-    return writer
+  /** Nobody used it for so long that the server may be about to hang up, or gone without a word. Then it is closed: nothing waits on it. */
+  #isStale(link: Link): boolean {
+    const { ports: { clock }, limits: { idleMs } } = this.#context
+    if (this.#pending.size > 0 || this.#subscribers.size > 0 || clock.now() - link.heard <= idleMs / 2) return false
+    link.writer.flush()
+    this.#lost(link, new SirtakiError('UNREACHABLE', `the connection to ${this.address} was not used for long`))
+    return true
   }
 
-  #received(bytes: Uint8Array): void {
-    this.#heard = this.#context.ports.clock.now()
+  #dial(): Link {
+    const { ports, limits, name } = this.#context
+    const connection: Connection = ports.transport.connect(this.address, {
+      opened: () => { link.heard = ports.clock.now() },
+      data: (bytes) => { this.#received(link, bytes) },
+      closed: (error) => { this.#lost(link, new SirtakiError('UNREACHABLE', error instanceof SirtakiError ? error.message : `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { address: this.address } })) },
+    })
+    const writer = new FrameWriter(ports.clock, connection)
+    const link: Link = { connection, writer, parser: new FrameParser(limits.frameBytesMax), heard: ports.clock.now(), ping: undefined, version: undefined, closed: false }
+    this.#link = link
+    const versions = versionsOf(limits)
+    // Version 1 said nothing of versions.
+    const hello: typeof Hello.TYPE = { cluster: this.#context.cluster(), name, ...versions.max === UNSAID.max ? {} : { versions } }
+    writer.send(encodeFrame(kinds.hello, 0, 0, writeJson(hello)))
+    return link
+  }
+
+  #received(link: Link, bytes: Uint8Array): void {
+    link.heard = this.#context.ports.clock.now()
     try {
-      this.#parser.push(bytes, (frame) => { this.#frame(frame) })
+      link.parser.push(bytes, (frame) => { if (!link.closed) this.#frame(link, frame) })
     } catch (thrown) {
-      this.#lost(asError(thrown, 'BAD_FRAME'))
+      this.#lost(link, asError(thrown, 'BAD_FRAME'))
     }
   }
 
-  #frame(frame: Frame): void {
+  #frame(link: Link, frame: Frame): void {
     switch (frame.kind) {
-      case kinds.push: this.#subscribers.get(frame.request)?.push(frame.body); return
-      case kinds.hello: this.#welcome(frame); return
+      case kinds.push: this.#subscribers.get(frame.request)?.events.push(frame.body); return
+      case kinds.hello: this.#welcome(link, frame); return
       case kinds.layout: if (frame.request === 0) { this.#learn(readJson(frame.body, LayoutAnswer).layout); return } break
       default:
     }
+    // A newer server may say things that nobody asked for.
+    if ((frame.flags & FLAG_ANSWER) === 0) return
     const pending = this.#pending.get(frame.request)
     if (pending === undefined) {
       if ((frame.flags & FLAG_ERROR) !== 0) this.#endSubscription(frame.request, readError(frame.body))
@@ -185,14 +217,16 @@ export class Peer {
   }
 
   #endSubscription(request: number, error: SirtakiError): void {
-    const events = this.#subscribers.get(request)
+    const subscribed = this.#subscribers.get(request)
     this.#subscribers.delete(request)
-    events?.closed(error)
+    subscribed?.events.closed(error)
   }
 
-  #welcome(frame: Frame): void {
-    if ((frame.flags & FLAG_ERROR) !== 0) { this.#lost(readError(frame.body)); return }
-    this.#learn(readJson(frame.body, Welcome).layout)
+  #welcome(link: Link, frame: Frame): void {
+    if ((frame.flags & FLAG_ERROR) !== 0) { this.#lost(link, readError(frame.body)); return }
+    const { layout, version = UNSAID.max } = readJson(frame.body, Welcome)
+    link.version = agreeVersion({ min: version, max: version }, versionsOf(this.#context.limits))
+    this.#learn(layout)
   }
 
   #learn(layout: Layout | null): void { if (layout !== null) this.#context.learnt(layout) }
@@ -205,47 +239,97 @@ export class Peer {
       if (this.#sweep.at <= at) return
       this.#sweep.timer.cancel()
     }
-    const timer = clock.timer(at - now, () => {
-      this.#sweep = undefined
-      const next = this.#expire()
-      if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(clock.now(), Math.max(0, next - clock.now()))
-    })
-    this.#sweep = { timer, at }
+    // What has come meanwhile is read first: whoever was busy himself must not take it for the silence of others.
+    const sweep = { at, timer: clock.timer(at - now, () => { clock.turn(() => { if (this.#sweep === sweep) this.#look() }) }) }
+    this.#sweep = sweep
+  }
+
+  #look(): void {
+    const { clock } = this.#context.ports
+    this.#sweep = undefined
+    const next = this.#expire()
+    if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(clock.now(), Math.max(0, next - clock.now()))
   }
 
   /** Ends what is late; gives the earliest deadline of what is left. */
   #expire(): number {
     const now = this.#context.ports.clock.now()
-    const { requestMs } = this.#context.limits
-    let late: Pending | undefined
+    const late = new Map<Link, { readonly pending: Pending; readonly isPing: boolean }>()
+    const busy = new Set<Link>()
     let next = Infinity
     for (const [request, pending] of this.#pending) {
-      if (pending.deadline > now) { next = Math.min(next, pending.deadline); continue }
+      if (pending.deadline > now) { next = Math.min(next, pending.deadline); busy.add(pending.link); continue }
       this.#pending.delete(request)
-      late = pending
+      // The one that was sent first has waited longest; but what our own ping says counts most.
+      const isPing = request === pending.link.ping
+      if (isPing || !late.has(pending.link)) late.set(pending.link, { pending, isPing })
       pending.answer(this.#timeout(pending.kind), nothing)
     }
-    // Nothing heard for the whole time: the connection may be half-open, and a new one is cheap.
-    const silentMs = now - this.#heard
-    if (late !== undefined && silentMs >= requestMs / 2) this.#lost(this.#timeout(late.kind))
-    else if (this.#subscribers.size > 0 && this.#pending.size === 0 && silentMs >= requestMs / 4) void this.request('ping', nothing).catch(() => undefined)
+    for (const { pending, isPing } of late.values()) this.#doubt(pending, isPing, now)
+    for (const link of this.#retired) if (!busy.has(link)) this.#lost(link, this.#timeout('ping'))
+    this.#keepAlive(now)
     return next
+  }
+
+  /** Something sent over it is late. See the head of this file. */
+  #doubt({ link, kind, since }: Pending, isPing: boolean, now: number): void {
+    const { requestMs } = this.#context.limits
+    if (link.closed) return
+    if (link.heard > since) { if (now - link.heard >= this.#patienceMs) this.#ping(link); return }
+    if (isPing) this.#retire(link)
+    else if (now - since >= requestMs / 2) this.#lost(link, this.#timeout(kind))
+    else this.#ping(link)
+  }
+
+  /** A subscriber hears of the end of its connection only by asking, and is heard of only by asking. */
+  #keepAlive(now: number): void {
+    const link = this.#link
+    const { requestMs, idleMs } = this.#context.limits
+    if (link === undefined || this.#subscribers.size === 0 || this.#pending.size > 0) return
+    if (now - link.heard >= requestMs / 4 || now - this.#asked >= idleMs / 4) this.#ping(link)
+  }
+
+  /** How long a ping may take: as long as it takes to suspect a peer that is looked at. */
+  get #patienceMs(): number {
+    const { probeMs, suspicionProbes, requestMs } = this.#context.limits
+    return Math.min(probeMs * suspicionProbes, requestMs / 2)
+  }
+
+  /** Asks whether the other end lives, unless that has been asked already. */
+  #ping(link: Link): void {
+    if (link !== this.#link || (link.ping !== undefined && this.#pending.has(link.ping))) return
+    const request = this.#context.nextRequest()
+    link.ping = request
+    this.call('ping', request, encodeFrame(kinds.ping, 0, request, nothing), () => undefined, this.#patienceMs)
+  }
+
+  /** The next request dials anew; what waits may still be answered. */
+  #retire(link: Link): void {
+    if (this.#link !== link) return
+    this.#link = undefined
+    this.#retired.add(link)
+    this.#endSubscriptions(link)
   }
 
   #timeout(kind: Kind): SirtakiError { return new SirtakiError('TIMEOUT', `${this.address} did not answer ${kind} in time`, { facts: { address: this.address, kind } }) }
 
-  #lost(error: SirtakiError): void {
-    this.#parser = new FrameParser(this.#context.limits.frameBytesMax)
-    this.#connection?.close()
-    this.#writer?.close()
-    this.#connection = undefined
-    this.#writer = undefined
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    const subscribers = [...this.#subscribers.values()]
-    this.#subscribers.clear()
-    for (const one of pending) one.answer(error, nothing)
-    for (const one of subscribers) one.closed()
+  #lost(link: Link, error: SirtakiError): void {
+    if (link.closed) return
+    link.closed = true
+    link.connection.close()
+    link.writer.close()
+    this.#retired.delete(link)
+    if (this.#link === link) this.#link = undefined
+    const ended: OnAnswer[] = []
+    for (const [request, pending] of this.#pending) if (pending.link === link) { this.#pending.delete(request); ended.push(pending.answer) }
+    for (const answer of ended) answer(error, nothing)
+    this.#endSubscriptions(link)
+  }
+
+  #endSubscriptions(link: Link): void {
+    const ended: SubscriberEvents[] = []
+    for (const [request, subscribed] of this.#subscribers) if (subscribed.link === link) { this.#subscribers.delete(request); ended.push(subscribed.events) }
+    for (const events of ended) events.closed()
   }
 }
 

@@ -1,26 +1,37 @@
 /**
  * The server's side of a connection: accepts, greets, hands frames on, answers.
  *
- * A broken frame costs its sender the connection and nobody else anything. Owns: the open connections and their bounds.
+ *     accept ── hello within helloMs ──▶ caller ── a frame at least every idleMs ──▶ ... ──▶ gone
+ *        └ no room: told why, and beyond twice the bound nothing
+ *
+ * A broken frame costs its sender the connection and nobody else anything; a kind of frame that is not known costs that request
+ * only. Whoever is hung up on is told why in an error that answers the hello. Owns: the open connections and their bounds.
  * Read next: `../unit/server.ts`, `../../sequencer/server.ts`.
  */
 import { SirtakiError, asError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Limits } from '../limits.ts'
-import type { Connection, ConnectionEvents, Listener, Ports } from '../ports.ts'
-import { Hello, readJson, writeError, writeJson } from './control.ts'
+import type { Connection, ConnectionEvents, Listener, Ports, Timer } from '../ports.ts'
+import { Hello, readJson, writeError, writeJson, type Welcome } from './control.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { kindOf, kinds, type Kind } from './messages.ts'
+import { UNSAID, WIRE_VERSIONS, agreeVersion, versionsOf } from './version.ts'
+
+/** What a caller is made with: `full` is called when what it does not read exceeds `bytesMax`. */
+export interface CallerOptions { readonly version: number; readonly bytesMax: number; readonly full: () => void }
 
 /** One client that is connected. */
 export class Caller {
   readonly name: string
+  /** The version of the messages that both ends speak. */
+  readonly version: number
   readonly #writer: FrameWriter
   readonly #full: () => void
-  /** `full` is called when what it does not read exceeds `bytesMax`. */
-  constructor(name: string, writer: FrameWriter, { bytesMax, full }: { readonly bytesMax: number; readonly full: () => void } = { bytesMax: Infinity, full: () => undefined }) {
+
+  constructor(name: string, writer: FrameWriter, { version, bytesMax, full }: CallerOptions = { version: WIRE_VERSIONS.max, bytesMax: Infinity, full: () => undefined }) {
     this.name = name
+    this.version = version
     this.#writer = writer
     this.#full = (): void => { if (writer.buffered > bytesMax) full() }
   }
@@ -29,6 +40,17 @@ export class Caller {
   get buffered(): number { return this.#writer.buffered }
   answer(kind: Kind, request: number, body: Uint8Array): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER, request, body)); this.#full() }
   refuse(kind: Kind, request: number, thrown: unknown): void { this.#writer.send(encodeFrame(kinds[kind], FLAG_ANSWER | FLAG_ERROR, request, writeError(thrown))); this.#full() }
+
+  /** Refuses a request of a kind that this code does not know; what wants no answer is passed over. */
+  refuseUnknown(kind: number, request: number): void {
+    if (request === 0) return
+    this.#writer.send(encodeFrame(kind, FLAG_ANSWER | FLAG_ERROR, request, writeError(new SirtakiError('UNSUPPORTED', `this server knows no requests of kind ${kind}: upgrade it, or do without`, { facts: { kind } }))))
+    this.#full()
+  }
+
+  /** Sends a frame that was made for everybody. */
+  tell(frame: Uint8Array): void { this.#writer.send(frame); this.#full() }
+
   /** Between these two everything that is sent to it is one write. */
   hold(): void { this.#writer.hold() }
   release(): void { this.#writer.release() }
@@ -59,70 +81,157 @@ export interface Door {
 
 /** Opens a door for a service at an address. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
 export async function openDoor(ports: Ports, limits: Limits, address: string, service: Service): Promise<Door> {
-  const open = new Map<Connection, FrameWriter>()
-  const listener = await ports.transport.listen(address, (connection) => accept(ports, limits, connection, service, open))
+  const guests = new Guests(ports, limits, service)
+  const listener = await ports.transport.listen(address, (connection) => guests.accept(connection))
   return {
     listener,
-    tell(layout) {
-      const frame = encodeFrame(kinds.layout, FLAG_ANSWER, 0, writeJson({ layout }))
-      for (const writer of open.values()) writer.send(frame)
-    },
-    connections: () => open.size,
+    tell: (layout) => { guests.tell(layout) },
+    connections: () => guests.size,
     async close() {
-      for (const [connection, writer] of open) { writer.flush(); writer.close(); connection.close() }
-      open.clear()
+      guests.close()
       await listener.close()
     },
   }
 }
 
-function accept(ports: Ports, limits: Limits, connection: Connection, service: Service, open: Map<Connection, FrameWriter>): ConnectionEvents {
-  const writer = new FrameWriter(ports.clock, connection)
-  const parser = new FrameParser(limits.frameBytesMax)
-  let caller: Caller | undefined
-  const end = (): void => {
-    if (!open.delete(connection)) return
+/** One connection; `caller` is known once it has greeted. `silentLooks`: how often we looked at it since its last frame. */
+interface Guest { readonly connection: Connection; readonly writer: FrameWriter; readonly parser: FrameParser; caller: Caller | undefined; silentLooks: number }
+
+/** The longest first frame: who has not said who he is gets no more room than that. */
+const HELLO_BYTES_MAX = 64 << 10
+/** Looks within the shorter of the two bounds of silence. */
+const LOOKS = 4
+/** Hears nothing: for connections that are ended before they have begun. */
+const deaf: ConnectionEvents = { opened: () => undefined, data: () => undefined, closed: () => undefined }
+
+/** Everybody who is connected to one door. */
+class Guests {
+  readonly #ports: Ports
+  readonly #limits: Limits
+  readonly #service: Service
+  readonly #lookMs: number
+  readonly #open = new Map<Connection, Guest>()
+  /** Those that are told in this turn that there is no room. */
+  #turnedAway = 0
+  #timer: Timer | undefined
+
+  constructor(ports: Ports, limits: Limits, service: Service) {
+    this.#ports = ports
+    this.#limits = limits
+    this.#service = service
+    this.#lookMs = Math.min(limits.helloMs, limits.idleMs) / LOOKS
+  }
+
+  get size(): number { return this.#open.size }
+
+  accept(connection: Connection): ConnectionEvents {
+    const { frameBytesMax, connectionsMax } = this.#limits
+    if (this.#open.size >= connectionsMax) { this.#turnAway(connection); return deaf }
+    const guest: Guest = { connection, writer: new FrameWriter(this.#ports.clock, connection), parser: new FrameParser(Math.min(HELLO_BYTES_MAX, frameBytesMax)), caller: undefined, silentLooks: 0 }
+    const receive = (frame: Frame): void => { this.#receive(guest, frame) }
+    this.#open.set(connection, guest)
+    this.#watch()
+    return {
+      opened: () => undefined,
+      data: (bytes) => {
+        if (!this.#open.has(connection)) return
+        try {
+          guest.writer.together(() => { guest.parser.push(bytes, receive) })
+        } catch (thrown) {
+          this.#refuse(guest, asError(thrown, 'BAD_FRAME'))
+        }
+      },
+      closed: () => { this.#end(guest) },
+    }
+  }
+
+  tell(layout: Layout): void {
+    const frame = encodeFrame(kinds.layout, FLAG_ANSWER, 0, writeJson({ layout }))
+    // The others learn it with the welcome.
+    for (const { caller } of this.#open.values()) caller?.tell(frame)
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    for (const { connection, writer } of this.#open.values()) { writer.flush(); writer.close(); connection.close() }
+    this.#open.clear()
+  }
+
+  /** Those who are told why cost something until the end of the turn: where they come in floods the rest is told nothing. */
+  #turnAway(connection: Connection): void {
+    const { connectionsMax } = this.#limits
+    if (this.#turnedAway >= connectionsMax) { connection.close(); return }
+    this.#turnedAway++
+    this.#ports.clock.turn(() => {
+      this.#turnedAway--
+      connection.write([lastWords(new SirtakiError('OVERLOADED', `${connectionsMax} connections are open, no more are accepted`))])
+      connection.close()
+    })
+  }
+
+  #receive(guest: Guest, frame: Frame): void {
+    guest.silentLooks = 0
+    if (guest.caller === undefined) { this.#greet(guest, frame); return }
+    if (this.#open.has(guest.connection)) handle(guest.caller, frame, this.#service)
+  }
+
+  #greet(guest: Guest, frame: Frame): void {
+    if (frame.kind !== kinds.hello) throw new SirtakiError('BAD_FRAME', `the first frame of a connection must be a hello, this one is of kind ${frame.kind}`)
+    const { cluster, name, versions = UNSAID } = readJson(frame.body, Hello)
+    const own = this.#service.cluster()
+    if (cluster !== null && own !== null && cluster !== own) throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${cluster}: check the address`, { facts: { cluster: own, asked: cluster } })
+    const version = agreeVersion(versionsOf(this.#limits), versions)
+    const { connectionBytesMax: bytesMax, frameBytesMax } = this.#limits
+    const { writer, parser } = guest
+    guest.caller = new Caller(name, writer, { version, bytesMax, full: () => { this.#refuse(guest, new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read, ${bytesMax} are the limit: read them, or ask for less at once`)) } })
+    parser.bytesMax = frameBytesMax
+    // Version 1 said nothing of versions.
+    const welcome: typeof Welcome.TYPE = { cluster: own, layout: this.#service.layout(), ...version === UNSAID.max ? {} : { version } }
+    writer.send(encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson(welcome)))
+  }
+
+  /** Hangs up and says why. */
+  #refuse(guest: Guest, error: SirtakiError): void {
+    guest.writer.send(lastWords(error))
+    this.#end(guest)
+  }
+
+  #end(guest: Guest): void {
+    const { connection, writer, caller } = guest
+    if (!this.#open.delete(connection)) return
     writer.flush()
     writer.close()
     connection.close()
-    if (caller !== undefined) service.gone(caller)
+    if (caller !== undefined) this.#service.gone(caller)
   }
-  const refuse = (thrown: unknown): void => {
-    writer.send(encodeFrame(kinds.hello, FLAG_ANSWER | FLAG_ERROR, 0, writeError(thrown)))
-    end()
+
+  /** One timer for all of them, while there are any. */
+  #watch(): void {
+    this.#timer ??= this.#ports.clock.timer(this.#lookMs, () => {
+      this.#timer = undefined
+      this.#look()
+      if (this.#open.size > 0) this.#watch()
+    })
   }
-  const greet = (frame: Frame): void => {
-    if (frame.kind !== kinds.hello) throw new SirtakiError('BAD_FRAME', `the first frame of a connection must be a hello, this one is of kind ${frame.kind}`)
-    const { cluster, name } = readJson(frame.body, Hello)
-    const own = service.cluster()
-    if (cluster !== null && own !== null && cluster !== own) throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${cluster}: check the address`, { facts: { cluster: own, asked: cluster } })
-    caller = new Caller(name, writer, { bytesMax: limits.connectionBytesMax, full: () => { refuse(new SirtakiError('OVERLOADED', `${writer.buffered} bytes of answers wait to be read`)) } })
-    writer.send(encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: own, layout: service.layout() })))
-  }
-  const receive = (frame: Frame): void => {
-    if (caller === undefined) { greet(frame); return }
-    if (!open.has(connection)) return
-    handle(caller, frame, service)
-  }
-  open.set(connection, writer)
-  if (open.size > limits.connectionsMax) ports.clock.turn(() => { refuse(new SirtakiError('OVERLOADED', `${limits.connectionsMax} connections are open, no more are accepted`)) })
-  return {
-    opened: () => undefined,
-    data(bytes) {
-      if (!open.has(connection)) return
-      try {
-        writer.together(() => { parser.push(bytes, receive) })
-      } catch (thrown) {
-        refuse(asError(thrown, 'BAD_FRAME'))
-      }
-    },
-    closed: end,
+
+  /** Counts looks and not time: a process that was stopped for minutes must not take its own sleep for the silence of others. */
+  #look(): void {
+    const { helloMs, idleMs } = this.#limits
+    const [helloLooks, idleLooks] = [helloMs / this.#lookMs, idleMs / this.#lookMs]
+    for (const guest of this.#open.values()) {
+      const looks = ++guest.silentLooks
+      if (guest.caller === undefined && looks > helloLooks) this.#refuse(guest, new SirtakiError('TIMEOUT', `no hello came within ${helloMs} ms`, { next: 'again' }))
+      else if (guest.caller !== undefined && looks > idleLooks) this.#refuse(guest, new SirtakiError('UNREACHABLE', `nothing was heard for ${idleMs} ms: the connection is closed, the next request opens another one`, { next: 'unknown' }))
+    }
   }
 }
 
+/** What a client hears before its connection ends. */
+const lastWords = (error: SirtakiError): Uint8Array => encodeFrame(kinds.hello, FLAG_ANSWER | FLAG_ERROR, 0, writeError(error))
+
 function handle(caller: Caller, frame: Frame, service: Service): void {
   const kind = kindOf(frame.kind)
-  if (kind === undefined) throw new SirtakiError('WRONG_VERSION', `unknown kind of frame ${frame.kind}: one of the two ends is too old`)
+  if (kind === undefined) { caller.refuseUnknown(frame.kind, frame.request); return }
   if (kind === 'ping') { caller.answer('ping', frame.request, new Uint8Array(0)); return }
   service.request({ caller, kind, request: frame.request, body: frame.body })
 }

@@ -6,28 +6,47 @@
 import { resolveRange } from '../../log/client/resolve.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
-import { JunkAnswer, writeJson } from '../../log/wire/control.ts'
-import { FRAME_HEAD_BYTES, WIRE_VERSION, encodeFrame } from '../../log/wire/frame.ts'
+import { JunkAnswer, readError, writeJson } from '../../log/wire/control.ts'
+import { FLAG_ERROR, FRAME_HEAD_BYTES, FRAME_VERSION, FrameParser, encodeFrame } from '../../log/wire/frame.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { kinds, readAsk, readReadItems, writePositions } from '../../log/wire/messages.ts'
 import { Peers, type Peer } from '../../log/wire/rpc.ts'
-import { openDoor, type Door } from '../../log/wire/server.ts'
+import { openDoor, type Caller, type Door } from '../../log/wire/server.ts'
 import { HandClock, countingRandom } from './hand-clock.ts'
 import { type Far, LimitBench, doors, payload, whichOf } from './limit-bench.ts'
 import { acknowledgedOnce, appends, type Drive } from './limit-drives-client.ts'
 
+/** A connection made with bare hands: what it was told at the end, and whether it has ended. */
+interface Dialled { readonly write: (bytes: Uint8Array) => void; readonly isClosed: () => boolean; readonly lastWords: () => string | undefined }
+interface BareDoor { readonly clock: HandClock; readonly door: Door; readonly accepted: Far[]; readonly gone: string[]; readonly callers: Caller[]; readonly peer: (name: string, over?: Partial<Limits>) => Peer; readonly dial: () => Dialled }
+
 /** A door at which `status` is answered with what was sent and `trim` is refused. */
-export async function bareDoor(over: Partial<Limits>): Promise<{ readonly clock: HandClock; readonly door: Door; readonly accepted: Far[]; readonly gone: string[]; peer(name: string): Peer }> {
+export async function bareDoor(over: Partial<Limits>): Promise<BareDoor> {
   const clock = new HandClock()
   const accepted: Far[] = []
   const gone: string[] = []
+  const callers: Caller[] = []
   const ports = { clock, random: countingRandom(), transport: doors(memoryTransport(clock), accepted) }
   const door = await openDoor(ports, { ...usual, ...over }, 'door', {
     cluster: () => 'c1', layout: () => null, gone: ({ name }) => { gone.push(name) },
-    request: ({ caller, kind, request, body }) => { if (kind === 'trim') caller.refuse(kind, request, new SirtakiError('EPOCH', 'too old'.repeat(20))); else caller.answer(kind, request, body) },
+    request: ({ caller, kind, request, body }) => {
+      callers.push(caller)
+      if (kind === 'trim') caller.refuse(kind, request, new SirtakiError('EPOCH', 'too old'.repeat(20)))
+      else caller.answer(kind, request, body)
+    },
   })
   let request = 0
-  return { clock, door, accepted, gone, peer: (name) => new Peers({ ports, limits: usual, name, cluster: () => 'c1', nextRequest: () => ++request, learnt: () => undefined }).at('door') }
+  return {
+    clock, door, accepted, gone, callers,
+    peer: (name, own = {}) => new Peers({ ports, limits: { ...usual, ...own }, name, cluster: () => 'c1', nextRequest: () => ++request, learnt: () => undefined }).at('door'),
+    dial: () => {
+      const parser = new FrameParser(1 << 20)
+      let isClosed = false
+      let lastWords: string | undefined
+      const connection = ports.transport.connect('door', { opened: () => undefined, data: (bytes) => { parser.push(bytes, ({ flags, body }) => { if ((flags & FLAG_ERROR) !== 0) lastWords = readError(body).code }) }, closed: () => { isClosed = true } })
+      return { write: (bytes) => { connection.write([bytes]) }, isClosed: () => isClosed, lastWords: () => lastWords }
+    },
+  }
 }
 
 /** What becomes of a request within this turn: the length of its answer, or the code and next of its error. */
@@ -42,7 +61,7 @@ export async function told(clock: HandClock, promise: Promise<Uint8Array>): Prom
 function longFrame(bytes: number): Uint8Array {
   const head = new Uint8Array(FRAME_HEAD_BYTES)
   new DataView(head.buffer).setUint32(0, bytes, true)
-  head[4] = WIRE_VERSION
+  head[4] = FRAME_VERSION
   return head
 }
 
@@ -82,6 +101,42 @@ export const serverDrives = {
     first.close()
     await clock.settle()
     t.deepEqual([await told(clock, third.request('status', payload(1))), await told(clock, second.request('status', payload(1))), door.connections()], [4, 4, 2])
+  } },
+  helloMs: { title: 'a connection that says nothing, or half a hello, is closed then and not before, and told why', run: async (t) => {
+    const { clock, door, peer, dial } = await bareDoor({ helloMs: 400 })
+    const [silent, half] = [dial(), dial()]
+    half.write(encodeFrame(kinds.hello, 0, 0, writeJson({ cluster: null, name: 'half' })).subarray(0, 30))
+    t.is(await told(clock, peer('polite').request('status', payload(1))), 4)
+    await clock.advance(399)
+    t.deepEqual([silent.isClosed(), half.isClosed(), door.connections()], [false, false, 3])
+    await clock.advance(102)
+    t.deepEqual([silent.isClosed(), half.isClosed(), door.connections()], [true, true, 1])
+    t.deepEqual([silent.lastWords(), half.lastWords()], ['TIMEOUT', 'TIMEOUT'])
+  } },
+  idleMs: { title: 'who sends no frame for that long is hung up on; the next request dials anew and its caller sees nothing of it', run: async (t) => {
+    const { clock, accepted, door, gone, peer } = await bareDoor({ idleMs: 4_000 })
+    const [quiet, chatty] = [peer('quiet'), peer('chatty')]
+    t.deepEqual([await told(clock, quiet.request('status', payload(1))), await told(clock, chatty.request('status', payload(1)))], [4, 4])
+    for (const _ of [1, 2, 3, 4]) { await clock.advance(950); t.is(await told(clock, chatty.request('status', payload(1))), 4) }
+    t.deepEqual([gone, door.connections()], [[], 2])
+    await clock.advance(1_250)
+    t.deepEqual([gone, door.connections()], [['quiet'], 1])
+    t.is(await told(clock, quiet.request('status', payload(1))), 4)
+    t.deepEqual([accepted.length, door.connections()], [3, 2])
+  } },
+  wireVersionMax: { title: 'the lower of two ends decides, and both know it', run: async (t) => {
+    const versions = async (server: number, client: number): Promise<unknown> => {
+      const { clock, callers, peer } = await bareDoor({ wireVersionMax: server })
+      const near = peer('client', { wireVersionMax: client })
+      await told(clock, near.request('status', payload(1)))
+      return [callers[0]?.version, near.version]
+    }
+    for (const [servers, clients] of [[1, 2], [2, 1]] as const) {
+      const bench = await LimitBench.start({ wireVersionMax: servers }, { units: 2 })
+      const log = await bench.client('client', { wireVersionMax: clients })
+      await acknowledgedOnce(t, bench, log, appends(log, 5))
+    }
+    t.deepEqual([await versions(2, 2), await versions(1, 2), await versions(2, 1), await versions(1, 1), await versions(9, 9)], [[2, 2], [1, 1], [1, 1], [1, 1], [2, 2]])
   } },
   connectionBytesMax: { title: 'a caller that reads nothing is hung up on as soon as it has too many answers, others are not disturbed', run: async (t) => {
     const { clock, accepted, gone, peer } = await bareDoor({ connectionBytesMax: 1_000 })

@@ -11,6 +11,7 @@ import { kinds } from '../../log/wire/messages.ts'
 import { LimitBench, payload, whichOf } from './limit-bench.ts'
 import { appends, clientDrives, type Drive } from './limit-drives-client.ts'
 import { bareDoor, serverDrives, told } from './limit-drives-server.ts'
+import { layoutOf } from './layouts.ts'
 import { timeDrives } from './limit-drives-times.ts'
 
 const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives }
@@ -91,6 +92,37 @@ test('connectionBytesMax: refusals count as answers', async (t) => {
   for (let i = 0; i < 100; i++) void deaf.request('trim', payload(i)).catch(() => undefined)
   await clock.settle()
   t.deepEqual([far.closed, gone], [true, ['deaf']], `${far.unread} bytes wait`)
+})
+
+test('connectionBytesMax: news of layouts count too, and go to nobody who has not greeted', async (t) => {
+  const { clock, door, accepted, gone, peer, dial } = await bareDoor({ connectionBytesMax: 4_000 })
+  const [deaf, other] = [peer('deaf'), peer('other')]
+  t.deepEqual([await told(clock, deaf.request('status', payload(1))), await told(clock, other.request('status', payload(1)))], [4, 4])
+  const stranger = dial()
+  const far = accepted[0]
+  if (far === undefined) throw new Error('nobody came')
+  far.deaf = true
+  for (let epoch = 2; epoch < 40; epoch++) { door.tell(layoutOf({ epoch })); await clock.settle() }
+  t.deepEqual([far.closed, gone, far.unread < 6_000], [true, ['deaf'], true], `${far.unread} bytes wait`)
+  t.deepEqual([accepted[2]?.writes, stranger.isClosed()], [[], false])
+  t.is(await told(clock, other.request('status', payload(1))), 4)
+})
+
+test('connectionsMax: of a flood so many are told why and the rest is closed at once', async (t) => {
+  const { clock, door, dial } = await bareDoor({ connectionsMax: 3 })
+  const flood = Array.from({ length: 20 }, () => dial())
+  t.is(door.connections(), 3)
+  await clock.settle()
+  t.deepEqual(flood.map((one) => [one.isClosed(), one.lastWords()]), flood.map((_, i) => [i >= 3, i >= 3 && i < 6 ? 'OVERLOADED' : undefined]))
+  t.is(door.connections(), 3)
+})
+
+test('frameBytesMax: before it has greeted nobody gets room for a long frame', async (t) => {
+  const { clock, dial } = await bareDoor({})
+  const raw = dial()
+  raw.write(encodeFrame(kinds.hello, 0, 0, new Uint8Array(70_000)).subarray(0, 100))
+  await clock.settle()
+  t.deepEqual([raw.isClosed(), raw.lastWords()], [true, 'OVERSIZE'])
 })
 
 test('frameBytesMax: a question that is too long for a frame ends by itself and hurts no other call', async (t) => {

@@ -11,10 +11,12 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { SirtakiError, isError } from '../../../log/errors.ts'
 import { netTransport } from '../../../log/io/net-transport.ts'
+import type { Connection } from '../../../log/ports.ts'
 import { makeFolder } from './folder.ts'
 import { Peer, Visitors } from './peer.ts'
 
-const transport = netTransport({ lingerMs: 200 })
+// Long enough for a machine that has much else to do.
+const transport = netTransport({ lingerMs: 2_000 })
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const socketPath = (t: ExecutionContext): string => join(makeFolder((undo) => { t.teardown(undo) }), 's')
 
@@ -114,6 +116,32 @@ test('big writes pile up in `buffered` until the peer takes them', async (t) => 
   await new Promise((done) => { setImmediate(done) })
   t.is(connection.buffered, 0)
   t.true(far.text.endsWith('\x07'))
+})
+
+test('connections beyond the bound are closed before anybody hears of them, and there is room again when one has gone', async (t) => {
+  const visitors = new Visitors()
+  const listener = await netTransport({ connectionsMax: 2 }).listen('127.0.0.1:0', visitors.accept)
+  t.teardown(() => listener.close())
+  const dial = (): { peer: Peer; connection: Connection } => {
+    const peer = new Peer()
+    return { peer, connection: transport.connect(listener.address, peer) }
+  }
+  const [first, second] = [dial(), dial()]
+  await first.peer.until(({ openings }) => openings === 1)
+  await second.peer.until(({ openings }) => openings === 1)
+  const third = dial()
+  await third.peer.until(({ closings }) => closings.length > 0)
+  t.is(visitors.connections.length, 2)
+  first.connection.close()
+  await visitors.peers[0]?.until(({ closings }) => closings.length > 0)
+  await new Promise((done) => { setImmediate(done) })
+  const fourth = dial()
+  fourth.connection.write([bytes('room')])
+  while (visitors.peers.length < 3) await new Promise((done) => { setImmediate(done) })
+  await visitors.peers[2]?.until(({ text }) => text === 'room')
+  t.deepEqual([second.peer.closings, fourth.peer.closings], [[], []])
+  second.connection.close()
+  fourth.connection.close()
 })
 
 test('an address in use is refused', async (t) => {

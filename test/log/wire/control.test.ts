@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { SirtakiError, isError } from '../../../log/errors.ts'
-import { Accept, DigestAnswer, Identity, Install, Junk, JunkAnswer, Prepare, Rank, compareRanks, readError, readJson, writeError, writeJson } from '../../../log/wire/control.ts'
+import { Accept, DigestAnswer, Hello, Identity, Install, Junk, JunkAnswer, Prepare, Promised, Rank, compareRanks, readError, readJson, writeError, writeJson } from '../../../log/wire/control.ts'
 import { layoutOf } from '../layouts.ts'
 
 const text = new TextEncoder()
@@ -12,13 +12,28 @@ test('a control message comes back as it was', (t) => {
   t.deepEqual(readJson(writeJson({ layout }), Install), { layout })
 })
 
-test('what is no JSON, and a field that is wrong, missing or too many, is refused by name', (t) => {
+test('what is no JSON, and a field that is wrong or missing, is refused by name', (t) => {
   t.throws(() => readJson(text.encode('{'), DigestAnswer), { code: 'BAD_FRAME' })
   t.throws(() => readJson(new Uint8Array([0xff, 0xfe]), DigestAnswer), { code: 'BAD_FRAME' })
   t.like(t.throws(() => readJson(text.encode('{"count":-1,"sum":0}'), DigestAnswer)), { code: 'BAD_FRAME', facts: { path: 'count' } })
   t.like(t.throws(() => readJson(text.encode('{"data":[0,1.5],"trim":0}'), JunkAnswer)), { code: 'BAD_FRAME', facts: { path: 'data.1' } })
   t.throws(() => readJson(text.encode('{"count":1}'), DigestAnswer), { code: 'BAD_FRAME' })
-  t.throws(() => readJson(text.encode('{"count":1,"sum":0,"more":1}'), DigestAnswer), { code: 'BAD_FRAME' })
+})
+
+test('a field that is not known is passed over: a newer end may say more', (t) => {
+  t.like(readJson(text.encode('{"count":1,"sum":0,"more":1}'), DigestAnswer), { count: 1, sum: 0 })
+  t.like(readJson(text.encode('{"cluster":null,"name":"n","versions":{"min":1,"max":9,"best":4},"colour":"red"}'), Hello), { name: 'n', versions: { min: 1, max: 9 } })
+  t.like(readJson(text.encode('{"epoch":1,"first":true,"ranges":[{"from":0,"to":4,"step":1,"why":"age"}]}'), Junk), { epoch: 1 })
+  t.is(readError(text.encode('{"code":"EPOCH","message":"m","next":"refresh","hint":"h"}')).code, 'EPOCH')
+})
+
+test('Y1: a field that is not known in a layout, a rank or what was accepted is refused', (t) => {
+  const layout = layoutOf({})
+  const rank = { round: 1, proposer: 'p' }
+  t.throws(() => readJson(writeJson({ layout: { ...layout, colour: 'red' } }), Install), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(writeJson({ layout: { ...layout, segments: layout.segments.map((segment) => ({ ...segment, colour: 'red' })) } }), Install), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(writeJson({ cluster: 'c1', slot: 2, rank: { ...rank, weight: 1 } }), Prepare), { code: 'BAD_FRAME' })
+  t.throws(() => readJson(writeJson({ promised: true, rank: null, layout: null, accepted: { rank, layout, colour: 'red' } }), Promised), { code: 'BAD_FRAME' })
 })
 
 test('a layout that contradicts itself does not pass a message', (t) => {

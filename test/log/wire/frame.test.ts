@@ -61,6 +61,44 @@ test('a frame of exactly the bound passes', (t) => {
   t.deepEqual(parse([encodeFrame(1, 0, 1, new Uint8Array(48 - FRAME_HEAD_BYTES))], 48), [{ kind: 1, flags: 0, request: 1, trace: 0, body: Array.from({ length: 24 }, () => 0) }])
 })
 
+test('a frame that only says that it is long gets no room for it', (t) => {
+  const before = process.memoryUsage().arrayBuffers
+  const parsers = Array.from({ length: 100 }, () => {
+    const parser = new FrameParser(4 << 20)
+    parser.push(bytesOf(0, 0, 0x40, 0, 1, 10, 0, 0), () => { t.fail() })
+    parser.push(new Uint8Array(10_000), () => { t.fail() })
+    return parser
+  })
+  const perParser = (process.memoryUsage().arrayBuffers - before) / parsers.length
+  t.true(perParser < 30_000, `${perParser} bytes for 10,008 that came`)
+})
+
+test('a long frame that comes byte by byte costs little more than its bytes', (t) => {
+  const long = encodeFrame(10, 0, 1, new Uint8Array(200_000).fill(7))
+  const parser = new FrameParser(4 << 20)
+  const frames: Frame[] = []
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  for (let at = 0; at < long.byteLength - 1; at++) parser.push(long.subarray(at, at + 1), (frame) => { frames.push(frame) })
+  const after = process.memoryUsage()
+  t.true(after.arrayBuffers - arrayBuffers < 4 * long.byteLength, `${after.arrayBuffers - arrayBuffers} bytes`)
+  t.true(after.heapUsed - heapUsed < 100 * long.byteLength, `${after.heapUsed - heapUsed} bytes of objects, garbage included`)
+  parser.push(long.subarray(long.byteLength - 1), (frame) => { frames.push(frame) })
+  t.deepEqual(frames.map(({ body }) => [body.byteLength, body[0], body.at(-1)]), [[200_000, 7, 7]])
+})
+
+test('a long frame cut anywhere comes whole', (t) => {
+  const body = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7)
+  const long = Buffer.concat([encodeFrame(10, 0, 1, body), encodeFrame(2, 0, 2, bytesOf())])
+  fc.assert(fc.property(fc.array(fc.oneof(fc.integer({ min: 0, max: long.byteLength }), fc.integer({ min: 0, max: 40 })), { maxLength: 8 }), (cuts) => {
+    const ends = [0, ...cuts.sort((a, b) => a - b), long.byteLength]
+    const parser = new FrameParser(1 << 20)
+    const frames: Frame[] = []
+    for (const [i, end] of ends.slice(1).entries()) parser.push(long.subarray(ends[i] ?? 0, end), (frame) => { frames.push(frame) })
+    t.deepEqual(frames.map(({ request }) => request), [1, 2])
+    t.is(Buffer.compare(frames[0]?.body ?? bytesOf(), body), 0)
+  }), { numRuns: 100 })
+})
+
 test('a length below the head, another version and a wrong checksum are refused', (t) => {
   t.is(parse([bytesOf(23, 0, 0, 0, 1, 10, 0, 0)]), 'BAD_FRAME')
   t.is(parse([bytesOf(0, 0, 0, 0, 1, 10, 0, 0)]), 'BAD_FRAME')

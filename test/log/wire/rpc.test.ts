@@ -5,8 +5,8 @@ import { SirtakiError, isError } from '../../../log/errors.ts'
 import { limits, type Limits } from '../../../log/limits.ts'
 import type { Layout } from '../../../log/layout/layout.ts'
 import type { Connection, ConnectionEvents, Ports } from '../../../log/ports.ts'
-import { writeJson } from '../../../log/wire/control.ts'
-import { FLAG_ANSWER, FLAG_ERROR, encodeFrame } from '../../../log/wire/frame.ts'
+import { readError, writeJson } from '../../../log/wire/control.ts'
+import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { kinds } from '../../../log/wire/messages.ts'
 import { Peers, type Peer } from '../../../log/wire/rpc.ts'
@@ -39,8 +39,8 @@ class Bench {
     })
   }
 
-  peer(name = 'client', cluster: string | null = 'c1'): Peer {
-    return new Peers({ ports: this.ports, limits, name, cluster: () => cluster, nextRequest: () => ++this.#request, learnt: (layout) => { this.learnt.push(layout) } }).at('door')
+  peer(name = 'client', cluster: string | null = 'c1', over: Partial<Limits> = {}): Peer {
+    return new Peers({ ports: this.ports, limits: { ...limits, ...over }, name, cluster: () => cluster, nextRequest: () => ++this.#request, learnt: (layout) => { this.learnt.push(layout) } }).at('door')
   }
 
   /** Listens at `door` with bare hands. */
@@ -52,11 +52,13 @@ class Bench {
     return { connections, closed: () => closed }
   }
 
-  /** Dials `door` and writes raw bytes. */
-  dial(): { readonly write: (data: Uint8Array) => void; readonly closed: () => boolean } {
+  /** Dials `door` and writes raw bytes; `heard` gives the greeting's answer. */
+  dial(): { readonly write: (data: Uint8Array) => void; readonly closed: () => boolean; readonly heard: () => Frame | undefined } {
     let closed = false
-    const connection = this.ports.transport.connect('door', { opened: () => undefined, data: () => undefined, closed: () => { closed = true } })
-    return { write: (data) => { connection.write([data]) }, closed: () => closed }
+    let heard: Frame | undefined
+    const parser = new FrameParser(1 << 20)
+    const connection = this.ports.transport.connect('door', { opened: () => undefined, data: (data) => { parser.push(data, (frame) => { heard ??= frame }) }, closed: () => { closed = true } })
+    return { write: (data) => { connection.write([data]) }, closed: () => closed, heard: () => heard }
   }
 
   /** Waits for the outcome of a request while time goes by: its body or the code of its error. */
@@ -180,18 +182,145 @@ test('the greeting and later news carry the newest layout', async (t) => {
   t.deepEqual(bench.learnt.map(({ epoch }) => epoch), [4, 5])
 })
 
-test('an unknown kind of frame and a first frame that is no hello cost the connection', async (t) => {
+test('a first frame that is no hello costs the connection', async (t) => {
   const bench = new Bench()
   await bench.door()
-  const unknown = bench.dial()
-  unknown.write(Buffer.concat([hello('c1'), encodeFrame(99, 0, 1, nothing)]))
   const rude = bench.dial()
   rude.write(encodeFrame(kinds.status, 0, 1, nothing))
   const polite = bench.dial()
   polite.write(hello('c1'))
   await bench.clock.settle()
-  t.deepEqual([unknown.closed(), rude.closed(), polite.closed()], [true, true, false])
-  t.deepEqual([bench.requests.length, bench.gone], [0, ['raw']])
+  t.deepEqual([rude.closed(), polite.closed(), bench.requests.length], [true, false, 0])
+})
+
+test('a kind of frame that a server does not know is refused, and the connection lives', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const peer = bench.peer()
+  const told: unknown[] = []
+  peer.call('status', 77, encodeFrame(99, 0, 77, nothing), (error) => { told.push(error?.code, error?.next, error?.facts) })
+  const beside = peer.request('status', bytes(1))
+  t.deepEqual(await bench.outcome(beside), [1])
+  t.deepEqual(told, ['UNSUPPORTED', 'stop', { kind: 99 }])
+  t.deepEqual([new Set(bench.callers).size, bench.gone], [1, []])
+})
+
+test('a kind of frame that a client does not know is passed over, whatever number it bears', async (t) => {
+  const bench = new Bench()
+  const raw = await bench.listen()
+  const peer = bench.peer()
+  const request = peer.request('status', nothing)
+  await bench.clock.settle()
+  raw.connections[0]?.write([encodeFrame(99, 0, 0, bytes(1)), encodeFrame(99, 0, 1, bytes(2)), encodeFrame(kinds.status, FLAG_ANSWER, 1, bytes(3))])
+  t.deepEqual(await bench.outcome(request), [3])
+})
+
+test('a client whose versions are all too new or too old is told which end to upgrade', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const greet = async (versions: unknown): Promise<unknown> => {
+    const raw = bench.dial()
+    raw.write(encodeFrame(kinds.hello, 0, 0, writeJson({ cluster: 'c1', name: 'raw', versions })))
+    await bench.clock.settle()
+    const { code, message } = readError(raw.heard()?.body ?? nothing)
+    return [raw.closed(), code, message]
+  }
+  t.deepEqual(await greet({ min: 3, max: 5 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 2, the client versions 3 to 5: upgrade the server'])
+  t.deepEqual(await greet({ min: 0, max: 0 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 2, the client version 0: upgrade the client'])
+})
+
+test('a server that welcomes in a version that the client does not speak is left, and the call told why', async (t) => {
+  const bench = new Bench()
+  const raw = await bench.listen()
+  const request = bench.peer().request('status', nothing)
+  await bench.clock.settle()
+  raw.connections[0]?.write([encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: 'c1', layout: null, version: 7 }))])
+  t.is(await bench.outcome(request), 'WRONG_VERSION')
+  t.is(raw.closed(), 1)
+})
+
+test('a hello without versions is answered as version 1 answered it', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const old = bench.dial()
+  old.write(hello('c1'))
+  await bench.clock.settle()
+  t.deepEqual(JSON.parse(new TextDecoder().decode(old.heard()?.body)), { cluster: 'c1', layout: null })
+})
+
+test('a server that is slow keeps its connection, however many short deadlines pass', async (t) => {
+  const bench = new Bench()
+  await bench.door()
+  const peer = bench.peer()
+  const long = peer.request('store', nothing)
+  for (let i = 0; i < 10; i++) t.is(await bench.outcome(peer.request('store', nothing, 200), 300), 'TIMEOUT')
+  bench.callers[0]?.answer('store', bench.requests[0]?.request ?? 0, bytes(8))
+  t.deepEqual(await bench.outcome(long), [8])
+  t.is(new Set(bench.callers).size, 1)
+})
+
+test('a request of 200 ms over a half-open connection has the next one dial anew within a second', async (t) => {
+  const bench = new Bench()
+  const silent = await bench.listen()
+  const peer = bench.peer()
+  t.is(await bench.outcome(peer.request('status', nothing, 200), 210), 'TIMEOUT')
+  await bench.clock.advance(650)
+  t.is(silent.closed(), 1)
+  void peer.request('status', nothing, 200).catch(() => undefined)
+  await bench.clock.settle()
+  t.is(silent.connections.length, 2)
+})
+
+test('what waits on a connection that is doubted is still answered there, while the next request has another', async (t) => {
+  const bench = new Bench()
+  const raw = await bench.listen()
+  const peer = bench.peer()
+  const long = peer.request('store', nothing)
+  t.is(await bench.outcome(peer.request('status', nothing, 200), 900), 'TIMEOUT')
+  const next = peer.request('status', nothing)
+  await bench.clock.settle()
+  t.deepEqual([raw.connections.length, raw.closed()], [2, 0])
+  raw.connections[0]?.write([encodeFrame(kinds.store, FLAG_ANSWER, 1, bytes(5))])
+  raw.connections[1]?.write([encodeFrame(kinds.status, FLAG_ANSWER, 4, bytes(6))])
+  t.deepEqual([await bench.outcome(long), await bench.outcome(next)], [[5], [6]])
+  await bench.clock.advance(limits.requestMs / 2)
+  t.is(raw.closed(), 1)
+})
+
+test('a subscriber that is silent otherwise stays, for hours', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door({ idleMs: 10_000 })
+  bench.peer().subscribe(nothing, { push: () => undefined, closed: () => { t.fail() } })
+  await bench.clock.advance(200_000)
+  t.deepEqual([door.connections(), bench.gone], [1, []])
+})
+
+test('a subscriber that is pushed to all the time, and so has no doubts, is heard of all the same', async (t) => {
+  const bench = new Bench()
+  const door = await bench.door({ idleMs: 10_000 })
+  let pushed = 0
+  bench.peer('client', 'c1', { idleMs: 10_000 }).subscribe(nothing, { push: () => { pushed++ }, closed: () => { t.fail() } })
+  for (let i = 0; i < 200; i++) {
+    await bench.clock.advance(200)
+    bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(1))
+  }
+  t.deepEqual([pushed >= 199, door.connections(), bench.gone], [true, 1, []])
+})
+
+test('a connection that nobody used for long is not trusted: its server may be gone without a word', async (t) => {
+  const bench = new Bench()
+  const raw = await bench.listen()
+  const peer = bench.peer()
+  const first = peer.request('status', nothing)
+  await bench.clock.settle()
+  raw.connections[0]?.write([encodeFrame(kinds.status, FLAG_ANSWER, 1, bytes(1))])
+  t.deepEqual(await bench.outcome(first), [1])
+  await bench.clock.advance(limits.idleMs / 2 + 1)
+  const second = peer.request('status', nothing)
+  await bench.clock.settle()
+  t.deepEqual([raw.connections.length, raw.closed()], [2, 1])
+  raw.connections[1]?.write([encodeFrame(kinds.status, FLAG_ANSWER, 2, bytes(2))])
+  t.deepEqual(await bench.outcome(second), [2])
 })
 
 test('1,000 random byte streams at a server do not disturb another client', async (t) => {
