@@ -25,6 +25,8 @@ export interface SequencerServerOptions {
   readonly address: string
   readonly advertise?: string | undefined
   readonly name: string
+  /** Of the program, for people. */
+  readonly version?: string | undefined
   /** Addresses of units. */
   readonly units: readonly string[]
   readonly log?: ((text: string) => void) | undefined
@@ -381,6 +383,6 @@ export class SequencerServer {
   /** Everything that people want to know of this sequencer. */
   status(): Record<string, unknown> {
     const { machine } = this
-    return { kind: 'sequencer', name: this.options.name, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
+    return { kind: 'sequencer', name: this.options.name, version: this.options.version, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
   }
 }

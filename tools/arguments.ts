@@ -46,3 +46,9 @@ export function addresses(text: string): string[] {
 
 /** Chains: each `--chain a,b,c` is one. */
 export const chains = (text: string, before: readonly (readonly string[])[] | undefined): (readonly string[])[] => [...before ?? [], addresses(text)]
+
+/** Where pages are shown: host:port. */
+export function httpAddress(text: string): string {
+  if (text.startsWith('unix:')) throw new InvalidArgumentError('pages need a host:port.')
+  return address(text)
+}

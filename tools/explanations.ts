@@ -96,7 +96,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   IN_USE: {
     meaning: 'somebody else has the address, the folder or the place of the sequencer',
     causes: ['a server listens at that port already', 'another process holds the data folder: the message names it', 'a sequencer lives already'],
-    actions: ['stop the other one, or choose another --listen or --data', 'start a sequencer as a stand-by with sirtaki sequencer --wait, or move the place: sirtaki reconfigure --sequencer ADDRESS'],
+    actions: ['stop the other one, or choose another --listen or --data', 'start a sequencer as a stand-by with sirtaki sequencer --standby, or move the place: sirtaki reconfigure --sequencer ADDRESS'],
   },
   IO: {
     meaning: 'the disk or the system refused',

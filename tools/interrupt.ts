@@ -1,21 +1,33 @@
 /**
  * How a process is told to end: Ctrl-C, SIGTERM, or, for a child of `sirtaki dev`, the end of its parent.
  *
- * Read next: `main.ts`, `dev/child.ts`.
+ *     signal ── aborts, everything ends in good order ── signal again ── the process ends at once
+ *
+ * Read next: `main.ts`, `serving.ts`, `dev/child.ts`.
  */
 
 import { Failure, exits } from './failure.ts'
 
+/** Signals that come this close together are one: a terminal and npm both tell a child of npm about one Ctrl-C. */
+const ONE_SIGNAL_MS = 300
+
 /**
- * Gives a signal that aborts once the process is told to end. A child leaves Ctrl-C to its parent: the terminal tells
- * both at once, and units that end before their clients would only make noise.
+ * Gives a signal that aborts once the process is told to end; told a second time, the process ends at once. A child
+ * leaves Ctrl-C to its parent: the terminal tells both at once, and units that end before their clients would only make noise.
  */
 export function endingSignal(): AbortSignal {
   const ending = new AbortController()
+  let toldAt: number | undefined
   const end = (): void => { ending.abort(new Failure(exits.interrupted, 'interrupted')) }
+  const signalled = (): void => {
+    const now = performance.now()
+    toldAt ??= now
+    if (now - toldAt >= ONE_SIGNAL_MS) process.exit(exits.interrupted)
+    end()
+  }
   if (process.channel !== undefined) process.on('disconnect', end)
-  process.on('SIGINT', process.channel === undefined ? end : () => undefined)
-  process.on('SIGTERM', end)
+  process.on('SIGINT', process.channel === undefined ? signalled : () => undefined)
+  process.on('SIGTERM', signalled)
   return ending.signal
 }
 

@@ -11,17 +11,24 @@ import { chainsOf, openSegment, type Layout } from '../log/layout/layout.ts'
 const Latency = type({ p50: optional(number()), p99: optional(number()) })
 /** Quantiles of the latest times, in milliseconds. */
 export type Latency = Infer<typeof Latency>
+const Copy = type({ from: number(), to: number(), at: number(), bytes: number(), bytesPerSecond: number() })
+/** How far a unit is that copies [from, to): everything below `at` is copied. */
+export type Copy = Infer<typeof Copy>
 // What is optional here, servers of an earlier version do not say.
-const UnitStatus = type({
+/** What a unit's status must be like. */
+export const UnitStatus = type({
   name: string(), identity: string(), boot: string(), role: string(), stopped: optional(string()), cluster: nullable(string()), epoch: number(), sealed: number(), opened: number(),
   prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number() }),
   subscriptions: optional(number()), entries: optional(number()), bytes: optional(number()), commits: optional(number()), commitMs: optional(Latency), waitingBytes: optional(number()),
+  copy: optional(nullable(Copy)), version: optional(string()),
 })
 /** What a unit says of itself. */
 export type UnitStatus = Infer<typeof UnitStatus>
-const SequencerStatus = type({
+/** What a sequencer's status must be like. */
+export const SequencerStatus = type({
   name: string(), boot: string(), role: string(), epoch: number(), tail: number(), prefix: number(), holes: number(), streams: number(), waiting: number(), connections: number(),
   grants: optional(number()), granted: optional(number()), appendMs: optional(Latency), busiest: optional(array(type({ stream: number(), entries: number() }))),
+  window: optional(number()), logTime: optional(number()), version: optional(string()),
 })
 /** What a sequencer says of itself. */
 export type SequencerStatus = Infer<typeof SequencerStatus>

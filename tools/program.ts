@@ -11,6 +11,7 @@ import { appendCommand } from './commands/append.ts'
 import { benchCommand } from './commands/bench.ts'
 import { completionCommand } from './commands/completion.ts'
 import { devCommand } from './commands/dev.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { fillCommand } from './commands/fill.ts'
 import { initCommand } from './commands/init.ts'
@@ -23,6 +24,7 @@ import { topCommand } from './commands/top.ts'
 import { trimCommand } from './commands/trim.ts'
 import { unitCommand } from './commands/unit.ts'
 import { Failure, exits } from './failure.ts'
+import { ownVersion } from './version.ts'
 
 /** The file of settings, in the working directory. */
 export const CONFIG_FILE = 'sirtaki.config.json'
@@ -37,7 +39,7 @@ export function makeProgram(): Command {
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
     .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
-  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), benchCommand(), explainCommand(), completionCommand()]
+  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), doctorCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), benchCommand(), explainCommand(), completionCommand()]
   for (const command of commands) program.addCommand(command)
   const config = readConfig()
   const known = new Set<string>()
@@ -50,7 +52,8 @@ export function makeProgram(): Command {
   }
   const odd = Object.keys(config).find((name) => !known.has(name))
   if (odd !== undefined) throw new Failure(exits.usage, `${CONFIG_FILE} has ${JSON.stringify(odd)}, which is no flag: use the names of flags, such as "cluster"`)
-  return program
+  // Last, since it is a flag but no setting: neither the file nor the environment may give it.
+  return program.version(ownVersion, '--version', 'tell the version')
 }
 
 function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {

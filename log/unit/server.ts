@@ -31,6 +31,8 @@ export interface UnitServerOptions {
   /** Where others reach it, where that is another address. */
   readonly advertise?: string | undefined
   readonly name: string
+  /** Of the program, for people. */
+  readonly version?: string | undefined
 }
 
 /** How far a copy has come: positions of [from, to), bytes since it began. */
@@ -335,7 +337,7 @@ export class UnitServer {
   status(): Record<string, unknown> {
     const { state } = this.unit
     return {
-      kind: 'unit', name: this.options.name, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
+      kind: 'unit', name: this.options.name, version: this.options.version, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
       streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
     }

@@ -1,5 +1,5 @@
 /** Every command against a real cluster: what it says, and its exit code. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { ended, folder, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
@@ -63,6 +63,36 @@ test.serial('status: names every unit with instance, prefix, lag and disk', asyn
   t.regex((await on('status')).out, /chain +unit +instance +role +epoch +prefix +tail +lag +trim +disk/)
 })
 
+test.serial('status --watch: tells it over and over, and SIGINT ends it with 130', async (t) => {
+  const child = start(['--cluster', cluster.address, 'status', '--watch', '--every', '100', '--json'])
+  const end = ended(child)
+  let looks = 0
+  child.stdout?.on('data', (piece) => { looks += String(piece).split('\n').length - 1; if (looks >= 3) child.kill('SIGINT') })
+  const { code, out } = await end
+  t.is(code, 130)
+  t.deepEqual(json(out).slice(0, 3).map((look) => typeof look['time'] === 'string' && Array.isArray(look['units']) && look['units'].length), [3, 3, 3])
+})
+
+test.serial('status --watch: without --json and a terminal it is the same text, block by block', async (t) => {
+  const child = start(['--cluster', cluster.address, 'status', '--watch', '--every', '100'])
+  const end = ended(child)
+  child.stdout?.on('data', (piece) => { if (String(piece).includes('\n\ncluster ') || String(piece).startsWith('\ncluster ')) child.kill('SIGINT') })
+  const { code, out } = await end
+  t.is(code, 130)
+  t.regex(out, /^cluster [^]*\nchain +unit [^]*\n\ncluster [^]*\nchain +unit/)
+})
+
+test.serial('doctor: says in words how machine, folder and every member are; one that does not answer is exit code 1', async (t) => {
+  const well = await on('doctor', '--data', join(cluster.data, 'not yet', 'made'))
+  t.is(well.code, 0, well.out)
+  for (const name of ['node', 'sqlite', 'open files', 'clock', 'free space', 'disk sync', 'versions', 'log time', ...cluster.units.map((unit) => `member ${unit}`), `member ${cluster.sequencer}`]) t.regex(well.out, new RegExp(`^(ok|warn) +${name} `, 'm'))
+  t.deepEqual(readdirSync(cluster.data).filter((name) => name.includes('doctor')), [])
+  const ill = await run(['--json', '--cluster', `${cluster.address},127.0.0.1:${cluster.spare + 1}`, 'doctor', '--data', cluster.data])
+  t.is(ill.code, 1)
+  t.deepEqual(json(ill.out).filter((one) => one['level'] === 'fail').map((one) => one['check']), [`member 127.0.0.1:${cluster.spare + 1}`])
+  t.is(ill.err, `sirtaki: not as it should be: member 127.0.0.1:${cluster.spare + 1}\n`)
+})
+
 test.serial('trim: a dry run drops nothing, a real one drops for good', async (t) => {
   const { out } = await on('append', 'to be trimmed')
   const before = String(Number(out) + 1)
@@ -82,12 +112,12 @@ test.serial('the config file is above the defaults, the environment above it, fl
   t.is((await run(['--cluster', cluster.address, 'append', 'by flag'], { cwd: path, env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' } })).code, 0)
 })
 
-test.serial('sequencer: refuses while another lives with exit code 5; waits with --wait and can be named', async (t) => {
+test.serial('sequencer: refuses while another lives with exit code 5; waits with --standby and can be named', async (t) => {
   const units = cluster.units.join(',')
   const refused = await run(['sequencer', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
   t.is(refused.code, 5)
   t.regex(refused.err, /living sequencer/)
-  const waiting = start(['sequencer', '--wait', '--json', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
+  const waiting = start(['sequencer', '--standby', '--json', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
   t.teardown(() => { waiting.kill('SIGKILL') })
   const ready = line(waiting, 'ready')
   await line(waiting, 'listening')

@@ -25,13 +25,13 @@ test('bash: the commands, also behind a flag of all commands', async (t) => {
 
 test('bash: the flags of the command, and those of all commands', async (t) => {
   t.deepEqual(await offered('sirtaki', 'tail', '--f'), ['--follow', '--from'])
-  t.deepEqual(await offered('sirtaki', 'top', '--'), ['--interval', '--count', '--help', '--cluster', '--timeout', '--json'])
+  t.deepEqual(await offered('sirtaki', 'top', '--'), ['--interval', '--count', '--help', '--cluster', '--timeout', '--json', '--version'])
 })
 
 test('bash: choices and folders where a value has them, nothing where it has none', async (t) => {
   t.deepEqual(await offered('sirtaki', 'bench', '--only', 'read.'), ['read.linearizable.1', 'read.linearizable.256'])
   t.deepEqual(await offered('sirtaki', 'explain', 'TIM'), ['TIMEOUT'])
-  t.deepEqual(await offered('sirtaki', 'completion', ''), ['bash', 'zsh', 'fish', '-h', '--help', '--cluster', '--timeout', '--json'])
+  t.deepEqual(await offered('sirtaki', 'completion', ''), ['bash', 'zsh', 'fish', '-h', '--help', '--cluster', '--timeout', '--json', '--version'])
   t.deepEqual(await offered('sirtaki', 'unit', '--data', 'tes'), ['test'])
   t.deepEqual(await offered('sirtaki', 'tail', '--stream', ''), [])
 })

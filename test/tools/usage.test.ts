@@ -1,10 +1,30 @@
 /** Wrong flags and places: one line that names the value and the next step, and the right exit code. */
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { folder, run } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })
+
+test('--version tells that of the package, also behind a command; neither file nor environment can set it', async (t) => {
+  const { version }: { version: string } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const [plain, behind, odd] = await Promise.all([run(['--version']), run(['top', '--version']), run(['--version'], { env: { SIRTAKI_VERSION: '9' } })])
+  t.deepEqual([plain, behind, odd].map(({ code, out, err }) => [code, out, err]), [[0, `${version}\n`, ''], [0, `${version}\n`, ''], [0, `${version}\n`, '']])
+})
+
+test('pages that others can reach are exit code 2 before anything is opened, unless somebody says --http-public', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const [shown, unix, env] = await Promise.all([
+    run(['unit', '--data', join(path, 'u'), '--listen', '127.0.0.1:0', '--http', '0.0.0.0:9100']),
+    run(['sequencer', '--listen', '127.0.0.1:0', '--units', '127.0.0.1:1', '--http', 'unix:/tmp/x']),
+    run(['unit', '--data', join(path, 'u'), '--listen', '127.0.0.1:0'], { env: { SIRTAKI_HTTP: 'example.net:9100' } }),
+  ])
+  t.deepEqual([shown.code, unix.code, env.code], [2, 2, 2])
+  t.regex(shown.err, /^sirtaki: --http 0\.0\.0\.0:9100 can be reached from other machines.*use 127\.0\.0\.1:9100, or say --http-public \[BAD_ARGUMENT\]\n$/)
+  t.regex(env.err, /--http example\.net:9100 can be reached/)
+  t.false(existsSync(join(path, 'u')))
+})
 
 test('a mistyped command gets the nearest one', async (t) => {
   const ran = await run(['statsu'])

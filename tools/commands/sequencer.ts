@@ -2,56 +2,76 @@
  * `sirtaki sequencer`: names itself in the next epoch, unless another sequencer lives.
  *
  *     start ─ living one? ─ no ─ next epoch ─ serves until it is deposed or told to end
- *                └ yes ─ exit 5, or with --wait: stays up, takes over when that one dies or reconfigure names this one
+ *                └ yes ─ exit 5, or with --standby: stays up, takes over when that one dies or reconfigure names this one
  *
- * Read next: `../../sequencer/server.ts`.
+ * Read next: `../serving.ts`, `../../sequencer/server.ts`.
  */
 import { Command } from 'commander'
+import { create } from 'superstruct'
 import { asError, isError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { address, addresses } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { Failure, exits } from '../failure.ts'
+import { sequencerHealth } from '../http/health.ts'
+import type { HttpServer } from '../http/http-server.ts'
+import { sequencerMetrics } from '../http/sequencer-metrics.ts'
 import { rest } from '../interrupt.ts'
+import type { Log } from '../log.ts'
+import { SequencerStatus } from '../members.ts'
 import { limitsOf } from '../open-log.ts'
+import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving.ts'
+import { ownVersion } from '../version.ts'
 
-interface SequencerFlags { readonly listen: string; readonly advertise?: string; readonly units: readonly string[]; readonly wait?: boolean }
+interface SequencerFlags extends ServingFlags { readonly advertise?: string; readonly units: readonly string[]; readonly standby?: boolean }
 
 /** Between two looks at its place. */
 const LOOK_MS = 250
 
 /** Makes the command. */
-export const sequencerCommand = (): Command => new Command('sequencer')
+export const sequencerCommand = (): Command => servingOptions(new Command('sequencer')
   .description('run the sequencer')
   .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
   .option('--advertise <address>', 'where others reach it, where that is another address', address)
   .requiredOption('--units <addresses>', 'units of the cluster', addresses)
-  .option('--wait', 'when another sequencer lives, stay up until it is gone or until sirtaki reconfigure names this one')
-  .action(async (flags: SequencerFlags, command: Command) => { await runSequencer(contextOf(command), flags) })
+  .option('--standby', 'when another sequencer lives, stay up until it is gone or until sirtaki reconfigure names this one'))
+  .action(async (flags: SequencerFlags, command: Command) => {
+    const context = contextOf(command)
+    await serve(flags, 'sequencer', (log) => runSequencer(context, log, flags))
+  })
 
-async function runSequencer(context: Context, flags: SequencerFlags): Promise<void> {
-  const { output, signal } = context
-  const server = new SequencerServer({ ports: systemPorts(), limits: limitsOf(context), address: flags.listen, advertise: flags.advertise, name: `sequencer at ${flags.listen}`, units: flags.units, log: output.talk })
+async function runSequencer(context: Context, log: Log, flags: SequencerFlags): Promise<void> {
+  const { listen, advertise, units, standby = false } = flags
+  const server = new SequencerServer({ ports: systemPorts(), limits: limitsOf(context), address: listen, advertise, name: `sequencer at ${listen}`, version: ownVersion, units, log: log.told })
+  let pages: HttpServer | undefined
   try {
-    await server.listen()
-    const { boot } = server.member
-    if (output.json) output.data({ event: 'listening', kind: 'sequencer', address: server.address, boot }, '')
-    output.talk(`sequencer ${boot.slice(0, 8)} listens at ${server.address}`)
-    const epoch = await takePlace(server, context, flags)
-    if (epoch === undefined) return
-    if (output.json) output.data({ event: 'ready', kind: 'sequencer', address: server.address, boot, epoch }, '')
-    output.talk(`sequencer of epoch ${epoch}, ready`)
-    while (!signal.aborted && !server.deposed) await rest(LOOK_MS, signal)
-    if (server.deposed) throw new Failure(exits.conflict, `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`)
-    output.talk(`the sequencer at ${server.address} has ended`)
+    pages = await showPages(flags, log, { look: () => create(server.status(), SequencerStatus), judge: (status) => sequencerHealth(status, standby), metrics: sequencerMetrics, signal: context.signal })
+    await live(server, log, () => holdPlace(server, context, log, { standby, http: pages?.address }))
+    log.info(`the sequencer at ${listen} has ended`)
   } finally {
-    await server.close()
+    await pages?.close()
   }
 }
 
-/** Tries until it has its place; tells each new reason why not yet. */
-async function takePlace(server: SequencerServer, { output, signal, timeoutMs }: Context, { wait = false }: SequencerFlags): Promise<number | undefined> {
+/** Settles when it is told to end. @throws SirtakiError when it cannot have the place; Failure when another one has taken it. */
+async function holdPlace(server: SequencerServer, context: Context, log: Log, { standby, http }: { readonly standby: boolean; readonly http: string | undefined }): Promise<void> {
+  const { output, signal } = context
+  await server.listen()
+  const { boot } = server.member
+  if (output.json) output.data({ event: 'listening', kind: 'sequencer', address: server.address, boot, http }, '')
+  log.info(`sequencer ${boot.slice(0, 8)} listens at ${server.address}`, { boot, version: ownVersion })
+  const epoch = await takePlace(server, context, log, standby)
+  if (epoch !== undefined) {
+    if (output.json) output.data({ event: 'ready', kind: 'sequencer', address: server.address, boot, epoch }, '')
+    log.info(`sequencer of epoch ${epoch}, ready`, { epoch })
+  }
+  while (!signal.aborted && !server.deposed) await rest(LOOK_MS, signal)
+  if (server.deposed) throw new Failure(exits.conflict, `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`)
+}
+
+/** Tries until it has its place, and gives its epoch, or until it is told to end; tells each new reason why not yet. */
+async function takePlace(server: SequencerServer, { signal, timeoutMs }: Context, log: Log, standby: boolean): Promise<number | undefined> {
   let told = ''
   while (!signal.aborted) {
     try {
@@ -59,9 +79,9 @@ async function takePlace(server: SequencerServer, { output, signal, timeoutMs }:
     } catch (thrown) {
       if (signal.aborted) return undefined
       const error = asError(thrown)
-      const waits = error.code === 'IN_USE' ? wait : error.next !== 'stop'
+      const waits = error.code === 'IN_USE' ? standby : error.next !== 'stop'
       if (!waits && !isError(thrown, 'NOT_WHOLE')) throw error
-      if (error.message !== told) output.talk(`not the sequencer yet: ${error.message}`)
+      if (error.message !== told) log.warn(`not the sequencer yet: ${error.message}`, { code: error.code })
       told = error.message
       await rest(LOOK_MS, signal)
     }

@@ -1,30 +1,89 @@
 /**
- * `sirtaki status`: layout, sequencer and every unit, chain by chain.
+ * `sirtaki status`: layout, sequencer and every unit, chain by chain; with --watch over and over.
  *
  *     instance   identity/boot, the first letters      prefix   lowest position the unit does not know decided
  *     lag        how far its prefix is behind the best of its chain
  *
- * Read next: `../members.ts`.
+ * On a terminal the picture is drawn over until q or Ctrl-C; elsewhere, and with --json, one block each time.
+ * Read next: `../members.ts`, `../screen.ts`.
  */
 import { Command } from 'commander'
-import { contextOf } from '../context.ts'
+import type { LogClient } from '../../log/client/client.ts'
+import { wholeFrom } from '../arguments.ts'
+import { contextOf, type Context } from '../context.ts'
 import { Failure, exits } from '../failure.ts'
-import { lagOf, membersOf, type Members } from '../members.ts'
+import { aborts, rest } from '../interrupt.ts'
+import { askMembers, lagOf, membersOf, type Members, type UnitStatus } from '../members.ts'
 import { withLog } from '../open-log.ts'
 import { sizeText, tableText, type Output } from '../output.ts'
+import { openScreen } from '../screen.ts'
+
+interface StatusFlags { readonly watch?: boolean; readonly every: number }
+
+/** A member that has not answered for as long is shown as unreachable, also when looks come faster. */
+const PATIENCE_MIN_MS = 250
 
 /** Makes the command. */
 export const statusCommand = (): Command => new Command('status')
   .description('tell the layout, the sequencer and every unit; exit code 3 when one does not answer')
-  .action(async (_flags: object, command: Command) => {
+  .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
+  .option('--every <ms>', 'time between two looks of --watch', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
+  .action(async (flags: StatusFlags, command: Command) => {
     const context = contextOf(command)
-    const members = await withLog(context, membersOf)
-    if (context.output.json) context.output.data(jsonOf(members), '')
-    else context.output.data({}, textOf(members, context.output))
-    const absent = [...members.units, ...members.sequencer === null ? [] : [members.sequencer]].filter((one) => one.status === undefined)
-    if (absent.length > 0) throw new Failure(exits.unreachable, `${absent.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: start it again, or take it out with sirtaki reconfigure`)
-    if (members.sequencer === null) throw new Failure(exits.unreachable, `epoch ${members.layout.epoch} has no sequencer: start one with sirtaki sequencer`)
+    if (flags.watch !== true) { await tellOnce(context); return }
+    const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
+    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchBlocks(context, log, flags))
+    context.signal.throwIfAborted()
   })
+
+async function tellOnce(context: Context): Promise<void> {
+  const members = await withLog(context, membersOf)
+  if (context.output.json) context.output.data(jsonOf(members), '')
+  else context.output.data({}, textOf(members, context.output))
+  const absent = [...members.units, ...members.sequencer === null ? [] : [members.sequencer]].filter((one) => one.status === undefined)
+  if (absent.length > 0) throw new Failure(exits.unreachable, `${absent.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: start it again, or take it out with sirtaki reconfigure`)
+  if (members.sequencer === null) throw new Failure(exits.unreachable, `epoch ${members.layout.epoch} has no sequencer: start one with sirtaki sequencer`)
+}
+
+async function watchBlocks(context: Context, log: LogClient, { every }: StatusFlags): Promise<void> {
+  const { output } = context
+  let blocks = 0
+  await watch(context, log, every, (members) => { output.data({ time: new Date().toISOString(), ...jsonOf(members) }, `${blocks++ === 0 ? '' : '\n'}${textOf(members, output)}`) })
+}
+
+async function watchLive(context: Context, log: LogClient, { every }: StatusFlags): Promise<void> {
+  const { output, signal } = context
+  const quit = new AbortController()
+  const screen = openScreen(process.stdin, process.stdout, { quit: () => { quit.abort() }, interrupt: () => { process.kill(process.pid, 'SIGINT') } })
+  let last = ''
+  try {
+    await watch({ ...context, signal: AbortSignal.any([signal, quit.signal]) }, log, every, (members) => {
+      last = textOf(members, output)
+      screen.draw(`${last}\n\n${output.dim(`${new Date().toLocaleTimeString('en-GB')}  q ends`)}`)
+    })
+  } finally {
+    screen.close()
+  }
+  output.data({}, last)
+}
+
+/** Looks and shows until the signal aborts; a member that does not answer holds up no look. */
+async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: number, show: (members: Members) => void): Promise<void> {
+  const look = async (): Promise<void> => {
+    while (!signal.aborted) {
+      // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
+      void log.cluster.refresh().catch(() => undefined)
+      const startedAt = performance.now()
+      const members = await askMembers(log, Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS)))
+      if (isAborted(signal)) return
+      show(members)
+      await rest(Math.max(0, startedAt + everyMs - performance.now()), signal)
+    }
+  }
+  await Promise.race([look(), aborts(signal)])
+}
+
+const isAborted = (signal: AbortSignal): boolean => signal.aborted
 
 const short = (id: string): string => id.slice(0, 8)
 
@@ -44,7 +103,7 @@ function textOf(members: Members, output: Output): string {
     const { status } = unit
     const start = [String(unit.chain), unit.address, `${short(unit.identity)}/${short(unit.boot)}`]
     if (status === undefined) return [...start, 'unreachable']
-    return [...start, status.role, String(status.epoch), String(status.prefix), String(status.highest + 1), String(lagOf(members, unit)), String(status.trim), sizeText(status.store.diskBytes)]
+    return [...start, roleText(status), String(status.epoch), String(status.prefix), String(status.highest + 1), String(lagOf(members, unit)), String(status.trim), sizeText(status.store.diskBytes)]
   })
   return [
     output.bold(`cluster ${layout.cluster}, epoch ${layout.epoch}${decided}`),
@@ -52,4 +111,12 @@ function textOf(members: Members, output: Output): string {
     `acceptors  ${layout.acceptors.map(({ address }) => address).join('  ')}`,
     tableText([['chain', 'unit', 'instance', 'role', 'epoch', 'prefix', 'tail', 'lag', 'trim', 'disk'], ...rows]),
   ].join('\n')
+}
+
+/** The role, and of a unit that copies how far it is: `copying 42 % 12.3 MB/s`. */
+export function roleText({ role, copy }: Pick<UnitStatus, 'role' | 'copy'>): string {
+  if (copy === undefined || copy === null) return role
+  const { from, to, at, bytesPerSecond } = copy
+  const percent = to <= from ? 100 : Math.floor(100 * Math.min(1, Math.max(0, (at - from) / (to - from))))
+  return `${role} ${percent} % ${(bytesPerSecond / 1e6).toFixed(1)} MB/s`
 }

@@ -1,10 +1,11 @@
 /**
  * `sirtaki unit`: a log unit with its acceptor, on a folder.
  *
- * Read next: `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
+ * Read next: `../serving.ts`, `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
  */
 import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
+import { create } from 'superstruct'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { RegisterFile } from '../../log/io/register-file.ts'
@@ -14,43 +15,67 @@ import { UnitServer } from '../../log/unit/server.ts'
 import { address } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { makeFolders } from '../folders.ts'
+import { UnitHealth } from '../http/health.ts'
+import type { HttpServer } from '../http/http-server.ts'
+import { unitMetrics } from '../http/unit-metrics.ts'
 import { aborts } from '../interrupt.ts'
+import type { Log } from '../log.ts'
+import { UnitStatus } from '../members.ts'
 import { limitsOf } from '../open-log.ts'
+import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving.ts'
+import { ownVersion } from '../version.ts'
 
-interface UnitFlags { readonly data: string; readonly listen: string; readonly advertise?: string; readonly clusterId?: string }
+interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string }
 
 /** Makes the command. */
-export const unitCommand = (): Command => new Command('unit')
+export const unitCommand = (): Command => servingOptions(new Command('unit')
   .description('run a log unit on a folder')
   .requiredOption('--data <dir>', 'its folder, made when it does not exist')
   .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
   .option('--advertise <address>', 'where others reach it, where that is another address', address)
-  .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster')
-  .action(async (flags: UnitFlags, command: Command) => { await runUnit(contextOf(command), flags) })
+  .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster'))
+  .action(async (flags: UnitFlags, command: Command) => {
+    const context = contextOf(command)
+    await serve(flags, 'unit', (log) => runUnit(context, log, flags))
+  })
 
-async function runUnit(context: Context, { data, listen, advertise, clusterId }: UnitFlags): Promise<void> {
-  const { output, signal } = context
+async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<void> {
+  const { listen, advertise } = flags
   const ports = systemPorts()
-  const folder = makeParent(data)
+  const folder = makeParent(flags.data)
   const store = new SqliteStore({ folder, random: ports.random })
-  const name = `unit at ${listen}`
+  let pages: HttpServer | undefined
   try {
-    const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register')), address: listen, advertise, name })
-    const { layout, identity, boot } = server.unit.state
-    if (clusterId !== undefined && layout !== undefined && layout.cluster !== clusterId) throw new SirtakiError('WRONG_CLUSTER', `the folder ${folder} belongs to cluster ${layout.cluster}, not to ${clusterId}: name another folder`, { facts: { path: folder } })
+    const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register')), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })
+    requireCluster(server, folder, flags.clusterId)
     const stopped = new Promise<SirtakiError>((tell) => { server.onStopped(tell) })
-    await server.listen()
-    if (output.json) output.data({ event: 'listening', kind: 'unit', address: server.address, identity, boot, cluster: layout?.cluster ?? null, epoch: layout?.epoch ?? 0 }, '')
-    output.talk(`unit ${identity.slice(0, 8)} listens at ${server.address}, ${layout === undefined ? 'blank' : `of cluster ${layout.cluster}, epoch ${layout.epoch}`}`)
-    const rejoin = superviseUnit(server, output.talk)
-    const failed = await Promise.race([stopped, aborts(signal)])
-    rejoin.close()
-    await server.close()
-    if (failed instanceof SirtakiError) throw failed
-    output.talk(`the unit at ${listen} has ended`)
+    const health = new UnitHealth()
+    pages = await showPages(flags, log, { look: () => create(server.status(), UnitStatus), judge: (status, now) => health.judge(status, now), metrics: unitMetrics, signal: context.signal })
+    await live(server, log, async () => {
+      await server.listen()
+      announce(server, context, log, pages)
+      const supervision = superviseUnit(server, log.told)
+      const failed = await Promise.race([stopped, aborts(context.signal)])
+      supervision.close()
+      if (failed instanceof SirtakiError) throw failed
+    })
+    log.info(`the unit at ${listen} has ended`)
   } finally {
+    await pages?.close()
     store.close()
   }
+}
+
+/** @throws SirtakiError `WRONG_CLUSTER`. */
+function requireCluster({ unit: { state: { layout } } }: UnitServer, folder: string, wanted: string | undefined): void {
+  if (wanted === undefined || layout === undefined || layout.cluster === wanted) return
+  throw new SirtakiError('WRONG_CLUSTER', `the folder ${folder} belongs to cluster ${layout.cluster}, not to ${wanted}: name another folder`, { facts: { path: folder } })
+}
+
+function announce(server: UnitServer, { output }: Context, log: Log, pages: HttpServer | undefined): void {
+  const { layout, identity, boot } = server.unit.state
+  if (output.json) output.data({ event: 'listening', kind: 'unit', address: server.address, identity, boot, cluster: layout?.cluster ?? null, epoch: layout?.epoch ?? 0, http: pages?.address }, '')
+  log.info(`unit ${identity.slice(0, 8)} listens at ${server.address}, ${layout === undefined ? 'blank' : `of cluster ${layout.cluster}, epoch ${layout.epoch}`}`, { identity, boot, version: ownVersion })
 }
 
 /** The store makes its own folder, in one that is there. @throws SirtakiError `IO`. */

@@ -1,0 +1,70 @@
+/**
+ * `sirtaki doctor`: whether this machine, a folder and the cluster are as a server needs them, in words.
+ *
+ *     ok    disk sync   200 syncs of 4 KiB took 0.91 ms at the median, ...
+ *     warn  open files  1024 may be open, a server takes up to ...
+ *
+ * Read next: `../doctor/machine.ts`, `../doctor/disk.ts`, `../doctor/reach.ts`.
+ */
+import { Command } from 'commander'
+import { parseClusterAddress } from '../../log/connect.ts'
+import { contextOf, type Context } from '../context.ts'
+import { check, type Check } from '../doctor/check.ts'
+import { checkDisk } from '../doctor/disk.ts'
+import { checkClock, checkSqlite, judgeNode, judgeOpenFiles, openFilesMax } from '../doctor/machine.ts'
+import { checkReach } from '../doctor/reach.ts'
+import { Failure, exits } from '../failure.ts'
+import { peersAt } from '../open-log.ts'
+import { ownVersion } from '../version.ts'
+
+interface DoctorFlags { readonly data: string }
+type Tell = (text: string) => void
+
+/** Makes the command. */
+export const doctorCommand = (): Command => new Command('doctor')
+  .description('check this machine, the folder of a unit and the way to the cluster; exit code 1 when something fails')
+  .option('--data <dir>', 'the folder of a unit, or where one is to be', '.')
+  .action(async (flags: DoctorFlags, command: Command) => {
+    const context = contextOf(command)
+    const failed: string[] = []
+    const meter = makeMeter(process.stderr)
+    for await (const one of checks(context, flags, command.parent?.getOptionValueSource('cluster') !== 'default', meter.show)) {
+      meter.clear()
+      context.signal.throwIfAborted()
+      context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
+      if (one.level === 'fail') failed.push(one.name)
+    }
+    meter.clear()
+    context.signal.throwIfAborted()
+    if (failed.length > 0) throw new Failure(exits.failed, `not as it should be: ${failed.join(', ')}`)
+  })
+
+async function* checks(context: Context, { data }: DoctorFlags, isNamed: boolean, tell: Tell): AsyncGenerator<Check> {
+  const { signal, timeoutMs } = context
+  yield check('sirtaki', 'ok', `version ${ownVersion}`, { version: ownVersion })
+  yield judgeNode(process.versions.node)
+  yield await checkSqlite()
+  yield judgeOpenFiles(openFilesMax())
+  tell('watching the clock')
+  yield await checkClock(signal)
+  yield* checkDisk(data, signal, (done, of) => { tell(`syncing, ${done} of ${of}`) })
+  const addresses = parseClusterAddress(context.cluster)
+  const cluster = peersAt(context, addresses)
+  const hangUp = (): void => { cluster.close() }
+  signal.addEventListener('abort', hangUp)
+  tell(`asking ${addresses.join(', ')}`)
+  try {
+    yield* checkReach({ cluster, addresses, isNamed, timeoutMs, signal })
+  } finally {
+    signal.removeEventListener('abort', hangUp)
+    cluster.close()
+  }
+}
+
+const textOf = ({ name, level, text }: Check): string => `${level.padEnd(4)}  ${name.padEnd(12)}  ${text}`
+
+/** A line on a terminal that says what goes on, and is gone when there is something to say. */
+function makeMeter(terminal: NodeJS.WriteStream): { show: Tell; clear(): void } {
+  if (!terminal.isTTY) return { show: () => undefined, clear: () => undefined }
+  return { show: (text) => { terminal.write(`\r${text}\u001b[K`) }, clear: () => { terminal.write('\r\u001b[K') } }
+}
