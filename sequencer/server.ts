@@ -58,6 +58,10 @@ export class SequencerServer {
   #supervising = false
   #standsBy = false
   #leaving = false
+  #stopped: SirtakiError | undefined
+  readonly #stopListeners: ((error: SirtakiError) => void)[] = []
+  /** When somebody last asked who this is: who stands by does so all the time. */
+  #lookedAtMs = -Infinity
   readonly #members: Watch
   #watching = false
 
@@ -85,7 +89,8 @@ export class SequencerServer {
   get deposed(): boolean { return this.#deposed }
 
   /** What it is doing: ready and leaving sequencers grant. */
-  get role(): 'ready' | 'leaving' | 'standby' | 'deposed' | 'waiting' {
+  get role(): 'ready' | 'stopped' | 'leaving' | 'standby' | 'deposed' | 'waiting' {
+    if (this.#stopped !== undefined) return 'stopped'
     if (this.#leaving) return 'leaving'
     if (this.machine.epoch > 0 && !this.#deposed) return 'ready'
     return this.#standsBy ? 'standby' : this.#deposed ? 'deposed' : 'waiting'
@@ -122,8 +127,20 @@ export class SequencerServer {
     return layout
   }
 
-  /** Tells whoever stands by that it need not wait until this one is gone. */
-  leave(): void { this.#leaving = true; this.#standsBy = false }
+  /**
+   * Says that it is about to end, and waits until another one is named, or for `timeoutMs`; at once where nobody stands by.
+   */
+  async leave({ timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void> {
+    const { ports: { clock }, limits } = this.options
+    const watched = clock.now() - this.#lookedAtMs <= limits.probeMs * limits.suspicionProbes
+    const isNamed = (): boolean => this.#cluster.layout?.sequencer?.boot === this.machine.boot
+    this.#leaving = true
+    this.#standsBy = false
+    for (const end = clock.now() + timeoutMs; watched && isNamed() && clock.now() < end && signal?.aborted !== true;) await this.#cluster.newerOrPause(limits.probeMs / 2)
+  }
+
+  /** Calls `listener` once if it has to stop by itself. */
+  onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
 
   async #lives({ boot, address }: SequencerMember): Promise<boolean> {
     if (boot === this.machine.boot) return false
@@ -218,7 +235,7 @@ export class SequencerServer {
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'identify': return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
+      case 'identify': this.#lookedAtMs = clock.now(); return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
     }
@@ -344,7 +361,10 @@ export class SequencerServer {
 
   /** The last resort: a rule that does not hold ends this sequencer, and the next one starts from the units. */
   #fail(error: SirtakiError): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = error
     this.options.log?.(`the sequencer stops: ${error.message}`)
+    for (const listener of this.#stopListeners) listener(error)
     void this.close()
   }
 

@@ -6,6 +6,7 @@
  * Read next: `unit.ts`, `../layout/acceptor.ts`, `rejoin.ts`.
  */
 import { SirtakiError, asError, isError } from '../errors.ts'
+import { pause } from '../client/retry.ts'
 import { LatencyEstimate } from '../latency.ts'
 import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
@@ -107,6 +108,22 @@ export class UnitServer {
 
   /** Calls `listener` once if the unit has to stop by itself. */
   onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
+
+  /**
+   * Says that it is about to end, and waits until the others go on without it, or for `timeoutMs`. At once where nobody looks, or
+   * where its chain has nobody else: then they have to wait for it.
+   */
+  async leave({ timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void> {
+    const { ports: { clock }, limits } = this.options
+    const { state } = this.unit
+    const { layout } = state
+    const isAlone = layout === undefined || layout.segments.some((segment) => segment.chains.some((chain) => chain.length === 1 && chain[0]?.identity === state.identity))
+    if (isAlone || clock.now() - this.lookedAtMs > limits.probeMs * limits.suspicionProbes) return
+    this.leaving = true
+    // Who goes on without it seals it on the way.
+    for (const end = clock.now() + timeoutMs; clock.now() < end && state.sealed === layout.epoch && this.#stopped === undefined && signal?.aborted !== true;) await pause(clock, limits.probeMs / 10)
+    await pause(clock, limits.probeMs / 4)
+  }
 
   /** Ends it in good order: the queue is refused, what is durable stays. */
   async close(): Promise<void> {

@@ -138,7 +138,7 @@ export class Peer {
 
   /** Nobody waits for this peer any more: ends the connection and fails what is open with `error`. A later request begins anew. */
   abandon(error: SirtakiError): void {
-    if (this.#writer !== undefined) this.#lost(error)
+    for (const link of [...this.#retired, ...this.#link === undefined ? [] : [this.#link]]) this.#lost(link, error)
   }
 
   /** Bytes on their way. */

@@ -2,13 +2,14 @@
  * `sirtaki sequencer`: names itself in the next epoch, unless another sequencer lives.
  *
  *     start ─ living one? ─ no ─ next epoch ─ serves until it is deposed or told to end
- *                └ yes ─ exit 5, or with --standby: stays up, takes over when that one dies or reconfigure names this one
+ *                └ yes ─ exit 5
+ *     --standby: watches, takes over when nobody is in the place any more, and stands by again when it was deposed
  *
  * Read next: `../serving.ts`, `../../sequencer/server.ts`.
  */
 import { Command } from 'commander'
 import { create } from 'superstruct'
-import { asError, isError } from '../../log/errors.ts'
+import { asError, isError, type SirtakiError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { address, addresses } from '../arguments.ts'
@@ -35,7 +36,7 @@ export const sequencerCommand = (): Command => servingOptions(new Command('seque
   .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
   .option('--advertise <address>', 'where others reach it, where that is another address', address)
   .requiredOption('--units <addresses>', 'units of the cluster', addresses)
-  .option('--standby', 'when another sequencer lives, stay up until it is gone or until sirtaki reconfigure names this one'))
+  .option('--standby', 'watch over the sequencer and take over when it is gone, or when sirtaki reconfigure names this one'))
   .action(async (flags: SequencerFlags, command: Command) => {
     const context = contextOf(command)
     await serve(flags, 'sequencer', (log) => runSequencer(context, log, flags))
@@ -61,17 +62,45 @@ async function holdPlace(server: SequencerServer, context: Context, log: Log, { 
   const { boot } = server.member
   if (output.json) output.data({ event: 'listening', kind: 'sequencer', address: server.address, boot, http }, '')
   log.info(`sequencer ${boot.slice(0, 8)} listens at ${server.address}`, { boot, version: ownVersion })
-  const epoch = await takePlace(server, context, log, standby)
-  if (epoch !== undefined) {
+  const stopped: { error?: SirtakiError } = {}
+  server.onStopped((error) => { stopped.error = error })
+  const ready = (epoch: number): void => {
     if (output.json) output.data({ event: 'ready', kind: 'sequencer', address: server.address, boot, epoch }, '')
     log.info(`sequencer of epoch ${epoch}, ready`, { epoch })
   }
-  while (!signal.aborted && !server.deposed) await rest(LOOK_MS, signal)
-  if (server.deposed) throw new Failure(exits.conflict, `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`)
+  const epoch = standby ? await standBy(server, context, log) : await takePlace(server, context, log)
+  if (epoch !== undefined) ready(epoch)
+  let { role } = server
+  while (!signal.aborted && stopped.error === undefined && (standby || !server.deposed)) {
+    await rest(LOOK_MS, signal)
+    if (standby && server.role === 'ready' && role !== 'ready') ready(server.machine.epoch)
+    ;({ role } = server)
+  }
+  if (stopped.error !== undefined) throw stopped.error
+  if (server.deposed && !signal.aborted) throw new Failure(exits.conflict, `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`)
+}
+
+/** Stands by as soon as a cluster is found. */
+async function standBy(server: SequencerServer, { output, signal, timeoutMs }: Context, log: Log): Promise<undefined> {
+  for (let told = ''; !signal.aborted;) {
+    try {
+      const { sequencer } = await server.standBy({ timeoutMs, signal })
+      if (output.json) output.data({ event: 'standby', kind: 'sequencer', address: server.address, boot: server.member.boot, sequencer: sequencer?.address ?? null }, '')
+      log.info(`standing by for ${sequencer === null ? 'an epoch without a sequencer' : `the sequencer at ${sequencer.address}`}`)
+      return
+    } catch (thrown) {
+      if (signal.aborted) return
+      const error = asError(thrown)
+      if (error.next === 'stop') throw error
+      if (error.message !== told) log.warn(`no cluster to stand by for yet: ${error.message}`, { code: error.code })
+      told = error.message
+      await rest(LOOK_MS, signal)
+    }
+  }
 }
 
 /** Tries until it has its place, and gives its epoch, or until it is told to end; tells each new reason why not yet. */
-async function takePlace(server: SequencerServer, { signal, timeoutMs }: Context, log: Log, standby: boolean): Promise<number | undefined> {
+async function takePlace(server: SequencerServer, { signal, timeoutMs }: Context, log: Log): Promise<number | undefined> {
   let told = ''
   while (!signal.aborted) {
     try {
@@ -79,8 +108,7 @@ async function takePlace(server: SequencerServer, { signal, timeoutMs }: Context
     } catch (thrown) {
       if (signal.aborted) return undefined
       const error = asError(thrown)
-      const waits = error.code === 'IN_USE' ? standby : error.next !== 'stop'
-      if (!waits && !isError(thrown, 'NOT_WHOLE')) throw error
+      if (error.next === 'stop' && !isError(thrown, 'NOT_WHOLE')) throw error
       if (error.message !== told) log.warn(`not the sequencer yet: ${error.message}`, { code: error.code })
       told = error.message
       await rest(LOOK_MS, signal)
