@@ -29,9 +29,14 @@ export class Client extends ObjectClient {
 }
 
 /**
- * Connects to the cluster at `address`: `memory:`, `memory:NAME`, `tcp://host:port,...` or `unix:PATH`.
+ * Connects to the cluster at `address`: `memory:`, `memory:NAME`, `file:DIR`, `tcp://host:port,...` or `unix:PATH`.
  *
- * @throws SirtakiError `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`; `ABORTED`.
+ * `file:DIR` is for the processes of one machine: the first one that connects hosts the log in the folder (made if it does not
+ * exist; its parent must), the others join it, and when the host ends or dies another one takes over by itself. Close what you
+ * connect: a host keeps its process alive.
+ *
+ * @throws SirtakiError `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`; `ABORTED`; of `file:` also
+ *   `IN_USE`, `DAMAGED`, `UNSUPPORTED` and `IO`, see `connectLog`.
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
   const { client, close } = await connectLog(address, options)

@@ -3,13 +3,17 @@
  *
  *     memory:        a cluster of this call's own        memory:NAME   shared in this process
  *     tcp://h:p,...  servers over TCP                    unix:PATH     over unix sockets
+ *     file:DIR       the processes of this machine that name the folder: the first hosts, another takes over
  *
- * Read next: `memory.ts`, `../log/connect.ts`.
+ * Read next: `memory.ts`, `file.ts`, `../log/connect.ts`.
  */
 import type { LogClient } from '../log/client/client.ts'
 import { connectServers, parseClusterAddress, type LogConnectOptions } from '../log/connect.ts'
-import { SirtakiError } from '../log/errors.ts'
+import { isError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
+import { UNIT_ADDRESS, openHostFolder } from '../log/io/host-folder.ts'
+import { limits as usual } from '../log/limits.ts'
+import { FileCluster } from './file.ts'
 import { startMemoryCluster, type MemoryCluster } from './memory.ts'
 
 /** How a process connects. `chains` and `unitsPerChain` shape a `memory:` cluster. */
@@ -21,13 +25,16 @@ export interface ConnectedLog extends AsyncDisposable { readonly client: LogClie
 const shared = new Map<string, { readonly cluster: Promise<MemoryCluster>; users: number }>()
 
 /**
- * Connects to the log at an address.
+ * Connects to the log at an address. With `file:DIR` this process hosts the log when nobody does, now or later, so `close` hands
+ * it over to another one.
  *
- * @throws SirtakiError `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`; `ABORTED`.
+ * @throws SirtakiError `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`; `ABORTED`. Of `file:` also
+ *   `IN_USE` with the pid of a host that is stopped, `DAMAGED` for a folder that was copied in use, `UNSUPPORTED` on a network file
+ *   system, `IO` when nobody hosts and this process may not write there.
  */
 export async function connectLog(address: string, options: ConnectLogOptions = {}): Promise<ConnectedLog> {
   if (address.startsWith('memory:')) return connectMemory(address.slice('memory:'.length), options)
-  if (address.startsWith('file:')) throw new SirtakiError('UNSUPPORTED', 'file: addresses are not supported yet: start a cluster with `sirtaki dev` and use tcp://')
+  if (address.startsWith('file:')) return connectFile(address.slice('file:'.length), options)
   const client = await connectServers(systemPorts({ unreferenced: true }), parseClusterAddress(address), options)
   return withClose(client, () => client.close())
 }
@@ -50,6 +57,20 @@ async function connectMemory(name: string, options: ConnectLogOptions): Promise<
     shared.delete(name)
     await cluster.close()
   })
+}
+
+async function connectFile(directory: string, options: ConnectLogOptions): Promise<ConnectedLog> {
+  const folder = openHostFolder(directory)
+  const cluster = new FileCluster({ ports: systemPorts({ unreferenced: true }), limits: { ...usual, ...options.limits }, folder })
+  try {
+    await cluster.ready(options)
+    const client = await connectServers(cluster.ports, [UNIT_ADDRESS], options)
+    return withClose(client, async () => { await client.close(); await cluster.close() })
+  } catch (thrown) {
+    await cluster.close()
+    // That a call took too long says less than why.
+    throw isError(thrown, 'TIMEOUT', 'UNREACHABLE') ? cluster.problem ?? thrown : thrown
+  }
 }
 
 function withClose(client: LogClient, end: () => Promise<void>): ConnectedLog {

@@ -30,7 +30,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   BAD_ADDRESS: {
     meaning: 'the address cannot be used',
-    causes: ['--cluster or SIRTAKI_CLUSTER is not tcp://host:port,host:port,...', '--listen names an address that this machine does not have, or a port that needs more rights', 'port 0, which is only for listening'],
+    causes: ['--cluster or SIRTAKI_CLUSTER is neither tcp://host:port,host:port,... nor file:DIR', '--listen names an address that this machine does not have, or a port that needs more rights', 'port 0, which is only for listening'],
     actions: ['take the address that sirtaki dev prints, or name the units: sirtaki --cluster tcp://HOST:PORT,HOST:PORT status'],
   },
   BAD_ARGUMENT: {
@@ -46,7 +46,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   BAD_LAYOUT: {
     meaning: 'a layout of the cluster makes no sense',
     causes: ['a register or database that was changed by hand', 'a server or client of another version'],
-    actions: ['look at what each member says: sirtaki status --json', 'run the same version of Sirtaki everywhere', 'leave a member that tells nonsense out: sirtaki reconfigure --drop UNIT'],
+    actions: ['look at what each member says: sirtaki status --json', 'run the same version of Sirtaki everywhere', 'leave a member that tells nonsense out: sirtaki reconfigure remove UNIT'],
   },
   BOOT: {
     meaning: 'the layout names another start of that process',
@@ -70,8 +70,8 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   DAMAGED: {
     meaning: 'stored bytes fail their checksum',
-    causes: ['a disk that changed or lost what was synced', 'a file of the data folder that was changed or copied by hand'],
-    actions: ['with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure --drop UNIT', 'without another copy: restore the folder from a backup', 'one damaged position is read from another unit of its chain; try sirtaki read POSITION'],
+    causes: ['a disk that changed or lost what was synced', 'a file of the data folder that was changed or copied by hand, or a file: folder that was copied in use'],
+    actions: ['with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT', 'without another copy: restore the folder from a backup', 'one damaged position is read from another unit of its chain; try sirtaki read POSITION'],
   },
   DIVERGED: {
     meaning: 'two clients played the same log to different states',
@@ -84,9 +84,9 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     actions: ['nothing as a rule: clients fetch the layout and go on', 'if it stays: sirtaki status shows the epoch of every unit, sirtaki reconfigure opens the next one'],
   },
   FULL: {
-    meaning: 'no room is left',
-    causes: ['this version never throws it, the code is reserved: a full disk is IO, a full queue or window OVERLOADED'],
-    actions: ['see sirtaki explain IO and sirtaki explain OVERLOADED'],
+    meaning: 'the disk of a unit is full: appends are refused before a reserve is used up, so that everything else goes on',
+    causes: ['the log has grown, or somebody else fills that disk'],
+    actions: ['make room on that disk, or trim the log: appends go on by themselves then', 'see which unit it is: sirtaki status, sirtaki doctor --data DIR'],
   },
   INVARIANT: {
     meaning: 'a rule that must always hold does not: the part has stopped so as to spread no damage',
@@ -95,13 +95,13 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   IN_USE: {
     meaning: 'somebody else has the address, the folder or the place of the sequencer',
-    causes: ['a server listens at that port already', 'another process holds the data folder: the message names it', 'a sequencer lives already'],
-    actions: ['stop the other one, or choose another --listen or --data', 'start a sequencer as a stand-by with sirtaki sequencer --standby, or move the place: sirtaki reconfigure --sequencer ADDRESS'],
+    causes: ['a server listens at that port already', 'another process holds the data folder, or hosts the file: cluster and is stopped: the message names it', 'a sequencer lives already'],
+    actions: ['stop the other one, or choose another --listen or --data', 'start a sequencer as a stand-by with sirtaki sequencer --standby, or move the place: sirtaki reconfigure move-sequencer ADDRESS'],
   },
   IO: {
     meaning: 'the disk or the system refused',
     causes: ['a full disk', 'a folder without the rights to write, or a file in its place', 'a failing disk'],
-    actions: ['make room or mend the rights, then start the unit again: it joins by itself', 'a disk that is beyond help: sirtaki reconfigure --drop UNIT'],
+    actions: ['make room or mend the rights, then start the unit again: it joins by itself', 'a disk that is beyond help: sirtaki reconfigure remove UNIT'],
   },
   MISUSE: {
     meaning: 'two calls of the program contradict each other',
@@ -126,12 +126,12 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   NOT_WHOLE: {
     meaning: 'a unit lacks what its chain knows decided, so that the next epoch cannot be built with it',
     causes: ['its disk lost synced data', 'another disk answers at its address than the layout names (next is again)', 'a chain would lose its last unit'],
-    actions: ['leave the unit out: sirtaki reconfigure --drop UNIT', 'with another disk: start the unit on its own folder again, or drop the old disk by its identity', 'never drop the last unit of a chain: its positions exist nowhere else'],
+    actions: ['leave the unit out: sirtaki reconfigure remove UNIT', 'with another disk: start the unit on its own folder again, or drop the old disk by its identity', 'never drop the last unit of a chain: its positions exist nowhere else'],
   },
   OVERLOADED: {
     meaning: 'a queue or the window is full',
     causes: ['units that commit slower than clients append', 'a unit that is down: nothing is decided, so the window fills', 'a subscriber that reads too slowly, or too many subscriptions or connections', 'a session with too many ops under way'],
-    actions: ['see where it waits: sirtaki top', 'see whether a unit is down: sirtaki status; start it, or sirtaki reconfigure --drop UNIT', 'append less at once, await some calls, then repeat'],
+    actions: ['see where it waits: sirtaki top', 'see whether a unit is down: sirtaki status; start it, or sirtaki reconfigure remove UNIT', 'append less at once, await some calls, then repeat'],
   },
   OVERSIZE: {
     meaning: 'an entry, an op or a frame is larger than allowed',
@@ -141,7 +141,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   RECOVERING: {
     meaning: 'the unit was restarted and waits for the epoch that names it',
     causes: ['a restart a moment ago', 'too few acceptors, or another unit that does not answer, so that no epoch can open'],
-    actions: ['wait a moment: it opens the next epoch by itself', 'if it stays: sirtaki status shows who is missing; start that one, or sirtaki reconfigure --drop UNIT'],
+    actions: ['wait a moment: it opens the next epoch by itself', 'if it stays: sirtaki status shows who is missing; start that one, or sirtaki reconfigure remove UNIT'],
   },
   REJECTED: {
     meaning: "the object refused the operation, as its rules say; nothing of it stays",
@@ -156,7 +156,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   TIMEOUT: {
     meaning: 'no answer came before the deadline',
     causes: ['a unit of the chain is down: every unit takes part in every append', 'no sequencer lives', 'a slow network or disk, or a --timeout that is too short'],
-    actions: ['see who does not answer: sirtaki status', 'start that one again, or leave it out: sirtaki reconfigure --drop UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
+    actions: ['see who does not answer: sirtaki status', 'start that one again, or leave it out: sirtaki reconfigure remove UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
   },
   TRIMMED: {
     meaning: 'the position or the beginning of the stream was dropped for good',
@@ -166,12 +166,12 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   UNREACHABLE: {
     meaning: 'nobody answers at the address, or the connection broke',
     causes: ['the server is not running, or the address is wrong', 'a firewall or a broken network'],
-    actions: ['check --cluster and SIRTAKI_CLUSTER; start a cluster with sirtaki dev', 'see who is missing: sirtaki status', 'start that one, or leave it out: sirtaki reconfigure --drop UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
+    actions: ['check --cluster and SIRTAKI_CLUSTER; start a cluster with sirtaki dev', 'see who is missing: sirtaki status', 'start that one, or leave it out: sirtaki reconfigure remove UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
   },
   UNSUPPORTED: {
     meaning: 'this version cannot do that',
-    causes: ['a folder, entry or register of a later version', 'a file: address, which is not supported yet', 'a request to a server of another kind'],
-    actions: ['upgrade Sirtaki, everywhere', 'for a cluster on this machine use sirtaki dev and tcp://'],
+    causes: ['a folder, entry or register of a later version', 'a file: cluster on a network file system, or hosted without better-sqlite3', 'a request to a server of another kind'],
+    actions: ['upgrade Sirtaki, everywhere', 'for a file: cluster take a folder on a disk of this machine; for several machines take tcp://'],
   },
   WRONG_CHAIN: {
     meaning: 'the message is meant for another chain, or another place in the chain, than the unit has',

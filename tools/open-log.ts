@@ -10,17 +10,19 @@ import { SirtakiError, asError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import { Identity } from '../log/wire/control.ts'
+import { connectLog } from '../sequencer/client.ts'
 import type { Context } from './context.ts'
 
 /** The bounds of a command: only its patience is its own. */
 export const limitsOf = ({ timeoutMs }: { readonly timeoutMs: number }): Limits => ({ ...usual, requestMs: timeoutMs })
 
 /**
- * Connects to the cluster that the flags name, runs `use` and closes.
+ * Connects to the cluster that the flags name, runs `use` and closes. A `file:` cluster that nobody hosts is hosted meanwhile.
  *
- * @throws SirtakiError `BAD_ADDRESS`, `UNREACHABLE` when nobody answers, `NOT_READY` when there is no cluster yet.
+ * @throws SirtakiError `BAD_ADDRESS`, `UNREACHABLE` when nobody answers, `NOT_READY` when there is no cluster yet; of `file:` what `connectLog` throws.
  */
 export async function withLog<T>(context: Context, use: (log: LogClient) => Promise<T>): Promise<T> {
+  if (context.cluster.startsWith('file:')) return withFolder(context, use)
   const addresses = parseClusterAddress(context.cluster)
   const log = new LogClient({ ports: systemPorts(), limits: limitsOf(context), name: 'sirtaki', addresses })
   try {
@@ -29,6 +31,15 @@ export async function withLog<T>(context: Context, use: (log: LogClient) => Prom
     return await use(log)
   } finally {
     await log.close()
+  }
+}
+
+async function withFolder<T>(context: Context, use: (log: LogClient) => Promise<T>): Promise<T> {
+  const { client, close } = await connectLog(context.cluster, { name: 'sirtaki', limits: limitsOf(context), timeoutMs: context.timeoutMs, signal: context.signal })
+  try {
+    return await use(client)
+  } finally {
+    await close()
   }
 }
 

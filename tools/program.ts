@@ -35,7 +35,7 @@ const Config = record(string(), union([string(), number(), boolean(), array(unio
 export function makeProgram(): Command {
   const program = new Command('sirtaki')
     .description('Coordination as a library on a shared log: servers, and a look at the log.')
-    .option('--cluster <address>', 'where the cluster is: tcp://host:port,host:port,...', 'tcp://127.0.0.1:7100')
+    .option('--cluster <address>', 'where the cluster is: tcp://host:port,host:port,... or file:DIR', 'tcp://127.0.0.1:7100')
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
     .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)

@@ -10,7 +10,7 @@
  * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
  */
 import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
-import { SirtakiError, asError, type Code } from '../errors.ts'
+import { SirtakiError, asError } from '../errors.ts'
 import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
@@ -56,6 +56,8 @@ export class Appender {
   #full: SirtakiError | undefined
   /** Between token requests that fail; begins anew with a grant. */
   readonly #backoff: Backoff
+  /** Why the last token request failed, until one is granted. */
+  #tokenError: SirtakiError | undefined
   /** Appends of unknown fate: how many are looked after, and those that wait for it. */
   #recovering = 0
   readonly #lost: [Append, Batch][] = []
@@ -155,7 +157,7 @@ export class Appender {
       // One that is larger than the bound by itself goes alone.
       if (batch.length >= max || (bytes + size > bytesMax && this.#bytes + bytes > 0)) break
       taken++
-      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', 'no token in time: the sequencer was busy or silent', { next: 'again' }))
+      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', `no token in time: ${this.#tokenError?.message ?? 'the sequencer was busy or silent'}`, { cause: this.#tokenError, next: 'again' }))
       if (append.ended) continue
       bytes += size
       batch.push(append)
@@ -176,6 +178,7 @@ export class Appender {
       this.#inFlight--
       if (error !== undefined) { this.#tokensFailed(batch, layout, error); return }
       this.#backoff.reset()
+      this.#tokenError = undefined
       try {
         this.#store(layout, batch, readGrant(answer))
       } catch (thrown) {
@@ -187,6 +190,7 @@ export class Appender {
 
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
+    this.#tokenError = error
     for (const append of batch) this.#release(append)
     // A full disk is no matter of a moment: who appends must know.
     if (error.next === 'stop' || error.code === 'FULL') {
@@ -324,7 +328,7 @@ export class Appender {
     const { layout: { cluster: name }, grant } = batch
     const own = encodeEntry(clusterSeed(name), { position: append.position, epoch: grant.epoch, writer: this.#writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
     const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
-    let cause: Code = 'TIMEOUT'
+    let cause = 'TIMEOUT'
     while (!append.ended && clock.now() < append.deadline) {
       const { layout } = this.#cluster
       if (layout === undefined) return
@@ -341,7 +345,7 @@ export class Appender {
         await backoff.wait(append.signal)
       } catch (thrown) {
         const error = asError(thrown)
-        cause = error.code
+        cause = `${error.code}: ${error.message}`
         try {
           await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'again' }) : error, layout.epoch, backoff, append.signal)
         } catch (final) {

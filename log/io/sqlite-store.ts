@@ -1,5 +1,5 @@
 /**
- * A unit's store in a folder, on SQLite. The only file that loads better-sqlite3.
+ * A unit's store in a folder, on SQLite. It and `host-lock.ts` alone load better-sqlite3.
  *
  *     unit.lock   a database of which this process holds the exclusive lock as long as the store is open
  *     unit.pid    who holds it, for people only

@@ -89,9 +89,10 @@ class Build {
     const segments = joined([...closed.map((segment) => this.#closed(segment, chains)), { from: closes ? tail : open.from, to: null, kind: 'chain', chains }])
     const members = segments.flatMap((segment) => segment.chains.flat())
     const spares = this.#spares(used, members)
+    const absent = this.#absent(chains, spares, used)
     return checkLayout({
-      ...base, epoch: base.epoch + 1, tail, trim, logTime, segments, spares, sequencer: this.#sequencer(), absent: this.#absent(chains, spares, used), drops: this.#drops(logTime),
-      acceptors: this.#acceptors(chains.flat(), spares),
+      ...base, epoch: base.epoch + 1, tail, trim, logTime, segments, spares, sequencer: this.#sequencer(), absent, drops: this.#drops(logTime),
+      acceptors: this.#acceptors(chains.flat(), spares, absent),
     })
   }
 
@@ -223,15 +224,23 @@ class Build {
     return [...recent.filter((one) => !counted.some(({ identity }) => identity === one.identity)), ...counted].slice(-64)
   }
 
-  /** Those that still have their register, then new registers of units that stay, then of spares; an odd number of them. */
-  #acceptors(units: readonly UnitMember[], spares: readonly UnitMember[]): AcceptorMember[] {
+  /**
+   * Those that still have their register, then new registers of units that stay, then of spares; an odd number of them. Old ones
+   * that are silent now keep their seats where there would be hardly any others, as long as those who answer are a majority: one
+   * acceptor alone would take the cluster with it when its disk is lost.
+   */
+  #acceptors(units: readonly UnitMember[], spares: readonly UnitMember[], absent: readonly AbsentMember[]): AcceptorMember[] {
+    const { acceptors } = this.#base
     const members = [...units, ...spares].flatMap(({ identity, address }) => {
       const answer = this.#survey.get(address)
       return answer === undefined || answer.identity !== identity ? [] : [{ identity: answer.acceptor, address }]
     })
-    const old = members.filter((one) => this.#base.acceptors.some((acceptor) => acceptor.identity === one.identity))
-    const fresh = members.filter((one) => !old.includes(one))
-    return [...old, ...fresh].slice(0, acceptorCount(members.length))
+    const old = members.filter((one) => acceptors.some((acceptor) => acceptor.identity === one.identity))
+    const count = acceptorCount(members.length)
+    const answering = [...old, ...members.filter((one) => !old.includes(one))].slice(0, Math.max(count, Math.min(members.length, 2)))
+    const silent = acceptors.filter((one) => !members.some(({ identity }) => identity === one.identity) && [...absent, ...spares].some(({ address }) => address === one.address))
+    if (count === 1 && answering.length === 2 && silent[0] !== undefined) return [...answering, { identity: silent[0].identity, address: silent[0].address }]
+    return answering.slice(0, count)
   }
 
   #sequencer(): SequencerMember | null {

@@ -488,7 +488,7 @@ class SimCluster {
   #mayDie(i: number): boolean {
     const { newest } = this.checker
     const { identity } = this.#slot(i).disk
-    if (newest === undefined || this.#units.some(({ process, dropped }) => !process.alive || dropped)) return false
+    if (newest === undefined || this.#units.some(({ process, dropped }) => !process.alive || dropped) || unitsOf(newest).some((unit) => this.checker.unit(unit.identity).lost)) return false
     const here = newest.acceptors.filter(({ address }) => address === this.#slot(i).address).length
     return newest.segments.every((segment) => segment.chains.every((chain) => chain.length > 1 || chain[0]?.identity !== identity)) && (newest.acceptors.length - here) * 2 > newest.acceptors.length
   }

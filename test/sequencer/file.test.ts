@@ -1,0 +1,178 @@
+/** `file:` addresses: joining, taking over, and every way in which a folder cannot be hosted. */
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'ava'
+import { Cluster } from '../../log/client/cluster.ts'
+import type { LogClient } from '../../log/client/client.ts'
+import { systemPorts } from '../../log/io/connect.ts'
+import { hostOf } from '../../log/io/host-folder.ts'
+import { RegisterFile } from '../../log/io/register-file.ts'
+import { SqliteStore } from '../../log/io/sqlite-store.ts'
+import { init } from '../../log/layout/genesis.ts'
+import { limits } from '../../log/limits.ts'
+import { UnitServer } from '../../log/unit/server.ts'
+import { connectLog, type ConnectedLog } from '../../sequencer/client.ts'
+import { makeFolder } from '../log/io/folder.ts'
+
+type Teardown = (run: () => void | Promise<void>) => void
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+const textAt = async (client: LogClient, position: number): Promise<string> => {
+  const found = await client.read(position, { timeoutMs: 10_000 })
+  return found.kind === 'data' ? new TextDecoder().decode(found.entry.payload) : found.kind
+}
+
+async function joined(folder: string, teardown: Teardown): Promise<ConnectedLog> {
+  const connected = await connectLog(`file:${folder}`, { timeoutMs: 10_000 })
+  teardown(() => connected.close())
+  return connected
+}
+
+const children = new URL('../../', import.meta.url).pathname
+/** Runs a script that may import from the sources, as another user where that is asked for; gives what it printed. */
+const runScript = (script: string, user?: number): string => execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 30_000, cwd: children, ...user === undefined ? {} : { uid: user, gid: user } }).trim()
+const tryConnecting = (folder: string): string => `
+  import { connectLog } from ${JSON.stringify(`${children}sequencer/client.ts`)}
+  const said = await connectLog('file:${folder}', { timeoutMs: 3000 }).then(async ({ close }) => { await close(); return 'connected' }, (error) => error.code + ' ' + error.message)
+  console.log(said)`
+
+test.beforeEach((t) => { t.timeout(60_000) })
+
+test('L2: what was appended is there after the host closed, for those who stay and for those who come', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const host = await joined(folder, (run) => { t.teardown(run) })
+  const other = await joined(folder, (run) => { t.teardown(run) })
+  const { position } = await host.client.append(encode('kept'))
+  await host.close()
+  t.is(await textAt(other.client, position), 'kept')
+  const next = await other.client.append(encode('next'), { timeoutMs: 10_000 })
+  t.true(next.position > position)
+  await other.close()
+  const later = await joined(folder, (run) => { t.teardown(run) })
+  t.deepEqual([await textAt(later.client, position), await textAt(later.client, next.position)], ['kept', 'next'])
+})
+
+test('Y1: several that race for an empty folder make one cluster, and for one whose host closed likewise', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const all = await Promise.all([1, 2, 3, 4].map(() => joined(folder, (run) => { t.teardown(run) })))
+  const clusters = await Promise.all(all.map(async ({ client }) => (await client.layout()).cluster))
+  t.is(new Set(clusters).size, 1)
+  const positions = await Promise.all(all.map(async ({ client }) => (await client.append(encode('x'))).position))
+  t.is(new Set(positions).size, 4)
+  await all[0]?.close()
+  const left = all.slice(1)
+  const more = await Promise.all(left.map(async ({ client }) => (await client.append(encode('y'), { timeoutMs: 10_000 })).position))
+  t.is(new Set([...positions, ...more]).size, 7)
+})
+
+test('a folder is the same cluster under another name', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  mkdirSync(join(folder, 'x'.repeat(120)))
+  symlinkSync(join(folder, 'x'.repeat(120)), join(folder, 'short'))
+  await t.throwsAsync(connectLog(`file:${join(folder, 'x'.repeat(120))}`), { code: 'BAD_ADDRESS', message: /symbolic link/ })
+  const one = await joined(join(folder, 'short'), (run) => { t.teardown(run) })
+  symlinkSync(join(folder, 'x'.repeat(120)), join(folder, 'other'))
+  const other = await joined(join(folder, 'other'), (run) => { t.teardown(run) })
+  const { position } = await one.client.append(encode('once'))
+  t.is(await textAt(other.client, position), 'once')
+  await one.close()
+  t.is(await textAt(other.client, position), 'once')
+})
+
+test('P50: a host whose lock file is removed stops hosting and says why; another one takes over', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const host = await joined(folder, (run) => { t.teardown(run) })
+  const { position } = await host.client.append(encode('before'))
+  rmSync(join(folder, 'host.lock'))
+  const error = await t.throwsAsync(async () => { for (;;) await host.client.append(encode('more'), { timeoutMs: 1_500 }) })
+  t.regex(error.message, /hosts .* no longer: .*host\.lock was removed/)
+  t.is(hostOf({ path: folder }), undefined)
+  const other = await joined(folder, (run) => { t.teardown(run) })
+  t.is(await textAt(other.client, position), 'before')
+  t.is(await textAt(host.client, position), 'before')
+  await host.client.append(encode('as a guest'), { timeoutMs: 10_000 })
+})
+
+test('P50: a folder that was copied in use is refused with what to do, and the original goes on', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const host = await joined(join(folder, 'original'), (run) => { t.teardown(run) })
+  await host.client.append(encode('x'))
+  execFileSync('cp', ['-r', join(folder, 'original'), join(folder, 'copy')])
+  const error = await t.throwsAsync(connectLog(`file:${join(folder, 'copy')}`), { code: 'DAMAGED' })
+  t.regex(error.message, /was copied while process \d+ hosted it.*Copy the folder again while nobody uses it/)
+  await host.client.append(encode('y'))
+})
+
+test('a folder that was copied while nobody used it is a cluster with all that was in it', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const host = await joined(join(folder, 'original'), (run) => { t.teardown(run) })
+  const { position } = await host.client.append(encode('copied'))
+  await host.close()
+  execFileSync('cp', ['-r', join(folder, 'original'), join(folder, 'copy')])
+  const other = await joined(join(folder, 'copy'), (run) => { t.teardown(run) })
+  t.is(await textAt(other.client, position), 'copied')
+})
+
+test('L6: a unit of another kind of cluster is refused and not changed', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const ports = systemPorts({ unreferenced: true })
+  const make = (): UnitServer => new UnitServer({ ports, limits, store: new SqliteStore({ folder: join(folder, 'unit'), random: ports.random, walMb: 1 }), register: new RegisterFile(join(folder, 'unit', 'acceptor.register')), address: '127.0.0.1:0', name: 'stranger' })
+  const unit = make()
+  await unit.listen()
+  const operator = new Cluster({ ports, limits, name: 'init', addresses: [unit.address] })
+  const { cluster } = await init(operator, { chains: [[unit.address]] })
+  operator.close()
+  await unit.close()
+  const error = await t.throwsAsync(connectLog(`file:${folder}`), { code: 'WRONG_CLUSTER' })
+  t.true(error.message.includes(cluster))
+  t.is(hostOf({ path: folder }), undefined)
+  const again = make()
+  t.like(again.unit.state.layout, { cluster, epoch: 1 })
+  await again.close()
+})
+
+test('a folder that may not be written to is an IO error that names it', async (t) => {
+  const user = process.getuid?.() === 0 ? 65_534 : undefined
+  const folder = makeFolder((run) => { t.teardown(run) })
+  t.teardown(() => { chmodSync(folder, 0o755) })
+  chmodSync(folder, 0o555)
+  const said = runScript(tryConnecting(folder), user)
+  t.regex(said, /^IO /)
+  t.true(said.includes(folder), said)
+  t.false(existsSync(join(folder, 'unit')))
+})
+
+test('a damaged log is told to who connects, and nobody keeps the lock', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  mkdirSync(join(folder, 'unit'))
+  writeFileSync(join(folder, 'unit', 'unit.db'), Buffer.alloc(8192, 'garbage '))
+  await t.throwsAsync(connectLog(`file:${folder}`), { code: 'DAMAGED', message: /unit\.db is damaged/ })
+  t.is(hostOf({ path: folder }), undefined)
+})
+
+test('a process that only joins does not load better-sqlite3', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  await joined(folder, (run) => { t.teardown(run) })
+  const script = `
+    import { registerHooks } from 'node:module'
+    const seen = []
+    registerHooks({ resolve(specifier, context, next) { const found = next(specifier, context); seen.push(found.url); return found } })
+    const { connect } = await import(${JSON.stringify(`${children}index.ts`)})
+    const client = await connect('file:${folder}')
+    const { position } = await client.log.append(new Uint8Array(1))
+    await client.close()
+    console.log(position >= 0, seen.filter((url) => /better-sqlite3/.test(url)).length)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  let said = ''
+  for await (const piece of child.stdout) said += String(piece)
+  t.is(said, 'true 0\n')
+})
+
+test('waiting for a host ends with its signal', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  await t.throwsAsync(connectLog(`file:${folder}`, { signal: AbortSignal.abort() }), { code: 'ABORTED' })
+  const connected = await joined(folder, (run) => { t.teardown(run) })
+  t.true((await connected.client.append(encode('x'))).position >= 0)
+})
