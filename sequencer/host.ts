@@ -39,6 +39,8 @@ export interface Host { close(): Promise<void> }
 const LOOK_MS = 1_000
 /** A takeover waits until the WAL is grown: opening an almost empty store takes 57 ms with 32 MB and 23 ms with 8 MB (medians of 15). */
 const WAL_MB = 8
+/** A folder on the disk of a workstation: enough for seals and layouts. */
+const RESERVE_MB = 8
 
 /**
  * Hosts the folder. Ready for appends when it settles.
@@ -59,9 +61,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (started && closing === undefined) void close().catch(() => undefined).then(() => { options.stopped(error) })
   }
   try {
-    const store = new SqliteStore({ folder: folder.unit, random: ports.random, walMb: WAL_MB })
+    const store = new SqliteStore({ folder: folder.unit, random: ports.random, walMb: WAL_MB, reserveMb: RESERVE_MB })
     ends.push(() => { store.close() })
-    const unit = new UnitServer({ ports, limits, store, register: new RegisterFile(folder.register), address: UNIT_ADDRESS, name: `unit in ${folder.path}` })
+    const unit = new UnitServer({ ports, limits, store, register: new RegisterFile(folder.register, () => store.giveBack()), address: UNIT_ADDRESS, name: `unit in ${folder.path}` })
     requireOwnUnit(unit, folder)
     lock.check()
     unit.onStopped(stop)

@@ -9,9 +9,10 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { SirtakiError } from '../errors.ts'
+import { SirtakiError, isError } from '../errors.ts'
 import type { Register } from '../ports.ts'
 import { sha256 } from '../wire/hash.ts'
+import { isFull } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 
 const NAME = 'sirtaki-register'
@@ -23,9 +24,14 @@ const checksum = (version: number, value: Uint8Array): string => sha256(Buffer.c
 /** A register in the file `path`, whose folder must exist. One process uses it at a time: its unit's lock sees to that. */
 export class RegisterFile implements Register {
   readonly #path: string
+  readonly #makeRoom: () => boolean
   #failed: SirtakiError | undefined
 
-  constructor(path: string) { this.#path = path }
+  /** `makeRoom` is called when a write finds none, and tells whether another try is worth while: see `SqliteStore.giveBack`. */
+  constructor(path: string, makeRoom: () => boolean = () => false) {
+    this.#path = path
+    this.#makeRoom = makeRoom
+  }
 
   /**
    * Gives the last value written, `undefined` when nothing ever was.
@@ -44,29 +50,32 @@ export class RegisterFile implements Register {
   }
 
   /**
-   * Replaces the value; durable when it returns. After an error the file holds the old value or the new one, and every
-   * later write throws the same error: what a disk that failed once says about durability is worth nothing (P30).
+   * Replaces the value; durable when it returns. After `FULL` the old value is there and the register goes on. After `IO`
+   * the file holds the old value or the new one, and every later write throws the same error: what a disk that failed once
+   * says about durability is worth nothing (P30).
    *
-   * @throws SirtakiError `IO`.
+   * @throws SirtakiError `FULL`, `IO`.
    */
   write(value: string): void {
     if (this.#failed !== undefined) throw this.#failed
-    const beside = `${this.#path}.new`
     try {
-      const descriptor = openSync(beside, 'w')
-      try {
-        const bytes = Buffer.from(value)
-        writeFileSync(descriptor, Buffer.concat([Buffer.from(`${NAME} ${VERSION} ${checksum(VERSION, bytes)}\n`), bytes]))
-        fsyncSync(descriptor)
-      } finally {
-        closeSync(descriptor)
-      }
-      renameSync(beside, this.#path)
-      syncFolder(dirname(this.#path))
+      const bytes = Buffer.from(value)
+      const whole = Buffer.concat([Buffer.from(`${NAME} ${VERSION} ${checksum(VERSION, bytes)}\n`), bytes])
+      if (!this.#put(whole) && !(this.#makeRoom() && this.#put(whole))) throw new SirtakiError('FULL', `the disk of the register ${this.#path} is full, its old value stays: make room`, { facts: { path: this.#path } })
     } catch (cause) {
+      if (isError(cause, 'FULL')) throw cause
       this.#failed = this.#io('write', cause)
       throw this.#failed
     }
+  }
+
+  /** Tells whether there was room; where there was none, nothing has taken the place of the old value. */
+  #put(whole: Uint8Array): boolean {
+    const beside = `${this.#path}.new`
+    if (!writeBeside(beside, whole)) return false
+    renameSync(beside, this.#path)
+    syncFolder(dirname(this.#path))
+    return true
   }
 
   #bytes(): Buffer | undefined {
@@ -84,5 +93,24 @@ export class RegisterFile implements Register {
 
   #damaged(): SirtakiError {
     return new SirtakiError('DAMAGED', `the register ${this.#path} fails its checksum. Its promises are lost: start with an empty folder as a new acceptor and let a reconfiguration take the old one out`, { facts: { path: this.#path } })
+  }
+}
+
+/** Writes and syncs a file; tells whether there was room for it. An error of the sync is one of the disk, whatever it says. */
+function writeBeside(path: string, bytes: Uint8Array): boolean {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, 'w')
+    writeFileSync(descriptor, bytes)
+  } catch (thrown) {
+    if (descriptor !== undefined) closeSync(descriptor)
+    if (!isFull(thrown)) throw thrown
+    return false
+  }
+  try {
+    fsyncSync(descriptor)
+    return true
+  } finally {
+    closeSync(descriptor)
   }
 }

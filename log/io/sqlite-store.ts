@@ -1,42 +1,43 @@
 /**
- * A unit's store in a folder, on SQLite. It and `host-lock.ts` alone load better-sqlite3.
+ * A unit's store in a folder, on SQLite. With its schema, lock and salvage, and `host-lock.ts`, alone in loading better-sqlite3.
  *
  *     unit.lock   a database of which this process holds the exclusive lock as long as the store is open
  *     unit.pid    who holds it, for people only
- *     unit.db     about (format, identity: once), meta (one row at most), row (one per commit); unit.db-wal beside it
+ *     unit.db     about, meta, row, total (`sqlite-schema.ts`); unit.db-wal beside it
+ *     unit.reserve, unit.salvaged, *.damaged   see `disk-reserve.ts`, `salvage.ts`
  *
  * Durable means: in the write-ahead log and synced, one sync per commit (P29). The WAL is grown once with zeros, so that a
  * commit overwrites in place (measured: 4100 commits/s of one entry against 3460 with a WAL that grows), and its
- * checkpoints are started here, behind the answer, because SQLite's own swallow their errors. After the first error nothing is written (P30).
+ * checkpoints are started here, behind the answer, because SQLite's own swallow their errors. After the first error no
+ * commit is taken (P30): all that follows is the checkpoint with which SQLite closes, of commits that were synced before.
+ * A write that finds no room is no such error: it comes before anything was synced and is taken back (P32).
  * The WAL is scanned before SQLite may open it (P31) and emptied afterwards, which `wal-scan.ts` relies on.
- * Keeps: L2, L9, L10. Read next: `wal-scan.ts`, `sqlite-error.ts`, `../unit/store.ts`.
+ * Keeps: L2, L9, L10. Read next: `sqlite-schema.ts`, `wal-scan.ts`, `disk-reserve.ts`, `tail-witness.ts`, `../unit/store.ts`.
  */
-import { accessSync, closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
-import { SirtakiError } from '../errors.ts'
+import { SirtakiError, isError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
-import { damaged, storeError } from './sqlite-error.ts'
+import { DiskReserve } from './disk-reserve.ts'
+import { cutDamagedWal, isSalvaged, isWhole, markSalvaged, rebuild, unmarkSalvaged } from './salvage.ts'
+import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
+import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type HeaderRow, type Statements } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
-import { scanWal, type WalScan } from './wal-scan.ts'
-
-/** The format of the folder that this version writes. */
-const FORMAT = 1
-
-const SCHEMA = `
-  create table about(id integer primary key check(id = 0), format integer not null, identity text not null);
-  create table meta(id integer primary key check(id = 0), epoch integer not null, text text not null);
-  create table row(id integer primary key, header blob not null, bytes blob not null);`
+import { TailWitness, type Total } from './tail-witness.ts'
+import { cutUncommitted, growWal, makeFolder, scanFolder, sizeOf, takeLock } from './unit-folder.ts'
 
 /** Frames of a commit or a dropped row beside those of the bytes, on the average: the leaf, at times its parent, meta or the free list. */
 const COMMIT_FRAMES = 2
-/** Measured: commits of 200 KB take 10 to 25 % less CPU than with pages of 4 KiB, those of one entry as much. */
-const PAGE_BYTES = 8192
-const NO_WAL: WalScan = { kind: 'empty' }
-const HEADERS_PER_READ = 256
+/** Commits from one look at the free space to the next: less than the room that is kept takes of the largest that are common. */
+const LOOK_COMMITS = 256
+/** While the disk is full hardly any commit comes: the free space is looked at by the clock. */
+const LOOK_FULL_MS = 1000
+const MB = 2 ** 20
+const NOTHING: Total = { count: 0, sum: 0 }
 
-/** Where a store lives and how its WAL is kept. */
+/** Where a store lives and how its disk is kept. */
 export interface SqliteStoreOptions {
   /** Made if it does not exist; its parent must. */
   readonly folder: string
@@ -47,6 +48,12 @@ export interface SqliteStoreOptions {
   readonly walMb?: number | undefined
   /** Frames of a page after which the WAL is copied into the database: bounds that pause (measured with pages of 4 KiB: 26 ms at 1000, 110 ms at 4000). */
   readonly checkpointFrames?: number | undefined
+  /** Megabytes kept back for a full disk; the disk counts as full when it has less than this and the WAL's megabytes beside them. */
+  readonly reserveMb?: number | undefined
+  /** A file, on another disk if there is one, that sees every commit before it is acknowledged, at the price of a sync. */
+  readonly witness?: string | undefined
+  /** Open a damaged folder as far as what verifies, and say so in the image. */
+  readonly salvage?: boolean | undefined
 }
 
 /** Keeps a unit in SQLite. One store object serves one opening after another, but none after a failed commit. */
@@ -54,17 +61,29 @@ export class SqliteStore implements UnitStore {
   readonly #folder: string
   readonly #options: SqliteStoreOptions
   readonly #checkpointFrames: number
+  readonly #walBytes: number
   #lock: Database.Database | undefined
   #database: Database.Database | undefined
   #sql: Statements | undefined
+  #reserve: DiskReserve | undefined
+  #witness: TailWitness | undefined
+  #lookTimer: NodeJS.Timeout | undefined
   #frames = 0
+  #total = NOTHING
+  /** The count that the table `total` has. */
+  #noted = 0
+  #metaSum = 0
   #failed: SirtakiError | undefined
+  onFailed: ((error: SirtakiError) => void) | undefined
 
   constructor(options: SqliteStoreOptions) {
     this.#options = options
     this.#folder = resolve(options.folder)
     this.#checkpointFrames = options.checkpointFrames ?? 500
+    this.#walBytes = (options.walMb ?? 32) * MB
   }
+
+  get full(): boolean { return this.#reserve?.full ?? false }
 
   open(): StoreImage {
     if (this.#failed !== undefined) throw this.#failed
@@ -72,17 +91,21 @@ export class SqliteStore implements UnitStore {
     try {
       makeFolder(this.#folder)
       this.#lock = takeLock(this.#folder)
-      checkFiles(this.#folder)
-      const database = new Database(this.#path('unit.db'), { timeout: 0 })
-      this.#database = database
-      const identity = prepareDatabase(database, this.#mintIdentity(), this.#folder)
-      growWal(this.#path('unit.db-wal'), (this.#options.walMb ?? 32) << 20)
-      this.#sql = prepareStatements(database)
-      this.#frames = 0
-      return this.#image(identity, this.#sql)
+      const bytes = (this.#options.reserveMb ?? 64) * MB
+      this.#reserve = new DiskReserve({ path: this.#path('unit.reserve'), bytes, roomBytes: this.#walBytes + bytes })
+      this.#openWal()
+      const identity = this.#withRoom(() => this.#openDatabase())
+      growWal(this.#path('unit.db-wal'), this.#walBytes)
+      syncFolder(this.#folder)
+      this.#reserve.open()
+      const sql = this.#load()
+      this.#openWitness(identity)
+      this.#watchRoom()
+      return this.#image(identity, sql)
     } catch (thrown) {
       this.close()
-      throw storeError(thrown, this.#folder, 'open')
+      const error = storeError(thrown, this.#folder, 'open')
+      throw this.#options.salvage === true && error.code === 'DAMAGED' ? beyondSalvage(this.#folder, error) : error
     }
   }
 
@@ -91,6 +114,7 @@ export class SqliteStore implements UnitStore {
     if (error === undefined) done()
     else done(error)
     if (this.#frames >= this.#checkpointFrames) this.#checkpoint()
+    else if (this.full || this.#total.count % LOOK_COMMITS === 0) this.#look()
   }
 
   /** Gives `DAMAGED` in place of `IO` when SQLite finds the row's pages out of order: the row can be fetched from a peer. */
@@ -98,75 +122,288 @@ export class SqliteStore implements UnitStore {
     const sql = this.#sql
     if (sql === undefined) throw this.#notOpen()
     try {
-      return sql.read.get(row)?.bytes
+      const bytes = sql.read.get(row)
+      if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw damaged(this.#path('unit.db'), `row ${row} has no bytes`)
+      return bytes
     } catch (thrown) {
       throw storeError(thrown, this.#folder, `read row ${row} of`)
     }
   }
 
+  healed(): void {
+    if (this.#sql === undefined) throw this.#notOpen()
+    try {
+      unmarkSalvaged(this.#folder)
+    } catch (thrown) {
+      throw storeError(thrown, this.#folder, 'mark as whole', true)
+    }
+  }
+
+  /**
+   * Gives the reserve back to the file system, for what lies beside the store: the acceptor's register. Tells whether there
+   * was anything to give.
+   *
+   * @throws SirtakiError `IO`.
+   */
+  giveBack(): boolean {
+    if (this.#sql === undefined) throw this.#notOpen()
+    const given = this.#giveBack()
+    this.#watchRoom()
+    return given
+  }
+
   describe(): { kind: string; path: string; diskBytes: number } {
-    return { kind: 'sqlite', path: this.#folder, diskBytes: sizeOf(this.#path('unit.db')) + sizeOf(this.#path('unit.db-wal')) }
+    return { kind: 'sqlite', path: this.#folder, diskBytes: ['unit.db', 'unit.db-wal', 'unit.reserve'].reduce((bytes, name) => bytes + sizeOf(this.#path(name)), 0) }
   }
 
   close(): void {
+    clearInterval(this.#lookTimer)
+    this.#lookTimer = undefined
+    // SQLite's own checkpoint follows.
+    if (this.#failed === undefined && this.#sql !== undefined) this.#noteAtClose(this.#sql)
     this.#sql = undefined
-    this.#database?.close()
-    this.#database = undefined
-    if (this.#lock !== undefined) rmSync(this.#path('unit.pid'), { force: true })
-    this.#lock?.close()
+    this.#closeDatabase()
+    this.#witness?.close()
+    this.#witness = undefined
+    this.#reserve = undefined
+    this.#giveLockBack()
+  }
+
+  #giveLockBack(): void {
+    if (this.#lock === undefined) return
+    try {
+      rmSync(this.#path('unit.pid'), { force: true })
+    } catch {
+      // It is for people only; a disk that failed may not let go of it.
+    }
+    this.#lock.close()
     this.#lock = undefined
   }
 
-  /** One transaction, one sync. */
-  #write({ expectEpoch, meta, row, drop }: Commit): SirtakiError | undefined {
+  #noteAtClose(sql: Statements): void {
+    try {
+      this.#noteTotal(sql)
+    } catch {
+      // The disk is full or fails: what was acknowledged is there without it.
+    }
+  }
+
+  #closeDatabase(): void {
+    this.#database?.close()
+    this.#database = undefined
+  }
+
+  /** Looks at the WAL before SQLite does: it would drop what it cannot verify. */
+  #openWal(): void {
+    const scan = scanFolder(this.#folder)
+    if (scan.kind !== 'damaged') return
+    if (this.#options.salvage !== true) throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
+    cutDamagedWal(this.#folder, scan)
+  }
+
+  /** Opens and checks the database; gives its identity. */
+  #openDatabase(): string {
+    const path = this.#path('unit.db')
+    const open = (): string => {
+      this.#closeDatabase()
+      this.#database = new Database(path, { timeout: 0 })
+      return prepareDatabase(this.#database, this.#folder, this.#mintIdentity())
+    }
+    const identity = open()
+    if (this.#options.salvage === true && this.#database !== undefined && !isWhole(this.#database, this.#folder)) {
+      rebuild(this.#database, identity, this.#folder)
+      return open()
+    }
+    return identity
+  }
+
+  /** Refuses a database that lacks what the witness saw, or marks it as salvaged. */
+  #openWitness(identity: string): void {
+    const path = this.#options.witness
+    if (path === undefined) return
+    const witness = new TailWitness(resolve(path), identity)
+    this.#witness = witness
+    try {
+      witness.open(this.#total, this.#folder, isSalvaged(this.#folder) && this.#options.salvage === true)
+    } catch (thrown) {
+      if (!isError(thrown, 'DAMAGED') || this.#options.salvage !== true) throw thrown
+      markSalvaged(this.#folder, thrown.message)
+      witness.open(this.#total, this.#folder, true)
+    }
+  }
+
+  #load(): Statements {
+    if (this.#database === undefined) throw this.#notOpen()
+    const sql = prepareStatements(this.#database)
+    this.#sql = sql
+    this.#frames = 0
+    this.#metaSum = metaSum(readMeta(sql, this.#folder))
+    this.#total = readTotal(sql, this.#folder)
+    // After a crash the table is behind: the next checkpoint or the end in good order catches up.
+    this.#noted = sql.total.get()?.count ?? 0
+    return sql
+  }
+
+  #image(identity: string, sql: Statements): StoreImage {
+    const meta = readMeta(sql, this.#folder)
+    return { identity, meta: meta?.text, epoch: meta?.epoch ?? 0, salvaged: isSalvaged(this.#folder), headers: { [Symbol.iterator]: () => this.#headers(sql) } }
+  }
+
+  /** At the end the sum over what was read tells whether it is all that was acknowledged, if no commit came in between. */
+  *#headers(sql: Statements): Generator<HeaderRow> {
+    const { count, sum } = this.#total
+    let found = this.#metaSum
+    for (const row of readHeaders(sql, this.#folder)) {
+      found = plus(found, row.sum)
+      yield row
+    }
+    if (count === this.#total.count && found !== sum) throw damaged(this.#path('unit.db'), 'its rows are not those that were acknowledged: some are gone, or back')
+  }
+
+  /** Does something that may need room; where there is none, once more with that of the reserve. */
+  #withRoom<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (thrown) {
+      if (!isFull(thrown) || !this.#giveBack()) throw thrown
+      return run()
+    }
+  }
+
+  #giveBack(): boolean {
+    try {
+      return this.#reserve?.giveBack() === true
+    } catch (thrown) {
+      throw this.#fail(thrown, 'give back the reserve of')
+    }
+  }
+
+  /** One transaction, one sync. A commit that finds no room is made once more in that of the reserve. */
+  #write(commit: Commit): SirtakiError | undefined {
     const sql = this.#sql
     if (sql === undefined) return this.#notOpen()
     try {
-      sql.begin.run()
-      const epoch = sql.epoch.get() ?? 0
-      if (epoch !== expectEpoch) {
-        sql.rollback.run()
-        return new SirtakiError('EPOCH', `the store is at epoch ${epoch}, the commit expects ${expectEpoch}`, { facts: { epoch, expectEpoch } })
-      }
-      if (row !== undefined) sql.insert.run(row.id, row.header, row.bytes)
-      for (const id of drop ?? []) sql.drop.run(id)
-      if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text)
-      sql.commit.run()
-      const bytes = row === undefined ? 0 : row.header.byteLength + row.bytes.byteLength
-      this.#frames += COMMIT_FRAMES * (1 + (drop?.length ?? 0)) + Math.ceil(bytes / PAGE_BYTES)
+      const after = this.#withRoom(() => this.#transact(sql, () => this.#put(sql, commit)))
+      if (after instanceof SirtakiError) return after
+      this.#total = after.total
+      this.#metaSum = after.metaSum
+      this.#frames += after.frames
+    } catch (thrown) {
+      if (!isFull(thrown)) return this.#fail(thrown, 'commit to')
+      return new SirtakiError('FULL', `the disk of ${this.#folder} is full, nothing was written: make room`, { cause: thrown, facts: { path: this.#folder } })
+    }
+    return this.#see()
+  }
+
+  #see(): SirtakiError | undefined {
+    try {
+      this.#withRoom(() => this.#witness?.see(this.#total))
       return undefined
     } catch (thrown) {
-      return this.#fail(thrown, 'commit to')
+      return this.#fail(thrown, 'write the witness of')
     }
+  }
+
+  /** Runs a transaction. @throws an error that `isFull` when it found no room and nothing of it is left; any other leaves the disk unknown. */
+  #transact<T>(sql: Statements, run: () => T): T {
+    try {
+      sql.begin.run()
+      const outcome = run()
+      if (outcome instanceof SirtakiError) sql.rollback.run()
+      else sql.commit.run()
+      return outcome
+    } catch (thrown) {
+      if (!isFull(thrown)) throw this.#fail(thrown, 'commit to')
+      this.#takeBack(sql)
+      throw thrown
+    }
+  }
+
+  #takeBack(sql: Statements): void {
+    try {
+      if (this.#database?.inTransaction === true) sql.rollback.run()
+      cutUncommitted(this.#path('unit.db-wal'))
+    } catch (thrown) {
+      throw this.#fail(thrown, 'take back a commit to')
+    }
+  }
+
+  /** Writes a commit; gives what is true after it, or why it is not to be. */
+  #put(sql: Statements, { expectEpoch, meta, row, drop = [] }: Commit): SirtakiError | { readonly total: Total; readonly metaSum: number; readonly frames: number } {
+    const epoch = sql.epoch.get() ?? 0
+    if (epoch !== expectEpoch) return new SirtakiError('EPOCH', `the store is at epoch ${epoch}, the commit expects ${expectEpoch}`, { facts: { epoch, expectEpoch } })
+    const count = this.#total.count + 1
+    let { sum } = this.#total
+    for (const id of drop) sum = plus(sum, -(sql.drop.get(id) ?? 0))
+    const newMetaSum = meta === undefined ? this.#metaSum : metaSum(meta)
+    sum = plus(sum, newMetaSum - this.#metaSum)
+    if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text, newMetaSum)
+    if (row !== undefined) {
+      const own = rowSum(row.id, row.header)
+      sum = plus(sum, own)
+      sql.insert.run(row.id, own, count, sum, row.header, row.bytes)
+    } else {
+      sql.setTotal.run(count, sum)
+    }
+    const bytes = row === undefined ? 0 : row.header.byteLength + row.bytes.byteLength
+    return { total: { count, sum }, metaSum: newMetaSum, frames: COMMIT_FRAMES * (1 + drop.length) + Math.ceil(bytes / PAGE_BYTES) }
   }
 
   /** Copies the WAL into the database, so that the next commit starts it over from its beginning. */
   #checkpoint(): void {
-    if (this.#sql === undefined || this.#failed !== undefined) return
+    const sql = this.#sql
+    if (sql === undefined || this.#failed !== undefined) return
+    this.#frames = 0
     try {
-      const { log, checkpointed } = this.#sql.checkpoint.get() ?? {}
-      // Nobody else reads this database, so nothing can hold the checkpoint back; if something does, the WAL has no bound.
-      if (log === undefined || log !== checkpointed) throw new Error(`${checkpointed} of ${log} frames went into the database`)
-      this.#frames = 0
+      this.#withRoom(() => {
+        this.#noteTotal(sql)
+        const { log, checkpointed } = sql.checkpoint.get() ?? {}
+        // Nobody else reads this database, so nothing can hold the checkpoint back; if something does, the WAL has no bound.
+        if (log === undefined || log !== checkpointed) throw new Error(`${checkpointed} of ${log} frames went into the database`)
+      })
     } catch (thrown) {
-      this.#fail(thrown, 'checkpoint')
+      // Without room the WAL goes on and has everything; the next try comes after as many frames.
+      if (!isFull(thrown)) { this.onFailed?.(this.#fail(thrown, 'checkpoint')); return }
     }
+    this.#look()
+  }
+
+  /** What is copied into the pages of the database is counted there: without it the loss of the last row would go unseen. */
+  #noteTotal(sql: Statements): void {
+    const { count, sum } = this.#total
+    if (count === this.#noted) return
+    this.#transact(sql, () => sql.setTotal.run(count, sum))
+    this.#noted = count
+  }
+
+  #look(): void {
+    if (this.#failed !== undefined) return
+    try {
+      this.#reserve?.look()
+    } catch (thrown) {
+      this.onFailed?.(this.#fail(thrown, 'keep the reserve of'))
+    }
+    this.#watchRoom()
+  }
+
+  #watchRoom(): void {
+    const watches = this.full && this.#failed === undefined
+    if (watches === (this.#lookTimer !== undefined)) return
+    clearInterval(this.#lookTimer)
+    this.#lookTimer = watches ? setInterval(() => { this.#look() }, LOOK_FULL_MS).unref() : undefined
   }
 
   /** After an error the disk may hold the commit or not, and SQLite would go on as if nothing had happened (P30). */
   #fail(thrown: unknown, doing: string): SirtakiError {
+    if (this.#failed !== undefined) return this.#failed
     this.#failed = storeError(thrown, this.#folder, doing, true)
+    this.#watchRoom()
     try {
       if (this.#database?.inTransaction === true) this.#sql?.rollback.run()
     } catch {
       // The first error is the one to tell; reads see the unfinished transaction, which nothing was acknowledged of.
     }
     return this.#failed
-  }
-
-  #image(identity: string, sql: Statements): StoreImage {
-    const meta = sql.meta.get()
-    return { identity, meta: meta?.text, epoch: meta?.epoch ?? 0, headers: { [Symbol.iterator]: () => readHeaders(sql, this.#folder) } }
   }
 
   #mintIdentity(): string {
@@ -178,123 +415,3 @@ export class SqliteStore implements UnitStore {
 
   #notOpen(): SirtakiError { return new SirtakiError('CLOSED', `the store in ${this.#folder} is not open`, { next: 'stop' }) }
 }
-
-/** Makes the folder, or checks that there is one to write into. */
-function makeFolder(folder: string): void {
-  const entry = statSync(folder, { throwIfNoEntry: false })
-  if (entry === undefined) {
-    mkdirSync(folder)
-    syncFolder(dirname(folder))
-  } else if (!entry.isDirectory()) {
-    throw new SirtakiError('IO', `${folder} is a file, a unit needs a folder: name another place`, { facts: { path: folder } })
-  }
-  accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
-}
-
-/**
- * Takes the folder for this process. A database of its own carries the lock, so that the WAL can be scanned under it, and
- * the system gives it back when the process dies in whatever way.
- */
-function takeLock(folder: string): Database.Database {
-  // Two that start at once can refuse each other; waiting a moment lets one of them win.
-  const lock = new Database(join(folder, 'unit.lock'), { timeout: 100 })
-  try {
-    lock.pragma('journal_mode = MEMORY')
-    lock.exec('begin exclusive')
-    writeFileSync(join(folder, 'unit.pid'), `${process.pid}\n`)
-    return lock
-  } catch (thrown) {
-    lock.close()
-    throw thrown
-  }
-}
-
-/** Looks at the files before SQLite does: it would drop what it cannot verify. */
-function checkFiles(folder: string): void {
-  const path = join(folder, 'unit.db-wal')
-  const scan = sizeOf(path) === 0 ? NO_WAL : scanWal(readFileSync(path))
-  if (scan.kind === 'damaged') throw damaged(path, `${scan.reason} (byte ${scan.offset})`)
-  if (scan.kind === 'whole' && sizeOf(join(folder, 'unit.db')) === 0) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, but its WAL has rows')
-}
-
-/** Sets the database up for durable commits; gives the identity, a new one if the database is blank. */
-function prepareDatabase(database: Database.Database, blankIdentity: string, folder: string): string {
-  database.pragma('locking_mode = EXCLUSIVE')
-  // Only a blank database takes it.
-  database.pragma(`page_size = ${PAGE_BYTES}`)
-  const tables = database.prepare<[], string>('select name from sqlite_schema').pluck().all()
-  if (tables.length > 0 && !tables.includes('about')) throw damaged(join(folder, 'unit.db'), 'it is the database of another program')
-  if (database.pragma('journal_mode = WAL', { simple: true }) !== 'wal') throw new Error('SQLite does not switch to a write-ahead log there')
-  database.pragma('synchronous = FULL')
-  // Ours report their errors and run behind the answer.
-  database.pragma('wal_autocheckpoint = 0')
-  if (tables.length === 0) {
-    database.transaction(() => {
-      database.exec(SCHEMA)
-      database.prepare<[number, string]>('insert into about values(0, ?, ?)').run(FORMAT, blankIdentity)
-    }).immediate()
-  }
-  const about = database.prepare<[], { format: number; identity: string }>('select format, identity from about').get()
-  if (about === undefined) throw damaged(join(folder, 'unit.db'), 'its identity is missing')
-  if (about.format > FORMAT) throw new SirtakiError('UNSUPPORTED', `the folder ${folder} has format version ${about.format}, this is version ${FORMAT}: upgrade`, { facts: { path: folder, format: about.format } })
-  // Only after a first read in WAL mode does the pragma tell the truth (P29).
-  const synchronous = database.pragma('synchronous', { simple: true })
-  if (synchronous !== 2) throw new SirtakiError('IO', `SQLite runs ${folder} with synchronous = ${String(synchronous)}, which loses acknowledged commits in a power cut: use a build of better-sqlite3 that honours the pragma`)
-  if (database.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) !== 0) throw new Error('SQLite does not empty its write-ahead log')
-  if (tables.length === 0) syncFolder(folder)
-  return about.identity
-}
-
-/** Appends zeros to the WAL; what SQLite keeps in it is not touched. */
-function growWal(path: string, bytes: number): void {
-  const zeros = Buffer.alloc(1 << 20)
-  const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT)
-  try {
-    for (let at = fstatSync(descriptor).size; at < bytes;) at += writeSync(descriptor, zeros, 0, Math.min(zeros.byteLength, bytes - at), at)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-type Statements = ReturnType<typeof prepareStatements>
-
-interface HeaderRow { readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }
-
-function prepareStatements(database: Database.Database) {
-  return {
-    begin: database.prepare<[]>('begin immediate'),
-    commit: database.prepare<[]>('commit'),
-    rollback: database.prepare<[]>('rollback'),
-    meta: database.prepare<[], { epoch: number; text: string }>('select epoch, text from meta'),
-    epoch: database.prepare<[], number>('select epoch from meta').pluck(),
-    setMeta: database.prepare<[number, string]>('insert into meta values(0, ?, ?) on conflict do update set epoch = excluded.epoch, text = excluded.text'),
-    insert: database.prepare<[number, Uint8Array, Uint8Array]>('insert into row values(?, ?, ?)'),
-    drop: database.prepare<[number]>('delete from row where id = ?'),
-    read: database.prepare<[number], { bytes: Uint8Array }>('select bytes from row where id = ?'),
-    headers: database.prepare<[number, number], HeaderRow>('select id, header, length(bytes) as bytesLength from row where id > ? order by id limit ?'),
-    checkpoint: database.prepare<[], { log: number; checkpointed: number }>('pragma wal_checkpoint(PASSIVE)'),
-  }
-}
-
-/** Reads in pieces: an open cursor would hold up commits and checkpoints. */
-function* readHeaders(sql: Statements, folder: string): Generator<HeaderRow> {
-  let last = -1
-  for (;;) {
-    const rows = headersAfter(sql, last, folder)
-    yield* rows
-    const end = rows.at(-1)
-    if (end === undefined) return
-    last = end.id
-  }
-}
-
-function headersAfter(sql: Statements, id: number, folder: string): HeaderRow[] {
-  try {
-    return sql.headers.all(id, HEADERS_PER_READ)
-  } catch (thrown) {
-    throw storeError(thrown, folder, `read the headers after row ${id} of`)
-  }
-}
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0

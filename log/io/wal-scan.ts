@@ -15,6 +15,7 @@
  *   crash tore never carry the salts of later ones.
  * - A sector of 512 bytes is written whole or not at all. A frame's header across two sectors may mix two generations and
  *   is not believed.
+ * - A transaction that found no room leaves frames of this generation; the store cuts them off, synced, before the next one.
  * - `powersafe_overwrite` is on (SQLite's default), else SQLite would pad one transaction with several commit frames.
  *
  * Its limit: damage behind which at most one transaction ends looks like a torn end, so the last transaction can be lost
@@ -29,10 +30,10 @@ const SECTOR_BYTES = 512
 /** The lowest bit tells the byte order of the checksums: 1 big endian. */
 const MAGIC = 0x377f0682
 
-/** What a WAL holds. `frames` verify; a torn end was never acknowledged. */
+/** What a WAL holds. `frames` verify, the last commit among them ends at `committedBytes`; a torn end was never acknowledged. */
 export type WalScan =
   | { readonly kind: 'empty' }
-  | { readonly kind: 'whole'; readonly frames: number; readonly torn: boolean }
+  | { readonly kind: 'whole'; readonly frames: number; readonly torn: boolean; readonly committedBytes: number }
   | { readonly kind: 'damaged'; readonly offset: number; readonly reason: string }
 
 /** Scans the bytes of a WAL that nobody has open. */
@@ -51,11 +52,13 @@ export function scanWal(bytes: Uint8Array): WalScan {
 function scanFrames(view: DataView, sum: Checksum, frameBytes: number): WalScan {
   const end = view.byteLength - frameBytes
   let at = HEADER_BYTES
+  let committedBytes = HEADER_BYTES
   for (; at <= end; at += frameBytes) {
     if (!isCurrent(view, at)) break
     sum.add(at, 8)
     sum.add(at + FRAME_HEAD_BYTES, frameBytes - FRAME_HEAD_BYTES)
     if (!sum.equals(at + 16)) break
+    if (view.getUint32(at + 4) !== 0) committedBytes = at + frameBytes
   }
   const frames = (at - HEADER_BYTES) / frameBytes
   const failing = at
@@ -67,7 +70,7 @@ function scanFrames(view: DataView, sum: Checksum, frameBytes: number): WalScan 
     torn = true
     if (view.getUint32(at + 4) !== 0) commit = at
   }
-  return { kind: 'whole', frames, torn }
+  return { kind: 'whole', frames, torn, committedBytes }
 }
 
 /** The checksum of SQLite's file format, section 4.2: it runs on from the header over all frames. */

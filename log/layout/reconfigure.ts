@@ -207,11 +207,11 @@ interface Member { readonly unit: UnitMember; readonly answer: Sealed; readonly 
 async function requireWhole(driver: Driver, base: Layout, units: readonly UnitMember[], answers: ReadonlyMap<string, Sealed>): Promise<void> {
   const members = units.flatMap((unit): Member[] => { const answer = answers.get(unit.identity); return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }] })
   for (const restarted of members.filter(({ answer }) => answer.role === 'recovering')) {
-    const lost = (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members)))).find((text) => text !== undefined)
+    const lost = restarted.answer.salvaged === true ? 'was salvaged' : (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members)))).find((text) => text !== undefined)
     if (lost === undefined) continue
     driver.notWhole.add(restarted.unit.identity)
     driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
-    throw new SirtakiError('NOT_WHOLE', `the unit at ${restarted.unit.address} ${lost}: its disk lost synced data, it joins anew`, { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } })
+    throw new SirtakiError('NOT_WHOLE', `the unit at ${restarted.unit.address} ${lost}: what it lacks is copied from its peers, it joins anew`, { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } })
   }
 }
 

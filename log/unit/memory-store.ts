@@ -15,13 +15,18 @@ export class MemoryStore implements UnitStore {
   #meta: string | undefined
   #epoch = 0
   #bytes = 0
+  /** For tests to set. */
+  full = false
+  /** For tests to set: what the next image says. */
+  salvaged = false
+  onFailed: ((error: SirtakiError) => void) | undefined
 
   constructor(identity: string) { this.#identity = identity }
 
   open(): StoreImage {
     const rows = this.#rows
     return {
-      identity: this.#identity, meta: this.#meta, epoch: this.#epoch,
+      identity: this.#identity, meta: this.#meta, epoch: this.#epoch, salvaged: this.salvaged,
       headers: { *[Symbol.iterator]() { for (const [id, row] of rows) yield { id, header: row.header, bytesLength: row.bytes.byteLength } } },
     }
   }
@@ -52,6 +57,8 @@ export class MemoryStore implements UnitStore {
   }
 
   read(row: number): Uint8Array | undefined { return this.#rows.get(row)?.bytes }
+
+  healed(): void { this.salvaged = false }
 
   describe(): { kind: string; diskBytes: number } { return { kind: 'memory', diskBytes: this.#bytes } }
 

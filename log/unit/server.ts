@@ -88,6 +88,7 @@ export class UnitServer {
     // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
     if (layout !== undefined) this.acceptor.initialise(layout)
     this.#subscriptions = new Subscriptions(this.unit)
+    store.onFailed = (error): void => { this.#fail(error) }
     this.lookedAtMs = ports.clock.now()
   }
 
@@ -265,6 +266,7 @@ export class UnitServer {
     switch (kind) {
       case 'store': {
         const { epoch, count, entries } = readStore(body)
+        if (this.options.store.full) throw new SirtakiError('FULL', 'the disk of this unit is full: make room there')
         const statuses = unit.store(epoch, count, entries)
         return writeStored(this.#subscriptions.watchedByOthers(caller, entries), statuses)
       }
@@ -292,7 +294,7 @@ export class UnitServer {
 
   #current(): Uint8Array {
     const { unit: { state }, acceptor } = this
-    return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, leaving: this.leaving, full: false, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
+    return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, leaving: this.leaving, full: this.options.store.full, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
   }
 
   #marks(body: Uint8Array): void {

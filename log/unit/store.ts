@@ -6,6 +6,7 @@
  * (`row.ts`, `unit.ts`); a store keeps them, all or nothing, and tells the truth about what is durable.
  * Implemented by `memory-store.ts` and `../io/sqlite-store.ts` under one contract suite. Keeps: L9, L10.
  */
+import type { SirtakiError } from '../errors.ts'
 
 /** One row to keep. `id` is the last id + 1. */
 export interface Row { readonly id: number; readonly header: Uint8Array; readonly bytes: Uint8Array }
@@ -17,7 +18,7 @@ export interface Commit {
   /** The new meta and its epoch, where they change. */
   readonly meta?: { readonly epoch: number; readonly text: string } | undefined
   readonly row?: Row | undefined
-  /** Ids of rows to delete. */
+  /** Ids of earlier rows to delete. */
   readonly drop?: readonly number[] | undefined
 }
 
@@ -28,21 +29,30 @@ export interface StoreImage {
   readonly meta: string | undefined
   /** The durable epoch, 0 when there is no meta. */
   readonly epoch: number
-  /** Headers by ascending row id. */
+  /** Rows were left out to open a damaged disk, and `healed` was not called since: the unit is not whole and never goes on as if it were. */
+  readonly salvaged: boolean
+  /** Headers by ascending row id. Reading them to the end may throw `DAMAGED` or `IO`. */
   readonly headers: Iterable<{ readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }>
 }
 
 /** A unit's disk. */
 export interface UnitStore {
+  /** There is little room left: appends are to be refused before they come to a commit (P32). Everything else goes on. */
+  readonly full: boolean
+  /** Called once if the store fails where no commit can tell it, in a checkpoint say: from then on it takes no more commits. */
+  onFailed: ((error: SirtakiError) => void) | undefined
   /** Opens it; a blank store gets its identity here. @throws SirtakiError `DAMAGED`, `IN_USE`, `IO`, `UNSUPPORTED`. */
   open(): StoreImage
   /**
-   * Makes a commit durable, then calls `done` once: with nothing, or with an error after which the store takes no more
-   * commits (the state of the disk is unknown, P30). One commit at a time.
+   * Makes a commit durable, then calls `done` once: with nothing, or with an error. After `EPOCH` and `FULL` nothing was
+   * written and the store goes on; after any other it takes no more commits (the state of the disk is unknown, P30). One
+   * commit at a time.
    */
   commit(commit: Commit, done: (error?: Error) => void): void
-  /** The bytes of a row, `undefined` when there is no such row. @throws SirtakiError `IO`. */
+  /** The bytes of a row, `undefined` when there is no such row. @throws SirtakiError `DAMAGED`, `IO`. */
   read(row: number): Uint8Array | undefined
+  /** The unit has fetched what was left out: the next image is not salvaged. Durable when it returns. @throws SirtakiError `IO`. */
+  healed(): void
   /** For people: kind, place and bytes on disk. */
   describe(): { readonly kind: string; readonly path?: string; readonly diskBytes: number }
   close(): void

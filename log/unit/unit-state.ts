@@ -51,6 +51,8 @@ export class UnitState {
   /** Highest position ever held, -1 for none. */
   highest = -1
   logTime = 0
+  /** Rows were left out when the folder was opened: what is here may lack what was decided. */
+  salvaged: boolean
   /** Positions whose bytes were found to be other than what was stored. */
   readonly damaged = new Set<number>()
   /** What was stored since this start. */
@@ -82,6 +84,7 @@ export class UnitState {
 
   constructor({ image, boot, limits, readRow, failpoint }: UnitOptions) {
     this.identity = image.identity
+    this.salvaged = image.salvaged
     this.boot = boot
     this.limits = limits
     this.failpoint = failpoint

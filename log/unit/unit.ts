@@ -323,7 +323,7 @@ export class Unit {
     if (slot < state.sealed) throw new SirtakiError('EPOCH', `sealed at ${state.sealed}, slot ${slot} is too late`, { facts: { sealed: state.sealed } })
     if (slot > state.sealed) state.setMeta({ sealed: slot })
     state.failpoint?.('unit.sealed', { slot, identity: state.identity, boot: state.boot })
-    return { identity: state.identity, boot: state.boot, installed: layout.epoch, role: state.role, highest: state.highest, trim: state.trim, prefix: state.prefix, heldTo: state.heldTo(), logTime: Math.ceil(state.logTime) }
+    return { identity: state.identity, boot: state.boot, installed: layout.epoch, role: state.role, highest: state.highest, trim: state.trim, prefix: state.prefix, heldTo: state.heldTo(), logTime: Math.ceil(state.logTime), salvaged: state.salvaged }
   }
 
   /**

@@ -33,8 +33,8 @@ export const LayoutAnswer = type({ layout: nullable(LayoutStruct) })
 export const Identity = type({ kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()), epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean() })
 export type Identity = Infer<typeof Identity>
 export const Seal = type({ cluster: string(), slot: whole })
-/** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of the own class, `heldTo` lowest empty of it. */
-export const Sealed = type({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole })
+/** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of its own, `heldTo` lowest empty of them. `salvaged`: rows were left out at its start. */
+export const Sealed = type({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole, salvaged: optional(boolean()) })
 export type Sealed = Infer<typeof Sealed>
 export const Install = type({ layout: LayoutStruct })
 export const DecidedBelow = type({ epoch: whole, tail: whole })

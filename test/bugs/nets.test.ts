@@ -13,7 +13,7 @@ const second: Layout = {
 
 /** The second unit of a chain, at epoch 1 with tail 8. */
 function unit(): Unit {
-  const made = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, headers: [] }, boot: 'boot', limits, readRow: () => undefined })
+  const made = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, salvaged: false, headers: [] }, boot: 'boot', limits, readRow: () => undefined })
   made.genesis(second)
   return made
 }

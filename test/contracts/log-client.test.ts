@@ -28,7 +28,7 @@ const memory = (shape: { chains?: number; unitsPerChain?: number }): MakeCluster
 const sockets: MakeCluster = async (teardown) => {
   const ports = systemPorts({ unreferenced: true })
   const folder = makeFolder(teardown)
-  const units = ['a', 'b', 'c'].map((name) => new UnitServer({ ports, limits, store: new SqliteStore({ folder: join(folder, name), random: ports.random, walMb: 8 }), register: new RegisterFile(join(folder, name, 'acceptor')), address: '127.0.0.1:0', name }))
+  const units = ['a', 'b', 'c'].map((name) => new UnitServer({ ports, limits, store: new SqliteStore({ folder: join(folder, name), random: ports.random, walMb: 8, reserveMb: 1 }), register: new RegisterFile(join(folder, name, 'acceptor')), address: '127.0.0.1:0', name }))
   await Promise.all(units.map((unit) => unit.listen()))
   const addresses = units.map((unit) => unit.address)
   const operator = new Cluster({ ports, limits, name: 'init', addresses })

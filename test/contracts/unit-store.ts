@@ -12,6 +12,10 @@ import type { Commit, Row, StoreImage, UnitStore } from '../../log/unit/store.ts
 export interface Disk {
   /** A store on this disk, not yet opened; the one before it must be closed. */
   start(): UnitStore
+  /** The same, with hardly any room left. */
+  startFull(): UnitStore
+  /** Rows were left out of this disk. */
+  salvage(): void
 }
 
 /** Commits and gives the error, if any. */
@@ -140,5 +144,39 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     const again = disk.start()
     t.deepEqual(headersOf(again.open()).map(([id]) => id), ids)
     again.close()
+  })
+
+  disks('P32: a store with room is not full; one that says it is full still takes commits', async (t, disk) => {
+    const store = disk.start()
+    store.open()
+    t.false(store.full)
+    store.close()
+    const full = disk.startFull()
+    full.open()
+    t.true(full.full)
+    t.is(await commit(full, { expectEpoch: 0, meta: { epoch: 1, text: 'sealed' } }), undefined)
+    t.true(full.full)
+    full.close()
+    const again = disk.start()
+    t.is(again.open().meta, 'sealed')
+    again.close()
+  })
+
+  disks('a disk of which rows were left out says so at every start, until it is healed', (t, disk) => {
+    const store = disk.start()
+    t.false(store.open().salvaged)
+    store.close()
+    disk.salvage()
+    const salvaged = disk.start()
+    t.true(salvaged.open().salvaged)
+    salvaged.close()
+    const again = disk.start()
+    t.true(again.open().salvaged)
+    again.healed()
+    again.close()
+    const healed = disk.start()
+    t.false(healed.open().salvaged)
+    healed.close()
+    return Promise.resolve()
   })
 }

@@ -45,6 +45,7 @@ export class SimDisk implements UnitStore {
   full = false
   /** The next read of a row gives another row's bytes. */
   misreadNext = false
+  onFailed: ((error: SirtakiError) => void) | undefined
   onDurable: ((commit: Commit) => void) | undefined
   onRegister: ((value: string) => void) | undefined
 
@@ -97,6 +98,9 @@ export class SimDisk implements UnitStore {
   /** Flips a bit in the bytes of some row. */
   flipBit(): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next()) }
 
+  healed(): void { this.#inner.healed() }
+  /** The next start finds a disk of which rows were left out. */
+  salvage(): void { this.#inner.salvaged = true }
   describe(): { kind: string; diskBytes: number } { return this.#inner.describe() }
   close(): void { this.#inner.close() }
 

@@ -19,7 +19,7 @@ const end = (code: number, thrown: unknown): never => { const error = asError(th
 
 const ports = systemPorts()
 try {
-  const store = new SqliteStore({ folder, random: ports.random, walMb: 4 })
+  const store = new SqliteStore({ folder, random: ports.random, walMb: 4, reserveMb: 1 })
   const server = new UnitServer({ ports, limits, store, register: new RegisterFile(join(folder, 'acceptor')), address, name })
   server.onStopped((error) => { end(1, error) })
   await server.listen()

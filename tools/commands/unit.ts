@@ -12,7 +12,7 @@ import { RegisterFile } from '../../log/io/register-file.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
-import { address } from '../arguments.ts'
+import { address, wholeFrom } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { makeFolders } from '../folders.ts'
 import { UnitHealth } from '../http/health.ts'
@@ -25,7 +25,7 @@ import { limitsOf } from '../open-log.ts'
 import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving.ts'
 import { ownVersion } from '../version.ts'
 
-interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string }
+interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string; readonly witness?: string; readonly salvage?: boolean; readonly reserveMb: number }
 
 /** Makes the command. */
 export const unitCommand = (): Command => servingOptions(new Command('unit')
@@ -33,7 +33,10 @@ export const unitCommand = (): Command => servingOptions(new Command('unit')
   .requiredOption('--data <dir>', 'its folder, made when it does not exist')
   .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
   .option('--advertise <address>', 'where others reach it, where that is another address', address)
-  .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster'))
+  .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster')
+  .option('--witness <file>', 'a small file, best on another disk, that sees every commit: for a unit without peers')
+  .option('--salvage', 'open a damaged folder as far as it can be read; what is lost is copied from the peers')
+  .option('--reserve-mb <mb>', 'megabytes kept back for a full disk', wholeFrom(1, 'a number of megabytes'), 64))
   .action(async (flags: UnitFlags, command: Command) => {
     const context = contextOf(command)
     await serve(flags, 'unit', (log) => runUnit(context, log, flags))
@@ -43,10 +46,10 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
   const { listen, advertise } = flags
   const ports = systemPorts()
   const folder = makeParent(flags.data)
-  const store = new SqliteStore({ folder, random: ports.random })
+  const store = new SqliteStore({ folder, random: ports.random, witness: flags.witness, salvage: flags.salvage, reserveMb: flags.reserveMb })
   let pages: HttpServer | undefined
   try {
-    const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register')), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })
+    const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register'), () => store.giveBack()), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })
     requireCluster(server, folder, flags.clusterId)
     const stopped = new Promise<SirtakiError>((tell) => { server.onStopped(tell) })
     const health = new UnitHealth()

@@ -15,7 +15,7 @@ import { commit, headersOf, rowOf } from '../../contracts/unit-store.ts'
 import { canTrace, changeFile, makeFolder, runChild, startChild } from './folder.ts'
 import { beginOfLast, framesOf } from './wal-frames.ts'
 
-const storeIn = (folder: string): SqliteStore => new SqliteStore({ folder, random: systemRandom, walMb: 1 })
+const storeIn = (folder: string): SqliteStore => new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1 })
 
 /** Opens, lists the ids of the rows and closes. */
 function idsIn(folder: string): readonly number[] {
@@ -173,19 +173,19 @@ test('a folder whose place for the database is taken is an IO error that names i
   t.true(error?.message.includes(folder))
 })
 
-test('a closed folder holds the database alone, and a blank one gets the hint in its name', (t) => {
+test('a closed folder holds the database and the reserve alone, and a blank one gets the hint in its name', (t) => {
   const folder = makeFolder((undo) => { t.teardown(undo) })
-  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, identityHint: 'unit-a' })
+  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, identityHint: 'unit-a' })
   t.regex(store.open().identity, /^unit-a-[0-9a-f]{32}$/)
   t.true(existsSync(join(folder, 'unit.pid')))
   t.true(store.describe().diskBytes >= 1 << 20)
   store.close()
-  t.deepEqual(readdirSync(folder).sort(), ['unit.db', 'unit.lock'])
+  t.deepEqual(readdirSync(folder).sort(), ['unit.db', 'unit.lock', 'unit.reserve'])
 })
 
 test('the WAL does not outgrow what it was grown to', async (t) => {
   const folder = makeFolder((undo) => { t.teardown(undo) })
-  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, checkpointFrames: 100 })
+  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, checkpointFrames: 100 })
   store.open()
   const errors = await Promise.all(Array.from({ length: 500 }, (_, id) => commit(store, { expectEpoch: 0, row: rowOf(id, 20_000), drop: [id - 5] })))
   t.deepEqual(errors.filter((error) => error !== undefined), [])

@@ -10,7 +10,7 @@ import { systemRandom } from '../../../log/io/random.ts'
 import { SqliteStore } from '../../../log/io/sqlite-store.ts'
 
 const [, , folder = '', mode = '', count = '0'] = process.argv
-const store = new SqliteStore({ folder, random: systemRandom, walMb: 1 })
+const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1 })
 let id = [...store.open().headers].length
 const say = (line: string): void => { writeSync(1, `${line}\n`) }
 

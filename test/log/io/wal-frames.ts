@@ -28,15 +28,15 @@ export function beginOfLast(wal: Buffer, count: number): number {
 
 /** What the WAL was before and after each of 60 commits of one store, over several generations. */
 export function recordWal(folder: string): readonly { readonly before: Buffer; readonly after: Buffer }[] {
-  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, checkpointFrames: 60 })
+  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, checkpointFrames: 60 })
   store.open()
   const read = (): Buffer => readFileSync(join(folder, 'unit.db-wal'))
-  let before = read()
   const record = Array.from({ length: 60 }, (_, id) => {
-    store.commit({ expectEpoch: 0, row: { id, header: new Uint8Array([id]), bytes: new Uint8Array(12_000 + 200 * id).fill(id) } }, () => {})
-    const pair = { before, after: read() }
-    before = pair.after
-    return pair
+    const before = read()
+    // In the callback: a checkpoint behind it begins with a transaction of its own.
+    let after = before
+    store.commit({ expectEpoch: 0, row: { id, header: new Uint8Array([id]), bytes: new Uint8Array(12_000 + 200 * id).fill(id) } }, () => { after = read() })
+    return { before, after }
   })
   store.close()
   return record

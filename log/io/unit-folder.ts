@@ -1,0 +1,106 @@
+/**
+ * The folder of a unit and what lies in it beside the database: made, locked, its WAL grown and cut.
+ *
+ * Read next: `sqlite-store.ts`, `wal-scan.ts`.
+ */
+import { accessSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { SirtakiError } from '../errors.ts'
+import { damaged, isFull } from './sqlite-error.ts'
+import { syncFolder } from './sync-folder.ts'
+import { scanWal, type WalScan } from './wal-scan.ts'
+
+/** Makes the folder, or checks that there is one to write into. */
+export function makeFolder(folder: string): void {
+  const entry = statSync(folder, { throwIfNoEntry: false })
+  if (entry === undefined) {
+    mkdirSync(folder)
+    syncFolder(dirname(folder))
+  } else if (!entry.isDirectory()) {
+    throw new SirtakiError('IO', `${folder} is a file, a unit needs a folder: name another place`, { facts: { path: folder } })
+  }
+  accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+}
+
+/**
+ * Takes the folder for this process. A database of its own carries the lock, so that the WAL can be scanned under it, and
+ * the system gives it back when the process dies in whatever way.
+ */
+export function takeLock(folder: string): Database.Database {
+  // Two that start at once can refuse each other; waiting a moment lets one of them win.
+  const lock = new Database(join(folder, 'unit.lock'), { timeout: 100 })
+  try {
+    lock.pragma('journal_mode = MEMORY')
+    lock.exec('begin exclusive')
+    notePid(join(folder, 'unit.pid'))
+    return lock
+  } catch (thrown) {
+    lock.close()
+    throw thrown
+  }
+}
+
+function notePid(path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`)
+  } catch (thrown) {
+    // It is for people only, and a full disk must not keep the unit from starting.
+    if (!isFull(thrown)) throw thrown
+  }
+}
+
+/** Bytes of a file, 0 when there is none. */
+export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** Scans the WAL of a database that nobody has open. @throws SirtakiError `DAMAGED` when its database is gone. */
+export function scanFolder(folder: string): WalScan {
+  const path = join(folder, 'unit.db-wal')
+  const scan: WalScan = sizeOf(path) === 0 ? { kind: 'empty' } : scanWal(readFileSync(path))
+  if (scan.kind === 'whole' && sizeOf(join(folder, 'unit.db')) === 0) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, but its WAL has rows')
+  return scan
+}
+
+/** Fills an open file with `piece` from `from` up to `to`; tells whether there was room. @throws the system's error, but none of a full disk. */
+export function fill(descriptor: number, piece: Uint8Array, from: number, to: number): boolean {
+  try {
+    for (let at = from; at < to;) at += writeSync(descriptor, piece, 0, Math.min(piece.byteLength, to - at), at)
+    return true
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown
+    return false
+  }
+}
+
+/** Appends zeros to the WAL; what SQLite keeps in it is not touched. On a disk without room it stays as it was. */
+export function growWal(path: string, bytes: number): void {
+  const descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT)
+  try {
+    const { size } = fstatSync(descriptor)
+    if (!fill(descriptor, Buffer.alloc(1 << 20), size, bytes)) ftruncateSync(descriptor, size)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Shortens a file to `bytes`, durably. */
+export function cutFile(path: string, bytes: number): void {
+  const descriptor = openSync(path, 'r+')
+  try {
+    ftruncateSync(descriptor, bytes)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/**
+ * Takes the frames of a transaction out of the WAL that did not find room. They carry the salts of the transactions to
+ * come: behind the commit of a later one that a crash tears they would look like damage to `wal-scan.ts`.
+ */
+export function cutUncommitted(path: string): void {
+  const scan = scanWal(readFileSync(path))
+  if (scan.kind === 'damaged') throw damaged(path, `${scan.reason} (byte ${scan.offset})`)
+  if (scan.kind === 'whole') cutFile(path, scan.committedBytes)
+}
