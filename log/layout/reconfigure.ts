@@ -79,7 +79,7 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   const wanted = tryNext(base, survey, intent, findings)
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
   if (wanted instanceof SirtakiError && !begun) throw wanted
-  const agreed = await agree(driver, base, wanted, (sealed) => nextLayout(base, survey, intent, { ...findings, sealed }))
+  const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
   cluster.learn(agreed)
   await openEpoch(driver, agreed)
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
