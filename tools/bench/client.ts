@@ -7,6 +7,7 @@ import * as loads from './loads.ts'
 import { floorLoad } from './floor.ts'
 import type { Measured } from './measure.ts'
 import type { OpenLoop } from './open-loop.ts'
+import { timeline, type Timeline } from './timeline.ts'
 
 /** What the client is asked for. */
 export type Ask =
@@ -18,9 +19,10 @@ export type Ask =
   | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
   | { readonly load: 'play'; readonly address: string; readonly ops: number }
   | { readonly load: 'firstAppend'; readonly address: string }
+  | { readonly load: 'timeline'; readonly address: string; readonly outstanding: number; readonly rate?: number; readonly ms: number; readonly bytes: number }
   | { readonly load: 'open'; readonly address: string; readonly rate: number; readonly ms: number; readonly bytes: number; readonly stallMs: number }
 /** What it answers. */
-export interface Answer { readonly measured: Measured; readonly open?: OpenLoop | undefined }
+export interface Answer { readonly measured: Measured; readonly open?: OpenLoop | undefined; readonly timeline?: Timeline | undefined }
 
 const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 
@@ -36,6 +38,7 @@ async function run(ask: Ask): Promise<Answer> {
     case 'writeEntries': await loads.writeEntries(ask.address, ask.entries, ask.bytes); return { measured: NOTHING }
     case 'play': return { measured: await loads.play(ask.address, ask.ops) }
     case 'firstAppend': return { measured: await loads.firstAppend(ask.address) }
+    case 'timeline': return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
     case 'open': default: { const open = await loads.openLoad(ask.address, ask); return { measured: open.admitted, open } }
   }
 }

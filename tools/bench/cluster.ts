@@ -6,9 +6,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { number, type } from 'superstruct'
 import { Cluster } from '../../log/client/cluster.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { init } from '../../log/layout/genesis.ts'
+import type { Layout } from '../../log/layout/layout.ts'
+import type { Intent } from '../../log/layout/next-layout.ts'
+import { reconfigure } from '../../log/layout/reconfigure.ts'
 import { limits } from '../../log/limits.ts'
 import type { Answer, Ask } from './client.ts'
 import type { Processes } from './processes.ts'
@@ -73,6 +77,50 @@ export class BenchCluster {
     return { startedAt, openAt: performance.now() }
   }
 
+  /** Starts another sequencer, which stands by. */
+  standby(): Promise<ChildProcess> { return startSequencer(this.#processes, '127.0.0.1:0', this.#addresses, 'standby') }
+
+  /** Starts one more unit, blank; gives its address. */
+  async blankUnit(name: string): Promise<{ child: ChildProcess; address: string }> {
+    const data = join(this.#folder, name)
+    mkdirSync(data)
+    const { child, told } = await this.#processes.start('process', ['unit', data, '127.0.0.1:0'])
+    return { child, address: told }
+  }
+
+  /** Drives an epoch as an operator would. */
+  async reconfigure(intent: Intent): Promise<Layout> {
+    const operator = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
+    try {
+      return await reconfigure(operator, intent, { timeoutMs: 20_000 })
+    } finally {
+      operator.close()
+    }
+  }
+
+  /** The newest layout. */
+  async layout(): Promise<Layout> {
+    const asker = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
+    try {
+      await asker.refresh()
+      return await asker.current()
+    } finally {
+      asker.close()
+    }
+  }
+
+  /** Granted positions that a sequencer does not know decided. */
+  async holes(address: string): Promise<number> {
+    const asker = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
+    try {
+      return (await asker.peer(address).control('status', {}, type({ holes: number() }))).holes
+    } finally {
+      asker.close()
+    }
+  }
+
+  get addresses(): readonly string[] { return this.#addresses }
+
   /** Kills a unit and starts it again in its folder, at its address; gives how long it took until it listened, in ms. */
   async restartUnit(index: number): Promise<{ child: ChildProcess; ms: number }> {
     const unit = this.units[index]
@@ -84,12 +132,12 @@ export class BenchCluster {
   }
 }
 
-async function startSequencer(processes: Processes, address: string, units: readonly string[]): Promise<ChildProcess> {
+async function startSequencer(processes: Processes, address: string, units: readonly string[], word: 'start' | 'standby' = 'start'): Promise<ChildProcess> {
   const { child } = await processes.start('process', ['sequencer', address, units.join(',')])
-  await new Promise((resolve, reject) => {
-    child.once('message', resolve)
+  await new Promise<void>((resolve, reject) => {
+    child.on('message', (said) => { if (said === 'open') resolve() })
     child.once('exit', () => { reject(new Error('the sequencer did not open an epoch')) })
-    child.send('start')
+    child.send(word)
   })
   return child
 }

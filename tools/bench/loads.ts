@@ -24,7 +24,8 @@ const WRITE_OUTSTANDING = 4_096
 const HANDLES_MAX = 10_000
 
 const logs = new Map<string, Promise<ConnectedLog>>()
-const connected = (address: string): Promise<ConnectedLog> => {
+/** The client of an address, kept. */
+export const connected = (address: string): Promise<ConnectedLog> => {
   const known = logs.get(address) ?? connectLog(address, { name: 'bench' })
   logs.set(address, known)
   return known

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { BenchClient, BenchCluster } from './cluster.ts'
 import type { OpenLoop } from './open-loop.ts'
 import { usageOf, type Processes } from './processes.ts'
-import type { Special, SpecialContext } from './specials.ts'
+import type { Special, SpecialContext } from './special.ts'
 
 const BYTES = 128
 const OVERLOAD_MS = 60_000

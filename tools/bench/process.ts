@@ -3,7 +3,8 @@
  *
  *     process.ts unit FOLDER ADDRESS   |   process.ts sequencer ADDRESS UNIT,UNIT,...   |   process.ts tokens
  *
- * Says its address when it listens; a sequencer then waits for a message, takes its place and says `open`.
+ * Says its address when it listens; a sequencer then waits for a message: at `start` it takes its place and says `open`, at
+ * `standby` it stands by. What it would tell people it says with the time, for rows that measure how long something takes.
  * `tokens` is a sequencer that serves from the start, over a unit that calls everything decided that was granted.
  */
 import { object } from 'superstruct'
@@ -23,19 +24,23 @@ const [role = '', first = '', second = ''] = process.argv.slice(2)
 const ports = systemPorts()
 process.on('disconnect', () => { process.exit(0) })
 
+/** Tells the bench what happens here, and when. */
+const tell = (text: string): void => { process.send?.({ told: text, at: performance.timeOrigin + performance.now() }) }
+
 async function unit(folder: string, address: string): Promise<string> {
-  const server = new UnitServer({ ports, limits, store: new SqliteStore({ folder, random: ports.random }), register: new RegisterFile(`${folder}/acceptor.json`), address, name: folder })
+  const server = new UnitServer({ ports, limits, store: new SqliteStore({ folder, random: ports.random, reserveMb: 1 }), register: new RegisterFile(`${folder}/acceptor.json`), address, name: folder })
   server.onStopped((error) => { console.error(`unit ${folder} stopped: ${error.message}`); process.exit(1) })
   await server.listen()
-  superviseUnit(server)
+  superviseUnit(server, tell)
   return server.address
 }
 
 async function sequencer(address: string, units: readonly string[]): Promise<string> {
-  const server = new SequencerServer({ ports, limits, address, name: 'sequencer', units })
+  const server = new SequencerServer({ ports, limits, address, name: 'sequencer', units, log: tell })
   await server.listen()
-  process.once('message', () => {
-    server.start({ timeoutMs: 20_000 }).then(() => process.send?.('open'), (thrown: unknown) => { console.error(thrown); process.exit(1) })
+  process.once('message', (word) => {
+    const placed = word === 'standby' ? server.standBy({ timeoutMs: 20_000 }) : server.start({ timeoutMs: 20_000 })
+    placed.then(() => process.send?.('open'), (thrown: unknown) => { console.error(thrown); process.exit(1) })
   })
   return server.address
 }

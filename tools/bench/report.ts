@@ -5,7 +5,7 @@
  */
 import { median, middleOf, type Measured } from './measure.ts'
 import type { Row } from './rows.ts'
-import type { Figure } from './specials.ts'
+import type { Figure } from './special.ts'
 
 /** One round of one row: what was measured and what it took. Cores are CPU seconds a second. */
 export interface Sample { readonly measured: Measured; readonly clientCores: number; readonly serverCores: number; readonly serverMb: number }

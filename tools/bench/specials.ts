@@ -6,16 +6,9 @@
 import { join } from 'node:path'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
 import { middleOf } from './measure.ts'
-import { usageOf, type Processes } from './processes.ts'
-
-/** One figure of one row. */
-export interface Figure { readonly name: string; readonly system: 'sirtaki'; readonly value: number; readonly unit: string; readonly note?: string }
-
-/** What a special row may use. */
-export interface SpecialContext { readonly processes: Processes; readonly folder: string; readonly rounds: number; progress(text: string): void; tell(figure: Figure): void }
-
-/** A row that is a story of its own. */
-export interface Special { readonly name: string; run(context: SpecialContext): Promise<void> }
+import { copying, failovers, recoveries } from './faults.ts'
+import { usageOf } from './processes.ts'
+import type { Special, SpecialContext } from './special.ts'
 
 const USUAL: Shape = { chains: 1, unix: false }
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
@@ -112,5 +105,5 @@ const idle: Special = {
 
 /** All of them, in the order of the table. */
 export const specials: readonly Special[] = [
-  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000, 1), playback('start.1m', 1_000_000, 1_000, 2), full, sequencerRestart, idle,
+  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000, 1), playback('start.1m', 1_000_000, 1_000, 2), full, sequencerRestart, idle, ...failovers, ...recoveries, ...copying,
 ]
