@@ -132,6 +132,20 @@ const CASES: readonly Case[] = [
   clean('genesis', 'ONE_INIT DUEL', 'full'),
   violated('genesis', 'BUG_BY_NAME ONE_INIT DUEL', 'full'),
   violated('genesis', 'BUG_HALF SAME_UNITS', 'full'),
+
+  clean('newcomer', 'E=2 G3=0'),
+  clean('newcomer', 'E=3 G2=0 G3=0 TRIM=0'),
+  clean('newcomer', 'E=4 G2=0 G3=0 TRIM=0 STRAIGHT'),
+  clean('newcomer', 'E=3 G2=0 G3=0 STRAIGHT MERGE_AND_DROP'),
+  violated('newcomer', 'BUG_MERGE_BEFORE_COPY G2=0 G3=0'),
+  violated('newcomer', 'BUG_COPY_BEFORE_RESOLVED G2=0 G3=0'),
+  violated('newcomer', 'BUG_NEWCOMER_SERVES E=2 G2=0 G3=0 TRIM=0'),
+  violated('newcomer', 'BUG_KEEP_STALE E=3 G2=0 G3=0 TRIM=0'),
+  violated('newcomer', 'BUG_TRIM_LAST E=2 G2=0 G3=0'),
+  violated('newcomer', 'BUG_DROP_LAST E=3 G2=0 G3=0 TRIM=0'),
+  violated('newcomer', 'BUG_OPEN_AT_OLD_TAIL E=2 G3=0 TRIM=0'),
+  violated('newcomer', 'BUG_TRIM_NOT_FIRST MERGE_AND_DROP E=3 G2=0 G3=0'),
+  clean('newcomer', 'E=2 G3=0 TRIM=0 FILL', 'full'),
 ]
 
 /**
