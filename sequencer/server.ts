@@ -44,6 +44,8 @@ export class SequencerServer {
   readonly #cluster: Cluster
   #door: Door | undefined
   #waiting: { readonly request: Request; readonly since: number }[] = []
+  /** Asked under an epoch that is not open yet. */
+  #early: Request[] = []
   #timer: Timer | undefined
   #looking = false
   #resolving = false
@@ -70,7 +72,7 @@ export class SequencerServer {
     this.options = options
     this.machine = new Sequencer(ports.random.id(), limits, ports.failpoint)
     this.#cluster = new Cluster({ ports, limits, name: `${name} (sequencer)`, addresses: units })
-    this.#members = new Watch(this.#cluster, { asSequencer: true, log: options.log, standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.member : undefined })
+    this.#members = new Watch(this.#cluster, { asSequencer: true, log: options.log, isServing: () => !this.#deposed && this.machine.epoch === this.#cluster.layout?.epoch, standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.member : undefined })
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -80,7 +82,10 @@ export class SequencerServer {
       cluster: () => this.#cluster.layout?.cluster ?? null,
       layout: () => this.#cluster.layout ?? null,
       request: (request) => { this.#request(request) },
-      gone: (caller) => { this.#waiting = this.#waiting.filter(({ request }) => request.caller !== caller) },
+      gone: (caller) => {
+        this.#waiting = this.#waiting.filter(({ request }) => request.caller !== caller)
+        this.#early = this.#early.filter((request) => request.caller !== caller)
+      },
     })
   }
 
@@ -244,15 +249,27 @@ export class SequencerServer {
   #token(request: Request): Uint8Array | undefined {
     const { epoch, runs } = readToken(request.body)
     if (this.#members.full !== undefined) { this.machine.requireEpoch(epoch); throw new SirtakiError('FULL', `the disk of a unit is full: make room there, appends go on by themselves then`, { facts: { identity: this.#members.full } }) }
-    const grant = this.#waiting.length > 0 ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
+    const grant = this.#waiting.length > 0 || epoch > this.machine.epoch ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
     if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
-    this.machine.requireEpoch(epoch)
     const { tokensWaitingMax } = this.options.limits
+    if (epoch > this.machine.epoch && this.#early.length < tokensWaitingMax) { this.#park(request); return undefined }
+    this.machine.requireEpoch(epoch)
     if (this.#waiting.length >= tokensWaitingMax) throw new SirtakiError('OVERLOADED', `${tokensWaitingMax} token requests wait for the window of ${this.machine.layout?.window} positions`)
     this.options.ports.failpoint?.('sequencer.full', { tail: this.machine.tail })
     this.#waiting.push({ request, since: this.options.ports.clock.now() })
     this.#watch(FULL_MS)
     return undefined
+  }
+
+  /** Clients learn of an epoch before it is open: what they ask for then waits for it, else they would come back late. */
+  #park(request: Request): void {
+    const { ports: { clock }, limits } = this.options
+    this.#early.push(request)
+    clock.timer(limits.stuckMs, () => {
+      if (!this.#early.includes(request)) return
+      this.#early = this.#early.filter((one) => one !== request)
+      request.caller.refuse('token', request.request, new SirtakiError('NOT_READY', 'the epoch is not open yet'))
+    })
   }
 
   #bootstrap(layout: Layout): void {
@@ -262,6 +279,7 @@ export class SequencerServer {
     const waiting = this.#waiting
     this.#waiting = []
     for (const { request } of waiting) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', `epoch ${layout.epoch} has begun`))
+    for (const request of this.#early.splice(0)) this.#request(request)
     if (this.#announced === layout.epoch) return
     this.#announced = layout.epoch
     this.#door?.tell(layout)

@@ -54,8 +54,9 @@ export class Appender {
   #queueBytes = 0
   #scheduled = false
   #full: SirtakiError | undefined
-  /** Between token requests that fail; begins anew with a grant. */
+  /** Between token requests that fail; begins anew with a grant and with an epoch. */
   readonly #backoff: Backoff
+  #failedEpoch = 0
   /** Why the last token request failed, until one is granted. */
   #tokenError: SirtakiError | undefined
   /** Appends of unknown fate: how many are looked after, and those that wait for it. */
@@ -209,6 +210,9 @@ export class Appender {
     if (this.#queue.length === 0) return
     this.#scheduled = true
     const retry = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
+    // What went wrong under another epoch is no reason to wait long.
+    if (layout.epoch !== this.#failedEpoch) this.#backoff.reset()
+    this.#failedEpoch = layout.epoch
     void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, this.#backoff)
       .catch((thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) }).then(retry)
   }
@@ -342,7 +346,7 @@ export class Appender {
           await this.#again(append)
           return
         }
-        await backoff.wait(append.signal)
+        await this.#cluster.backOff(backoff, layout.epoch, append.signal)
       } catch (thrown) {
         const error = asError(thrown)
         cause = `${error.code}: ${error.message}`

@@ -161,7 +161,21 @@ export class Cluster {
     if (error.next === 'stop' || error.code === 'ABORTED') throw error
     this.#noteTrouble(error, epoch)
     if (error.next === 'refresh' && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
-    if ((this.#layout?.epoch ?? 0) <= epoch) await backoff.wait(signal)
+    await this.backOff(backoff, epoch, signal)
+  }
+
+  /** Waits before the next try; a layout newer than `epoch` ends it, for then everything is different. @throws SirtakiError `ABORTED`. */
+  async backOff(backoff: Backoff, epoch: number, signal?: AbortSignal): Promise<void> {
+    if ((this.#layout?.epoch ?? 0) > epoch) return
+    const ended = new AbortController()
+    const stop = this.onLayout(() => { ended.abort() })
+    try {
+      await pause(this.ports.clock, backoff.next(), signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]))
+    } catch (thrown) {
+      if (signal?.aborted === true) throw thrown
+    } finally {
+      stop()
+    }
   }
 
   #noteTrouble({ code }: SirtakiError, epoch: number): void {

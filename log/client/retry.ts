@@ -30,10 +30,13 @@ export class Backoff {
   /** Begins anew: it went well meanwhile. */
   reset(): void { this.#tries = 0 }
 
-  async wait(signal?: AbortSignal): Promise<void> {
+  async wait(signal?: AbortSignal): Promise<void> { await pause(this.#ports.clock, this.next(), signal) }
+
+  /** How long the next pause is, in milliseconds. */
+  next(): number {
     const { retryMinMs, retryMaxMs } = this.#limits
     const bound = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#tries++, 16))
-    await pause(this.#ports.clock, this.#ports.random.next() * bound, signal)
+    return this.#ports.random.next() * bound
   }
 }
 

@@ -23,6 +23,8 @@ export interface WatchOptions {
   readonly self?: string | undefined
   /** Whether the sequencer's process asks: then units need not look around themselves. */
   readonly asSequencer?: boolean | undefined
+  /** Whether this is the sequencer that serves. While it lives the others leave lost units to it: drivers that race cost each other time. */
+  readonly isServing?: (() => boolean) | undefined
 }
 
 /** One process that watches. */
@@ -86,8 +88,9 @@ export class Watch {
 
   async #act(layout: Layout): Promise<void> {
     const { ports, limits } = this.#cluster
-    const absent = this.#detector.suspects(layout, ports.clock.now())
     const goneBoot = layout.sequencer !== null && this.#detector.isGone(layout.sequencer.boot) ? layout.sequencer.boot : undefined
+    const isFirst = this.#options.isServing?.() === true || layout.sequencer === null || goneBoot !== undefined
+    const absent = this.#detector.suspects(layout, ports.clock.now(), { isFirst })
     const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
     if (absent.length === 0 && standby === undefined) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]

@@ -45,7 +45,7 @@ async function isWhole(cluster: Cluster, layout: Layout, segment: Segment, chain
     const source = sources.find(({ identity }) => identity !== unit.identity)
     if (sources.some(({ identity }) => identity === unit.identity)) return true
     if (source === undefined) return false
-    return isSame(cluster, range, unit, source)
+    return isSame(cluster, range, unit, source, { trimmedAsFar: true })
   })).catch(() => [false])
   return same.every(Boolean)
 }
@@ -53,12 +53,16 @@ async function isWhole(cluster: Cluster, layout: Layout, segment: Segment, chain
 /** Positions that one digest covers: a unit sums up some ten million a second, and does nothing else meanwhile. */
 const DIGEST_POSITIONS = 1 << 18
 
-/** Compares what two units hold in a range, part by part. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`. */
-export async function isSame(cluster: Cluster, { from, to, index, step }: Range, a: { readonly address: string }, b: { readonly address: string }): Promise<boolean> {
+/**
+ * Compares what two units hold in a range, part by part; with `trimmedAsFar` the first has to have the trim mark of the other too:
+ * what lies below that is not compared, and it may be kept when the other is gone. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`.
+ */
+export async function isSame(cluster: Cluster, { from, to, index, step }: Range, a: { readonly address: string }, b: { readonly address: string }, { trimmedAsFar = false }: { readonly trimmedAsFar?: boolean } = {}): Promise<boolean> {
   const digest = ({ address }: { readonly address: string }, range: Range): Promise<DigestAnswer> => cluster.peer(address).control('digest', range, DigestAnswer)
   for (let at = from; at < to; at += DIGEST_POSITIONS * step) {
     const range = { from: at, to: Math.min(to, at + DIGEST_POSITIONS * step), index, step }
     let [ours, theirs] = await Promise.all([digest(a, range), digest(b, range)])
+    if (trimmedAsFar && ours.trim < theirs.trim) return false
     // A trim has reached one of them only: what the other still has of it does not count.
     if (ours.trim !== theirs.trim) {
       const rest = { ...range, from: Math.max(range.from, ours.trim, theirs.trim) }
