@@ -25,11 +25,12 @@ export class Detector {
 
   constructor(limits: Limits) { this.#limits = limits }
 
-  /** Polls from here on are of this epoch: what was counted before says nothing. */
-  begin(epoch: number): void {
-    if (epoch === this.#epoch) return
+  /** Polls from here on are of this epoch: what was counted under another one says nothing. Tells whether it is another one. */
+  begin(epoch: number): boolean {
+    if (epoch === this.#epoch) return false
     this.#epoch = epoch
     this.#seen.clear()
+    return true
   }
 
   answered(member: string, { commitMs, leaving }: Poll, now: number): void {

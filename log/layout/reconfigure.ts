@@ -233,7 +233,9 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
   const { cluster, step } = driver
   const units = unitsOf(layout)
   step(`installing epoch ${layout.epoch}`)
-  await Promise.all(units.map(async (unit) => {
+  // A spare holds nothing that the epoch needs, unless it is an acceptor: that one must know.
+  const isAcceptor = (spare: UnitMember): boolean => layout.acceptors.some(({ address }) => address === spare.address)
+  await Promise.all([...units, ...layout.spares.filter(isAcceptor)].map(async (unit) => {
     try {
       await cluster.peer(unit.address).control('install', { layout }, Empty)
     } catch (thrown) {
@@ -243,8 +245,7 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
     }
   }))
   cluster.ports.failpoint?.('drive.installed', { epoch: layout.epoch })
-  // They hold nothing that the epoch needs: who does not hear it now learns it later.
-  for (const spare of layout.spares) void cluster.peer(spare.address).control('install', { layout }, Empty).catch(() => undefined)
+  for (const spare of layout.spares.filter((one) => !isAcceptor(one))) void cluster.peer(spare.address).control('install', { layout }, Empty).catch(() => undefined)
   step(`resolving up to ${layout.tail}`)
   const from = await lowestUndecided(cluster, layout)
   // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided (L5).

@@ -52,7 +52,7 @@ export class Watch {
     if (layout === undefined || this.#looking) return
     this.#looking = true
     try {
-      this.#detector.begin(layout.epoch)
+      if (this.#detector.begin(layout.epoch)) this.#full.clear()
       await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {

@@ -15,6 +15,9 @@ const SIZE = 1 << SHIFT
 
 interface Chunk { readonly flags: Uint8Array; readonly hash: Uint32Array; readonly row: Uint32Array; readonly offset: Uint32Array }
 
+/** All junk, all decided: what an epoch skips is tens of thousands of such positions, and they need no memory of their own. Never written to. */
+const ALL_JUNK: Chunk = { flags: new Uint8Array(SIZE).fill(JUNK | DECIDED), hash: new Uint32Array(SIZE).fill(JUNK_HASH), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) }
+
 /** Flags, hash and place of positions; what was never set is empty (flags 0). */
 export class PositionIndex {
   readonly #chunks = new Map<number, Chunk>()
@@ -32,8 +35,9 @@ export class PositionIndex {
 
   #ensure(position: number): Chunk {
     const found = this.#chunk(position)
-    if (found !== undefined) return found
-    const chunk = { flags: new Uint8Array(SIZE), hash: new Uint32Array(SIZE), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) }
+    if (found !== undefined && found !== ALL_JUNK) return found
+    const chunk = found === undefined ? { flags: new Uint8Array(SIZE), hash: new Uint32Array(SIZE), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) }
+      : { flags: found.flags.slice(), hash: found.hash.slice(), row: found.row.slice(), offset: found.offset.slice() }
     const key = Math.floor(position / SIZE)
     this.#chunks.set(key, chunk)
     this.#lastKey = key
@@ -58,13 +62,28 @@ export class PositionIndex {
   }
 
   setJunk(position: number): void {
+    if (this.#chunk(position) === ALL_JUNK) return
     const chunk = this.#ensure(position)
     const at = position % SIZE
     chunk.flags[at] = JUNK
     chunk.hash[at] = JUNK_HASH
   }
 
-  decide(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DECIDED }
+  decide(position: number): void {
+    if (this.#chunk(position) === ALL_JUNK) return
+    const chunk = this.#ensure(position)
+    const at = position % SIZE
+    chunk.flags[at] = (chunk.flags[at] ?? 0) | DECIDED
+    if (at === SIZE - 1 && chunk.flags[at] === (JUNK | DECIDED) && chunk.flags.every((flags) => flags === (JUNK | DECIDED))) this.#share(position)
+  }
+
+  #share(position: number): void {
+    const key = Math.floor(position / SIZE)
+    this.#chunks.set(key, ALL_JUNK)
+    this.#lastKey = key
+    this.#last = ALL_JUNK
+  }
+
   undamage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) & ~DAMAGED }
   damage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DAMAGED }
 

@@ -27,6 +27,8 @@ export interface Rejoin { close(): void }
 
 /** A unit in its place looks at itself so much more rarely than at others. */
 const IDLE_PROBES = 3
+/** The longest time between two looks at a merge, in times of `stuckMs`. */
+const MERGE_PAUSES_MAX = 60
 /** How many times `coolOffMs` a unit waits that was left out so often. */
 const COOL_OFFS = [0, 0, 1, 3, 7]
 
@@ -45,6 +47,9 @@ class Supervision implements Rejoin {
   #closed = false
   #copying = false
   #copyAt = 0
+  /** Looks at whether a merge is possible, under one epoch: ever rarer, since each compares all copies. */
+  #merges = 0
+  #mergesUnder = 0
   /** The epoch under which everything was copied. */
   #copied = 0
   #stuckSince: number | undefined
@@ -169,20 +174,25 @@ class Supervision implements Rejoin {
 
   #copyMissing(cluster: Cluster, layout: Layout): void {
     const { clock } = cluster.ports
-    const parts = missingParts(layout, this.#server.unit.state.identity)
-    if (this.#copying || parts.length === 0 || clock.now() < this.#copyAt) return
+    const { identity } = this.#server.unit.state
+    const parts = missingParts(layout, identity)
+    // Where nobody lacks anything, or who copied has gone, somebody has to see to the merge: the first.
+    const sees = layout.segments.length > 1 && openSegment(layout).chains[0]?.[0]?.identity === identity
+    if (this.#copying || (parts.length === 0 && !sees) || clock.now() < this.#copyAt) return
     this.#copying = true
+    this.#merges = this.#mergesUnder === layout.epoch ? this.#merges + 1 : 1
+    this.#mergesUnder = layout.epoch
     void this.#copy(cluster, layout, parts).finally(() => {
       this.#copying = false
       // Copied, and not merged yet: others of the open segment are not ready, or a source was out of reach.
-      this.#copyAt = clock.now() + cluster.limits.stuckMs
+      this.#copyAt = clock.now() + cluster.limits.stuckMs * Math.min(this.#merges, MERGE_PAUSES_MAX)
     })
   }
 
   async #copy(cluster: Cluster, layout: Layout, parts: readonly Part[]): Promise<void> {
     const { identity } = this.#server.unit.state
     try {
-      if (this.#copied !== layout.epoch) {
+      if (parts.length > 0 && this.#copied !== layout.epoch) {
         this.#log(`copying positions ${Math.min(...parts.map(({ from }) => from))} to ${Math.max(...parts.map(({ to }) => to))}`)
         await copyParts(this.#server, cluster, layout, parts)
         this.#copied = layout.epoch

@@ -218,8 +218,12 @@ export class UnitServer {
 
   #scheduleRest(): void { if (this.#queue.length > 0 || this.#changes.length > 0) this.#schedule() }
 
-  /** How long its commits take now, with the one that is under way, in milliseconds. */
-  get commitMs(): number { return Math.max(this.#commitMean, this.#committing ? this.options.ports.clock.now() - this.#commitFrom : 0) }
+  /** How long its commits take now, with the one that is under way, in milliseconds; 0 where the last one is long ago. */
+  get commitMs(): number {
+    const age = this.options.ports.clock.now() - this.#commitFrom
+    if (this.#committing) return Math.max(this.#commitMean, age)
+    return age > this.options.limits.slowForMs / 2 ? 0 : this.#commitMean
+  }
 
   #answer(answers: Answers): void {
     if (this.#stopped !== undefined) return

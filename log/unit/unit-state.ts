@@ -362,6 +362,9 @@ export class UnitState {
   }
 
   /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
+  /** Everything of its own below it is decided; where the open segment does not name it, everything it will ever hold. */
+  get decidedTo(): number { return this.firstOwn(this.prefix) === Infinity ? Infinity : this.prefix }
+
   #advance(): void {
     let at = this.firstOwn(this.prefix)
     while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = this.after(at)
@@ -370,6 +373,7 @@ export class UnitState {
 
   trimTo(before: number): void {
     this.trim = before
+    this.prefix = Math.max(this.prefix, before)
     for (const position of this.damaged) if (position < before) this.damaged.delete(position)
     for (const [stream, list] of this.streams) {
       list.removeBelow(before)

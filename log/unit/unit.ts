@@ -301,7 +301,7 @@ export class Unit {
   /** Takes over the trim mark of a member: what lies below it was decided everywhere. */
   adoptTrim(before: number): void {
     const { state } = this
-    if (before > state.trim && before <= state.prefix) state.trimTo(before)
+    if (before > state.trim && before <= state.decidedTo) state.trimTo(before)
   }
 
   // ---- epochs
@@ -380,7 +380,7 @@ export class Unit {
   trim(epoch: number, before: number): void {
     const { state } = this
     state.requireServing(epoch)
-    if (before > state.prefix) throw new SirtakiError('YOUNG', `everything below ${state.prefix} is decided here, ${before} is above it: resolve first`, { facts: { prefix: state.prefix } })
+    if (before > state.decidedTo) throw new SirtakiError('YOUNG', `everything below ${state.prefix} is decided here, ${before} is above it: resolve first`, { facts: { prefix: state.prefix } })
     if (before > state.trim) state.trimTo(before)
   }
 

@@ -504,7 +504,7 @@ class SimCluster {
     const settled = (): boolean => this.#units.every(({ server }) => {
       const state = server?.unit.state
       const member = this.checker.newest !== undefined && unitsOf(this.checker.newest).some((unit) => unit.identity === state?.identity)
-      return !member || (state !== undefined && state.prefix >= tail)
+      return !member || (state !== undefined && state.decidedTo >= tail)
     })
     await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)
     if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
