@@ -44,19 +44,18 @@ export class Detector {
 
   missed(member: string): void { this.#of(member).missed++ }
 
-  /** Whether a member has to be taken for gone. Who leaves it to somebody else first waits for twice as many misses. */
-  isGone(member: string, { isFirst = true }: { readonly isFirst?: boolean } = {}): boolean {
+  /** Whether a member has to be taken for gone. */
+  isGone(member: string): boolean {
     const seen = this.#seen.get(member)
-    if (seen === undefined) return false
-    return isFirst ? seen.leaving || seen.missed >= this.#limits.suspicionProbes : seen.missed >= 2 * this.#limits.suspicionProbes
+    return seen !== undefined && (seen.leaving || seen.missed >= this.#limits.suspicionProbes)
   }
 
   /** Units (identities) to leave out: gone, or slow beyond the bound. None while too few answer, and never a whole chain. */
-  suspects(layout: Layout, now: number, options: { readonly isFirst?: boolean } = {}): string[] {
+  suspects(layout: Layout, now: number): string[] {
     const units = unitsOf(layout)
     const silent = (member: string): boolean => (this.#seen.get(member)?.missed ?? 0) > 0
     const acceptors = layout.acceptors.filter(({ address }) => !units.some((unit) => unit.address === address && silent(unit.identity)))
-    const gone = units.filter(({ identity }) => this.isGone(identity, options))
+    const gone = units.filter(({ identity }) => this.isGone(identity))
     if (acceptors.length * 2 <= layout.acceptors.length || units.filter(({ identity }) => silent(identity)).length * 2 > units.length) return []
     const slow = layout.segments.at(-1)?.chains.flatMap((chain) => this.#slowOf(chain, now)) ?? []
     const suspected = new Set([...gone, ...slow].map(({ identity }) => identity))

@@ -1,0 +1,36 @@
+/**
+ * Every runbook of docs/operations.md is run, one block after the other, in one shell, on real processes.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { freePorts } from './free-ports.ts'
+
+const root = new URL('..', import.meta.url).pathname
+const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
+const runbooks = [...page.matchAll(/```sh runbook\n([\s\S]*?)```/g)].map((found) => found[1] ?? '')
+
+/** `sirtaki` as a function; what it started in the background ends with the shell, by pid. Each command has its own bound. */
+const prelude = `set -e
+sirtaki() { "$NODE" tools/main.ts "$@"; }
+trap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT
+`
+
+test('the runbooks of the operations page work, in their order', async (t) => {
+  t.timeout(240_000)
+  t.true(runbooks.length >= 6)
+  const data = mkdtempSync(join(tmpdir(), 'sirtaki-runbook-'))
+  t.teardown(() => { rmSync(data, { recursive: true, force: true, maxRetries: 5 }) })
+  const [a, b, c, d, s, u] = (await freePorts(6)).map((port) => `127.0.0.1:${port}`)
+  const script = join(data, 'runbook.sh')
+  writeFileSync(script, `${prelude}${runbooks.map((block, i) => `echo "runbook ${i + 1}"\n${block}`).join('\n')}\necho "runbooks done"\n`)
+  const child = spawn('bash', [script], { cwd: root, timeout: 200_000, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE: process.execPath, DATA: data, A: a, B: b, C: c, D: d, S: s, T: u, SIRTAKI_TIMEOUT: '15000' } })
+  t.teardown(() => { child.kill('SIGTERM') })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => { said += piece.toString() })
+  const code = await new Promise((resolve) => { child.once('exit', resolve) })
+  t.is(code, 0, said.slice(-4000))
+  t.regex(said, /runbooks done/)
+})
