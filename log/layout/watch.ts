@@ -2,7 +2,7 @@
  * Watching over the members of a layout: polls them, and drives the epoch that goes on without those that are gone.
  *
  * Run by the sequencer's process (serving or standing by), by a unit that no sequencer looks at any more, and by a client whose
- * calls fail. Several at once are normal: the agreement lets one of them win, and the others find nothing left to do.
+ * calls fail. Lost units are the serving sequencer's matter, and anybody's once it is gone. Several at once are normal: the agreement lets one of them win, and the others find nothing left to do.
  * A flow. Owns: one detector. Keeps: P4, P24. Read next: `detector.ts`, `reconfigure.ts`.
  */
 import type { Cluster } from '../client/cluster.ts'
@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly self?: string | undefined
   /** Whether the sequencer's process asks: then units need not look around themselves. */
   readonly asSequencer?: boolean | undefined
-  /** Whether this is the sequencer that serves. While it lives the others leave lost units to it: drivers that race cost each other time. */
+  /** Whether this is the sequencer that serves. */
   readonly isServing?: (() => boolean) | undefined
 }
 
@@ -76,7 +76,7 @@ export class Watch {
 
   async #pollSequencer({ sequencer }: Layout): Promise<void> {
     const { limits, ports } = this.#cluster
-    if (sequencer === null || this.#options.standby === undefined || this.#options.standby()?.boot === sequencer.boot) return
+    if (sequencer === null || this.#options.isServing?.() === true) return
     try {
       const { boot, role } = await this.#cluster.peer(sequencer.address).control('identify', {}, Identity, limits.probeMs)
       // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
@@ -89,8 +89,9 @@ export class Watch {
   async #act(layout: Layout): Promise<void> {
     const { ports, limits } = this.#cluster
     const goneBoot = layout.sequencer !== null && this.#detector.isGone(layout.sequencer.boot) ? layout.sequencer.boot : undefined
-    const isFirst = this.#options.isServing?.() === true || layout.sequencer === null || goneBoot !== undefined
-    const absent = this.#detector.suspects(layout, ports.clock.now(), { isFirst })
+    // While the sequencer lives, units are its matter: whoever has lost sight of one alone would take it from everybody else.
+    const isGuard = this.#options.isServing?.() === true || layout.sequencer === null || goneBoot !== undefined
+    const absent = isGuard ? this.#detector.suspects(layout, ports.clock.now()) : []
     const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
     if (absent.length === 0 && standby === undefined) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
