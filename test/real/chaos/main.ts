@@ -1,0 +1,163 @@
+/**
+ * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--dir DIR] [--picture FILE.svg] [--json FILE] [--rate N]
+ * [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and the judge of it all.
+ * `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else.
+ *
+ * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N, acknowledged N,
+ * missing N`; `kills of all N, acknowledged N, missing N`). A seed draws the same faults again; what the processes make of
+ * them is up to the machine. When it fails, the folder with logs and history stays and is named.
+ * Read next: `nemesis.ts`, `faults.ts`, `client.ts`, `judge.ts`.
+ */
+import { readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { machineText } from '../../../tools/bench/machine.ts'
+import { Prng } from '../../harness/prng.ts'
+import { ChaosCluster } from './cluster.ts'
+import { whyNoDisks } from './disk.ts'
+import type { KindName, World } from './faults.ts'
+import { Ground, clearLeftovers } from './ground.ts'
+import { judge } from './judge.ts'
+import { buildCut, buildShim, hasCompiler } from './native.ts'
+import { torment, type Met, type Plan } from './nemesis.ts'
+import { Loopback, Namespaces, Proxies, whyNoNamespaces, type Network } from './network.ts'
+import { readOptions, type Options } from './options.ts'
+import { drawTo } from './picture.ts'
+import { cutAgainAndAgain } from './power-cuts.ts'
+import { Recorder } from './recorder.ts'
+import { isGood, lastLineOf, reportOf, textOf, type Report } from './report.ts'
+
+const DISK_BYTES = 400 << 20
+/** The log of a long run grows: trims give room back late. */
+const DISK_BYTES_PER_MINUTE = 20 << 20
+const PROGRESS_MS = 5_000
+const STOP_MS = 180_000
+/** Each kind is met about so often in a run, at least: short runs have short faults and pauses. */
+const MEETINGS = 3
+const PAUSE_MS = 10_000
+
+const say = (words: string): void => { process.stderr.write(`chaos: ${words}\n`) }
+
+/** Why a kind cannot be done here, if it cannot. */
+function whyNot(kind: KindName): string | undefined {
+  switch (kind) {
+    case 'slow-disk': case 'clock': return hasCompiler() ? undefined : 'no gcc here to build the shim'
+    case 'fill-disk': return whyNoDisks()
+    case 'power-cut': return whyNoDisks() ?? (hasCompiler() ? undefined : 'no gcc here to build what cuts the power')
+    default: return undefined
+  }
+}
+
+function networkFor({ network }: Options, ground: Ground, names: readonly KindName[]): Network {
+  if (network === 'proxies') return new Proxies()
+  const isNeeded = network === 'namespaces' || names.includes('partition')
+  if (!isNeeded) return new Loopback()
+  const problem = whyNoNamespaces()
+  if (problem === undefined) return new Namespaces(ground)
+  if (network === 'namespaces') throw new Error(`no namespaces here: ${problem}`)
+  say(`PARTITIONS BY PROXIES, each cuts one server off from all: ${problem}`)
+  return new Proxies()
+}
+
+/** Starts a cluster for these kinds of faults. */
+async function makeWorld(options: Options, ground: Ground, names: readonly KindName[]): Promise<World> {
+  const shim = names.includes('slow-disk') || names.includes('clock') ? buildShim(ground.folder) : undefined
+  const cut = names.includes('power-cut') ? buildCut(ground.folder) : undefined
+  const hasDisks = names.includes('fill-disk') || cut !== undefined
+  const cluster = await ChaosCluster.start({ ground, network: networkFor(options, ground, names), shim, diskBytes: hasDisks ? DISK_BYTES + Math.ceil(options.minutes) * DISK_BYTES_PER_MINUTE : 0, spare: options.powerCuts === 0 })
+  return { cluster, cut, prng: new Prng(`chaos/${options.seed}`) }
+}
+
+function planOf({ minutes, killAll }: Options, names: readonly KindName[]): Plan {
+  if (killAll > 0) return { names, count: killAll, forMs: Infinity, lastsMsMax: 200, repairs: false, pauseMs: [100, 1_500] }
+  const forMs = minutes * 60_000
+  const partMs = forMs / names.length / MEETINGS
+  const pauseMs = Math.min(PAUSE_MS, partMs)
+  return { names, count: Infinity, forMs, lastsMsMax: Math.max(500, partMs), repairs: true, pauseMs: [pauseMs, pauseMs * 1.3] }
+}
+
+/** Faults under load, then the judge. */
+async function runChaos(options: Options, ground: Ground): Promise<Report> {
+  const skipped = new Map<KindName, string>()
+  for (const kind of options.only) {
+    const why = whyNot(kind)
+    if (why !== undefined) skipped.set(kind, why)
+  }
+  const world = await makeWorld(options, ground, options.only.filter((kind) => !skipped.has(kind)))
+  if (!world.cluster.commands.canReplace && options.only.includes('replace')) skipped.set('replace', 'this sirtaki has no reconfigure replace')
+  for (const [kind, why] of skipped) say(`SKIPPED ${kind}: ${why}`)
+  const plan = planOf(options, options.only.filter((kind) => !skipped.has(kind)))
+  const recorder = new Recorder(ground)
+  const { meter } = recorder
+  await recorder.start(world.cluster.url, options.rate)
+  const met: Met[] = []
+  const failures: string[] = []
+  const progress = setInterval(() => { say(`${Math.round((meter.nowNs - meter.startNs) / 1e9)} s, ${met.length} faults, ${meter.operations} operations`) }, PROGRESS_MS)
+  try {
+    await torment(world, meter, plan, (one) => {
+      met.push(one)
+      say(`${one.kind} of ${one.what}: ${((one.toNs - one.fromNs) / 1e9).toFixed(1)} s, unavailable ${Math.round(meter.longestGapMs(one.fromNs, one.watchedToNs))} ms`)
+    })
+  } catch (thrown) {
+    failures.push(thrown instanceof Error ? thrown.message : String(thrown))
+    say(`FAILED ${failures.join()}`)
+  }
+  const endNs = meter.nowNs
+  say('reading everything back')
+  await recorder.stop(STOP_MS)
+  clearInterval(progress)
+  const ends = Object.fromEntries(world.cluster.servers.filter((one) => one.ends > 0).map((one) => [one.name, one.ends]))
+  await world.cluster.kill(world.cluster.servers)
+  failures.push(...recorder.problems, ...plan.names.filter((kind) => !met.some((one) => one.kind === kind)).map((kind) => `no ${kind} was met: give it more --minutes`))
+  say('judging')
+  const judgement = judge(recorder.history, { isReadBack: recorder.problems.length === 0 })
+  return reportOf(meter, { seed: options.seed, least: options.least, machine: machineText(), met, skipped, errors: recorder.errors, ends, failures, judgement, endNs })
+}
+
+async function chaos(options: Options, ground: Ground): Promise<boolean> {
+  say(`seed ${options.seed}, folder ${ground.folder}`)
+  const report = await runChaos(options, ground)
+  writeFileSync(`${ground.folder}/report.json`, `${JSON.stringify(report)}\n`)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report)}\n`)
+  if (options.picture !== undefined) drawTo(options.picture, report)
+  console.log(textOf(report))
+  if (!isGood(report)) say(`logs and history are kept in ${ground.folder}`)
+  console.log(options.killAll > 0 ? `kills of all ${report.faults.length}, acknowledged ${report.acknowledged}, missing ${report.missing}` : lastLineOf(report))
+  return isGood(report)
+}
+
+async function powerCuts(options: Options, ground: Ground): Promise<boolean> {
+  const problem = whyNot('power-cut')
+  if (problem !== undefined) {
+    console.log(`SKIPPED power cuts: ${problem}`)
+    return true
+  }
+  const { cluster, cut = '' } = await makeWorld({ ...options, network: 'auto' }, ground, ['power-cut'])
+  say('a power cut is the shutdown of ext4 without a flush of its journal, then kill -9, unmount, mount')
+  const { cuts, acknowledged, missing } = await cutAgainAndAgain(cluster, cut, options.powerCuts, say)
+  await cluster.kill(cluster.servers)
+  for (const one of missing) console.log(`MISSING ${one}`)
+  if (missing.length > 0) say(`logs are kept in ${ground.folder}`)
+  console.log(`power cuts ${cuts}, acknowledged ${acknowledged}, missing ${missing.length}`)
+  return missing.length === 0
+}
+
+const options = readOptions(process.argv.slice(2))
+if (typeof options === 'string') {
+  console.error(`chaos: ${options}`)
+  process.exit(2)
+}
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => { process.exit(130) })
+for (const what of clearLeftovers()) say(`cleared ${what}`)
+const ground = new Ground(options.folder)
+let isFine = false
+try {
+  isFine = await (options.powerCuts > 0 ? powerCuts : chaos)(options, ground)
+} catch (thrown) {
+  say(`FAILED ${thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)}; what there is is kept in ${ground.folder}`)
+}
+ground.end()
+if (isFine) {
+  for (const name of readdirSync(ground.folder)) if (options.folder === undefined || name.endsWith('.img')) rmSync(join(ground.folder, name), { recursive: true })
+  if (options.folder === undefined) rmdirSync(ground.folder)
+}
+process.exit(isFine ? 0 : 1)

@@ -1,0 +1,89 @@
+/**
+ * What came of a run, in figures: for people as a table, for machines as JSON.
+ *
+ * Read next: `picture.ts`, `nemesis.ts`.
+ */
+import { tableText } from '../../../tools/output.ts'
+import type { KindName } from './faults.ts'
+import type { Judgement } from './judge.ts'
+import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'
+import type { Met } from './nemesis.ts'
+
+/** One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an acknowledged append from its injection to 10 s after its end, or to the next one. */
+export interface FaultRow { readonly kind: KindName; readonly what: string; readonly fromS: number; readonly toS: number; readonly operations: number; readonly unavailableMs: number }
+
+/** A run in figures. */
+export interface Report {
+  readonly seed: string
+  readonly machine: string
+  readonly seconds: number
+  readonly operations: number
+  readonly acknowledged: number
+  readonly perSecondOutside: number
+  readonly faults: readonly FaultRow[]
+  readonly skipped: Readonly<Record<string, string>>
+  readonly errors: Readonly<Record<string, number>>
+  /** How often a server ended by itself and was started again. */
+  readonly ends: Readonly<Record<string, number>>
+  readonly violations: readonly string[]
+  readonly missing: number
+  readonly undecided: number
+  readonly failures: readonly string[]
+  readonly bucketMs: number
+  readonly buckets: readonly Bucket[]
+}
+
+/** What a run has beside what was measured. */
+export interface Findings { readonly seed: string; readonly machine: string; readonly met: readonly Met[]; readonly skipped: ReadonlyMap<string, string>; readonly errors: ReadonlyMap<string, number>; readonly ends: Readonly<Record<string, number>>; readonly failures: readonly string[]; readonly judgement: Judgement; readonly endNs: number; readonly least: number }
+
+/** Puts everything into figures. */
+export function reportOf(meter: Meter, { met, judgement, endNs, least, failures, skipped, errors, ...rest }: Findings): Report {
+  const secondsOf = (ns: number): number => (ns - meter.startNs) / 1e9
+  const faults = met.map(({ kind, what, fromNs, toNs, watchedToNs }) => ({
+    kind, what, fromS: secondsOf(fromNs), toS: secondsOf(toNs), operations: meter.operationsIn(fromNs, toNs), unavailableMs: Math.round(meter.longestGapMs(fromNs, watchedToNs)),
+  }))
+  const secondsInside = faults.reduce((sum, { fromS, toS }) => sum + toS - fromS, 0)
+  const inside = faults.reduce((sum, { operations }) => sum + operations, 0)
+  const perSecondOutside = Math.round((meter.operationsIn(meter.startNs, endNs) - inside) / Math.max(1, secondsOf(endNs) - secondsInside))
+  const all = [...failures]
+  if (perSecondOutside < least) all.push(`only ${perSecondOutside} operations a second outside faults, ${least} are needed to say anything`)
+  if (judgement.undecided > 0) all.push(`the histories of ${judgement.undecided} counters could not be decided`)
+  return {
+    ...rest, seconds: secondsOf(endNs), operations: meter.operations, acknowledged: meter.acknowledged, perSecondOutside, faults, skipped: Object.fromEntries(skipped), errors: Object.fromEntries(errors),
+    violations: judgement.violations, missing: judgement.missing, undecided: judgement.undecided, failures: all, bucketMs: BUCKET_MS, buckets: meter.buckets(),
+  }
+}
+
+/** Whether it went well. */
+export const isGood = ({ violations, failures }: Report): boolean => violations.length === 0 && failures.length === 0
+
+const middle = (sorted: readonly number[]): number => sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
+
+function unavailable(faults: readonly FaultRow[]): { readonly p50: number; readonly max: number } {
+  const sorted = faults.map((one) => one.unavailableMs).toSorted((left, right) => left - right)
+  return { p50: middle(sorted), max: sorted.at(-1) ?? 0 }
+}
+
+/** The table, what was skipped, and what was told to clients. */
+export function textOf(report: Report): string {
+  const rows = [...Map.groupBy(report.faults, ({ kind }) => kind)].map(([kind, faults]) => {
+    const { p50, max } = unavailable(faults)
+    return [kind, String(faults.length), String(faults.reduce((sum, one) => sum + one.operations, 0)), String(p50), String(max)]
+  })
+  const told = (of: Readonly<Record<string, number>>): string => Object.entries(of).map(([what, times]) => `${what} ${times}`).join(', ') || 'none'
+  return [
+    tableText([['kind', 'faults', 'operations during', 'unavailable p50 ms', 'max ms'], ...rows]),
+    ...Object.entries(report.skipped).map(([kind, why]) => `SKIPPED ${kind}: ${why}`),
+    `${report.perSecondOutside} operations a second outside faults, ${report.acknowledged} appends acknowledged, ${report.missing} missing`,
+    `errors told to clients: ${told(report.errors)}`,
+    `servers that ended by themselves: ${told(report.ends)}`,
+    ...report.violations.map((violation) => `VIOLATION ${violation}`),
+    ...report.failures.map((failure) => `FAILED ${failure}`),
+  ].join('\n')
+}
+
+/** The last line. */
+export function lastLineOf({ faults, operations, violations }: Report): string {
+  const { p50, max } = unavailable(faults)
+  return `faults ${faults.length}, operations ${operations}, violations ${violations.length}, unavailable p50 ${p50} ms, max ${max} ms`
+}
