@@ -72,7 +72,7 @@ export class SequencerServer {
     this.options = options
     this.machine = new Sequencer(ports.random.id(), limits, ports.failpoint)
     this.#cluster = new Cluster({ ports, limits, name: `${name} (sequencer)`, addresses: units })
-    this.#members = new Watch(this.#cluster, { asSequencer: true, log: options.log, isServing: () => !this.#deposed && this.machine.epoch === this.#cluster.layout?.epoch, standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.member : undefined })
+    this.#members = new Watch(this.#cluster, { asSequencer: true, log: options.log, isNamed: () => this.#cluster.layout?.sequencer?.boot === this.machine.boot, standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.member : undefined })
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -107,6 +107,8 @@ export class SequencerServer {
    * @throws SirtakiError `IN_USE` when another one is alive; `UNREACHABLE`, `TIMEOUT` when the epoch cannot be opened.
    */
   async start(options: { takeOver?: boolean; timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Layout> {
+    // It may be named by an epoch that opens only when somebody leaves a lost unit out: that is its matter from then on.
+    this.#keepWatching()
     // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
     await this.#cluster.refresh().catch(() => undefined)
     const layout = await this.#cluster.newer(0, options)
@@ -159,10 +161,16 @@ export class SequencerServer {
   /** Also a sequencer that was deposed, or never started by itself, watches over its place once a layout names it. */
   #keepSupervising(): void {
     this.#deposed = false
-    if (!this.#watching) { this.#watching = true; void this.#watchMembers().finally(() => { this.#watching = false }) }
+    this.#keepWatching()
     if (this.#supervising) return
     this.#supervising = true
     void this.#supervise().finally(() => { this.#supervising = false })
+  }
+
+  #keepWatching(): void {
+    if (this.#watching) return
+    this.#watching = true
+    void this.#watchMembers().finally(() => { this.#watching = false })
   }
 
   /** Looks at every member while it serves the newest epoch, or stands by. */
@@ -171,7 +179,7 @@ export class SequencerServer {
     while (!this.#closed && (!this.#deposed || this.#standsBy)) {
       const started = ports.clock.now()
       const { layout } = this.#cluster
-      if (this.#standsBy || layout?.epoch === this.machine.epoch) await this.#members.look()
+      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()
       await this.#cluster.pause(Math.max(limits.probeMs / 4, started + limits.probeMs * (0.9 + ports.random.next() / 5) - ports.clock.now()))
     }
   }

@@ -24,6 +24,9 @@ import { isSame, wholeUnits } from './whole.ts'
 /** What a driver may be told. `step` is for people: which step begins. */
 export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
 
+/** A driver that cannot build anything looks every so many tries whether there is something to adopt. */
+const ADOPT_TRIES = 4
+
 /** A layout with what is known of how far it has come. */
 interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; readonly notWhole: Set<string>; round: number; tries: number }
 
@@ -78,7 +81,8 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   }
   const wanted = tryNext(base, survey, intent, findings)
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
-  if (wanted instanceof SirtakiError && !begun) throw wanted
+  // Asking for promises takes them from who can build something: so that is tried now and then only.
+  if (wanted instanceof SirtakiError && (!begun || driver.tries % ADOPT_TRIES !== 0)) throw wanted
   const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
   cluster.learn(agreed)
   await openEpoch(driver, agreed)

@@ -23,8 +23,8 @@ export interface WatchOptions {
   readonly self?: string | undefined
   /** Whether the sequencer's process asks: then units need not look around themselves. */
   readonly asSequencer?: boolean | undefined
-  /** Whether this is the sequencer that serves. */
-  readonly isServing?: (() => boolean) | undefined
+  /** Whether this is the sequencer that the newest layout names. */
+  readonly isNamed?: (() => boolean) | undefined
 }
 
 /** One process that watches. */
@@ -33,6 +33,8 @@ export class Watch {
   readonly #options: WatchOptions
   readonly #detector: Detector
   readonly #full = new Set<string>()
+  /** Units of the layout that answer under another start than it names. */
+  readonly #restarted = new Set<string>()
   #looking = false
 
   constructor(cluster: Cluster, options: WatchOptions = {}) {
@@ -52,7 +54,7 @@ export class Watch {
     if (layout === undefined || this.#looking) return
     this.#looking = true
     try {
-      if (this.#detector.begin(layout.epoch)) this.#full.clear()
+      if (this.#detector.begin(layout.epoch)) { this.#full.clear(); this.#restarted.clear() }
       await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {
@@ -64,8 +66,10 @@ export class Watch {
     const { limits, ports } = this.#cluster
     try {
       const { boot: answers, commitMs, leaving, full } = readCurrent(await this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs))
-      // Another start of it asks for the next epoch by itself; another disk in its place is somebody else.
-      if (answers !== boot && (await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity !== identity) { this.#detector.missed(identity); return }
+      // Another start of it has to be named by the next epoch; another disk in its place is somebody else.
+      if (answers === boot) this.#restarted.delete(identity)
+      else if ((await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity) this.#restarted.add(identity)
+      else { this.#detector.missed(identity); return }
       if (full) this.#full.add(identity)
       else this.#full.delete(identity)
       this.#detector.answered(identity, { commitMs, leaving }, ports.clock.now())
@@ -76,7 +80,7 @@ export class Watch {
 
   async #pollSequencer({ sequencer }: Layout): Promise<void> {
     const { limits, ports } = this.#cluster
-    if (sequencer === null || this.#options.isServing?.() === true) return
+    if (sequencer === null || this.#options.isNamed?.() === true) return
     try {
       const { boot, role } = await this.#cluster.peer(sequencer.address).control('identify', {}, Identity, limits.probeMs)
       // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
@@ -90,13 +94,14 @@ export class Watch {
     const { ports, limits } = this.#cluster
     const goneBoot = layout.sequencer !== null && this.#detector.isGone(layout.sequencer.boot) ? layout.sequencer.boot : undefined
     // While the sequencer lives, units are its matter: whoever has lost sight of one alone would take it from everybody else.
-    const isGuard = this.#options.isServing?.() === true || layout.sequencer === null || goneBoot !== undefined
+    const isGuard = this.#options.isNamed?.() === true || layout.sequencer === null || goneBoot !== undefined
     const absent = isGuard ? this.#detector.suspects(layout, ports.clock.now()) : []
     const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
-    if (absent.length === 0 && standby === undefined) return
+    const back = isGuard ? [...this.#restarted].filter((identity) => !absent.includes(identity)) : []
+    if (absent.length === 0 && back.length === 0 && standby === undefined) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
-    this.#options.log?.(`${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without`)
+    this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
     try {
       const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
       this.#options.log?.(`epoch ${epoch} is open`)

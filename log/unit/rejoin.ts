@@ -101,10 +101,20 @@ class Supervision implements Rejoin {
     const need = needOf(this.#server, layout)
     if (need === 'none') this.#stuckSince = undefined
     else this.#stuckSince ??= clock.now()
-    if (this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= (need === 'restarted' ? 0 : limits.stuckMs)) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
+    if (this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= this.#patienceMs(need)) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
     else if (need === 'none') { this.#copyMissing(cluster, layout); this.#noteWhole(layout) }
     await this.#mend(cluster, layout, need === 'none')
     if (this.#unwatched && layout.epoch > 1) await (this.#watch ??= new Watch(cluster, { self: identity, log: this.#log })).look()
+  }
+
+  /**
+   * The sequencer that looks at a unit drives for it: who drives at once with many others makes all of them slower. Where none looks,
+   * chance decides who is first.
+   */
+  #patienceMs(need: Need): number {
+    const { ports: { random }, limits: { probeMs, stuckMs } } = this.#server.options
+    if (need === 'restarted') return this.#unwatched ? random.next() * stuckMs / 2 : 3 * probeMs
+    return stuckMs * (1 + random.next())
   }
 
   async #drive(cluster: Cluster, intent: Intent): Promise<void> {
