@@ -248,10 +248,16 @@ export class SequencerServer {
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'identify': this.#lookedAtMs = clock.now(); return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
+      case 'watch': this.#lookedAtMs = clock.now(); return this.#identity()
+      case 'identify': return this.#identity()
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
     }
+  }
+
+  #identity(): Uint8Array {
+    const { machine } = this
+    return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
   }
 
   #token(request: Request): Uint8Array | undefined {

@@ -7,7 +7,7 @@
 import { SirtakiError, asError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { LatencyEstimate } from '../latency.ts'
-import { addressesOf, type Layout } from '../layout/layout.ts'
+import { addressesOf, unitsOf, type Layout } from '../layout/layout.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
 import { Peers, type Peer } from '../wire/rpc.ts'
@@ -27,6 +27,9 @@ export interface ClusterOptions {
 
 /** How long a call may take. */
 export interface CallOptions { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }
+
+/** Who answers what clients wait for. An acceptor beside a unit that was left out may keep its seat: nobody waits for that one alone. */
+const servingIn = (layout: Layout): string[] => [...unitsOf(layout).map(({ address }) => address), ...layout.sequencer === null ? [] : [layout.sequencer.address]]
 
 /** The cluster as one process sees it. */
 export class Cluster {
@@ -79,7 +82,7 @@ export class Cluster {
   /** Takes a layout if it is newer. */
   learn(layout: Layout): void {
     if (this.#layout !== undefined && (layout.epoch <= this.#layout.epoch || layout.cluster !== this.#layout.cluster)) return
-    const gone = this.#layout === undefined ? [] : addressesOf(this.#layout).filter((address) => !addressesOf(layout).includes(address))
+    const gone = this.#layout === undefined ? [] : servingIn(this.#layout).filter((address) => !servingIn(layout).includes(address))
     this.#layout = layout
     // Who waits for a member that was left out, perhaps because it answers nothing any more, need not wait any longer.
     for (const address of gone) this.peers.abandon(address, new SirtakiError('EPOCH', `epoch ${layout.epoch} goes on without ${address}`, { facts: { address, epoch: layout.epoch } }))

@@ -88,6 +88,7 @@ function problemOfMembers({ segments, spares, absent }: Layout): string | undefi
   const open = segments.at(-1)?.chains.flat() ?? []
   const twice = spares.find((spare) => open.some((unit) => unit.identity === spare.identity))
   if (twice !== undefined) return `the unit at ${twice.address} is a spare and a member of a chain`
+  for (const list of [spares, absent]) if (new Set(list.map(({ identity }) => identity)).size !== list.length) return `a unit is named twice: ${list.map(({ address }) => address).join(', ')}`
   const back = absent.find((one) => open.some((unit) => unit.identity === one.identity) || spares.some((spare) => spare.identity === one.identity))
   return back === undefined ? undefined : `the unit at ${back.address} is absent and named all the same`
 }

@@ -165,6 +165,8 @@ class Build {
     const answer = this.#survey.get(address)
     if (answer === undefined) throw new SirtakiError('UNREACHABLE', `nothing of this cluster answers at ${address}: start it with sirtaki unit --listen ${address}, on an empty folder`, { facts: { address } })
     if (answer.kind !== 'unit') throw new SirtakiError('BAD_ARGUMENT', `${address} is a ${answer.kind}, no unit`, { facts: { address } })
+    const twin = [...this.#survey].find(([, one]) => one.identity === answer.identity && one.boot !== answer.boot)
+    if (twin !== undefined) throw new SirtakiError('BAD_LAYOUT', `the units at ${twin[0]} and at ${address} have one disk, ${answer.identity}: one of their folders is a copy of the other's. Give it an empty one`, { facts: { address, other: twin[0], identity: answer.identity } })
     return { identity: answer.identity, boot: answer.boot, address }
   }
 

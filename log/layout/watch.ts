@@ -82,7 +82,7 @@ export class Watch {
     const { limits, ports } = this.#cluster
     if (sequencer === null || this.#options.isNamed?.() === true) return
     try {
-      const { boot, role } = await this.#cluster.peer(sequencer.address).control('identify', {}, Identity, limits.probeMs)
+      const { boot, role } = await this.#cluster.peer(sequencer.address).control(this.#options.standby === undefined ? 'identify' : 'watch', {}, Identity, limits.probeMs)
       // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
       this.#detector.answered(sequencer.boot, { commitMs: 0, leaving: boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
     } catch {

@@ -27,21 +27,25 @@ export class Scrub {
   #last: { row: number; bytes: Uint8Array | undefined } = { row: -1, bytes: undefined }
   /** How often it came to the end. */
   rounds = 0
+  /** Bytes that the last row was too long by: the next goes read less. */
+  #owed = 0
 
   constructor(state: UnitState) { this.#state = state }
 
   /** Goes on for about so many bytes. What is damaged is in `damaged` of the state afterwards. */
   go(bytes: number): void {
     const { index, prefix, trim } = this.#state
-    let left = bytes
+    let left = bytes - this.#owed
     let at = this.#state.firstOwn(Math.max(this.#at, trim))
-    for (let count = 0; count < POSITIONS && left > 0 && at < prefix; count++, at = this.#state.after(at)) {
+    // A row that was read is looked through: else a long one would be read again for each of its entries.
+    for (let count = 0; count < POSITIONS && (left > 0 || index.row(at) === this.#last.row) && at < prefix; count++, at = this.#state.after(at)) {
       if ((index.flags(at) & DATA) === 0) continue
       const { row } = this.#last
       this.#state.verify(at, this.#last)
       if (this.#last.row !== row) left -= this.#last.bytes?.byteLength ?? 0
     }
     this.#at = at
+    this.#owed = Math.max(0, -left)
     // The row is not held on to: it may be trimmed meanwhile.
     this.#last = { row: -1, bytes: undefined }
     if (at >= prefix) { this.#at = 0; this.rounds++ }

@@ -136,11 +136,23 @@ export class UnitServer {
 
   #enqueue(request: Request): void {
     if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
+    // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death.
+    if (request.kind === 'watch' && this.#committing) { this.#answerNow(request); return }
     const bytes = sizeOf(request)
     if (this.#queueBytes + bytes > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
     this.#queueBytes += bytes
     this.#queue.push(request)
     this.#schedule()
+  }
+
+  /** Nothing of what it tells has to be durable. */
+  #answerNow(request: Request): void {
+    const { caller, kind } = request
+    try {
+      caller.answer(kind, request.request, this.#execute(request) ?? new Uint8Array(0))
+    } catch (thrown) {
+      caller.refuse(kind, request.request, asError(thrown, 'BAD_FRAME'))
+    }
   }
 
   /**
@@ -322,13 +334,22 @@ export class UnitServer {
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
       case 'digest': return writeJson(unit.digest(readJson(body, ClassRange)))
       case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 4))
-      case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
+      case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); this.#becomeAcceptor(base); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
       case 'layout': return writeJson({ layout: state.layout ?? null })
       case 'identify': return writeJson(unit.identity(acceptor))
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a unit does not answer ${kind}`)
     }
+  }
+
+  /**
+   * A proposer builds on an agreed layout. Where that names the acceptor here and was never installed (a spare was promoted, and the
+   * driver died), its vote may be the one that is missing.
+   */
+  #becomeAcceptor(base: Layout | undefined): void {
+    const { state } = this.unit
+    if (base !== undefined && base.cluster === state.layout?.cluster) this.acceptor.initialise(base)
   }
 
   #install(layout: Layout): void {

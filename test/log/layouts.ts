@@ -13,17 +13,25 @@ export interface LayoutShape {
   readonly chains?: readonly (readonly string[])[]; readonly acceptors?: readonly string[]; readonly sequencer?: string | null
   /** Boots by unit; left out: `NAME-1`. */
   readonly boots?: Readonly<Record<string, string>>
+  /** Closed segments: the position behind each, and its chains. The open one begins where the last of them ends. */
+  readonly closed?: readonly { readonly to: number; readonly chains: readonly (readonly string[])[] }[]
+  readonly spares?: readonly string[]
+  readonly absent?: readonly { readonly name: string; readonly chain?: number; readonly replaced?: boolean }[]
+  readonly drops?: readonly { readonly identity: string; readonly times: number; readonly at: number }[]
 }
 
 /** Makes a layout. */
 export function layoutOf(shape: LayoutShape): Layout {
   const unit = (name: string): { identity: string; boot: string; address: string } => ({ identity: name, boot: shape.boots?.[name] ?? `${name}-1`, address: `${name}:1` })
   const chains = shape.chains ?? [['a', 'b', 'c']]
+  const closed = shape.closed ?? []
+  const segments = [...closed, { to: null, chains }].map(({ to, chains: units }, i) => ({ from: closed[i - 1]?.to ?? 0, to, kind: 'chain', chains: units.map((chain) => chain.map(unit)) }))
   return checkLayout({
     cluster: shape.cluster ?? 'c1', epoch: shape.epoch ?? 1, acceptors: (shape.acceptors ?? ['x', 'y', 'z']).map((identity, i) => ({ identity, address: `${['a', 'b', 'c'][i] ?? identity}:1` })),
     sequencer: shape.sequencer === undefined || shape.sequencer === null ? null : { boot: shape.sequencer, address: 'sequencer:1' },
-    tail: shape.tail ?? 0, window: shape.window ?? 16, trim: shape.trim ?? 0, logTime: shape.logTime ?? 0, featureLevel: 1,
-    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(unit)) }], spares: [], absent: [], drops: [],
+    tail: shape.tail ?? closed.at(-1)?.to ?? 0, window: shape.window ?? 16, trim: shape.trim ?? 0, logTime: shape.logTime ?? 0, featureLevel: 1,
+    segments, spares: (shape.spares ?? []).map(unit), drops: shape.drops ?? [],
+    absent: (shape.absent ?? []).map(({ name, chain = 0, replaced = false }) => ({ identity: name, address: `${name}:1`, chain, replaced })),
   })
 }
 

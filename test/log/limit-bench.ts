@@ -2,15 +2,19 @@
  * A whole cluster on a clock in the hands of a test, with everything on its way counted: for driving one bound at a time.
  *
  * Owns: the wires of its processes (what is asked and not answered, what is held back, who is cut off), the doors (what a
- * caller has not read) and disks that wait. Read next: `limit-drives-client.ts`, `limits.test.ts`.
+ * caller has not read) and disks that wait, are slow or read wrong. Read next: `limit-drives-client.ts`, `limits.test.ts`.
  */
 import { Cluster } from '../../log/client/cluster.ts'
 import { LogClient } from '../../log/client/client.ts'
 import { isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
-import type { Connection, Ports, Random, Transport } from '../../log/ports.ts'
+import type { Layout } from '../../log/layout/layout.ts'
+import type { Intent } from '../../log/layout/next-layout.ts'
+import { reconfigure } from '../../log/layout/reconfigure.ts'
+import type { Connection, Ports, Random, Register, Transport } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { FRAME_HEAD_BYTES, FrameParser, type Frame } from '../../log/wire/frame.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
@@ -132,17 +136,40 @@ export function doors(inner: Transport, accepted: Far[]): Transport {
   return { connect: (address, events) => inner.connect(address, events), listen: (address, accept) => inner.listen(address, (connection) => { const far = new Far(connection, address); accepted.push(far); return accept(far) }) }
 }
 
-/** A disk whose commits wait while it is `stalled`. */
+/** A disk whose commits wait while it is `stalled`, take `commitMs`, and whose bytes can go bad. */
 export class HandStore extends MemoryStore {
   stalled = false
+  commitMs = 0
+  readonly #clock: HandClock
+  readonly #damaged = new Set<number>()
   #waiting: (() => void)[] = []
+
+  constructor(identity: string, clock: HandClock) {
+    super(identity)
+    this.#clock = clock
+  }
+
   override commit(...[commit, done]: Parameters<MemoryStore['commit']>): void {
     if (this.stalled) this.#waiting.push(() => { super.commit(commit, done) })
+    else if (this.commitMs > 0) this.#clock.timer(this.commitMs, () => { super.commit(commit, done) })
     else super.commit(commit, done)
   }
+
   goOn(): void {
     this.stalled = false
     for (const run of this.#waiting.splice(0)) run()
+  }
+
+  /** From now on the last byte of every row that is there reads wrong, or of one. */
+  damage(row?: number): void { for (const { id } of this.open().headers) if (row === undefined || row === id) this.#damaged.add(id) }
+  lastRow(): number { return Math.max(0, ...[...this.open().headers].map(({ id }) => id)) }
+
+  override read(row: number): Uint8Array | undefined {
+    const bytes = super.read(row)
+    if (bytes === undefined || bytes.byteLength === 0 || !this.#damaged.has(row)) return bytes
+    const wrong = bytes.slice()
+    wrong[wrong.byteLength - 1] = (wrong.at(-1) ?? 0) ^ 1
+    return wrong
   }
 }
 
@@ -160,6 +187,8 @@ export class LimitBench {
   readonly stores: HandStore[] = []
   readonly random: Random
   readonly #network: Transport
+  readonly #registers = new Map<string, Register>()
+  readonly #supervised = new Map<string, Rejoin>()
   #sequencer: SequencerServer | undefined
 
   private constructor(limits: Limits, random: Random) {
@@ -181,11 +210,58 @@ export class LimitBench {
 
   async #unit(address: string): Promise<void> {
     let kept: string | undefined
-    const store = new HandStore(address)
-    const unit = new UnitServer({ ports: this.ports(address), limits: this.limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address })
-    await unit.listen()
+    const store = new HandStore(address, this.clock)
+    this.#registers.set(address, { read: () => kept, write: (value) => { kept = value } })
     this.stores.push(store)
-    this.units.push(unit)
+    this.units.push(await this.#open(address, store))
+  }
+
+  async #open(address: string, store: HandStore): Promise<UnitServer> {
+    const register = this.#registers.get(address)
+    if (register === undefined) throw new Error(`no register of ${address}`)
+    const unit = new UnitServer({ ports: this.ports(address), limits: this.limits, store, register, address, name: address })
+    await unit.listen()
+    return unit
+  }
+
+  /** Starts a unit that belongs to nothing yet, as the next of `units`. */
+  async blank(address: string): Promise<UnitServer> {
+    await this.#unit(address)
+    return this.unit(address)
+  }
+
+  /** Ends the process of a unit without a word and starts another one on its disk; supervised like the one before. */
+  async restart(address: string): Promise<UnitServer> {
+    const at = this.units.findIndex((unit) => unit.options.address === address)
+    const store = this.stores[at]
+    if (store === undefined) throw new Error(`no unit at ${address}`)
+    const supervised = this.#supervised.get(address)
+    supervised?.close()
+    await this.units[at]?.close()
+    const unit = await this.#open(address, store)
+    this.units[at] = unit
+    if (supervised !== undefined) this.supervise(address)
+    return unit
+  }
+
+  /** These units look after their own place from now on. */
+  supervise(...addresses: readonly string[]): void { for (const address of addresses) this.#supervised.set(address, superviseUnit(this.unit(address))) }
+
+  unit(address: string): UnitServer { const unit = this.units.find((one) => one.options.address === address); if (unit === undefined) throw new Error(`no unit at ${address}`); return unit }
+  store(address: string): HandStore { const store = this.stores[this.units.indexOf(this.unit(address))]; if (store === undefined) throw new Error(`no disk at ${address}`); return store }
+
+  /** Drives an epoch as an operator does; it must be open within `ms`. */
+  async drive(intent: Intent, ms = 500): Promise<Layout> {
+    const operator = new Cluster({ ports: this.ports('operator'), limits: this.limits, name: 'operator', addresses: this.addresses })
+    const layout = await this.done(reconfigure(operator, intent), ms)
+    operator.close()
+    return layout
+  }
+
+  /** Lets time go by until something is so. */
+  async until(what: () => boolean, ms: number): Promise<void> {
+    for (let waited = 0; !what() && waited < ms; waited += 5) await this.advance(5)
+    if (!what()) throw new Error(`not so within ${ms} ms: ${what.toString()}`)
   }
 
   async sequencerAt(address: string): Promise<SequencerServer> {

@@ -1,7 +1,7 @@
 /**
  * Drives of the bounds in time, on a clock that only moves when told.
  *
- * Read next: `limit-bench.ts`, `limits.test.ts`.
+ * Read next: `limit-bench.ts`, `limit-drives-health.ts`, `limits.test.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'

@@ -1,7 +1,7 @@
 /**
  * Walks `log/limits.ts`: every bound has a drive, which the compiler demands, and a test named after it.
  *
- * Read next: `limit-bench.ts` (the cluster they run on), `limit-drives-client.ts`, `limit-drives-server.ts`, `limit-drives-times.ts`.
+ * Read next: `limit-bench.ts` (the cluster they run on), `limit-drives-client.ts`, `limit-drives-server.ts`, `limit-drives-times.ts`, `limit-drives-health.ts`.
  */
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
@@ -10,11 +10,12 @@ import { encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
 import { LimitBench, payload, whichOf } from './limit-bench.ts'
 import { appends, clientDrives, type Drive } from './limit-drives-client.ts'
+import { healthDrives } from './limit-drives-health.ts'
 import { bareDoor, serverDrives, told } from './limit-drives-server.ts'
 import { layoutOf } from './layouts.ts'
 import { timeDrives } from './limit-drives-times.ts'
 
-const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives }
+const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives, ...healthDrives }
 
 for (const [name, { title, run }] of Object.entries(drives)) test(`${name}: ${title}`, run)
 

@@ -4,17 +4,20 @@ import { readEntry } from '../../../log/entry.ts'
 import type { Connection } from '../../../log/ports.ts'
 import { Subscriptions } from '../../../log/unit/subscriptions.ts'
 import { FrameWriter } from '../../../log/wire/frame-writer.ts'
-import { FrameParser } from '../../../log/wire/frame.ts'
+import { FLAG_ERROR, FrameParser, type Frame } from '../../../log/wire/frame.ts'
+import { readError } from '../../../log/wire/control.ts'
 import { readStreamPart } from '../../../log/wire/messages.ts'
 import { Caller } from '../../../log/wire/server.ts'
 import { HandClock } from '../hand-clock.ts'
-import { bounds, type EntryShape } from '../layouts.ts'
+import { bounds, layoutOf, type EntryShape } from '../layouts.ts'
 import { UnitBench } from './bench.ts'
 
 /** A unit that is not first, with one subscriber whose connection can be full. */
 class Bench {
   readonly unit = new UnitBench('b')
   readonly subscriptions = new Subscriptions(this.unit.unit)
+  /** Codes of the errors with which subscriptions have ended, by request. */
+  readonly ended = new Map<number, string>()
   readonly parts: { readonly positions: number[]; readonly completeTo: number; readonly more: boolean }[] = []
   readonly #clock = new HandClock()
   readonly socket = { buffered: 0 }
@@ -25,12 +28,13 @@ class Bench {
     const { socket } = this
     const connection: Connection = {
       remote: 'test', close: () => undefined, get buffered() { return socket.buffered },
-      write: (pieces) => { for (const piece of pieces) parser.push(piece, (frame) => { this.#heard(frame.body) }) },
+      write: (pieces) => { for (const piece of pieces) parser.push(piece, (frame) => { this.#heard(frame) }) },
     }
     this.caller = new Caller('subscriber', new FrameWriter(this.#clock, connection))
   }
 
-  #heard(body: Uint8Array): void {
+  #heard({ flags, request, body }: Frame): void {
+    if ((flags & FLAG_ERROR) !== 0) { this.ended.set(request, readError(body).code); return }
     const { entries, count, completeTo, more } = readStreamPart(body)
     const positions: number[] = []
     for (let at = 0; positions.length < count;) {
@@ -45,9 +49,9 @@ class Bench {
   mark(...shapes: EntryShape[]): void { for (const shape of shapes) this.unit.mark(shape) }
 
   /** Pushes and gives what came, and whether somebody is behind. */
-  async push(): Promise<{ readonly parts: unknown[]; readonly behind: boolean }> {
+  async push(subscriptions = this.subscriptions): Promise<{ readonly parts: unknown[]; readonly behind: boolean }> {
     this.parts.length = 0
-    const behind = this.subscriptions.push()
+    const behind = subscriptions.push()
     await this.#clock.settle()
     return { parts: [...this.parts], behind }
   }
@@ -143,4 +147,62 @@ test('Q4: an entry that turned out damaged holds the completeness back', async (
   subscriptions.push()
   await b.push()
   t.deepEqual(b.parts.filter(({ completeTo }) => completeTo > 0), [])
+})
+
+/** 0 and 2 decided on stream 7, in two rows; the first of them reads wrong. */
+function damagedBench(): { readonly b: Bench; readonly subscriptions: Subscriptions } {
+  const b = new Bench()
+  b.store(on7(0))
+  b.mark(on7(0))
+  b.unit.commit()
+  b.store({ position: 1 }, on7(2))
+  b.mark({ position: 1 }, on7(2))
+  b.unit.commit()
+  b.unit.restart({ sameBoot: true })
+  b.mark(on7(0), { position: 1 }, on7(2))
+  b.unit.damagedRows.add(1)
+  return { b, subscriptions: new Subscriptions(b.unit.unit) }
+}
+
+test('Q4: when damage is mended, those that were kept waiting get what they missed and are told that they have all', async (t) => {
+  const { b, subscriptions } = damagedBench()
+  subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [2], completeTo: 0, more: false }])
+  t.deepEqual((await b.push(subscriptions)).parts, [])
+  b.unit.damagedRows.clear()
+  t.true(b.unit.unit.state.recheck(0))
+  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [0, 2], completeTo: 3, more: false }])
+  t.deepEqual((await b.push(subscriptions)).parts, [])
+})
+
+test('Q4: who came when the damage was known waits for it too, who begins behind it does not', async (t) => {
+  const { b, subscriptions } = damagedBench()
+  t.is(b.unit.unit.state.bytesOf(0), undefined)
+  subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+  subscriptions.add(b.caller, 6, { stream: 7, from: 1, step: 1 }, 10)
+  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [2], completeTo: 0, more: false }, { positions: [2], completeTo: 3, more: false }])
+})
+
+test('P26: a subscription begins where everything up to the open end is here, for a reader who counts chains as the unit does', (t) => {
+  const b = new Bench()
+  b.unit.unit.seal('c1', 2)
+  b.unit.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a'], ['b']] }))
+  t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'WRONG_CHAIN', message: /below the open segment/ })
+  t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 1 }, 10) }, { code: 'WRONG_CHAIN' })
+  b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 2 }, 10)
+  t.is(b.subscriptions.size, 1)
+})
+
+test('P26: when the place of the unit changes every subscription ends with a reason, and hears nothing more', async (t) => {
+  const b = new Bench()
+  b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+  b.subscriptions.add(b.caller, 6, { stream: 8, from: 0, step: 1 }, 10)
+  b.subscriptions.endAll(2)
+  b.store(on7(0))
+  b.mark(on7(0))
+  t.deepEqual(await b.push(), { parts: [], behind: false })
+  t.deepEqual([...b.ended], [[5, 'WRONG_CHAIN'], [6, 'WRONG_CHAIN']])
+  t.deepEqual([b.subscriptions.size, b.unit.unit.state.onDecided], [0, undefined])
+  b.subscriptions.add(b.caller, 7, { stream: 7, from: 0, step: 1 }, 10)
+  t.deepEqual((await b.push()).parts, [{ positions: [0], completeTo: 1, more: false }])
 })
