@@ -93,11 +93,11 @@ export class SequencerServer {
   get member(): SequencerMember { return { boot: this.machine.boot, address: this.address } }
   get deposed(): boolean { return this.#deposed }
 
-  /** What it is doing: ready and leaving sequencers grant. */
-  get role(): 'ready' | 'stopped' | 'leaving' | 'standby' | 'deposed' | 'waiting' {
+  /** What it is doing: ready, blind (it reaches too few units) and leaving sequencers grant. */
+  get role(): 'ready' | 'blind' | 'stopped' | 'leaving' | 'standby' | 'deposed' | 'waiting' {
     if (this.#stopped !== undefined) return 'stopped'
     if (this.#leaving) return 'leaving'
-    if (this.machine.epoch > 0 && !this.#deposed) return 'ready'
+    if (this.machine.epoch > 0 && !this.#deposed) return this.#members.isBlind ? 'blind' : 'ready'
     return this.#standsBy ? 'standby' : this.#deposed ? 'deposed' : 'waiting'
   }
 

@@ -12,8 +12,8 @@
 import type { Limits } from '../limits.ts'
 import { unitsOf, type Layout, type UnitMember } from './layout.ts'
 
-/** What a member told. `commitMs`: how long its commits take. */
-export interface Poll { readonly commitMs: number; readonly leaving: boolean }
+/** What a member told. `commitMs`: how long its commits take, or took when it is `idle`. */
+export interface Poll { readonly commitMs: number; readonly idle: boolean; readonly leaving: boolean }
 
 interface Seen { missed: number; leaving: boolean; commitMs: number; slowSince: number | undefined }
 
@@ -33,12 +33,12 @@ export class Detector {
     return true
   }
 
-  answered(member: string, { commitMs, leaving }: Poll, now: number): void {
+  answered(member: string, { commitMs, idle, leaving }: Poll, now: number): void {
     const seen = this.#of(member)
     seen.missed = 0
     seen.leaving = leaving
     seen.commitMs = commitMs
-    if (commitMs < this.#limits.slowUnitMs) seen.slowSince = undefined
+    if (idle || commitMs < this.#limits.slowUnitMs) seen.slowSince = undefined
     else seen.slowSince ??= now
   }
 
@@ -52,15 +52,22 @@ export class Detector {
 
   /** Units (identities) to leave out: gone, or slow beyond the bound. None while too few answer, and never a whole chain. */
   suspects(layout: Layout, now: number): string[] {
-    const units = unitsOf(layout)
-    const silent = (member: string): boolean => (this.#seen.get(member)?.missed ?? 0) > 0
-    const acceptors = layout.acceptors.filter(({ address }) => !units.some((unit) => unit.address === address && silent(unit.identity)))
-    const gone = units.filter(({ identity }) => this.isGone(identity))
-    if (acceptors.length * 2 <= layout.acceptors.length || units.filter(({ identity }) => silent(identity)).length * 2 > units.length) return []
+    const gone = unitsOf(layout).filter(({ identity }) => this.isGone(identity))
+    if (!this.#seesEnough(layout, (identity) => (this.#seen.get(identity)?.missed ?? 0) > 0)) return []
     const slow = layout.segments.at(-1)?.chains.flatMap((chain) => this.#slowOf(chain, now)) ?? []
     const suspected = new Set([...gone, ...slow].map(({ identity }) => identity))
     for (const chain of layout.segments.flatMap((segment) => segment.chains)) if (chain.every(({ identity }) => suspected.has(identity))) for (const { identity } of chain) suspected.delete(identity)
     return [...suspected]
+  }
+
+  /** Whether so many are gone, or one is cut off from so many, that nobody can be suspected. */
+  isBlind(layout: Layout): boolean { return !this.#seesEnough(layout, (identity) => this.isGone(identity)) }
+
+  /** A majority of acceptors and half of the units. */
+  #seesEnough(layout: Layout, isSilent: (identity: string) => boolean): boolean {
+    const silent = unitsOf(layout).filter(({ identity }) => isSilent(identity))
+    const acceptors = layout.acceptors.filter(({ address }) => !silent.some((unit) => unit.address === address))
+    return acceptors.length * 2 > layout.acceptors.length && silent.length * 2 <= unitsOf(layout).length
   }
 
   /** The slowest of a chain, if it holds the others back. */

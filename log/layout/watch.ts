@@ -47,6 +47,8 @@ export class Watch {
   get full(): string | undefined { return this.#full.values().next().value }
 
   get looking(): boolean { return this.#looking }
+  /** Whether so few answer that nobody can be suspected. */
+  get isBlind(): boolean { return this.#cluster.layout !== undefined && this.#detector.isBlind(this.#cluster.layout) }
 
   /** Polls everybody once and acts on what follows. */
   async look(): Promise<void> {
@@ -65,14 +67,14 @@ export class Watch {
   async #pollUnit(layout: Layout, { identity, boot, address }: UnitMember): Promise<void> {
     const { limits, ports } = this.#cluster
     try {
-      const { boot: answers, commitMs, leaving, full } = readCurrent(await this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs))
+      const { boot: answers, commitMs, idle, leaving, full } = readCurrent(await this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs))
       // Another start of it has to be named by the next epoch; another disk in its place is somebody else.
       if (answers === boot) this.#restarted.delete(identity)
       else if ((await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity) this.#restarted.add(identity)
       else { this.#detector.missed(identity); return }
       if (full) this.#full.add(identity)
       else this.#full.delete(identity)
-      this.#detector.answered(identity, { commitMs, leaving }, ports.clock.now())
+      this.#detector.answered(identity, { commitMs, idle, leaving }, ports.clock.now())
     } catch {
       this.#detector.missed(identity)
     }
@@ -84,7 +86,8 @@ export class Watch {
     try {
       const { boot, role } = await this.#cluster.peer(sequencer.address).control(this.#options.standby === undefined ? 'identify' : 'watch', {}, Identity, limits.probeMs)
       // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
-      this.#detector.answered(sequencer.boot, { commitMs: 0, leaving: boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
+      // One that sees too few to tell who is gone cannot watch over them either.
+      this.#detector.answered(sequencer.boot, { commitMs: 0, idle: true, leaving: role === 'blind' || boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
     } catch {
       this.#detector.missed(sequencer.boot)
     }
@@ -103,7 +106,7 @@ export class Watch {
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
     this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
     try {
-      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
+      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
       this.#options.log?.(`epoch ${epoch} is open`)
     } catch (thrown) {
       this.#options.log?.(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)

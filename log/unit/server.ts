@@ -64,6 +64,7 @@ export class UnitServer {
   #pushTimer: Timer | undefined
   #commits = 0
   #commitFrom = 0
+  #commitTo = 0
   /** How long commits take: a moving mean, in milliseconds. */
   #commitMean = 0
   /** How far a copy has come, while there is one. */
@@ -221,7 +222,8 @@ export class UnitServer {
       this.#committing = false
       this.#commits++
       this.#commitMs.add(clock.now() - started)
-      this.#commitMean += (clock.now() - started - this.#commitMean) / 8
+      this.#commitTo = clock.now()
+      this.#commitMean += (this.#commitTo - started - this.#commitMean) / 8
       if (error !== undefined) { this.#fail(asError(error, 'IO')); return }
       this.#answer(answers)
       this.#scheduleRest()
@@ -230,12 +232,11 @@ export class UnitServer {
 
   #scheduleRest(): void { if (this.#queue.length > 0 || this.#changes.length > 0) this.#schedule() }
 
-  /** How long its commits take now, with the one that is under way, in milliseconds; 0 where the last one is long ago. */
-  get commitMs(): number {
-    const age = this.options.ports.clock.now() - this.#commitFrom
-    if (this.#committing) return Math.max(this.#commitMean, age)
-    return age > this.options.limits.slowForMs / 2 ? 0 : this.#commitMean
-  }
+  /** How long its commits take now, with the one that is under way, in milliseconds. */
+  get commitMs(): number { return this.#committing ? Math.max(this.#commitMean, this.options.ports.clock.now() - this.#commitFrom) : this.#commitMean }
+
+  /** Nothing to commit for a while: who does nothing is not slow. */
+  get idle(): boolean { return !this.#committing && this.options.ports.clock.now() - this.#commitTo > 2 * this.options.limits.probeMs }
 
   #answer(answers: Answers): void {
     if (this.#stopped !== undefined) return
@@ -310,7 +311,7 @@ export class UnitServer {
 
   #current(): Uint8Array {
     const { unit: { state }, acceptor } = this
-    return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, leaving: this.leaving, full: this.options.store.full, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
+    return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, idle: this.idle, leaving: this.leaving, full: this.options.store.full, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
   }
 
   #marks(body: Uint8Array): void {

@@ -31,18 +31,19 @@ export function readPrefix(body: Uint8Array): number {
 
 const LEAVING = 1
 const FULL = 2
+const IDLE = 4
 
 /**
  * `slot`: the highest slot promised by the acceptor (`identity`) in this process, 0 where there is none of the cluster; the rest is
- * of the unit. `commitMs`: how long its commits take now (median), with the one that is under way; `leaving`: it is told to end; `full`: its disk is.
+ * of the unit. `commitMs`: how long its commits take now (on the average), with the one that is under way; `idle`: there was none lately; `leaving`: it is told to end; `full`: its disk is.
  */
-export interface Current { readonly slot: number; readonly installed: number; readonly sealed: number; readonly commitMs: number; readonly leaving: boolean; readonly full: boolean; readonly identity: string; readonly boot: string }
-export const writeCurrent = ({ slot, installed, sealed, commitMs, leaving, full, identity, boot }: Current): Uint8Array => new ByteWriter(128).u32(slot).u32(installed).u32(sealed).f64(commitMs).u8((leaving ? LEAVING : 0) | (full ? FULL : 0)).text(identity).text(boot).done()
+export interface Current { readonly slot: number; readonly installed: number; readonly sealed: number; readonly commitMs: number; readonly idle: boolean; readonly leaving: boolean; readonly full: boolean; readonly identity: string; readonly boot: string }
+export const writeCurrent = ({ slot, installed, sealed, commitMs, idle, leaving, full, identity, boot }: Current): Uint8Array => new ByteWriter(128).u32(slot).u32(installed).u32(sealed).f64(commitMs).u8((leaving ? LEAVING : 0) | (full ? FULL : 0) | (idle ? IDLE : 0)).text(identity).text(boot).done()
 export function readCurrent(body: Uint8Array): Current {
   const reader = new ByteReader(body)
   const head = { slot: reader.u32(), installed: reader.u32(), sealed: reader.u32(), commitMs: reader.f64() }
   const flags = reader.u8()
-  const current = { ...head, leaving: (flags & LEAVING) !== 0, full: (flags & FULL) !== 0, identity: reader.text(), boot: reader.text() }
+  const current = { ...head, leaving: (flags & LEAVING) !== 0, full: (flags & FULL) !== 0, idle: (flags & IDLE) !== 0, identity: reader.text(), boot: reader.text() }
   reader.end()
   return current
 }

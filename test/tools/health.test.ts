@@ -28,5 +28,5 @@ test('a sealed unit is healthy for as long as an epoch may take to open, counted
 })
 
 test('a sequencer is healthy when it is ready, or waits where it is meant to stand by', (t) => {
-  t.deepEqual([['ready', false], ['waiting', true], ['waiting', false], ['deposed', true]].map(([role, standby]) => sequencerHealth(sequencer(String(role)), standby === true).isHealthy), [true, true, false, false])
+  t.deepEqual([['ready', false], ['standby', true], ['waiting', false], ['deposed', false], ['blind', true]].map(([role, standby]) => sequencerHealth(sequencer(String(role)), standby === true).isHealthy), [true, true, false, false, false])
 })

@@ -126,7 +126,7 @@ test('real servers print exactly the documented metrics, and their health follow
   const { http: standbyPages = '' } = told(await line(standby, 'listening'))
   t.is((await run(['--cluster', `tcp://${address}`, 'append', 'counted'])).code, 0)
   const [serving, granting, standing] = await Promise.all([unitPages, sequencerPages, standbyPages].map((pagesAt) => ask(pagesAt, '/healthz')))
-  t.deepEqual([serving, granting, standing].map((one) => [one?.status, told(one?.body ?? '')['role']]), [[200, 'serving'], [200, 'ready'], [200, 'waiting']])
+  t.deepEqual([serving, granting, standing].map((one) => [one?.status, told(one?.body ?? '')['role']]), [[200, 'serving'], [200, 'ready'], [200, 'standby']])
   const [unitPage, sequencerPage] = await Promise.all([unitPages, sequencerPages].map((pagesAt) => ask(pagesAt, '/metrics')))
   t.is(unitPage?.type, 'text/plain; version=0.0.4; charset=utf-8')
   t.deepEqual(named(unitPage?.body ?? ''), names(unitMetrics, processMetrics).filter((name) => !/_cop(y|ied)_/.test(name)))

@@ -42,6 +42,8 @@ export class UnitHealth {
 /** Judges a sequencer; `standby`: it was started to wait until it is needed. */
 export function sequencerHealth({ role }: SequencerStatus, standby: boolean): Health {
   if (role === 'ready') return healthy
-  if (role === 'deposed') return ill('deposed: another sequencer has its place')
+  if (role === 'deposed' && !standby) return ill('deposed: another sequencer has its place')
+  if (role === 'blind') return ill('blind: it reaches too few units')
+  if (role === 'stopped') return ill('stopped: see its log')
   return standby ? healthy : ill(`${role}: it is not the sequencer yet`)
 }

@@ -6,7 +6,7 @@
 import type { SequencerStatus } from '../members.ts'
 import { quantileSamples, roleSamples, type Metric } from './metric.ts'
 
-const roles = ['waiting', 'ready', 'deposed'] as const
+const roles = ['waiting', 'standby', 'ready', 'blind', 'leaving', 'deposed', 'stopped'] as const
 
 /** The metrics of a sequencer. */
 export const sequencerMetrics: readonly Metric<SequencerStatus>[] = [

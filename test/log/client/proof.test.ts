@@ -25,7 +25,7 @@ async function prove(says: Readonly<Record<'a' | 'b' | 'c', Says>>): Promise<{ o
       request: ({ caller, kind, request }) => {
         asked.push(name)
         const said = says[name]
-        if (said !== 'silent') caller.answer(kind, request, writeCurrent({ ...said, commitMs: 0, leaving: false, full: false, identity, boot: `${name}-1` }))
+        if (said !== 'silent') caller.answer(kind, request, writeCurrent({ ...said, commitMs: 0, idle: false, leaving: false, full: false, identity, boot: `${name}-1` }))
       },
     })
   }

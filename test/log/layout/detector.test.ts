@@ -17,7 +17,7 @@ function watched(rounds: readonly Round[]): Detector {
     detector.begin(epoch)
     for (const [name, does] of Object.entries(polls)) {
       if (does === 'silent') detector.missed(name)
-      else detector.answered(name, { commitMs: does === 'leaving' ? 1 : does, leaving: does === 'leaving' }, at)
+      else detector.answered(name, { commitMs: does === 'leaving' ? 1 : does, idle: false, leaving: does === 'leaving' }, at)
     }
   }
   return detector
