@@ -43,10 +43,25 @@ export const metaSum = (meta: { readonly epoch: number; readonly text: string } 
 export interface HeaderRow { readonly id: number; readonly sum: number; readonly header: Uint8Array; readonly bytesLength: number }
 
 /** The statements of an open database. */
-export type Statements = ReturnType<typeof prepareStatements>
+export interface Statements {
+  readonly begin: Database.Statement<[]>
+  readonly commit: Database.Statement<[]>
+  readonly rollback: Database.Statement<[]>
+  readonly meta: Database.Statement<[], { epoch: number; text: string; sum: number }>
+  readonly epoch: Database.Statement<[], number>
+  readonly setMeta: Database.Statement<[number, string, number]>
+  readonly total: Database.Statement<[], Total>
+  readonly lastTotal: Database.Statement<[], Total>
+  readonly setTotal: Database.Statement<[number, number]>
+  readonly insert: Database.Statement<[number, number, number, number, Uint8Array, Uint8Array]>
+  readonly drop: Database.Statement<[number], number>
+  readonly read: Database.Statement<[number], Uint8Array>
+  readonly headers: Database.Statement<[number, number], HeaderRow>
+  readonly checkpoint: Database.Statement<[], { log: number; checkpointed: number }>
+}
 
 /** Prepares them. */
-export function prepareStatements(database: Database.Database) {
+export function prepareStatements(database: Database.Database): Statements {
   return {
     begin: database.prepare<[]>('begin immediate'),
     commit: database.prepare<[]>('commit'),
