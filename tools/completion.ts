@@ -33,6 +33,10 @@ function shapeOf(command: Command): Shape {
   }
 }
 
+/** A command with the words that lead to it: `reconfigure`, `reconfigure add`. */
+interface Leading { readonly path: string; readonly shape: Shape }
+const leadingOf = (commands: readonly Shape[], before = ''): Leading[] => commands.flatMap((shape) => [{ path: `${before}${shape.name}`, shape }, ...leadingOf(shape.commands, `${before}${shape.name} `)])
+
 function flagOf(option: Option): Flag {
   const takes = option.required || option.optional
   return { names: [option.short, option.long].filter((name) => name !== undefined && name !== null), about: option.description, value: takes ? valueOf(option, option.flags) : undefined }
@@ -47,28 +51,31 @@ const namesOf = (flags: readonly Flag[]): string[] => flags.flatMap(({ names }) 
 
 function bash(program: Shape): string {
   const { name, commands, flags } = program
-  const all = commands.map((one) => one.name)
+  const all = leadingOf(commands)
   return `# ${name} in bash: source <(${name} completion bash)
 _${name}() {
   local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" command='' one
   for one in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$one" in ${all.join('|')}) command="$one"; break ;; esac
+    case "\${command:+$command }$one" in ${all.map(({ path }) => bashPath(path)).join('|')}) command="\${command:+$command }$one" ;; esac
   done
   COMPREPLY=()
   case "$command $before" in
-${[...flags.map((flag) => bashValue('*', flag)), ...commands.flatMap((one) => one.flags.map((flag) => bashValue(one.name, flag)))].filter((line) => line !== '').join('\n')}
+${[...flags.map((flag) => bashValue('', flag)), ...all.flatMap(({ path, shape }) => shape.flags.map((flag) => bashValue(path, flag)))].filter((line) => line !== '').join('\n')}
   esac
   case "$command" in
-    '') COMPREPLY=($(compgen -W '${[...all, ...namesOf(flags)].join(' ')}' -- "$word")) ;;
-${commands.map((one) => bashCommand(one, flags)).join('\n')}
+    '') COMPREPLY=($(compgen -W '${[...commands.map((one) => one.name), ...namesOf(flags)].join(' ')}' -- "$word")) ;;
+${all.map((one) => bashCommand(one, flags)).join('\n')}
   esac
 }
 complete -F _${name} ${name}`
 }
 
-function bashValue(command: string, { names, value }: Flag): string {
+const bashPath = (path: string): string => path.includes(' ') ? `'${path}'` : path
+
+/** Flags of the program, of no path, have values behind every command. */
+function bashValue(path: string, { names, value }: Flag): string {
   if (value === undefined) return ''
-  return `    ${names.map((name) => `${command}' ${name}'`).join('|')}) ${bashReply(value)}return ;;`
+  return `    ${names.map((name) => path === '' ? `*' ${name}'` : `'${path} ${name}'`).join('|')}) ${bashReply(value)}return ;;`
 }
 
 function bashReply({ words, folder }: Value): string {
@@ -76,10 +83,10 @@ function bashReply({ words, folder }: Value): string {
   return words.length === 0 ? '' : `COMPREPLY=($(compgen -W '${words.join(' ')}' -- "$word")); `
 }
 
-function bashCommand({ name, flags, argument }: Shape, common: readonly Flag[]): string {
-  const words = [...argument?.words ?? [], ...namesOf([...flags, ...common])]
+function bashCommand({ path, shape: { flags, argument, commands } }: Leading, common: readonly Flag[]): string {
+  const words = [...commands.map((one) => one.name), ...argument?.words ?? [], ...namesOf([...flags, ...common])]
   const folders = argument?.folder === true ? '; COMPREPLY+=($(compgen -d -- "$word"))' : ''
-  return `    ${name}) COMPREPLY=($(compgen -W '${[...new Set(words)].join(' ')}' -- "$word"))${folders} ;;`
+  return `    ${bashPath(path)}) COMPREPLY=($(compgen -W '${[...new Set(words)].join(' ')}' -- "$word"))${folders} ;;`
 }
 
 // ---- zsh
@@ -99,7 +106,7 @@ ${commands.map((one) => `    ${quoted(`${one.name}:${one.about}`)}`).join('\n')}
     command) _describe command commands ;;
     rest)
       case $words[1] in
-${commands.map((one) => `        ${one.name}) _arguments ${[...new Set([...one.flags.map(zshFlag), ...common, ...zshArgument(one)])].join(' ')} ;;`).join('\n')}
+${commands.map((one) => `        ${one.name}) _arguments ${[...new Set([...[one, ...one.commands].flatMap((each) => each.flags).map(zshFlag), ...common, ...zshSubcommands(one), ...zshArgument(one)])].join(' ')} ;;`).join('\n')}
       esac ;;
   esac
 }
@@ -112,6 +119,9 @@ function zshFlag({ names, about, value }: Flag): string {
 }
 
 const zshArgument = ({ argument }: Shape): string[] => argument === undefined ? [] : [quoted(`*:argument:${zshValue(argument)}`)]
+
+/** A subcommand is the first word; the flags of all of them may follow. */
+const zshSubcommands = ({ commands }: Shape): string[] => commands.length === 0 ? [] : [quoted(`1:command:(${commands.map(({ name }) => name).join(' ')})`), quoted('*:argument: ')]
 
 function zshValue({ words, folder }: Value): string {
   if (folder) return '_files -/'
@@ -127,8 +137,9 @@ function fish({ name, commands, flags }: Shape): string {
     `complete -c ${name} -f`,
     ...flags.map((flag) => `complete -c ${name}${fishFlag(flag)}`),
     ...commands.map((one) => `complete -c ${name} -n 'not __fish_seen_subcommand_from ${all}' -a ${one.name} -d ${fishQuoted(one.about)}`),
-    ...commands.flatMap((one) => {
-      const start = `complete -c ${name} -n '__fish_seen_subcommand_from ${one.name}'`
+    ...commands.flatMap((one) => one.commands.length === 0 ? [] : one.commands.map((sub) => `complete -c ${name} -n '__fish_seen_subcommand_from ${one.name}; and not __fish_seen_subcommand_from ${one.commands.map((each) => each.name).join(' ')}' -a ${sub.name} -d ${fishQuoted(sub.about)}`)),
+    ...leadingOf(commands).flatMap(({ path, shape: one }) => {
+      const start = `complete -c ${name} -n '${path.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')}'`
       return [...one.flags.filter(({ names }) => !names.includes('--help')).map((flag) => `${start}${fishFlag(flag)}`), ...one.argument === undefined ? [] : [`${start}${fishWords(one.argument)}`]]
     }),
   ].join('\n')

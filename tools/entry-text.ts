@@ -17,14 +17,21 @@ export function tellPosition(output: Output, found: ReadResult, width = Infinity
   tellEntry(output, found.entry, width)
 }
 
-/** Tells one entry. */
-export function tellEntry(output: Output, entry: Entry, width = Infinity): void {
+/** One entry as a plain value. */
+export function entryValue(entry: Entry): object {
   const { position, epoch, writer, logTime, payload } = entry
   const streams = entry.streams.map(({ stream, previous }) => ({ stream, previous }))
   const op = opOf(entry)
   const text = textOf(payload)
-  const value = { position, kind: 'data', epoch, writer, logTime, streams, ...(op === undefined ? {} : { op }), ...(text === undefined ? { base64: base64Of(payload) } : { text }) }
-  output.data(value, output.json ? '' : `${position}  ${output.dim(`[${streams.map(({ stream }) => stream).join(',')}]`)}  ${cut(op === undefined ? text ?? `base64:${base64Of(payload)}` : opText(op), width)}`)
+  return { position, kind: 'data', epoch, writer, logTime, streams, ...(op === undefined ? {} : { op }), ...(text === undefined ? { base64: base64Of(payload) } : { text }) }
+}
+
+/** Tells one entry. */
+export function tellEntry(output: Output, entry: Entry, width = Infinity): void {
+  const { position, streams, payload } = entry
+  const op = opOf(entry)
+  const text = textOf(payload)
+  output.data(output.json ? entryValue(entry) : {}, output.json ? '' : `${position}  ${output.dim(`[${streams.map(({ stream }) => stream).join(',')}]`)}  ${cut(op === undefined ? text ?? `base64:${base64Of(payload)}` : opText(op), width)}`)
 }
 
 type OpValue = { readonly kind: 'open'; readonly name: string } | { readonly kind: 'op'; readonly object: string; readonly op: string; readonly session: number; readonly number: number; readonly input: unknown }

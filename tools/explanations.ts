@@ -71,7 +71,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   DAMAGED: {
     meaning: 'stored bytes fail their checksum',
     causes: ['a disk that changed or lost what was synced', 'a file of the data folder that was changed or copied by hand, or a file: folder that was copied in use'],
-    actions: ['with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT', 'without another copy: restore the folder from a backup', 'one damaged position is read from another unit of its chain; try sirtaki read POSITION'],
+    actions: ['with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT', 'without another copy: sirtaki recover tells what is left, or restore the folder from a backup', 'find all that is damaged: sirtaki verify --deep, or of a stopped unit sirtaki verify --data DIR', 'one damaged position is read from another unit of its chain; try sirtaki read POSITION'],
   },
   DIVERGED: {
     meaning: 'two clients played the same log to different states',
@@ -115,7 +115,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   NOT_MEMBER: {
     meaning: 'the layout does not name that unit',
-    causes: ['it was left out with sirtaki reconfigure --drop', 'its folder is a new one: a layout names disks, not addresses'],
+    causes: ['it was taken out with sirtaki reconfigure remove', 'its folder is a new one: a layout names disks, not addresses'],
     actions: ['see who belongs to the cluster: sirtaki status', 'stop the unit if it was left out for good'],
   },
   NOT_READY: {
@@ -126,7 +126,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   NOT_WHOLE: {
     meaning: 'a unit lacks what its chain knows decided, so that the next epoch cannot be built with it',
     causes: ['its disk lost synced data', 'another disk answers at its address than the layout names (next is again)', 'a chain would lose its last unit'],
-    actions: ['leave the unit out: sirtaki reconfigure remove UNIT', 'with another disk: start the unit on its own folder again, or drop the old disk by its identity', 'never drop the last unit of a chain: its positions exist nowhere else'],
+    actions: ['leave the unit out: sirtaki reconfigure remove UNIT', 'with another disk: start the unit on its own folder again, or sirtaki reconfigure replace IDENTITY ADDRESS', 'a chain without a whole unit: sirtaki recover tells what is left of it, and goes on with that'],
   },
   OVERLOADED: {
     meaning: 'a queue or the window is full',

@@ -16,6 +16,7 @@ import { explainCommand } from './commands/explain.ts'
 import { fillCommand } from './commands/fill.ts'
 import { initCommand } from './commands/init.ts'
 import { readCommand } from './commands/read.ts'
+import { recoverCommand } from './commands/recover.ts'
 import { reconfigureCommand } from './commands/reconfigure.ts'
 import { sequencerCommand } from './commands/sequencer.ts'
 import { statusCommand } from './commands/status.ts'
@@ -23,6 +24,7 @@ import { tailCommand } from './commands/tail.ts'
 import { topCommand } from './commands/top.ts'
 import { trimCommand } from './commands/trim.ts'
 import { unitCommand } from './commands/unit.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { Failure, exits } from './failure.ts'
 import { ownVersion } from './version.ts'
 
@@ -39,12 +41,14 @@ export function makeProgram(): Command {
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
     .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
-  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), doctorCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), benchCommand(), explainCommand(), completionCommand()]
+  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), doctorCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), recoverCommand(), verifyCommand(), benchCommand(), explainCommand(), completionCommand()]
   for (const command of commands) program.addCommand(command)
   const config = readConfig()
   const known = new Set<string>()
+  // Flags of subcommands come from the command line only: no file should be able to change a cluster.
+  for (const command of commands.flatMap((one) => one.commands)) plain(command)
   for (const command of [program, ...commands]) {
-    command.exitOverride().configureOutput({ outputError: () => undefined }).helpCommand(false)
+    plain(command)
     for (const option of command.options) {
       known.add(option.attributeName())
       prepare(command, option, config)
@@ -55,6 +59,9 @@ export function makeProgram(): Command {
   // Last, since it is a flag but no setting: neither the file nor the environment may give it.
   return program.version(ownVersion, '--version', 'tell the version')
 }
+
+/** Errors are told by `main.ts`, in one line. */
+function plain(command: Command): void { command.exitOverride().configureOutput({ outputError: () => undefined }).helpCommand(false) }
 
 function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {
   const name = option.attributeName()

@@ -30,6 +30,8 @@ export interface Intent {
   readonly chains?: readonly (readonly string[])[] | undefined
   /** Look whether closed segments can be merged: units have copied what they lacked. */
   readonly merge?: boolean | undefined
+  /** Units (identities) that recovery has made whole of the segment that begins at `from`: others of their chains join anew. */
+  readonly restored?: readonly { readonly from: number; readonly identity: string }[] | undefined
   /** Members that moved: identity and new address. */
   readonly moved?: readonly { readonly identity: string; readonly address: string }[] | undefined
 }
@@ -98,7 +100,14 @@ class Build {
 
   /** A member of the last layout that goes on where it is. */
   #stays(chain: readonly UnitMember[], identity: string): boolean {
-    return chain.some((unit) => unit.identity === identity && !this.#leaves(unit)) && this.#findings.notWhole?.has(identity) !== true
+    return chain.some((unit) => unit.identity === identity && !this.#leaves(unit)) && !this.#lacks(openSegment(this.#base).from, chain, identity)
+  }
+
+  /** Whether a unit of a chain of the segment from `from` lacks some of it. Of a chain that was recovered only the one that was made whole does not. */
+  #lacks(from: number, chain: readonly UnitMember[], identity: string): boolean {
+    const restored = this.#intent.restored?.filter((one) => one.from === from && chain.some((unit) => unit.identity === one.identity)) ?? []
+    if (restored.length > 0) return !restored.some((one) => one.identity === identity)
+    return this.#findings.notWhole?.has(identity) === true
   }
 
   #leaves(unit: UnitMember): boolean { return named(this.#intent.drop, unit) || named(this.#intent.absent, unit) }
@@ -109,11 +118,11 @@ class Build {
     const { chains: wanted } = this.#intent
     const none: ReadonlySet<string> = new Set()
     if (wanted !== undefined) return { chains: this.#wanted(wanted), used: none }
-    const chains = open.chains.map((chain) => chain.filter((unit) => !this.#leaves(unit) && this.#findings.notWhole?.has(unit.identity) !== true).map((unit) => this.#member(unit)))
+    const chains = open.chains.map((chain) => chain.filter((unit) => !this.#leaves(unit) && !this.#lacks(open.from, chain, unit.identity)).map((unit) => this.#member(unit)))
     // Who has lost something stays, as one who joins; never as the only one.
     open.chains.forEach((chain, i) => {
       if ((chains[i]?.length ?? 0) === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} would lose its last whole unit (${chain.map(({ address }) => address).join(', ')})${this.#findings.notWhole === undefined ? '' : ': see sirtaki recover'}`, { facts: { chain: i }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
-      chains[i]?.push(...chain.filter((unit) => this.#findings.notWhole?.has(unit.identity) === true && !this.#leaves(unit)).map((unit) => this.#member(unit)))
+      chains[i]?.push(...chain.filter((unit) => this.#lacks(open.from, chain, unit.identity) && !this.#leaves(unit)).map((unit) => this.#member(unit)))
     })
     for (const { address, chain } of this.#intent.join ?? []) this.#joinTo(chains, this.#newcomer(address), chain)
     const used = this.#replaceAbsent(open, chains)
@@ -177,11 +186,11 @@ class Build {
    * until then it is read, and copied from.
    */
   #closed(segment: Segment, open: readonly (readonly UnitMember[])[]): Segment {
-    const whole = this.#findings.whole?.get(segment.from) ?? new Set<string>()
+    const whole = new Set([...this.#findings.whole?.get(segment.from) ?? [], ...this.#intent.restored?.filter(({ from }) => from === segment.from).map(({ identity }) => identity) ?? []])
     const same = open.length === segment.chains.length
     if (!same && open.flat().every((unit) => whole.has(unit.identity))) return { ...segment, chains: open.map((chain) => [...chain]) }
     return { ...segment, chains: segment.chains.map((chain, i) => {
-      const members = chain.filter((unit) => this.#findings.notWhole?.has(unit.identity) !== true && this.#staysClosed(unit))
+      const members = chain.filter((unit) => !this.#lacks(segment.from, same ? [...chain, ...open[i] ?? []] : chain, unit.identity) && this.#staysClosed(unit))
       const holders = same ? (open[i] ?? []).filter((unit) => members.some(({ identity }) => identity === unit.identity) || whole.has(unit.identity)) : []
       if (members.length + holders.length === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} of the positions [${segment.from}, ${segment.to}) would lose its last whole copy (${chain.map(({ address }) => address).join(', ')})`, { facts: { chain: i, from: segment.from }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
       // In the order of the open chain, so that equal chains join; with all of them whole nobody else is needed.

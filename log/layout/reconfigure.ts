@@ -19,7 +19,7 @@ import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { AcceptedAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
 import { addressesOf, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
-import { isSame, wholeUnits } from './whole.ts'
+import { isSame, lackingFrom, wholeUnits } from './whole.ts'
 
 /** What a driver may be told. `step` is for people: which step begins. */
 export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
@@ -210,8 +210,10 @@ interface Member { readonly unit: UnitMember; readonly answer: Sealed; readonly 
  */
 async function requireWhole(driver: Driver, base: Layout, units: readonly UnitMember[], answers: ReadonlyMap<string, Sealed>): Promise<void> {
   const members = units.flatMap((unit): Member[] => { const answer = answers.get(unit.identity); return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }] })
-  for (const restarted of members.filter(({ answer }) => answer.role === 'recovering')) {
-    const lost = restarted.answer.salvaged === true ? 'was salvaged' : (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members)))).find((text) => text !== undefined)
+  // Who is known to lack something joins anew in this very proposal; who was recovered has what there is.
+  const judged = (identity: string): boolean => driver.notWhole.has(identity) || driver.intent.restored?.some((one) => one.identity === identity) === true
+  for (const restarted of members.filter(({ unit, answer }) => answer.role === 'recovering' && !judged(unit.identity))) {
+    const lost = restarted.answer.salvaged === true ? 'was salvaged' : (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members.filter(({ unit }) => !driver.notWhole.has(unit.identity)))))).find((text) => text !== undefined)
     if (lost === undefined) continue
     driver.notWhole.add(restarted.unit.identity)
     driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
@@ -219,11 +221,15 @@ async function requireWhole(driver: Driver, base: Layout, units: readonly UnitMe
   }
 }
 
-/** What a restarted unit lacks in one of its places that the best of its peers there knows decided; `undefined` when nothing. */
+/** What a restarted unit lacks in one of its places that it, or the best of its peers there, knows decided; `undefined` when nothing. */
 async function lacks(cluster: Cluster, restarted: Member, place: Place, members: readonly Member[]): Promise<string | undefined> {
-  const peers = members.filter(({ places }) => places.some(({ from, index, step }) => from === place.from && index === place.index && step === place.step))
-  const best = peers.reduce((a, b) => b.answer.prefix > a.answer.prefix ? b : a)
   const { index, step } = place
+  // Also what it knows decided by itself: its disk may keep the prefix and lose rows.
+  const own = { from: Math.max(place.from, restarted.answer.trim), to: Math.min(place.to, restarted.answer.prefix), index, step }
+  const lost = await lackingFrom(cluster, own, restarted.unit)
+  if (lost !== undefined) return `lacks something from position ${lost} on, below ${own.to}, which it knows decided`
+  const peers = members.filter(({ places }) => places.some((other) => other.from === place.from && other.index === index && other.step === step))
+  const best = peers.reduce((a, b) => b.answer.prefix > a.answer.prefix ? b : a)
   const range = { from: Math.max(place.from, restarted.answer.trim, best.answer.trim), to: Math.min(place.to, best.answer.prefix), index, step }
   if (best === restarted || range.from >= range.to) return undefined
   if (restarted.answer.heldTo >= range.from && restarted.answer.heldTo < range.to) return `lacks position ${restarted.answer.heldTo} below ${range.to}, which its peer at ${best.unit.address} knows decided`

@@ -6,7 +6,7 @@
  */
 import type { Cluster } from '../client/cluster.ts'
 import { DigestAnswer } from '../wire/control.ts'
-import { openSegment, type Layout, type Segment, type UnitMember } from './layout.ts'
+import { firstOfClass, openSegment, type Layout, type Segment, type UnitMember } from './layout.ts'
 
 /** A part of a closed segment that one unit needs: the positions of class `index` of `step`, and who holds them. */
 export interface Part { readonly from: number; readonly to: number; readonly index: number; readonly step: number; readonly sources: readonly UnitMember[] }
@@ -52,6 +52,16 @@ async function isWhole(cluster: Cluster, layout: Layout, segment: Segment, chain
 
 /** Positions that one digest covers: a unit sums up some ten million a second, and does nothing else meanwhile. */
 const DIGEST_POSITIONS = 1 << 18
+
+/** Where a unit lacks something of a range: the start of the first part that is not full; undefined when it holds all. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`. */
+export async function lackingFrom(cluster: Cluster, { from, to, index, step }: Range, { address }: { readonly address: string }): Promise<number | undefined> {
+  for (let at = firstOfClass(from, index, step); at < to; at += DIGEST_POSITIONS * step) {
+    const end = Math.min(to, at + DIGEST_POSITIONS * step)
+    const { count, trim } = await cluster.peer(address).control('digest', { from: at, to: end, index, step }, DigestAnswer)
+    if (count < Math.ceil((end - firstOfClass(Math.max(at, trim), index, step)) / step)) return at
+  }
+  return undefined
+}
 
 /**
  * Compares what two units hold in a range, part by part; with `trimmedAsFar` the first has to have the trim mark of the other too:

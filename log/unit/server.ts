@@ -14,7 +14,7 @@ import type { Layout } from '../layout/layout.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
 import { Accept, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
-import { readAsk, readMarks, readOffers, readPositions, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
+import { readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
 import type { UnitStore } from './store.ts'
@@ -305,6 +305,7 @@ export class UnitServer {
       case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
       case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
       case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
+      case 'restore': { const { epoch, below, offers } = readRestore(body); return writeOffered(unit.restore(epoch, below, offers)) }
       default: return this.#control(kind, body)
     }
   }

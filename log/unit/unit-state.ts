@@ -361,6 +361,12 @@ export class UnitState {
     this.setMeta({ opened: epoch })
   }
 
+  /** The same without an epoch that is open: recovery says so. */
+  restoreBelow(below: number, epoch: number): void {
+    for (let at = this.firstOwn(this.prefix); at < below; at = this.after(at)) if (!this.isDecided(at)) this.decide(at, epoch)
+    this.setMeta({})
+  }
+
   /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
   /** Everything of its own below it is decided; where the open segment does not name it, everything it will ever hold. */
   get decidedTo(): number { return this.firstOwn(this.prefix) === Infinity ? Infinity : this.prefix }

@@ -298,6 +298,32 @@ export class Unit {
     return true
   }
 
+  /**
+   * Takes what recovery has found, in place of what is empty, damaged or undecided here; from then on everything of its own below
+   * `below` is decided. Only sealed for a slot whose layout is not installed: nobody acts on what is here then. What is decided
+   * here and whole stays, and is told.
+   *
+   * @throws SirtakiError `EPOCH` unless sealed for just that slot, `YOUNG` when something below `below` would stay empty or damaged.
+   */
+  restore(slot: number, below: number, offers: readonly Offer[]): OfferedBody {
+    const { state } = this
+    if (state.sealed !== slot || (state.layout?.epoch ?? 0) >= slot) throw new SirtakiError('EPOCH', `restored is what is sealed for epoch ${slot} and not moved there, this unit is sealed at ${state.sealed}, installed is ${state.layout?.epoch ?? 0}`, { facts: { slot, sealed: state.sealed } })
+    this.#checkOffers(slot, offers, false)
+    const given = new Set(offers.map(({ position }) => position))
+    const lacking = (at: number): boolean => !given.has(at) && ((state.index.flags(at) & (DATA | JUNK)) === 0 || (state.index.flags(at) & DAMAGED) !== 0)
+    for (let at = state.firstOwn(state.trim); at < below; at = state.after(at)) if (lacking(at)) throw new SirtakiError('YOUNG', `position ${at} below ${below} would stay without a value`, { facts: { position: at } })
+    const results = offers.map((offer) => {
+      const status = this.#offerStatus(offer)
+      if (status === STORED || status === TRIMMED) return { status, held: undefined }
+      if (status === OTHER && state.owns(offer.position) && state.isDecided(offer.position)) return this.#answer(offer.position, DECIDED_OTHER)
+      state.failpoint?.('unit.restored', { unit: state.identity, position: offer.position })
+      this.#put(offer, slot)
+      return { status: STORED, held: undefined }
+    })
+    state.restoreBelow(below, slot)
+    return { results }
+  }
+
   /** Takes over the trim mark of a member: what lies below it was decided everywhere. */
   adoptTrim(before: number): void {
     const { state } = this

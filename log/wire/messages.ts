@@ -13,7 +13,7 @@ import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
 export const kinds = {
   hello: 1, ping: 2, layout: 3, identify: 4, status: 5,
   store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21, copy: 22,
-  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38,
+  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38, restore: 39,
   token: 50, tails: 51, bootstrap: 52,
 } as const
 /** The name of a kind of frame. */
@@ -150,7 +150,19 @@ export function readOffers(body: Uint8Array): OffersBody {
   }
   return { epoch, offers }
 }
-/** settled and forced: for every item a status, and what the unit holds where that is something else. */
+/** restore: below f64, then as force. Everything below `below` is decided from then on. */
+export interface RestoreBody extends OffersBody { readonly below: number }
+export function writeRestore({ below, ...offers }: RestoreBody): Uint8Array {
+  const body = writeOffers(offers)
+  return new ByteWriter(8 + body.byteLength).f64(below).raw(body).done()
+}
+export function readRestore(body: Uint8Array): RestoreBody {
+  const reader = new ByteReader(body)
+  const below = reader.integer()
+  return { below, ...readOffers(reader.raw(reader.left)) }
+}
+
+/** settled, forced and restored: for every item a status, and what the unit holds where that is something else. */
 export interface OfferedBody { readonly results: readonly { readonly status: number; readonly held: Held | undefined }[] }
 export function writeOffered({ results }: OfferedBody): Uint8Array {
   const out = new ByteWriter(16 + results.length * 16).u32(results.length)

@@ -68,22 +68,23 @@ export function folder(): { path: string; remove(): void } {
   return { path, remove: () => { rmSync(path, { recursive: true, force: true }) } }
 }
 
-/** A cluster of three unit processes and a sequencer process. */
-export interface TestCluster { readonly address: string; readonly units: readonly string[]; readonly sequencer: string; readonly spare: number; readonly data: string; readonly processes: readonly ChildProcess[]; close(): void }
+/** A cluster of unit processes and a sequencer process. `blank` units run and belong to nothing yet. */
+export interface TestCluster { readonly address: string; readonly units: readonly string[]; readonly blank: readonly string[]; readonly sequencer: string; readonly spare: number; readonly data: string; readonly processes: readonly ChildProcess[]; close(): void }
 
-/** Starts a cluster by the commands themselves. */
-export async function startCluster(): Promise<TestCluster> {
+/** Starts a cluster by the commands themselves: one chain of three units unless told otherwise. Folders are `u0`, `u1`, ... */
+export async function startCluster({ units: count = 3, blank: more = 0, window }: { readonly units?: number; readonly blank?: number; readonly window?: number } = {}): Promise<TestCluster> {
   const { path, remove } = folder()
-  const port = await freePorts(6)
-  const units = [0, 1, 2].map((i) => `127.0.0.1:${port + i}`)
-  const sequencer = `127.0.0.1:${port + 3}`
-  const processes = units.map((address, i) => start(['unit', '--json', '--data', join(path, `u${i}`), '--listen', address]))
+  const port = await freePorts(count + more + 3)
+  const all = Array.from({ length: count + more }, (_, i) => `127.0.0.1:${port + i}`)
+  const units = all.slice(0, count)
+  const sequencer = `127.0.0.1:${port + count + more}`
+  const processes = all.map((address, i) => start(['unit', '--json', '--data', join(path, `u${i}`), '--listen', address]))
   await Promise.all(processes.map((child) => line(child, 'listening')))
-  const made = await run(['init', '--units', units.join(',')])
+  const made = await run(['init', '--units', units.join(','), ...window === undefined ? [] : ['--window', String(window)]])
   if (made.code !== 0) throw new Error(made.err)
   const last = start(['sequencer', '--json', '--listen', sequencer, '--units', units.join(',')])
   processes.push(last)
   await line(last, 'ready')
   const close = (): void => { for (const child of processes) child.kill('SIGKILL'); remove() }
-  return { address: `tcp://${units.join(',')}`, units, sequencer, spare: port + 4, data: path, processes, close }
+  return { address: `tcp://${units.join(',')}`, units, blank: all.slice(count), sequencer, spare: port + count + more + 1, data: path, processes, close }
 }

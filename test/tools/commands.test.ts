@@ -121,12 +121,12 @@ test.serial('sequencer: refuses while another lives with exit code 5; waits with
   t.teardown(() => { waiting.kill('SIGKILL') })
   const ready = line(waiting, 'ready')
   await line(waiting, 'listening')
-  t.regex((await on('reconfigure', '--sequencer', `127.0.0.1:${cluster.spare}`, '--dry-run')).out, /would be/)
-  t.is((await on('reconfigure', '--sequencer', `127.0.0.1:${cluster.spare}`)).code, 0)
+  t.regex((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`, '--dry-run')).out, /would be/)
+  t.is((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`)).code, 0)
   await ready
   t.is((await on('append', 'under the new sequencer')).code, 0)
-  t.is((await on('reconfigure', '--sequencer', cluster.units[0] ?? '')).code, 2)
-  const [dropped] = json((await on('reconfigure', '--json', '--drop', cluster.units[2] ?? '')).out)
+  t.is((await on('reconfigure', 'move-sequencer', cluster.units[0] ?? '')).code, 2)
+  const [dropped] = json((await on('reconfigure', '--json', 'remove', cluster.units[2] ?? '')).out)
   t.deepEqual(dropped?.['chains'], [cluster.units.slice(0, 2)])
 })
 

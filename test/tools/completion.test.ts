@@ -36,12 +36,21 @@ test('bash: choices and folders where a value has them, nothing where it has non
   t.deepEqual(await offered('sirtaki', 'tail', '--stream', ''), [])
 })
 
+test('bash: subcommands, and the flags of each', async (t) => {
+  t.deepEqual(await offered('sirtaki', 'reconfigure', 're'), ['remove', 'replace'])
+  t.deepEqual(await offered('sirtaki', 'reconfigure', 'add', '--s'), ['--spare'])
+  t.deepEqual(await offered('sirtaki', 'reconfigure', 'add', '--chain', ''), [])
+  t.deepEqual(await offered('sirtaki', 'reconfigure', 'stripe', '--d'), ['--dry-run'])
+})
+
 test('zsh and fish: every command is named; another shell is exit code 2 and names the three', async (t) => {
   const [help, zsh, fish, other] = await Promise.all([['--help'], ['completion', 'zsh'], ['completion', 'fish'], ['completion', 'tcsh']].map((args) => run(args)))
   const commands = [...(help?.out ?? '').split('Commands:')[1]?.matchAll(/^ {2}([a-z]+) /gm) ?? []].map((found) => found[1] ?? '')
   t.true(commands.includes('reconfigure'))
   t.deepEqual(commands.filter((name) => zsh?.out.includes(`        ${name}) _arguments `) !== true), [])
   t.deepEqual(commands.filter((name) => fish?.out.includes(` -a ${name} -d '`) !== true), [])
+  t.regex(zsh?.out ?? '', /1:command:\(add grow remove replace move-sequencer stripe\)/)
+  t.regex(fish?.out ?? '', /from reconfigure; and __fish_seen_subcommand_from add' -l spare /)
   t.is(other?.code, 2)
   t.regex(other?.err ?? '', /bash, zsh, fish/)
 })

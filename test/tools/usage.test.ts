@@ -32,6 +32,12 @@ test('a mistyped command gets the nearest one', async (t) => {
   t.is(ran.err, "sirtaki: unknown command 'statsu' (did you mean status?): see sirtaki --help\n")
 })
 
+test('a mistyped subcommand gets the nearest one', async (t) => {
+  const ran = await run(['reconfigure', 'remvoe', '127.0.0.1:1'])
+  t.is(ran.code, 2)
+  t.is(ran.err, "sirtaki: unknown command 'reconfigure remvoe' (did you mean remove?): there are add, grow, remove, replace, move-sequencer, stripe\n")
+})
+
 test('a mistyped flag gets the nearest one, of the command or of all commands', async (t) => {
   const [own, common] = await Promise.all([run(['top', '--intervall', '500']), run(['status', '--jsn'])])
   t.deepEqual([own.code, common.code], [2, 2])
