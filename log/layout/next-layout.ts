@@ -166,6 +166,8 @@ class Build {
     const answer = this.#survey.get(address)
     if (answer === undefined) throw new SirtakiError('UNREACHABLE', `the unit at ${address} does not answer: start it, or leave it out with sirtaki reconfigure remove ${address}`, { facts: { address, identity: unit.identity } })
     if (answer.identity !== unit.identity) throw new SirtakiError('NOT_WHOLE', `the unit at ${address} has another disk than epoch ${this.#base.epoch} names: put the old one in its place with sirtaki reconfigure replace ${unit.identity.slice(0, 8)} ${address}`, { facts: { address, named: unit.identity, found: answer.identity }, next: 'again' })
+    const other = this.#survey.get(unit.address)
+    if (other?.identity === unit.identity && other.boot !== answer.boot) throw new SirtakiError('BAD_LAYOUT', `the units at ${unit.address} and ${address} have the same disk ${unit.identity}: one folder is a copy of the other's, stop one of them`, { facts: { address, other: unit.address } })
     return { identity: unit.identity, boot: answer.boot, address }
   }
 

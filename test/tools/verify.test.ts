@@ -109,7 +109,7 @@ test('folders of one chain: the damaged one is named; a damaged header, register
   const ran = await verify()
   t.is(ran.code, 6)
   t.regex(ran.out, /acceptor\.register fails its checksum/)
-  t.regex(ran.out, /u2","what":"[^"]*JSON/)
+  t.regex(ran.out, /u2","what":"[^"]*meta fails its checksum/)
   const none = await run(['verify', '--data', cluster.data])
   t.is(none.code, 2)
   t.regex(none.err, /there is no unit in /)
