@@ -90,7 +90,7 @@ const short = (id: string): string => id.slice(0, 8)
 function jsonOf(members: Members): object {
   const { layout, units, sequencer } = members
   return {
-    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window, acceptors: layout.acceptors,
+    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window, acceptors: layout.acceptors, spares: layout.spares, absent: layout.absent, segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
     sequencer: sequencer === null ? null : { address: sequencer.address, boot: sequencer.boot, ...sequencer.status, problem: sequencer.problem },
     units: units.map((unit) => ({ chain: unit.chain, address: unit.address, identity: unit.identity, boot: unit.boot, ...unit.status, lag: lagOf(members, unit), problem: unit.problem })),
   }
@@ -109,6 +109,9 @@ function textOf(members: Members, output: Output): string {
     output.bold(`cluster ${layout.cluster}, epoch ${layout.epoch}${decided}`),
     `sequencer  ${sequencer === null ? 'none' : `${sequencer.address}  ${short(sequencer.boot)}  ${sequencer.status?.role ?? 'unreachable'}`}`,
     `acceptors  ${layout.acceptors.map(({ address }) => address).join('  ')}`,
+    ...layout.spares.length > 0 ? [`spares     ${layout.spares.map(({ address }) => address).join('  ')}`] : [],
+    ...layout.absent.length > 0 ? [`absent     ${layout.absent.map(({ address }) => address).join('  ')}`] : [],
+    ...layout.segments.length > 1 ? layout.segments.map(({ from, to, chains }) => `positions  ${from} to ${to ?? 'the tail'}: ${chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | ')}`) : [],
     tableText([['chain', 'unit', 'instance', 'role', 'epoch', 'prefix', 'tail', 'lag', 'trim', 'disk'], ...rows]),
   ].join('\n')
 }

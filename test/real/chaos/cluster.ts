@@ -48,7 +48,7 @@ export class ChaosCluster {
     const places = new Map<string, Place>()
     for (const name of [...CHAIN, SPARE, ...SEQUENCERS]) places.set(name, await network.place(name))
     const addressOf = (name: string): string => places.get(name)?.advertise ?? ''
-    const commands = await Commands.make([...CHAIN, SPARE].map(addressOf))
+    const commands = new Commands([...CHAIN, SPARE].map(addressOf))
     const cluster = new ChaosCluster(options, commands)
     const makeServer = (name: string, place: Place, args: readonly string[]): Server => new Server({ ground, name, place, args, shim: shim === undefined ? undefined : new ShimControl(shim, ground.folder, name) })
     for (const [name, place] of places) {
@@ -62,7 +62,7 @@ export class ChaosCluster {
     await cluster.sequencers[0]?.start()
     await cluster.ready()
     await cluster.sequencers[1]?.start()
-    if (options.spare && commands.canReplace) {
+    if (options.spare) {
       await cluster.units.get(SPARE)?.start()
       await commands.add(addressOf(SPARE), 'spare')
     }
@@ -106,7 +106,6 @@ export class ChaosCluster {
       const stranger = this.runningUnits.find(({ address }) => !addressesOf(status).includes(address))
       if (stranger === undefined) return this.#isCopied()
       if (performance.now() - started < COMES_BACK_MS) return false
-      if (!this.commands.canReplace) return true
       await stranger.kill()
       this.wipe(stranger)
       await stranger.start()
@@ -126,7 +125,7 @@ export class ChaosCluster {
 }
 
 /** Members of the chain and spares. */
-const addressesOf = ({ units, spares = [] }: Status): string[] => [...units, ...spares].map(({ address }) => address)
+const addressesOf = ({ units, spares }: Status): string[] => [...units, ...spares].map(({ address }) => address)
 
 /** Tries until it holds. A command may be refused while the cluster changes. */
 async function until(holds: () => Promise<boolean>, otherwise: string, timeoutMs: number): Promise<void> {

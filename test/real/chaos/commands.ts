@@ -1,7 +1,6 @@
 /**
  * The command lines of a run, all of them: what another version of `sirtaki` spells otherwise is changed here and nowhere else.
  *
- * What this version has is read from its help, so that a run on an older one leaves out what that one cannot do.
  * Read next: `../../../tools/commands/`, `cluster.ts`.
  */
 import { spawn } from 'node:child_process'
@@ -27,7 +26,7 @@ const Status = type({
   epoch: number(), tail: number(),
   sequencer: nullable(Member),
   units: array(type({ address: string(), prefix: optional(number()) })),
-  spares: optional(array(Member)),
+  spares: array(Member),
 })
 
 /** What `status` tells. */
@@ -38,27 +37,15 @@ export const unitArgs = (place: Place, data: string): string[] => ['--json', 'un
 
 /** The commands of one cluster. */
 export class Commands {
-  /** Whether units can be added, removed and replaced. */
-  readonly canReplace: boolean
   readonly #units: readonly string[]
-  readonly #standby: '--standby' | '--wait'
 
-  private constructor(units: readonly string[], canReplace: boolean, standby: '--standby' | '--wait') {
-    this.#units = units
-    this.canReplace = canReplace
-    this.#standby = standby
-  }
-
-  /** Looks what there is. `units` are where the cluster can be asked. */
-  static async make(units: readonly string[]): Promise<Commands> {
-    const [reconfigure, sequencer] = await Promise.all([ran(['reconfigure', '--help']), ran(['sequencer', '--help'])])
-    return new Commands(units, /\breplace\b/.test(reconfigure), sequencer.includes('--standby') ? '--standby' : '--wait')
-  }
+  /** `units` are where the cluster can be asked. */
+  constructor(units: readonly string[]) { this.#units = units }
 
   get url(): string { return `tcp://${this.#units.join()}` }
 
   /** The arguments of a sequencer that takes the place as soon as there is no other. */
-  sequencerArgs(place: Place): string[] { return ['--json', 'sequencer', '--listen', place.listen, '--advertise', place.advertise, '--units', this.#units.join(), this.#standby] }
+  sequencerArgs(place: Place): string[] { return ['--json', 'sequencer', '--listen', place.listen, '--advertise', place.advertise, '--units', this.#units.join(), '--standby'] }
 
   async init(chain: readonly string[]): Promise<void> { await ran(['init', '--units', chain.join()]) }
 
@@ -70,12 +57,12 @@ export class Commands {
   }
 
   async moveSequencer(address: string): Promise<void> {
-    await (this.canReplace ? this.#reconfigure('move-sequencer', address) : this.#reconfigure('--sequencer', address))
+    await this.#reconfigure('move-sequencer', address)
   }
 
   /** A blank unit joins, as a spare or as the newcomer of the chain. */
-  async add(address: string, as: 'spare' | 'newcomer'): Promise<void> { await this.#reconfigure('add', address, ...as === 'spare' ? ['--spare'] : []) }
-  async replace(lost: string, by: string): Promise<void> { await this.#reconfigure('replace', lost, by) }
+  async add(address: string, as: 'spare' | 'newcomer'): Promise<void> { await this.#reconfigure('add', address, ...as === 'spare' ? ['--spare'] : ['--no-wait']) }
+  async replace(lost: string, by: string): Promise<void> { await this.#reconfigure('replace', lost, by, '--no-wait') }
 
   #reconfigure(...args: readonly string[]): Promise<string> {
     return repeated(['--cluster', this.url, '--timeout', '10000', 'reconfigure', ...args], ({ code, out }) => code === 0 ? out : undefined)

@@ -83,7 +83,6 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
     if (why !== undefined) skipped.set(kind, why)
   }
   const world = await makeWorld(options, ground, options.only.filter((kind) => !skipped.has(kind)))
-  if (!world.cluster.commands.canReplace && options.only.includes('replace')) skipped.set('replace', 'this sirtaki has no reconfigure replace')
   for (const [kind, why] of skipped) say(`SKIPPED ${kind}: ${why}`)
   const plan = planOf(options, options.only.filter((kind) => !skipped.has(kind)))
   const recorder = new Recorder(ground)
