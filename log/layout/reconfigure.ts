@@ -83,12 +83,19 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
   // Asking for promises takes them from who can build something: so that is tried now and then only.
   if (wanted instanceof SirtakiError && (!begun || driver.tries % ADOPT_TRIES !== 0)) throw wanted
+  await reachAcceptors(cluster, base, survey)
   const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
   cluster.learn(agreed)
   await openEpoch(driver, agreed)
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
   if (!namesAll(agreed, await surveyOf(cluster, agreed, intent), intent)) throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
   return agreed
+}
+
+/** An acceptor that its epoch has never reached cannot promise, and a majority may need it. */
+async function reachAcceptors(cluster: Cluster, base: Layout, survey: Survey): Promise<void> {
+  const unreached = base.acceptors.filter(({ identity, address }) => { const answer = survey.get(address); return answer?.acceptor === identity && !answer.initialised })
+  await Promise.all(unreached.map(({ address }) => cluster.peer(address).control('install', { layout: base }, Empty).catch(() => undefined)))
 }
 
 function tryNext(base: Layout, survey: Survey, intent: Intent, findings: Findings): Layout | SirtakiError {

@@ -104,6 +104,7 @@ export class Watch {
     if (absent.length === 0 && back.length === 0 && standby === undefined) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
+    if (absent.some((identity) => !this.#detector.isGone(identity))) ports.failpoint?.('watch.slow', { absent, epoch: layout.epoch })
     this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
     try {
       const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })

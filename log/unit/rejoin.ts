@@ -90,7 +90,7 @@ class Supervision implements Rejoin {
   }
 
   async #look(cluster: Cluster): Promise<void> {
-    const { ports: { clock }, limits } = this.#server.options
+    const { clock } = this.#server.options.ports
     if (this.#unwatched) await cluster.refresh().catch(() => undefined)
     const { layout } = cluster
     if (layout === undefined || this.#closed) return

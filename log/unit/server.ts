@@ -358,14 +358,17 @@ export class UnitServer {
     const { state } = this.unit
     const isBlank = state.layout === undefined
     const open = state.openPlace
-    // Only a unit that durably has a layout makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
+    // Only a unit that durably has a layout, or is sealed, makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
     const initialise = (): void => { this.#afterCommit.push(() => { this.acceptor.initialise(layout) }) }
     try {
       if (isBlank && layout.epoch === 1) this.unit.genesis(layout)
       else this.unit.install(layout)
     } catch (thrown) {
-      // An acceptor is a disk, not a boot: the epoch after this one may need its promise.
-      if (isError(thrown, 'BOOT') && !isBlank) initialise()
+      // An acceptor is a disk, not a boot: the epoch after this one may need its promise. A seal makes a blank unit this cluster's.
+      if (isError(thrown, 'BOOT')) {
+        if (isBlank) this.unit.seal(layout.cluster, layout.epoch)
+        initialise()
+      }
       throw thrown
     }
     initialise()

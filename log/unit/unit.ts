@@ -339,17 +339,18 @@ export class Unit {
   }
 
   /**
-   * Refuses everything below `slot` from now on, durably.
+   * Refuses everything below `slot` from now on, durably. A blank unit too: an epoch may name it that its driver died with, and
+   * nobody could follow that epoch if it could not be sealed.
    *
    * @throws SirtakiError `EPOCH` when sealed above it, `WRONG_CLUSTER`.
    */
   seal(cluster: string, slot: number): Sealed {
     const { state } = this
-    const layout = state.requireLayout(cluster)
+    const installed = state.layout === undefined ? 0 : state.requireLayout(cluster).epoch
     if (slot < state.sealed) throw new SirtakiError('EPOCH', `sealed at ${state.sealed}, slot ${slot} is too late`, { facts: { sealed: state.sealed } })
     if (slot > state.sealed) state.setMeta({ sealed: slot })
     state.failpoint?.('unit.sealed', { slot, identity: state.identity, boot: state.boot })
-    return { identity: state.identity, boot: state.boot, installed: layout.epoch, role: state.role, highest: state.highest, trim: state.trim, prefix: state.prefix, heldTo: state.heldTo(), logTime: Math.ceil(state.logTime), salvaged: state.salvaged }
+    return { identity: state.identity, boot: state.boot, installed, role: state.role, highest: state.highest, trim: state.trim, prefix: state.prefix, heldTo: state.heldTo(), logTime: Math.ceil(state.logTime), salvaged: state.salvaged }
   }
 
   /**
@@ -383,6 +384,7 @@ export class Unit {
       if (layoutText(state.layout) === layoutText(layout)) return
       throw new SirtakiError('NOT_BLANK', `this unit belongs to cluster ${state.layout.cluster} at epoch ${state.layout.epoch}: give it an empty folder`, { facts: { cluster: state.layout.cluster } })
     }
+    if (state.sealed > 0) throw new SirtakiError('NOT_BLANK', `this unit was sealed at ${state.sealed}, for a cluster that wants it: give it an empty folder`)
     const member = unitsOf(layout).find((unit) => unit.identity === state.identity)
     if (member === undefined) throw new SirtakiError('NOT_MEMBER', 'the first layout does not name the disk of this unit', { next: 'stop' })
     state.installLayout(layout)

@@ -33,10 +33,9 @@ test('Y2: of two accepted layouts the highest-ranked one is adopted, wherever it
   const ports: Ports = { clock: systemClock, random: systemRandom, transport: memoryTransport(systemClock) }
   const [a, b, c] = [await unit(ports, 'a'), await unit(ports, 'b'), await unit(ports, 'c')]
   const cluster = new Cluster({ ports, limits, name: 'driver', addresses: ['a', 'b', 'c'] })
+  t.teardown(async () => { cluster.close(); await Promise.all([a.close(), b.close(), c.close()]) })
   const base = await init(cluster, { chains: [['a', 'b', 'c']], window: 8 })
   halfDone(a, 2, { ...base, epoch: 2, tail: 8, logTime: 22 })
   halfDone(b, 1, { ...base, epoch: 2, tail: 8, logTime: 11 })
   t.is((await reconfigure(cluster, {})).logTime, 22)
-  cluster.close()
-  await Promise.all([a.close(), b.close(), c.close()])
 })

@@ -3,7 +3,7 @@ import test from 'ava'
 import { KIND_DATA, KIND_JUNK, JUNK_HASH, clusterSeed, encodeEntry } from '../../log/entry.ts'
 import type { Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
-import { DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
+import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { Unit } from '../../log/unit/unit.ts'
 
 const second: Layout = {
@@ -30,6 +30,14 @@ test('L1: a force never replaces a decided value', (t) => {
   t.is(one.state.index.hash(8), hashOf(entry(8, 'decided')))
 })
 
+test('L1: the first unit keeps what it holds, whatever a resolver offers', (t) => {
+  const one = new Unit({ image: { identity: 'first', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
+  one.genesis(second)
+  one.store(1, 1, entry(8, 'held'))
+  one.settle(1, [{ position: 8, bytes: entry(8, 'other') }])
+  t.is(one.state.index.hash(8), hashOf(entry(8, 'held')))
+})
+
 test('L6: a store below the tail of the epoch is refused', (t) => {
   t.throws(() => unit().store(1, 1, entry(7, 'late')), { code: 'EPOCH' })
 })
@@ -40,6 +48,63 @@ test('L5: a mark for another value decides nothing', (t) => {
   one.mark(1, 8, hashOf(entry(8, 'other')), KIND_DATA)
   one.mark(1, 8, JUNK_HASH, KIND_JUNK)
   t.false(one.state.isDecided(8))
+})
+
+/** A unit whose entry at position 8, decided, has rotted. */
+function rotten(): { one: Unit; whole: Uint8Array } {
+  const rows = new Map<number, Uint8Array>()
+  const image = { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }
+  const made = new Unit({ image, boot: 'boot', limits, readRow: (row) => rows.get(row) })
+  made.genesis(second)
+  made.takeCommit()
+  const whole = entry(8, 'decided')
+  made.store(1, 1, whole)
+  made.mark(1, 8, hashOf(whole), KIND_DATA)
+  made.takeCommit()
+  made.state.verify(8, { row: -1, bytes: undefined })
+  return { one: made, whole }
+}
+
+test('L1: a damaged entry is mended with the very same one only', (t) => {
+  const { one, whole } = rotten()
+  const other = entry(8, 'other')
+  t.false(one.repair(8, hashOf(other), other))
+  t.is(one.state.index.hash(8), hashOf(whole))
+  t.true(one.repair(8, hashOf(whole), whole))
+})
+
+test('L3: a damaged entry is no hole: nothing is stored in its place', (t) => {
+  const { one, whole } = rotten()
+  t.deepEqual(one.store(1, 1, entry(8, 'other')), new Uint8Array([DAMAGED_HERE]))
+  t.is(one.state.index.hash(8), hashOf(whole))
+})
+
+test('L1: a copy goes over whatever is here: who comes back may hold what was never decided', (t) => {
+  const one = unit()
+  one.store(1, 1, entry(8, 'undecided'))
+  const bytes = entry(8, 'decided')
+  one.copyIn([{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }])
+  t.is(one.state.index.hash(8), hashOf(bytes))
+})
+
+test('Q4: a unit answers for a stream only from where on it holds everything of its chain', (t) => {
+  const one = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
+  const [open] = second.segments
+  one.genesis({ ...second, segments: [{ from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] }, { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] }] })
+  t.throws(() => one.readStream(1, 7, 1, 1_000), { code: 'WRONG_CHAIN' })
+  t.is(one.readStream(1, 8, 1, 1_000).count, 0)
+})
+
+test('L5: a copy is given decided entries only, and ends before the first that is not', (t) => {
+  const one = unit()
+  one.store(1, 1, entry(8, 'decided'))
+  one.mark(1, 8, hashOf(entry(8, 'decided')), KIND_DATA)
+  one.junk(1, false, [{ from: 0, to: 8, step: 1 }])
+  one.decidedBelow(1, 8)
+  one.store(1, 1, entry(9, 'undecided'))
+  const { to, held } = one.copyOut({ from: 7, to: 16, index: 0, step: 1 }, 1_000_000)
+  t.is(to, 9)
+  t.deepEqual(held.map(({ position }) => position), [7, 8])
 })
 
 test('L8: below the trim mark nothing is taken and nothing is told but trimmed', (t) => {

@@ -8,7 +8,7 @@
 import { JUNK_HASH } from '../../log/entry.ts'
 import { chainIndex, checkLayout, layoutText, segmentOf, unitsOf, type Layout } from '../../log/layout/layout.ts'
 import { visitRow } from '../../log/unit/row.ts'
-import type { Commit } from '../../log/unit/store.ts'
+import type { Commit, StoreImage } from '../../log/unit/store.ts'
 import { Rank, compareRanks } from '../../log/wire/control.ts'
 
 /** What was found wrong. */
@@ -18,10 +18,14 @@ export class Violation extends Error {
 }
 
 export interface Value { readonly kind: 'data' | 'junk'; readonly hash: number }
-/** `fence`: what the running process has sealed or installed, durable or not; `since`: when a position came to hold data. */
-interface UnitTruth { readonly held: Map<number, Value>; readonly since: Map<number, number>; fence: number; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
+/**
+ * `fence`: what the running process has sealed or installed, durable or not; `since`: when a position came to hold data; `excused`:
+ * what its disk dropped and nobody else knew decided; `boot`: of the running process.
+ */
+interface UnitTruth { readonly held: Map<number, Value>; readonly since: Map<number, number>; readonly excused: Map<number, Value>; boot: string; fence: number; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
 
 const same = (a: Value, b: Value): boolean => a.kind === b.kind && a.hash === b.hash
+const isExcused = (unit: UnitTruth, position: number, value: Value): boolean => { const had = unit.excused.get(position); return had !== undefined && same(had, value) }
 const text = (value: Value): string => `${value.kind} ${value.hash}`
 const numberOf = (facts: Readonly<Record<string, unknown>>, key: string): number => { const value = facts[key]; return typeof value === 'number' ? value : -1 }
 const textOf = (facts: Readonly<Record<string, unknown>>, key: string): string => { const value = facts[key]; return typeof value === 'string' ? value : '' }
@@ -32,10 +36,15 @@ export class Checker {
   readonly decided = new Map<number, Value>()
   readonly layouts = new Map<number, string>()
   newest: Layout | undefined
+  /** The newest that a majority has accepted: perhaps nobody has installed it. */
+  agreed: Layout | undefined
   acknowledged = 0
   trimCalled = 0
   /** Virtual time. */
   now: () => number = () => 0
+  /** Told of every layout that is newer than all before it, once some disk has it. */
+  onEpoch: ((before: Layout, layout: Layout) => void) | undefined
+  readonly #parsed = new Map<number, Layout>()
   readonly #granted = new Map<number, string>()
   readonly #bootstraps = new Map<number, string>()
   readonly #acceptors = new Map<string, { slot: number; rank: Rank }>()
@@ -47,7 +56,7 @@ export class Checker {
   unit(identity: string): UnitTruth {
     const known = this.units.get(identity)
     if (known !== undefined) return known
-    const truth: UnitTruth = { held: new Map(), since: new Map(), fence: 0, trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
+    const truth: UnitTruth = { held: new Map(), since: new Map(), excused: new Map(), boot: '', fence: 0, trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
     this.units.set(identity, truth)
     return truth
   }
@@ -76,10 +85,16 @@ export class Checker {
     const epoch = unit.epochs.get(position) ?? -1
     // A unit may be moved to an epoch and write under it in one commit.
     if (epoch !== unit.sealed && epoch !== newEpoch) this.fail('L6', `unit ${identity.slice(0, 6)} executed a write of epoch ${epoch} at position ${position}, its durable epoch is ${unit.sealed}`)
-    if (decided !== undefined && !same(decided, value)) this.fail(decided.kind === value.kind ? 'L1' : 'L3', `position ${position} is decided as ${text(decided)}, unit ${identity.slice(0, 6)} stores ${text(value)} over ${prior === undefined ? 'nothing' : text(prior)}`)
+    if (decided !== undefined && !same(decided, value) && !this.#isLeftBehind(identity, position, epoch)) this.fail(decided.kind === value.kind ? 'L1' : 'L3', `position ${position} is decided as ${text(decided)}, unit ${identity.slice(0, 6)} stores ${text(value)} over ${prior === undefined ? 'nothing' : text(prior)}`)
     if (position < unit.trim) this.fail('L8', `position ${position} comes back on unit ${identity.slice(0, 6)}, trimmed below ${unit.trim}`)
     unit.held.set(position, value)
+    unit.excused.delete(position)
     if (value.kind === 'data' && !unit.since.has(position)) unit.since.set(position, this.now())
+  }
+
+  /** Who was left out unsealed may go on under its old epoch: nobody who knows the newer one asks it, and before it comes back it copies. */
+  #isLeftBehind(identity: string, position: number, epoch: number): boolean {
+    return this.newest !== undefined && epoch < this.newest.epoch && !this.#chainOf(position).some((unit) => unit.identity === identity)
   }
 
   #meta(identity: string, unit: UnitTruth, meta: { epoch: number; text: string }): void {
@@ -94,10 +109,38 @@ export class Checker {
   }
 
   /** A unit was started anew: what its last process had not made durable is forgotten. */
-  started(identity: string): void { const unit = this.unit(identity); unit.fence = unit.sealed }
+  started(identity: string, boot: string): void { const unit = this.unit(identity); unit.fence = unit.sealed; unit.boot = boot }
+
+  /** A disk has dropped rows that it had synced; `knownTo`: below it others of its chain know everything decided, and must notice. */
+  dropped(identity: string, headers: StoreImage['headers'], knownTo: number): void {
+    const unit = this.unit(identity)
+    const before = new Map(unit.held)
+    unit.held.clear()
+    const put = (position: number, value: Value): void => { unit.held.set(position, value) }
+    for (const { id, header } of headers) visitRow(id, header, {
+      prefix: () => undefined,
+      data: (position, _offset, hash) => { put(position, { kind: 'data', hash }) },
+      junk: ({ from, to, step }) => { for (let at = from; at < to; at += step) put(at, { kind: 'junk', hash: JUNK_HASH }) },
+      decided: () => undefined,
+    })
+    for (const [position, value] of before) {
+      const held = unit.held.get(position)
+      if (held === undefined) unit.since.delete(position)
+      if (position >= knownTo && (held === undefined || !same(held, value))) unit.excused.set(position, value)
+    }
+  }
 
   /** A disk is gone with everything on it. */
   lost(identity: string): void { this.unit(identity).lost = true }
+
+  /** Every unit that holds anything has trimmed, durably; who joins gets the mark with its layout. */
+  trimAcknowledged(before: number): void {
+    const { newest } = this
+    for (const { identity } of newest === undefined ? [] : unitsOf(newest)) {
+      const unit = this.unit(identity)
+      if (!unit.lost && unit.installed === newest?.epoch && unit.trim < before) this.fail('L8', `a trim below ${before} was acknowledged, unit ${identity.slice(0, 6)} has trimmed below ${unit.trim}`)
+    }
+  }
 
   /** What a part told its failpoint. */
   event(name: string, facts: Readonly<Record<string, unknown>>): void {
@@ -126,11 +169,22 @@ export class Checker {
     const position = numberOf(facts, 'position')
     const epoch = numberOf(facts, 'epoch')
     if (epoch !== unit.fence) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} executes a write of epoch ${epoch} at position ${position}, it is sealed at ${unit.fence}`)
+    this.#requireNamed(unit, facts)
     unit.epochs.set(position, epoch)
     if (textOf(facts, 'kind') !== 'data') return
     const entry = `${position} ${numberOf(facts, 'hash')}`
     if (!this.#taken.has(entry) && this.#grantEpoch(position) !== epoch) this.fail('Q1', `an entry first comes to position ${position} under epoch ${epoch}, its token is of epoch ${this.#grantEpoch(position)}`)
     this.#taken.add(entry)
+  }
+
+  /** Who executes is named by the epoch, under the boot that it has; what is decided may be mended or copied at any time. */
+  #requireNamed({ boot }: UnitTruth, facts: Readonly<Record<string, unknown>>): void {
+    const [identity, epoch, position] = [textOf(facts, 'unit'), numberOf(facts, 'epoch'), numberOf(facts, 'position')]
+    const layout = this.#parsed.get(epoch)
+    const decided = this.decided.get(position)
+    if (layout === undefined || (decided !== undefined && same(decided, this.#value(facts)))) return
+    const member = unitsOf(layout).find((unit) => unit.identity === identity)
+    if (member?.boot !== boot) this.fail('L6', `unit ${identity.slice(0, 6)} executes a write at position ${position}, epoch ${epoch} ${member === undefined ? 'does not name it' : 'names another boot of it'}`)
   }
 
   #raiseFence(identity: string, epoch: number): void { const unit = this.unit(identity); unit.fence = Math.max(unit.fence, epoch) }
@@ -169,7 +223,7 @@ export class Checker {
     for (const { identity } of this.#chainOf(position)) {
       const unit = this.unit(identity)
       const held = unit.held.get(position)
-      if (unit.lost || position < unit.trim || (held !== undefined && same(held, value))) continue
+      if (unit.lost || position < unit.trim || (held !== undefined && same(held, value)) || isExcused(unit, position, value)) continue
       this.fail('L5', `${who} ${text(value)} at position ${position}, but unit ${identity.slice(0, 6)} holds ${held === undefined ? 'nothing' : text(held)}`)
     }
     this.decided.set(position, value)
@@ -217,9 +271,13 @@ export class Checker {
     unit.installed = layout.epoch
     const known = this.layouts.get(layout.epoch)
     if (known !== undefined && known !== layoutText(layout)) this.fail('Y1', `two layouts of epoch ${layout.epoch} are installed`)
+    if (layout.epoch > 1 && this.#chosen.get(layout.epoch) !== layoutText(layout)) this.fail('Y2', `epoch ${layout.epoch} is installed, no majority of the acceptors of epoch ${layout.epoch - 1} has accepted it`)
     this.layouts.set(layout.epoch, layoutText(layout))
+    this.#parsed.set(layout.epoch, layout)
     if (this.newest !== undefined && layout.epoch <= this.newest.epoch) return
+    const before = this.newest
     this.newest = layout
+    if (before !== undefined) this.onEpoch?.(before, layout)
     for (const [position, value] of this.decided) this.#keeps(layout, position, value)
   }
 
@@ -232,7 +290,7 @@ export class Checker {
       const held = unit.held.get(position)
       if (unit.lost) continue
       whole++
-      if (position >= unit.trim && (held === undefined || !same(held, value))) this.fail('L5', `epoch ${layout.epoch} names unit ${identity.slice(0, 6)} for position ${position}, which is ${text(value)}; it holds ${held === undefined ? 'nothing' : text(held)}`)
+      if (position >= unit.trim && (held === undefined || !same(held, value)) && !isExcused(unit, position, value)) this.fail('L5', `epoch ${layout.epoch} names unit ${identity.slice(0, 6)} for position ${position}, which is ${text(value)}; it holds ${held === undefined ? 'nothing' : text(held)}`)
     }
     if (whole === 0 && this.#wasKept(position)) this.fail('Y4', `epoch ${layout.epoch} names nobody who still has position ${position}`)
   }
@@ -266,7 +324,7 @@ export class Checker {
   #acceptedAt(facts: Readonly<Record<string, unknown>>): void {
     const slot = numberOf(facts, 'slot')
     const layout = textOf(facts, 'layout')
-    const base = this.layouts.get(slot - 1)
+    const base = this.layouts.get(slot - 1) ?? this.#chosen.get(slot - 1)
     if (base === undefined) return
     const votes = this.#accepted.get(slot) ?? new Map<string, Set<string>>()
     this.#accepted.set(slot, votes)
@@ -279,6 +337,7 @@ export class Checker {
     const chosen = this.layouts.get(slot) ?? this.#chosen.get(slot)
     if (chosen !== undefined && chosen !== layout) this.fail('Y1', `two layouts are chosen for epoch ${slot}`)
     this.#chosen.set(slot, layout)
+    if (slot > (this.agreed?.epoch ?? 0)) this.agreed = checkLayout(JSON.parse(layout))
   }
 
   readonly #chosen = new Map<number, string>()

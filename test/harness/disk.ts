@@ -10,14 +10,26 @@ import type { Commit, StoreImage, UnitStore } from '../../log/unit/store.ts'
 import type { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
 
-/** Rows in memory that decay. */
-class FlippingStore extends MemoryStore {
+/** Rows in memory that decay, or are gone though they had been synced. */
+class FaultyStore extends MemoryStore {
   readonly #rows: number[] = []
+  /** Rows of the commits that held nothing else, since the last that did. */
+  #tail: number[] = []
 
   override apply(commit: Commit): Error | undefined {
     const error = super.apply(commit)
-    if (error === undefined && commit.row !== undefined && commit.row.bytes.byteLength > 0) this.#rows.push(commit.row.id)
-    return error
+    if (error !== undefined) return error
+    if (commit.row !== undefined && commit.row.bytes.byteLength > 0) this.#rows.push(commit.row.id)
+    if (commit.meta !== undefined || (commit.drop?.length ?? 0) > 0) this.#tail = []
+    else if (commit.row !== undefined) this.#tail.push(commit.row.id)
+    return undefined
+  }
+
+  /** Forgets the last `count` commits, as far back as they held rows only. Tells how many it forgot. */
+  loseLast(count: number): number {
+    const lost = count > 0 ? this.#tail.splice(-count) : []
+    super.apply({ expectEpoch: this.open().epoch, drop: lost })
+    return lost.length
   }
 
   /** Flips one bit of one row; `which` and `where` from 0 to 1. */
@@ -35,7 +47,7 @@ export class SimDisk implements UnitStore {
   readonly #world: Simulator
   readonly #process: SimProcess
   readonly #prng: Prng
-  readonly #inner: FlippingStore
+  readonly #inner: FaultyStore
   #register: string | undefined
   #pending: { readonly commit: Commit; readonly generation: number } | undefined
   syncMs = 0.1
@@ -54,7 +66,7 @@ export class SimDisk implements UnitStore {
     this.#process = process
     this.#prng = prng
     this.identity = identity
-    this.#inner = new FlippingStore(identity)
+    this.#inner = new FaultyStore(identity)
   }
 
   open(): StoreImage {
@@ -94,6 +106,15 @@ export class SimDisk implements UnitStore {
     this.misreadNext = false
     return this.#inner.read(misread ? row - 1 : row)
   }
+
+  /** Drops the last rows that it had synced; tells how many. To be called while its process is dead. */
+  loseLast(rows: number): number {
+    this.#pending = undefined
+    return this.#inner.loseLast(rows)
+  }
+
+  /** The headers of what it has now. */
+  get headers(): StoreImage['headers'] { return this.#inner.open().headers }
 
   /** Flips a bit in the bytes of some row. */
   flipBit(): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next()) }

@@ -24,14 +24,17 @@ export type Fault =
   | { readonly kind: 'reconfigure'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'client'; readonly at: number; readonly client: number }
   | { readonly kind: 'leave'; readonly at: number; readonly unit: number; readonly downMs: number }
-  | { readonly kind: 'grow'; readonly at: number; readonly asSpare: boolean }
+  | { readonly kind: 'grow'; readonly at: number; readonly asSpare: boolean; readonly killAfterMs: number | undefined }
   | { readonly kind: 'shrink'; readonly at: number; readonly unit: number }
-  | { readonly kind: 'stripe'; readonly at: number; readonly chains: number }
+  | { readonly kind: 'stripe'; readonly at: number; readonly chains: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'flipBit'; readonly at: number; readonly unit: number; readonly times: number }
   | { readonly kind: 'misread'; readonly at: number; readonly unit: number }
   | { readonly kind: 'fullDisk'; readonly at: number; readonly unit: number; readonly ms: number }
   | { readonly kind: 'clockJump'; readonly at: number; readonly process: string; readonly ms: number }
   | { readonly kind: 'sequencerGone'; readonly at: number }
+  | { readonly kind: 'swap'; readonly at: number; readonly unit: number }
+  | { readonly kind: 'loseWrites'; readonly at: number; readonly unit: number; readonly rows: number; readonly downMs: number }
+  | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
 /** Everything that one run is made of. */
 export interface Plan {
@@ -54,6 +57,8 @@ export interface Plan {
   readonly withTrim: boolean
   readonly genesisCrash: boolean
   readonly faults: readonly Fault[]
+  /** Processes of the version before: they speak its messages only, until an `upgrade` starts them anew. */
+  readonly old: readonly string[]
 }
 
 /** Draws the plan of a seed. */
@@ -65,15 +70,60 @@ export function drawPlan(seed: string): Plan {
   const loadMs = prng.integer(100, 600)
   const window = prng.pick([4, 8, 16, 32])
   const limits: Limits = {
-    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, slowUnitMs: 20, slowForMs: 100, slowFactor: 5, coolOffMs: 50, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
+    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, slowUnitMs: 20, slowForMs: 60, slowFactor: 5, coolOffMs: 50, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
     streamTailsMax: prng.pick([1, 2, 1_000]), resolveRangeMax: prng.pick([3, 1_000]), batchEntriesMax: prng.pick([1, 8, 64]),
+    // Copies that take long: else segments are merged before anything happens to them.
+    copyBytesPerSecond: prng.pick([usual.copyBytesPerSecond, 100_000, 20_000]),
   }
   const network: NetworkOptions = { delayMs: 0.1, jitterMs: prng.pick([0.2, 2]), slowChance: prng.pick([0, 0.02, 0.1]), slowMs: prng.pick([20, 200]), splitChance: prng.pick([0, 0.1]) }
   const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
   const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
   const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
-  return { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest }
+  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [] }
+  return drawUpgrade(drawSwap(drawLoss(plan)))
 }
+
+/** In some seeds a living unit is replaced by a blank one: until that has copied, it serves what is closed. */
+function drawSwap(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/swap`)
+  if (plan.blanks === 0 || !prng.chance(0.25) || plan.faults.some(({ kind }) => kind === 'loseWrites')) return plan
+  const swap: Fault = { kind: 'swap', at: prng.integer(20, plan.loadMs), unit: prng.integer(0, plan.chains * plan.unitsPerChain) }
+  return { ...plan, faults: [...plan.faults, swap].sort((x, y) => x.at - y.at) }
+}
+
+/** What takes no unit away, neither for good nor for as long as it takes to be suspected. */
+const harmless: ReadonlySet<Fault['kind']> = new Set(['reset', 'client', 'sequencer', 'reconfigure', 'grow', 'misread', 'sequencerGone'])
+
+/**
+ * Some seeds have a disk that drops what it had synced. Only its peers can notice that, so nothing else may take them away: what such
+ * a disk and another fault do together loses data by right.
+ */
+function drawLoss(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/loss`)
+  if (plan.unitsPerChain < 2 || !prng.chance(0.08)) return plan
+  const loss: Fault = { kind: 'loseWrites', at: prng.integer(30, plan.loadMs), unit: prng.integer(0, plan.chains * plan.unitsPerChain), rows: prng.integer(1, 12), downMs: prng.integer(1, 60) }
+  const faults = [...plan.faults.filter(({ kind }) => harmless.has(kind)), loss].sort((x, y) => x.at - y.at)
+  return { ...plan, faults, deadAtEnd: undefined, network: { ...plan.network, slowChance: 0, jitterMs: 0.2 } }
+}
+
+/** Some seeds begin with processes of the version before, some of which are upgraded while everything runs. */
+function drawUpgrade(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/upgrade`)
+  if (!prng.chance(0.15)) return plan
+  const units = plan.chains * plan.unitsPerChain + plan.spares + plan.blanks
+  const all = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...plan.standby ? ['seq-1'] : [], ...Array.from({ length: plan.clients }, (_, i) => `client-${i}`)]
+  const old = all.filter(() => prng.chance(0.6))
+  const upgrades = old.filter(() => prng.chance(0.5)).map((process): Fault => ({ kind: 'upgrade', at: prng.integer(20, plan.loadMs), process, downMs: prng.integer(1, 40) }))
+  // Where a disk has dropped what it had synced, no unit may be away.
+  const mayStop = (fault: Fault): boolean => fault.kind === 'upgrade' && (!fault.process.startsWith('unit-') || !plan.faults.some(({ kind }) => kind === 'loseWrites'))
+  return { ...plan, old, faults: [...plan.faults, ...upgrades.filter(mayStop)].sort((x, y) => x.at - y.at) }
+}
+
+/** Some who drive an epoch die on the way. */
+const dies = (prng: Prng): number | undefined => prng.chance(0.4) ? prng.integer(1, 30) : undefined
+
+/** Mostly a nuisance, sometimes so slow that the others have to go on without it. */
+const slowSyncMs = (x: number): number => Math.round(x < 0.7 ? 2 + x * 80 : 60 + (x - 0.7) * 600)
 
 function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares, blanks, standby }: Pick<Plan, 'chains' | 'unitsPerChain' | 'clients' | 'loadMs' | 'spares' | 'blanks' | 'standby'>): Fault[] {
   const units = chains * unitsPerChain
@@ -94,7 +144,7 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares
       case 'pause': return { kind: 'pause', at, process: a, ms: prng.integer(5, 400) }
       case 'partition': return { kind: 'partition', at, a, b, oneWay: prng.chance(0.5), ms: prng.integer(20, 500) }
       case 'reset': return { kind: 'reset', at, a, b }
-      case 'slowDisk': return { kind: 'slowDisk', at, unit, syncMs: prng.integer(2, 60), ms: prng.integer(50, 400) }
+      case 'slowDisk': return { kind: 'slowDisk', at, unit, syncMs: slowSyncMs(prng.next()), ms: prng.integer(50, 900) }
       case 'failDisk': return { kind: 'failDisk', at, unit, downMs }
       // One of three acceptors may be lost, a single one may not: with fewer than three units a lost disk ends a cluster.
       case 'replaceDisk': return unitsPerChain > 1 && units >= 3 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
@@ -105,9 +155,9 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares
       case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
       case 'client': return { kind: 'client', at, client: prng.integer(0, clients) }
       case 'leave': return { kind: 'leave', at, unit, downMs }
-      case 'grow': return blanks > 0 ? { kind: 'grow', at, asSpare: prng.chance(0.3) } : undefined
+      case 'grow': return blanks > 0 ? { kind: 'grow', at, asSpare: prng.chance(0.3), killAfterMs: dies(prng) } : undefined
       case 'shrink': return { kind: 'shrink', at, unit }
-      case 'stripe': return { kind: 'stripe', at, chains: prng.integer(1, 4) }
+      case 'stripe': return { kind: 'stripe', at, chains: prng.integer(1, 4), killAfterMs: dies(prng) }
       // A damaged value has to be on another unit too, also at the end.
       case 'flipBit': return unitsPerChain > 1 && !kinds.includes('shrink') && !kinds.includes('replaceDisk') ? { kind: 'flipBit', at, unit, times: prng.integer(1, 4) } : undefined
       case 'misread': return { kind: 'misread', at, unit }

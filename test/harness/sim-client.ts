@@ -184,6 +184,7 @@ export class SimClient {
     const operation = this.#begin({ op: 'trim', before })
     await this.log.trim(before)
     this.#end(operation, undefined)
+    this.#checker.trimAcknowledged(before)
     this.#shared.trimmed = Math.max(this.#shared.trimmed, before)
   }
 

@@ -9,9 +9,10 @@ import { LogClient } from '../../log/client/client.ts'
 import { asError, isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import type { Layout } from '../../log/layout/layout.ts'
-import { openSegment, unitsOf } from '../../log/layout/layout.ts'
+import { openSegment, placesOf, unitsOf, type UnitMember } from '../../log/layout/layout.ts'
 import type { Intent } from '../../log/layout/next-layout.ts'
 import { reconfigure } from '../../log/layout/reconfigure.ts'
+import type { Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
@@ -46,7 +47,7 @@ export interface RunOptions { readonly drain: () => Promise<void>; readonly log?
 interface UnitSlot { readonly process: SimProcess; readonly address: string; disk: SimDisk; server: UnitServer | undefined; rejoin: Rejoin | undefined; disks: number; dropped: boolean }
 
 /** Virtual time in which a healed cluster must converge. */
-const CONVERGE_MS = 20_000
+const CONVERGE_MS = 10_000
 
 /** Plays one plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
@@ -90,6 +91,8 @@ class SimCluster {
   #healed = false
   #drivers = 0
   #grown = 0
+  /** Processes that speak the messages of the version before. */
+  readonly #old: Set<string>
   calls = 0
 
   constructor(plan: Plan, options: RunOptions) {
@@ -97,6 +100,8 @@ class SimCluster {
     this.#options = options
     this.world = new Simulator(options.drain)
     this.checker.now = () => this.world.now
+    this.#old = new Set(plan.old)
+    this.checker.onEpoch = (before, layout) => { this.#countNews(before, layout) }
     this.network = new Network(this.world, plan.seed, plan.network)
     this.network.onWrite = (from, bytes) => { if (from.diskFailed) this.#checkSilence(from, bytes) }
     for (let i = 0; i < plan.chains * plan.unitsPerChain + plan.spares + plan.blanks; i++) {
@@ -156,7 +161,7 @@ class SimCluster {
       clock: this.world.clockOf(process), random: { next: () => prng.next(), id: () => prng.id() }, transport: this.network.transportOf(process),
       failpoint: (name, facts = {}) => {
         if (!process.alive || process.generation !== generation) return
-        this.points.set(name, (this.points.get(name) ?? 0) + 1)
+        this.#count(name)
         if (name === 'append.trimmed') this.shared.twice.add(Number(facts['position']))
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
@@ -166,6 +171,24 @@ class SimCluster {
         }
       },
     }
+  }
+
+  /** What a process was started with: one of the version before does not know the newer messages. */
+  #limits(process: SimProcess): Limits { return this.#old.has(process.name) ? { ...this.plan.limits, wireVersionMax: 1 } : this.plan.limits }
+
+  #count(name: string): void { this.points.set(name, (this.points.get(name) ?? 0) + 1) }
+
+  /** What is rare in how one layout follows another. */
+  #countNews(before: Layout, layout: Layout): void {
+    const named = (one: Layout): string[] => openSegment(one).chains.flat().map(({ identity }) => identity)
+    if (layout.segments.length < before.segments.length) this.#count('epoch.merges')
+    if (layout.segments.length > 2) this.#count('epoch.manySegments')
+    if (layout.absent.length > before.absent.length) this.#count('epoch.leavesOut')
+    if (before.spares.some(({ identity }) => named(layout).includes(identity))) this.#count('epoch.usesSpare')
+    if (layout.acceptors.some(({ address }) => layout.absent.some((one) => one.address === address))) this.#count('epoch.keepsSeat')
+    if (layout.sequencer !== null && this.#sequencers.some(({ server, standby }) => standby === true && server?.member.boot === layout.sequencer?.boot) && before.sequencer?.boot !== layout.sequencer.boot) this.#count('epoch.namesStandby')
+    if (openSegment(layout).chains.length !== openSegment(before).chains.length) this.#count('epoch.stripes')
+    if (layout.drops.some(({ times }) => times > 1)) this.#count('epoch.flaps')
   }
 
   // ---- parts
@@ -185,9 +208,9 @@ class SimCluster {
 
   async #startUnit(i: number): Promise<void> {
     const slot = this.#slot(i)
-    const server = new UnitServer({ ports: this.#ports(slot.process), limits: this.plan.limits, store: slot.disk, register: slot.disk.register(), address: slot.address, name: slot.process.name })
+    const server = new UnitServer({ ports: this.#ports(slot.process), limits: this.#limits(slot.process), store: slot.disk, register: slot.disk.register(), address: slot.address, name: slot.process.name })
     slot.server = server
-    this.checker.started(slot.disk.identity)
+    this.checker.started(slot.disk.identity, server.unit.state.boot)
     server.onStopped(() => { this.#log(`${slot.process.name} stopped: ${server.stopped?.message}`); if (server.stopped?.code === 'INVARIANT') this.#failure ??= server.stopped })
     await server.listen()
     slot.rejoin = superviseUnit(server, (text) => { this.#log(`${slot.process.name}: ${text}`) })
@@ -219,17 +242,16 @@ class SimCluster {
   async #startSequencer(i: number, takeOver: boolean): Promise<void> {
     const process = this.world.process(`seq-${i}`)
     const address = `s${i}:1`
-    const server = new SequencerServer({ ports: this.#ports(process), limits: this.plan.limits, address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
+    const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server }
     await server.listen()
     void this.#keepStarting(server, process, takeOver)
   }
 
-  async #startStandby(): Promise<void> {
-    const i = this.#sequencers.length
+  async #startStandby(i = this.#sequencers.length): Promise<void> {
     const process = this.world.process(`seq-${i}`)
     const address = `s${i}:1`
-    const server = new SequencerServer({ ports: this.#ports(process), limits: this.plan.limits, address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
+    const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server, standby: true }
     await server.listen()
     void server.standBy().catch((thrown: unknown) => { this.#log(`${process.name} cannot stand by: ${asError(thrown).message}`) })
@@ -247,9 +269,10 @@ class SimCluster {
     return new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
   }
 
-  /** An operator who tries until it is done, or refused, or everything heals. */
-  #operate(intentOf: (layout: Layout) => Intent | undefined): void {
+  /** An operator who tries until it is done, or refused, or everything heals, or who dies at it. */
+  #operate(intentOf: (layout: Layout) => Intent | undefined, killAfterMs?: number): void {
     const cluster = this.#operator()
+    if (killAfterMs !== undefined) this.world.schedule(killAfterMs, undefined, () => { this.#kill(this.world.process(cluster.name), false) })
     const attempt = async (): Promise<void> => {
       while (!this.#healed) {
         await cluster.refresh().catch(() => undefined)
@@ -285,7 +308,7 @@ class SimCluster {
   #startClient(i: number, generation: number): void {
     const process = this.world.process(`client-${i}`)
     const ports = this.#ports(process)
-    const log = new LogClient({ ports, limits: this.plan.limits, name: process.name, addresses: this.#units.map((unit) => unit.address) })
+    const log = new LogClient({ ports, limits: this.#limits(process), name: process.name, addresses: this.#units.map((unit) => unit.address) })
     const client = new SimClient(this.plan, new Prng(`${this.plan.seed}/load/${i}/${generation}`), log, this.checker, this.shared, (thrown) => { if (process.alive) this.#failure ??= thrown })
     this.calls += this.#clients[i]?.calls ?? 0
     this.#clients[i] = client
@@ -309,7 +332,7 @@ class SimCluster {
   #inject(fault: Fault): void {
     if (this.#healed) return
     this.#log(`fault ${JSON.stringify(fault)}`)
-    this.points.set(`fault.${fault.kind}`, (this.points.get(`fault.${fault.kind}`) ?? 0) + 1)
+    this.#count(`fault.${fault.kind}`)
     switch (fault.kind) {
       case 'crash': void this.#crashUnit(fault.unit, fault.downMs, fault.halfOpen); return
       case 'crashAll': for (let i = 0; i < this.#units.length; i++) void this.#crashUnit(i, fault.downMs + i, false); return
@@ -325,14 +348,17 @@ class SimCluster {
       case 'reconfigure': this.#drive(fault.killAfterMs); return
       case 'client': this.#crashClient(fault.client); return
       case 'leave': this.#leave(fault.unit, fault.downMs); return
-      case 'grow': this.#grow(fault.asSpare); return
+      case 'grow': this.#grow(fault.asSpare, fault.killAfterMs); return
       case 'shrink': this.#shrink(fault.unit); return
-      case 'stripe': this.#stripe(fault.chains); return
-      case 'flipBit': for (let i = 0; i < fault.times; i++) this.#slot(fault.unit).disk.flipBit(); return
+      case 'stripe': this.#stripe(fault.chains, fault.killAfterMs); return
+      case 'flipBit': this.#flipBits(fault.unit, fault.times); return
       case 'misread': this.#slot(fault.unit).disk.misreadNext = true; return
       case 'fullDisk': { const { disk } = this.#slot(fault.unit); disk.full = true; this.world.schedule(fault.ms, undefined, () => { disk.full = false }); return }
       case 'clockJump': this.world.process(fault.process).aheadMs += fault.ms; return
-      case 'sequencerGone': this.#killSequencer()
+      case 'sequencerGone': this.#killSequencer(); return
+      case 'swap': this.#swap(fault.unit); return
+      case 'loseWrites': this.#loseWrites(fault.unit, fault.rows, fault.downMs); return
+      case 'upgrade': this.#upgrade(fault.process, fault.downMs)
     }
   }
 
@@ -370,7 +396,7 @@ class SimCluster {
   /** The disk of a unit is replaced by a blank one under the same address, and an operator leaves the old one out. */
   #replaceDisk(i: number, downMs: number): void {
     const slot = this.#slot(i)
-    if (!slot.process.alive || slot.dropped) return
+    if (!slot.process.alive || slot.dropped || !this.#mayLose(i)) return
     const old = slot.disk
     this.checker.lost(old.identity)
     slot.disk = this.#newDisk(slot.process, i, slot.disks++)
@@ -386,6 +412,48 @@ class SimCluster {
     })
   }
 
+  /** A disk forgets the last it had synced, while its process is down. The others of its chain know what was decided. */
+  #loseWrites(i: number, rows: number, downMs: number): void {
+    const slot = this.#slot(i)
+    const { identity } = slot.disk
+    const others = this.#othersOf(identity)
+    if (!slot.process.alive || others.length === 0 || others.some((units) => !units.some((unit) => this.#servesNow(unit)))) return
+    void this.#crashUnit(i, downMs, false)
+    if (slot.disk.loseLast(rows) > 0) this.#count('disk.lostWrites')
+    const prefixes = others.flat().map((unit) => this.#units.find(({ disk }) => disk.identity === unit.identity)?.server?.unit.state.prefix ?? 0)
+    this.checker.dropped(identity, slot.disk.headers, Math.max(0, ...prefixes))
+  }
+
+  /** Bits flip where another unit has every value: what only one has and loses is lost by right. */
+  #flipBits(i: number, times: number): void {
+    const { disk } = this.#slot(i)
+    const others = this.#othersOf(disk.identity)
+    if (others.length === 0 || others.some((units) => units.length === 0)) return
+    for (let left = times; left > 0; left--) disk.flipBit()
+  }
+
+  /** The other units of each of its places. */
+  #othersOf(identity: string): UnitMember[][] {
+    const { newest } = this.checker
+    if (newest === undefined) return []
+    return placesOf(newest, identity).map(({ from, index }) => newest.segments.find((segment) => segment.from === from)?.chains[index]?.filter((unit) => unit.identity !== identity) ?? [])
+  }
+
+  #servesNow({ identity, boot }: UnitMember): boolean {
+    return this.#units.some(({ disk, process, server }) => disk.identity === identity && process.alive && server?.stopped === undefined && server?.unit.state.boot === boot && server.unit.state.role === 'serving')
+  }
+
+  /** A process ends and comes back in the newer version. */
+  #upgrade(name: string, downMs: number): void {
+    this.#old.delete(name)
+    const unit = this.#units.findIndex(({ process }) => process.name === name)
+    const client = this.#clients.findIndex((_, i) => name === `client-${i}`)
+    const sequencer = this.#sequencers.findIndex(({ process }) => process.name === name)
+    if (unit >= 0) void this.#crashUnit(unit, downMs, false)
+    else if (client >= 0) this.#crashClient(client)
+    else if (sequencer >= 0) this.#restart(sequencer, downMs)
+  }
+
   /** A unit is told to end, and says so before it does. */
   #leave(i: number, downMs: number): void {
     const slot = this.#slot(i)
@@ -395,11 +463,11 @@ class SimCluster {
   }
 
   /** A blank unit joins a chain, or waits as a spare. */
-  #grow(asSpare: boolean): void {
+  #grow(asSpare: boolean, killAfterMs: number | undefined): void {
     const first = this.plan.chains * this.plan.unitsPerChain + this.plan.spares
     const at = this.#grown++ % Math.max(1, this.plan.blanks)
     const { address } = this.#slot(first + at)
-    this.#operate((layout) => unitsOf(layout).some((unit) => unit.address === address) ? undefined : asSpare ? { spares: [address] } : { join: [{ address }] })
+    this.#operate((layout) => unitsOf(layout).some((unit) => unit.address === address) ? undefined : asSpare ? { spares: [address] } : { join: [{ address }] }, killAfterMs)
   }
 
   /** A unit is taken out for good, if its chain has another. */
@@ -408,8 +476,18 @@ class SimCluster {
     this.#operate((layout) => openSegment(layout).chains.some((chain) => chain.length > 1 && chain.some((unit) => unit.identity === identity)) ? { drop: [identity] } : undefined)
   }
 
+  /** A blank unit takes the place of a living one, which goes when its part of the closed segments is copied. */
+  #swap(i: number): void {
+    const { identity } = this.#slot(i).disk
+    const { address } = this.#slot(this.#units.length - 1)
+    this.#operate((layout) => {
+      const chain = openSegment(layout).chains.findIndex((units) => units.some((unit) => unit.identity === identity))
+      return chain < 0 || unitsOf(layout).some((unit) => unit.address === address) ? undefined : { drop: [identity], join: [{ address, chain }] }
+    })
+  }
+
   /** The units of the open segment, and blank ones that answer, are laid out in so many chains. */
-  #stripe(count: number): void {
+  #stripe(count: number, killAfterMs: number | undefined): void {
     let wanted: string | undefined
     this.#operate((layout) => {
       const units = openSegment(layout).chains.flat().map(({ address }) => address)
@@ -418,7 +496,7 @@ class SimCluster {
       if (wanted === JSON.stringify(chains)) return undefined
       wanted = JSON.stringify(chains)
       return { chains }
-    })
+    }, killAfterMs)
   }
 
   /** The sequencer dies for good: who stands by takes over. */
@@ -430,11 +508,14 @@ class SimCluster {
   }
 
   #restartSequencer(downMs: number): void {
-    const i = this.#sequencers.findLastIndex(({ standby }) => standby !== true)
+    this.#restart(this.#sequencers.findLastIndex(({ standby }) => standby !== true), downMs)
+  }
+
+  #restart(i: number, downMs: number): void {
     const slot = this.#sequencers[i]
     if (slot === undefined || !slot.process.alive) return
     this.#kill(slot.process, false)
-    this.world.schedule(downMs, undefined, () => { slot.process.alive = true; void this.#startSequencer(i, false) })
+    this.world.schedule(downMs, undefined, () => { slot.process.alive = true; void (slot.standby === true ? this.#startStandby(i) : this.#startSequencer(i, false)) })
   }
 
   #drive(killAfterMs: number | undefined): void {
@@ -487,10 +568,19 @@ class SimCluster {
   /** A unit may be lost at the end where everything is on another one, and a majority of acceptors is left. */
   #mayDie(i: number): boolean {
     const { newest } = this.checker
-    const { identity } = this.#slot(i).disk
     if (newest === undefined || this.#units.some(({ process, dropped }) => !process.alive || dropped) || unitsOf(newest).some((unit) => this.checker.unit(unit.identity).lost)) return false
-    const here = newest.acceptors.filter(({ address }) => address === this.#slot(i).address).length
-    return newest.segments.every((segment) => segment.chains.every((chain) => chain.length > 1 || chain[0]?.identity !== identity)) && (newest.acceptors.length - here) * 2 > newest.acceptors.length
+    return this.#mayLose(i)
+  }
+
+  /** Whether everything on the disk of a unit is on another one too, and a majority of acceptors is left without it. */
+  #mayLose(i: number): boolean {
+    const { newest, agreed } = this.checker
+    const { disk: { identity }, address } = this.#slot(i)
+    return [newest, agreed].every((layout) => {
+      if (layout === undefined) return false
+      const here = layout.acceptors.filter((one) => one.address === address).length
+      return layout.segments.every((segment) => segment.chains.every((chain) => chain.length > 1 || chain[0]?.identity !== identity)) && (layout.acceptors.length - here) * 2 > layout.acceptors.length
+    })
   }
 
   /** The healed cluster must take appends again, decide everything it granted and agree with itself. */
@@ -507,10 +597,17 @@ class SimCluster {
       return !member || (state !== undefined && state.decidedTo >= tail)
     })
     await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)
+    if (!this.#units.some(({ dropped }) => dropped)) await this.#until(() => this.#isWhole(), CONVERGE_MS, 'closed segments are not merged, or units stay left out, though everybody is back')
     if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
     if (!this.plan.withTrim) await this.#flow(this.#untilWorks(() => new SimObjects(log, new Prng('judge'), this.checker, this.#counter, 1).judge()), CONVERGE_MS, 'the counter cannot be read after everything has healed')
     this.checker.atEnd(tail)
     this.#judgeHistory()
+  }
+
+  /** One segment, and nobody left out whose disk is still there. */
+  #isWhole(): boolean {
+    const { newest } = this.checker
+    return newest !== undefined && newest.segments.length === 1 && newest.absent.every(({ identity }) => this.checker.unit(identity).lost)
   }
 
   #judgeHistory(): void {

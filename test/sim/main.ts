@@ -1,23 +1,29 @@
 /**
- * `npm run sim -- --seeds N [--seed S] [--trace] [--found ID]`: the simulator over many seeds, on every core.
+ * `npm run sim -- --seeds N [--from S] [--seed S] [--minutes N] [--trace]`: the simulator over many seeds, on every core.
  *
- * One line for a failing seed: the invariant, the shrunk faults, the command that replays it. The last line is
- * `seeds N, failures N, seeds per minute N, points N of N`. Read next: `../harness/sim-cluster.ts`, `worker.ts`.
+ * One line for a failing seed: the invariant, the shrunk faults, the command that replays it. With `--minutes` it soaks: seeds from a
+ * random start on until the time is over; those that fail go into `failed-seeds.txt`, which every test run replays. The last line is
+ * `seeds N, failures N, seeds per minute N, points N of N`. Read next: `../harness/sim-cluster.ts`, `worker.ts`, `failed-seeds.ts`.
  */
+import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { points } from '../harness/points.ts'
+import { noteFailedSeed } from './failed-seeds.ts'
 import type { SeedReport } from './worker.ts'
 
 /** Below this many seeds a point that was not reached says nothing. */
 const POINTS_FROM_SEEDS = 5_000
+/** A soak begins anywhere below it. */
+const SOAK_FROM_BELOW = 1_000_000_000
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '500' }, seed: { type: 'string' }, from: { type: 'string', default: '1' }, trace: { type: 'boolean', default: false }, workers: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } })
-const first = Number(values.seed ?? values.from)
-const count = values.seed === undefined ? Number(values.seeds) : 1
-if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1) {
-  console.error('usage: npm run sim -- --seeds N [--from S] [--seed S] [--trace]')
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '500' }, seed: { type: 'string' }, from: { type: 'string', default: '1' }, minutes: { type: 'string' }, trace: { type: 'boolean', default: false }, workers: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } })
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes)
+const first = minutes === undefined ? Number(values.seed ?? values.from) : randomInt(1, SOAK_FROM_BELOW)
+const count = minutes !== undefined ? SOAK_FROM_BELOW : values.seed === undefined ? Number(values.seeds) : 1
+if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1 || (minutes !== undefined && !(minutes > 0))) {
+  console.error('usage: npm run sim -- --seeds N [--from S] [--seed S] [--minutes N] [--trace]')
   process.exit(2)
 }
 
@@ -36,10 +42,13 @@ function report(one: SeedReport): void {
     failures++
     console.log(`seed ${one.seed} breaks ${one.violation.id}: ${one.violation.message.split('\n')[0]}\n  faults: ${JSON.stringify(one.violation.faults)}\n  replay: npm run sim -- --seed ${one.seed} --trace`)
     if (values.trace) console.log(one.violation.message)
+    if (minutes !== undefined) noteFailedSeed({ seed: one.seed, id: one.violation.id, sentence: one.violation.message.split('\n')[0] ?? '' })
     stop ||= values['stop-at-first']
   }
-  if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${count} seeds, ${failures} failures `)
-  else if (done % 1_000 === 0) console.error(`${done} of ${count} seeds, ${failures} failures`)
+  const bound = minutes === undefined ? `${count} seeds` : `seeds from ${first} on`
+  if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${bound}, ${failures} failures `)
+  else if (done % 1_000 === 0) console.error(`${done} of ${bound}, ${failures} failures`)
+  stop ||= minutes !== undefined && performance.now() - started >= minutes * 60_000
 }
 
 function runWorker(): Promise<void> {
@@ -57,8 +66,9 @@ function runWorker(): Promise<void> {
 
 const workers = Math.min(count, Number(values.workers ?? availableParallelism()))
 await Promise.all(Array.from({ length: workers }, runWorker))
+const isLong = done >= POINTS_FROM_SEEDS
 const missing = Object.keys(points).filter((name) => !reached.has(name))
 if (process.stderr.isTTY) process.stderr.write('\n')
-if (missing.length > 0 && count >= POINTS_FROM_SEEDS) console.log(`points never reached: ${missing.map((name) => `${name} (${points[name]})`).join(', ')}`)
+if (missing.length > 0 && isLong) console.log(`points never reached: ${missing.map((name) => `${name} (${points[name]})`).join(', ')}`)
 console.log(`seeds ${done}, failures ${failures}, seeds per minute ${Math.round(done * 60_000 / (performance.now() - started))}, points ${Object.keys(points).length - missing.length} of ${Object.keys(points).length}`)
-process.exitCode = failures > 0 || (missing.length > 0 && count >= POINTS_FROM_SEEDS) ? 1 : 0
+process.exitCode = failures > 0 || (missing.length > 0 && isLong) ? 1 : 0

@@ -109,7 +109,7 @@ export class OverloadWorld {
     const disk = new SimDisk(this.world, process, prng, prng.id())
     disk.onDurable = (commit) => { try { this.checker.durable(disk.identity, commit) } catch (thrown) { this.#failure ??= thrown } }
     const server = new UnitServer({ ports: this.ports(process.name), limits, store: disk, register: disk.register(), address, name: process.name })
-    this.checker.started(disk.identity)
+    this.checker.started(disk.identity, server.unit.state.boot)
     server.onStopped((error) => { this.#failure ??= error })
     await server.listen()
     superviseUnit(server)

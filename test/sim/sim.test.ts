@@ -2,6 +2,7 @@ import test from 'ava'
 import { drawPlan } from '../harness/plan.ts'
 import { runPlan } from '../harness/sim-cluster.ts'
 import { drain } from './drain.ts'
+import { failedSeeds, parseFailedSeeds } from './failed-seeds.ts'
 
 test('a seed decides everything: played twice it gives the same trace', async (t) => {
   const first = await runPlan(drawPlan('4'), { drain })
@@ -18,6 +19,14 @@ test('a seed decides everything: played twice it gives the same trace', async (t
  */
 for (const seed of ['314', '3516', '6530', '15666']) test(`seed ${seed}, which once found a mistake, is right`, async (t) => {
   t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
+})
+
+for (const { seed, id, sentence } of failedSeeds()) test(`${id}: seed ${seed} of a soak: ${sentence}`, async (t) => {
+  t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
+})
+
+test('a line of failed seeds is a seed, an invariant and a sentence; comments and empty lines are none', (t) => {
+  t.deepEqual(parseFailedSeeds('# for people\n\n17 L5 position 3 is junk\n'), [{ seed: '17', id: 'L5', sentence: 'position 3 is junk' }])
 })
 
 test('other seeds give other traces', async (t) => {

@@ -222,11 +222,19 @@ test('L6: a tail that does not cover what is held stops the unit', (t) => {
 test('a blank unit takes only a first layout that names it, and only one', (t) => {
   const b = new UnitBench('b', null)
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }])), 'NOT_READY')
-  t.is(b.outcome((unit) => unit.seal('c1', 2)), 'NOT_READY')
   t.is(b.outcome((unit) => { unit.genesis(layoutOf({ chains: [['a']] })) }), 'NOT_MEMBER')
   b.unit.genesis(layoutOf({}))
   b.unit.genesis(layoutOf({}))
   t.is(b.outcome((unit) => { unit.genesis(layoutOf({ cluster: 'c2' })) }), 'NOT_BLANK')
+})
+
+test('L6: a blank unit that was sealed refuses what is older, and no first layout takes it', (t) => {
+  const b = new UnitBench('b', null)
+  t.is(b.unit.seal('c1', 3).installed, 0)
+  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
+  t.is(b.outcome((unit) => { unit.genesis(layoutOf({})) }), 'NOT_BLANK')
+  b.unit.install(layoutOf({ epoch: 3 }))
+  t.is(b.unit.state.role, 'serving')
 })
 
 test('Y3: an epoch is not open while something below its tail is empty', (t) => {
