@@ -165,7 +165,8 @@ class SimCluster {
         if (name === 'append.trimmed') this.shared.twice.add(Number(facts['position']))
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
-          this.checker.event(name, facts)
+          // What a process tells of times is on its own clock, which may have jumped.
+          this.checker.event(name, typeof facts['askedAt'] === 'number' ? { ...facts, askedAt: facts['askedAt'] - process.aheadMs } : facts)
         } catch (thrown) {
           this.#failure ??= thrown
         }
@@ -482,7 +483,8 @@ class SimCluster {
     const { address } = this.#slot(this.#units.length - 1)
     this.#operate((layout) => {
       const chain = openSegment(layout).chains.findIndex((units) => units.some((unit) => unit.identity === identity))
-      return chain < 0 || unitsOf(layout).some((unit) => unit.address === address) ? undefined : { drop: [identity], join: [{ address, chain }] }
+      // A living one: who replaces a dead unit may take the last good copy of what is damaged elsewhere.
+      return chain < 0 || !this.#slot(i).process.alive || unitsOf(layout).some((unit) => unit.address === address) ? undefined : { drop: [identity], join: [{ address, chain }] }
     })
   }
 
