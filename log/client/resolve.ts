@@ -13,7 +13,7 @@
  */
 import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'
-import { chainsIn, firstOfClass, type Chain, type Layout } from '../layout/layout.ts'
+import { chainsIn, firstOfClass, type Chain, type Layout, type UnitMember } from '../layout/layout.ts'
 import type { JunkRange } from '../unit/row.ts'
 import { JunkAnswer } from '../wire/control.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer, type OfferedBody } from '../wire/messages.ts'
@@ -24,6 +24,8 @@ import type { Cluster } from './cluster.ts'
 export interface ResolveOptions {
   /** Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. */
   readonly mayFill: boolean
+  /** Whether what is decided has to be on every unit that answers: an epoch opens only then. */
+  readonly everywhere?: boolean | undefined
   /** The writer's own entry, where the caller is the writer and its token is of this epoch. */
   readonly own?: Offer | undefined
 }
@@ -63,7 +65,7 @@ export async function resolveAll(cluster: Cluster, layout: Layout, from: number,
   let hole: number | undefined
   // A window of junk is no reason to remember every position of it.
   const holes: Sink = { set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
-  await resolveInto(holes, cluster, layout, from, to, { mayFill: true })
+  await resolveInto(holes, cluster, layout, from, to, { mayFill: true, everywhere: true })
   if (hole !== undefined) throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, { next: 'again', facts: { position: hole } })
 }
 
@@ -324,8 +326,17 @@ class Round {
     return rangesOf(positions, this.chain.step)
   }
 
+  /** What is decided is on every unit of the chain, or that unit has lost it. */
+  #requireHeld(at: number): void {
+    this.chain.units.forEach((unit, i) => {
+      const asked = this.#asked[i]
+      if (asked !== undefined && !(asked instanceof SirtakiError) && at >= asked.trim && !asked.held.has(at)) throw lacksAt(at, unit)
+    })
+  }
+
   /** A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never moves. */
   #done(at: number, { kind, hash, bytes }: Held, answered: readonly Asked[]): void {
+    if (this.#options.everywhere === true) this.#requireHeld(at)
     this.#out.set(at, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
     if (answered.some((asked) => asked.held.get(at)?.decided === false)) this.#marks.push({ position: at, kind, hash })
   }
@@ -333,6 +344,9 @@ class Round {
 
 /** Nobody but this unit can decide it: it has to leave the chain. */
 const damagedAt = (position: number, { units }: Chain): SirtakiError => new SirtakiError('DAMAGED', `position ${position} is damaged on the unit that decides it, ${units[0]?.address}`, { next: 'again', facts: { position, identity: units[0]?.identity } })
+
+/** A unit lacks what is decided: its disk has lost it. */
+const lacksAt = (position: number, unit: UnitMember): SirtakiError => new SirtakiError('DAMAGED', `the unit at ${unit.address} lacks position ${position}, which is decided: it has to join anew`, { next: 'again', facts: { position, identity: unit.identity } })
 
 function valueOf({ bytes }: Offer): Value {
   if (bytes === undefined) return { kind: KIND_JUNK, hash: 0, bytes }

@@ -1,8 +1,8 @@
 /**
  * Finds damage before somebody needs the bytes, and mends it from the chain.
  *
- *     scrub: a little of the disk at a time, round and round ─ damaged ─ decided: a peer's bytes, if they are the very same entry
- *                                                                    └ undecided: nobody can tell; the unit leaves
+ *     scrub: a little of the disk at a time, round and round ─ damaged ─ somebody's bytes, if they are the very same entry
+ *                                                                    └ nobody has them, and undecided: the unit leaves
  *
  * Owns: where the scrub stands. Keeps: L1, L4, P31, P49. Read next: `rejoin.ts`, `unit-state.ts` (where damage is noticed).
  */
@@ -52,29 +52,29 @@ export class Scrub {
   }
 }
 
-/** Mends damaged entries from peers. Gives a position that is damaged and undecided, which nobody can mend. */
+/** Mends damaged entries from whoever has them. Gives a position that is damaged and undecided, and that nobody has. */
 export async function repairAll(server: UnitServer, cluster: Cluster, layout: Layout): Promise<number | undefined> {
   const { state } = server.unit
   let lost: number | undefined
   for (const position of [...state.damaged].slice(0, REPAIRS)) {
     if (state.recheck(position)) continue
     if (!state.owns(position)) { state.damaged.delete(position); continue }
-    if (state.isDecided(position)) await repairOne(server, cluster, layout, position)
-    else lost ??= position
+    if (!await repairOne(server, cluster, layout, position) && !state.isDecided(position)) lost ??= position
   }
   return lost
 }
 
-async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<void> {
+async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<boolean> {
   // Our own index knows the hash of what is damaged: whoever has bytes of that hash, at whatever place, has the entry.
   const peers = new Set([...chainOf(layout, position).units, ...unitsOf(layout), ...layout.spares, ...layout.absent].filter(({ identity }) => identity !== server.unit.state.identity).map(({ address }) => address))
   for (const address of peers) {
     try {
       const { held: [held] } = readAsked(await cluster.peer(address).request('copy', writeJson({ from: position, to: position + 1, index: 0, step: 1, any: true }), cluster.limits.requestMs / 5))
       const { bytes } = held ?? {}
-      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.repair(position, held.hash, bytes))) return
+      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.repair(position, held.hash, bytes))) return true
     } catch {
       // The next one may have it; if nobody has, the position stays damaged here and readers are told so.
     }
   }
+  return false
 }

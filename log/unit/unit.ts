@@ -285,14 +285,14 @@ export class Unit {
     return bytes
   }
 
-  /** Writes a damaged decided entry anew, as its peers have it. False where that is another one. */
+  /** Writes a damaged entry anew, of which the index has kept the hash. False where that is another one. */
   repair(position: number, hash: number, bytes: Uint8Array): boolean {
     const { state } = this
     if (position < state.trim || !state.damaged.has(position)) return true
-    if (!state.isDecided(position) || state.index.hash(position) !== hash) return false
+    if (state.index.hash(position) !== hash) return false
     this.#checkOffers(state.sealed, [{ position, bytes }])
     state.failpoint?.('unit.repaired', { unit: state.identity, position })
-    const marked = position >= state.prefix
+    const marked = position >= state.prefix && state.isDecided(position)
     this.#put({ position, bytes }, state.sealed)
     if (marked) state.index.decide(position)
     return true

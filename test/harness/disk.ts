@@ -6,6 +6,7 @@
 import { SirtakiError } from '../../log/errors.ts'
 import type { Register } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { visitRow } from '../../log/unit/row.ts'
 import type { Commit, StoreImage, UnitStore } from '../../log/unit/store.ts'
 import type { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
@@ -32,10 +33,14 @@ class FaultyStore extends MemoryStore {
     return lost.length
   }
 
-  /** Flips one bit of one row; `which` and `where` from 0 to 1. */
-  flipBit(which: number, where: number): void {
-    const bytes = this.read(this.#rows[Math.floor(which * this.#rows.length)] ?? -1)
+  /** Flips one bit of one row all of whose entries may be damaged; `which` and `where` from 0 to 1. */
+  flipBit(which: number, where: number, mayDamage: (position: number) => boolean): void {
+    const row = this.#rows[Math.floor(which * this.#rows.length)] ?? -1
+    const bytes = this.read(row)
     if (bytes === undefined || bytes.byteLength === 0) return
+    let may = true
+    for (const { id, header } of this.open().headers) if (id === row) visitRow(id, header, { prefix: () => undefined, data: (position) => { may &&= mayDamage(position) }, junk: () => undefined, decided: () => undefined })
+    if (!may) return
     const at = Math.floor(where * bytes.byteLength)
     bytes[at] = (bytes[at] ?? 0) ^ 4
   }
@@ -116,8 +121,8 @@ export class SimDisk implements UnitStore {
   /** The headers of what it has now. */
   get headers(): StoreImage['headers'] { return this.#inner.open().headers }
 
-  /** Flips a bit in the bytes of some row. */
-  flipBit(): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next()) }
+  /** Flips a bit in the bytes of some row, if all its entries may be damaged. */
+  flipBit(mayDamage: (position: number) => boolean): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next(), mayDamage) }
 
   healed(): void { this.#inner.healed() }
   /** The next start finds a disk of which rows were left out. */

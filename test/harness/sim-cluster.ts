@@ -430,7 +430,8 @@ class SimCluster {
     const { disk } = this.#slot(i)
     const others = this.#othersOf(disk.identity)
     if (others.length === 0 || others.some((units) => units.length === 0)) return
-    for (let left = times; left > 0; left--) disk.flipBit()
+    // What is damaged before it was decided may be nowhere else: a chain that loses its other units then has to stop (tests of its own).
+    for (let left = times; left > 0; left--) disk.flipBit((position) => this.checker.decided.has(position))
   }
 
   /** The other units of each of its places. */
