@@ -12,10 +12,9 @@ const root = new URL('..', import.meta.url).pathname
 const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
 const runbooks = [...page.matchAll(/```sh runbook\n([\s\S]*?)```/g)].map((found) => found[1] ?? '')
 
-/** `sirtaki` as a function; what it started in the background ends with the shell, by pid. Each command has its own bound. */
+/** `sirtaki` as a function. */
 const prelude = `set -e
 sirtaki() { "$NODE" tools/main.ts "$@"; }
-trap 'kill -9 $(jobs -p) 2>/dev/null || true' EXIT
 `
 
 test('the runbooks of the operations page work, in their order', async (t) => {
@@ -26,8 +25,11 @@ test('the runbooks of the operations page work, in their order', async (t) => {
   const [a, b, c, d, s, u] = (await freePorts(6)).map((port) => `127.0.0.1:${port}`)
   const script = join(data, 'runbook.sh')
   writeFileSync(script, `${prelude}${runbooks.map((block, i) => `echo "runbook ${i + 1}"\n${block}`).join('\n')}\necho "runbooks done"\n`)
-  const child = spawn('bash', [script], { cwd: root, timeout: 200_000, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE: process.execPath, DATA: data, A: a, B: b, C: c, D: d, S: s, T: u, SIRTAKI_TIMEOUT: '15000' } })
-  t.teardown(() => { child.kill('SIGTERM') })
+  // A process group of its own: what the shell has started in the background ends with it, whatever becomes of the shell.
+  const child = spawn('bash', [script], { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE: process.execPath, DATA: data, A: a, B: b, C: c, D: d, S: s, T: u, SIRTAKI_TIMEOUT: '15000' } })
+  const end = (): void => { try { process.kill(-(child.pid ?? Infinity), 'SIGKILL') } catch { /* Nobody of the group is left. */ } }
+  const late = setTimeout(end, 200_000)
+  t.teardown(() => { clearTimeout(late); end() })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => { said += piece.toString() })
   const code = await new Promise((resolve) => { child.once('exit', resolve) })

@@ -53,6 +53,9 @@ interface Pending { readonly kind: Kind; readonly link: Link; readonly since: nu
 interface Subscribed { readonly link: Link; readonly events: SubscriberEvents }
 const nothing = new Uint8Array(0)
 
+/** What only a member of the layout can answer. */
+const MEMBERS: ReadonlySet<Kind> = new Set(['store', 'ask', 'settle', 'force', 'junk', 'read', 'readStream', 'progress', 'trim', 'token', 'tails'])
+
 /** One other process, reached over one connection that is opened when needed. */
 export class Peer {
   readonly address: string
@@ -136,9 +139,12 @@ export class Peer {
     }
   }
 
-  /** Nobody waits for this peer any more: ends the connection and fails what is open with `error`. A later request begins anew. */
+  /** This peer is no member any more: what was asked of it as one ends with `error`. It may still be asked who it is. */
   abandon(error: SirtakiError): void {
-    for (const link of [...this.#retired, ...this.#link === undefined ? [] : [this.#link]]) this.#lost(link, error)
+    const ended: OnAnswer[] = []
+    for (const [request, { kind, answer }] of this.#pending) if (MEMBERS.has(kind)) { this.#pending.delete(request); ended.push(answer) }
+    for (const answer of ended) answer(error, nothing)
+    for (const link of [...this.#retired, ...this.#link === undefined ? [] : [this.#link]]) this.#endSubscriptions(link)
   }
 
   /** Bytes on their way. */

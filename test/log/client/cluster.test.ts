@@ -1,6 +1,7 @@
 /** A client whose servers do not answer: it looks around itself, and waits for nobody who was left out. */
 import test from 'ava'
 import { openSegment, type Layout } from '../../../log/layout/layout.ts'
+import { writeEpoch } from '../../../log/wire/tail-messages.ts'
 import { LimitBench, payload } from '../limit-bench.ts'
 import { acknowledgedOnce, appends } from '../limit-drives-client.ts'
 
@@ -60,11 +61,13 @@ test('requests to a member that was left out end at once, with the epoch that go
   const bench = await LimitBench.start(times, { units: 3 })
   const raw = await bench.raw()
   bench.wire('raw').hold('unit-2')
-  const asked = raw.peer('unit-2').request('status', new Uint8Array(0))
-  const other = raw.peer('unit-1').request('status', new Uint8Array(0))
+  const asked = raw.peer('unit-2').request('progress', writeEpoch(layoutOf(bench).epoch))
+  const who = raw.peer('unit-2').request('identify', new TextEncoder().encode('{}'))
+  const other = raw.peer('unit-1').request('progress', writeEpoch(layoutOf(bench).epoch))
   t.is(await bench.outcome(asked, 100), 'waiting')
   raw.learn(await bench.drive({ absent: ['unit-2'] }, 100))
   t.is(await bench.outcome(asked), 'EPOCH/refresh')
+  t.is(await bench.outcome(who), 'waiting')
   t.is(typeof await bench.outcome(other), 'object')
 })
 

@@ -311,10 +311,12 @@ test('L4: a decided entry above the prefix stays decided when it is mended', (t)
   t.is(b.unit.state.prefix, 2)
 })
 
-test('L1: a damaged entry that is not decided is not mended: nobody can tell what it was', (t) => {
+test('L1: a damaged entry that is not decided is mended by the very bytes that were stored, and stays undecided', (t) => {
   const b = damagedUnit([0])
-  t.false(b.unit.repair(1, heldAs({ position: 1 }).hash, bytesOf({ position: 1 })))
+  t.false(b.unit.repair(1, 7, bytesOf({ position: 1 })))
   t.deepEqual([...b.unit.state.damaged], [1])
+  t.true(b.unit.repair(1, heldAs({ position: 1 }).hash, bytesOf({ position: 1 })))
+  t.deepEqual([b.unit.state.damaged.size, b.unit.state.prefix], [0, 1])
 })
 
 test('what was mended, trimmed or written anew is damaged no more', (t) => {
