@@ -9,6 +9,7 @@ import { SirtakiError, isError } from '../errors.ts'
 import type { Cluster, CallOptions } from '../client/cluster.ts'
 import { Empty, Identity, LayoutAnswer } from '../wire/control.ts'
 import { FEATURE_LEVEL, checkLayout, layoutText, openSegment, type Layout } from './layout.ts'
+import { acceptorCount } from './next-layout.ts'
 
 /** What the first layout is made of. */
 export interface GenesisOptions extends CallOptions {
@@ -69,7 +70,7 @@ function firstLayout(cluster: Cluster, { chains, window }: GenesisOptions, found
     return { identity: answer.identity, boot: answer.boot, address }
   }
   const addresses = chains.flat()
-  const acceptors = addresses.slice(0, addresses.length >= 5 ? 5 : addresses.length >= 3 ? 3 : 1).map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
+  const acceptors = addresses.slice(0, acceptorCount(addresses.length)).map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
   return checkLayout({
     cluster: cluster.ports.random.id(), epoch: 1, acceptors, sequencer: null, tail: 0, window: window ?? cluster.limits.window, trim: 0, logTime: 0, featureLevel: FEATURE_LEVEL,
     segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }], spares: [], absent: [], drops: [],

@@ -42,10 +42,9 @@ async function isWhole(cluster: Cluster, layout: Layout, segment: Segment, chain
   const { trim } = layout
   const same = await Promise.all(partsOf(layout, segment, chain).map(async ({ from, to, index, step, sources }) => {
     const range = { from: Math.max(from, trim), to, index, step }
-    const source = sources.find(({ identity }) => identity !== unit.identity)
     if (sources.some(({ identity }) => identity === unit.identity)) return true
-    if (source === undefined) return false
-    return isSame(cluster, range, unit, source, { trimmedAsFar: true })
+    const [source] = sources
+    return source !== undefined && isSame(cluster, range, unit, source, { trimmedAsFar: true })
   })).catch(() => [false])
   return same.every(Boolean)
 }

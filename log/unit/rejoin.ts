@@ -53,7 +53,7 @@ class Supervision implements Rejoin {
   /** The epoch under which everything was copied. */
   #copied = 0
   #stuckSince: number | undefined
-  #absentSince: { readonly epoch: number; readonly at: number } | undefined
+  #absentSince: number | undefined
   #told = 0
   #scrub: Scrub | undefined
   #scrubbedAt = 0
@@ -133,8 +133,8 @@ class Supervision implements Rejoin {
     const { identity } = this.#server.unit.state
     const absent = layout.absent.find((one) => one.identity === identity)
     if (absent === undefined) { this.#tellRemoved(layout); this.#absentSince = undefined; return }
-    if (this.#absentSince === undefined) this.#absentSince = { epoch: layout.epoch, at: clock.now() }
-    if (clock.now() - this.#absentSince.at < this.#coolOffMs(layout, absent)) return
+    this.#absentSince ??= clock.now()
+    if (clock.now() - this.#absentSince < this.#coolOffMs(layout, absent)) return
     failpoint?.('unit.comesBack', { identity, epoch: layout.epoch })
     const { address } = this.#server
     await this.#drive(cluster, absent.replaced ? { spares: [address] } : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] })

@@ -89,37 +89,23 @@ export class BenchCluster {
   }
 
   /** Drives an epoch as an operator would. */
-  async reconfigure(intent: Intent): Promise<Layout> {
-    const operator = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
-    try {
-      return await reconfigure(operator, intent, { timeoutMs: 20_000 })
-    } finally {
-      operator.close()
-    }
-  }
+  reconfigure(intent: Intent): Promise<Layout> { return this.#ask((operator) => reconfigure(operator, intent, { timeoutMs: 20_000 })) }
 
   /** The newest layout. */
-  async layout(): Promise<Layout> {
-    const asker = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
-    try {
-      await asker.refresh()
-      return await asker.current()
-    } finally {
-      asker.close()
-    }
-  }
+  layout(): Promise<Layout> { return this.#ask(async (asker) => { await asker.refresh(); return asker.current() }) }
 
   /** Granted positions that a sequencer does not know decided. */
-  async holes(address: string): Promise<number> {
-    const asker = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
+  async holes(address: string): Promise<number> { return (await this.#ask((asker) => asker.peer(address).control('status', {}, type({ holes: number() })))).holes }
+
+  /** Lets somebody in from outside for one question. */
+  async #ask<T>(ask: (cluster: Cluster) => Promise<T>): Promise<T> {
+    const cluster = new Cluster({ ports: systemPorts(), limits, name: 'bench', addresses: this.#addresses })
     try {
-      return (await asker.peer(address).control('status', {}, type({ holes: number() }))).holes
+      return await ask(cluster)
     } finally {
-      asker.close()
+      cluster.close()
     }
   }
-
-  get addresses(): readonly string[] { return this.#addresses }
 
   /** Kills a unit and starts it again in its folder, at its address; gives how long it took until it listened, in ms. */
   async restartUnit(index: number): Promise<{ child: ChildProcess; ms: number }> {
