@@ -28,6 +28,9 @@ export interface ClusterOptions {
 /** How long a call may take. */
 export interface CallOptions { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }
 
+/** Shorter than what the real clock takes for watching over things. */
+const ATTENDED_MS = 90
+
 /** Who answers what clients wait for. An acceptor beside a unit that was left out may keep its seat: nobody waits for that one alone. */
 const servingIn = (layout: Layout): string[] => [...unitsOf(layout).map(({ address }) => address), ...layout.sequencer === null ? [] : [layout.sequencer.address]]
 
@@ -105,8 +108,13 @@ export class Cluster {
       await this.refresh()
       if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
       if (clock.now() >= deadline) throw new SirtakiError('TIMEOUT', `no epoch above ${above} was seen in time at ${this.#addresses().join(', ')}${this.#failure === undefined ? '' : `: ${this.#failure.message}`}`, { next: 'again', cause: this.#failure, facts: { epoch: above } })
-      await Promise.race([backoff.wait(options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
+      await Promise.race([this.#attend(backoff.next(), options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
     }
+  }
+
+  /** Waits in pieces so short that the clock counts them as a call that somebody awaits: a process must not end in the middle of it. */
+  async #attend(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    for (let left = ms; left > 0 && !this.#closed; left -= ATTENDED_MS) await pause(this.ports.clock, Math.min(left, ATTENDED_MS), signal)
   }
 
   /** Settles when a newer layout is learnt, or after `ms`. */
