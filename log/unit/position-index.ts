@@ -4,6 +4,7 @@
  * Owns: the arrays. It knows no rule of the protocol: `unit.ts` does. 13 bytes a position in chunks of 4,096.
  */
 import { JUNK_HASH } from '../entry.ts'
+import type { JunkRange } from './row.ts'
 
 export const DATA = 1
 export const JUNK = 2
@@ -15,8 +16,11 @@ const SIZE = 1 << SHIFT
 
 interface Chunk { readonly flags: Uint8Array; readonly hash: Uint32Array; readonly row: Uint32Array; readonly offset: Uint32Array }
 
-/** All junk, all decided: what an epoch skips is tens of thousands of such positions, and they need no memory of their own. Never written to. */
-const ALL_JUNK: Chunk = { flags: new Uint8Array(SIZE).fill(JUNK | DECIDED), hash: new Uint32Array(SIZE).fill(JUNK_HASH), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) }
+const chunkOf = (flags: number): Chunk => ({ flags: new Uint8Array(SIZE).fill(flags), hash: new Uint32Array(SIZE).fill(flags === 0 ? 0 : JUNK_HASH), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) })
+/** All junk: what an epoch skips is tens of thousands of such positions, and they need neither time nor memory one by one. Never written to. */
+const ALL_JUNK = chunkOf(JUNK)
+const ALL_JUNK_DECIDED = chunkOf(JUNK | DECIDED)
+const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || chunk === ALL_JUNK_DECIDED
 
 /** Flags, hash and place of positions; what was never set is empty (flags 0). */
 export class PositionIndex {
@@ -35,9 +39,11 @@ export class PositionIndex {
 
   #ensure(position: number): Chunk {
     const found = this.#chunk(position)
-    if (found !== undefined && found !== ALL_JUNK) return found
-    const chunk = found === undefined ? { flags: new Uint8Array(SIZE), hash: new Uint32Array(SIZE), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) }
-      : { flags: found.flags.slice(), hash: found.hash.slice(), row: found.row.slice(), offset: found.offset.slice() }
+    if (found !== undefined && !isShared(found)) return found
+    return this.#set(position, found === undefined ? chunkOf(0) : { flags: found.flags.slice(), hash: found.hash.slice(), row: found.row.slice(), offset: found.offset.slice() })
+  }
+
+  #set(position: number, chunk: Chunk): Chunk {
     const key = Math.floor(position / SIZE)
     this.#chunks.set(key, chunk)
     this.#lastKey = key
@@ -61,28 +67,37 @@ export class PositionIndex {
     chunk.offset[at] = offset
   }
 
-  setJunk(position: number): void {
-    if (this.#chunk(position) === ALL_JUNK) return
-    const chunk = this.#ensure(position)
-    const at = position % SIZE
-    chunk.flags[at] = JUNK
-    chunk.hash[at] = JUNK_HASH
+  /** Junk at from, from + step, ... below to. */
+  setJunk({ from, to, step }: JunkRange): void {
+    for (let at = from; at < to; at += step) {
+      if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) { this.#set(at, ALL_JUNK); at += SIZE - 1; continue }
+      if (isShared(this.#chunk(at))) continue
+      const chunk = this.#ensure(at)
+      chunk.flags[at % SIZE] = JUNK
+      chunk.hash[at % SIZE] = JUNK_HASH
+    }
+  }
+
+  /** The first of at, at + step, ... in a chunk of which anything was ever held; `to` or above when there is none below it. */
+  pastBlank(at: number, to: number, step: number): number {
+    let next = at
+    while (next < to && this.#chunk(next) === undefined) next += Math.ceil((SIZE - next % SIZE) / step) * step
+    return next
   }
 
   decide(position: number): void {
-    if (this.#chunk(position) === ALL_JUNK) return
+    if (this.#chunk(position) === ALL_JUNK_DECIDED) return
     const chunk = this.#ensure(position)
     const at = position % SIZE
     chunk.flags[at] = (chunk.flags[at] ?? 0) | DECIDED
-    if (at === SIZE - 1 && chunk.flags[at] === (JUNK | DECIDED) && chunk.flags.every((flags) => flags === (JUNK | DECIDED))) this.#share(position)
+    if (at === SIZE - 1 && chunk.flags[at] === (JUNK | DECIDED) && chunk.flags.every((flags) => flags === (JUNK | DECIDED))) this.#set(position, ALL_JUNK_DECIDED)
   }
 
-  #share(position: number): void {
-    const key = Math.floor(position / SIZE)
-    this.#chunks.set(key, ALL_JUNK)
-    this.#lastKey = key
-    this.#last = ALL_JUNK
-  }
+  /** Where a chunk of nothing but junk ends that begins at `position` and lies below `to`; undefined where there is none. */
+  junkChunkEnd(position: number, to: number): number | undefined { return position % SIZE === 0 && position + SIZE <= to && this.#chunk(position) === ALL_JUNK ? position + SIZE : undefined }
+
+  /** Decides such a chunk. */
+  decideChunk(position: number): void { this.#set(position, ALL_JUNK_DECIDED) }
 
   undamage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) & ~DAMAGED }
   damage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DAMAGED }

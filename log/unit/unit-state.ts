@@ -348,15 +348,31 @@ export class UnitState {
   /** Marks one held position as decided. */
   decide(position: number, epoch: number): void {
     this.index.decide(position)
-    this.failpoint?.('unit.decided', { unit: this.identity, position, kind: (this.index.flags(position) & 1) === 1 ? 'data' : 'junk', hash: this.index.hash(position), epoch })
+    this.#noteDecided(position, epoch)
     if (position === this.prefix) this.#advance()
-    else if (position > this.prefix) this.#above.push(position)
     this.onDecided?.(position)
+  }
+
+  #noteDecided(position: number, epoch: number): void {
+    this.failpoint?.('unit.decided', { unit: this.identity, position, kind: (this.index.flags(position) & DATA) !== 0 ? 'data' : 'junk', hash: this.index.hash(position), epoch })
+    if (position > this.prefix) this.#above.push(position)
+  }
+
+  /** Marks junk as decided, a whole chunk of it where one begins at `position` and ends below `to`. Gives the last position marked. */
+  decideJunk(position: number, to: number, epoch: number): number {
+    const end = this.index.junkChunkEnd(position, to)
+    const place = end === undefined ? undefined : this.placeAt(position)
+    if (end === undefined || place?.step !== 1 || place.to < end) { this.decide(position, epoch); return position }
+    this.index.decideChunk(position)
+    for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
+    // Nobody waits for junk: `onDecided` is not told.
+    if (this.prefix >= position && this.prefix < end) this.#advance()
+    return end - 1
   }
 
   /** Marks everything below `tail` as decided: all of it is held. */
   decideBelow(tail: number, epoch: number): void {
-    for (let at = this.firstOwn(this.prefix); at < tail; at = this.after(at)) if (!this.isDecided(at)) this.decide(at, epoch)
+    for (let at = this.firstOwn(this.prefix); at < tail; at = this.after(at)) if (!this.isDecided(at)) at = this.decideJunk(at, tail, epoch)
     if (this.firstOwn(this.prefix) === Infinity) this.prefix = Math.max(this.prefix, tail)
     this.setMeta({ opened: epoch })
   }
@@ -442,13 +458,14 @@ export class UnitState {
     }
   }
 
-  #noteJunk({ from, to, step }: JunkRange): void {
-    for (let at = from; at < to; at += step) {
+  #noteJunk(range: JunkRange): void {
+    const { from, to, step } = range
+    for (let at = this.index.pastBlank(from, to, step); at < to; at = this.index.pastBlank(at + step, to, step)) {
       this.#forgetStreams(at)
       this.damaged.delete(at)
-      this.index.setJunk(at)
-      this.highest = Math.max(this.highest, at)
     }
+    this.index.setJunk(range)
+    if (from < to) this.highest = Math.max(this.highest, from + Math.floor((to - 1 - from) / step) * step)
     this.#stagedTop = Math.max(this.#stagedTop, to - 1)
   }
 

@@ -85,15 +85,17 @@ export class Unit {
 
   /** Notes that positions are decided, if the epoch is ours and we hold just that. Needs no commit: it can be found out again. */
   mark(epoch: number, position: number, hash: number, kind: number): void {
+    if (this.#isMark(epoch, position, hash, kind)) this.state.decide(position, epoch)
+  }
+
+  #isMark(epoch: number, position: number, hash: number, kind: number): boolean {
     const { state } = this
-    if (!state.serves(epoch) || position < state.trim || !state.owns(position)) return
+    if (!state.serves(epoch) || position < state.trim || !state.owns(position)) return false
     const flags = state.index.flags(position)
-    if (flags === 0 || (flags & DECIDED) !== 0 || state.isDecided(position)) return
-    if (kind === KIND_DATA ? (flags & DATA) === 0 || state.index.hash(position) !== hash : (flags & JUNK) === 0) {
-      state.failpoint?.('unit.mark.other', { position })
-      return
-    }
-    state.decide(position, epoch)
+    if (flags === 0 || (flags & DECIDED) !== 0 || state.isDecided(position)) return false
+    const same = kind === KIND_DATA ? (flags & DATA) !== 0 && state.index.hash(position) === hash : (flags & JUNK) !== 0
+    if (!same) state.failpoint?.('unit.mark.other', { position })
+    return same
   }
 
   /** The same for junk at the positions of a range of the own class; above what is held there is nothing to mark. */
@@ -101,7 +103,9 @@ export class Unit {
     const { state } = this
     const place = state.placeIn(from, step)
     if (place === undefined) return
-    for (let at = firstOfClass(Math.max(from, state.prefix), place.index, step); at < to && at <= state.highest; at += step) this.mark(epoch, at, JUNK_HASH, KIND_JUNK)
+    for (let at = firstOfClass(Math.max(from, state.prefix), place.index, step); at < to && at <= state.highest; at += step) {
+      if (this.#isMark(epoch, at, JUNK_HASH, KIND_JUNK)) at = state.decideJunk(at, to, epoch)
+    }
   }
 
   // ---- resolving
@@ -182,6 +186,10 @@ export class Unit {
     let begin = -1
     const flush = (end: number): void => { if (begin >= 0) state.putJunk({ from: begin, to: end, step }, epoch); begin = -1 }
     for (let at = start; at < to; at += step) {
+      const held = state.index.pastBlank(at, to, step)
+      if (held > at && begin < 0) begin = at
+      at = held
+      if (at >= to) break
       const flags = state.index.flags(at)
       const stays = (flags & JUNK) !== 0 || ((flags & DATA) !== 0 && (first || state.isDecided(at)))
       if ((flags & DATA) !== 0 && stays) data.push(at)

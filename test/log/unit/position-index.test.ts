@@ -2,12 +2,15 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex, PositionList } from '../../../log/unit/position-index.ts'
+import type { JunkRange } from '../../../log/unit/row.ts'
 
 function all(list: PositionList): number[] {
   const positions: number[] = []
   for (let at = list.next(0); at >= 0; at = list.next(at + 1)) positions.push(at)
   return positions
 }
+
+const one = (position: number): JunkRange => ({ from: position, to: position + 1, step: 1 })
 
 test('what was never set is empty, also far away', (t) => {
   const index = new PositionIndex()
@@ -17,7 +20,7 @@ test('what was never set is empty, also far away', (t) => {
 test('data, junk, decided and damaged are kept apart, at the edges of chunks too', (t) => {
   const index = new PositionIndex()
   index.setData(4095, 0xffff_ffff, 3, 77)
-  index.setJunk(4096)
+  index.setJunk(one(4096))
   index.decide(4095)
   index.damage(4096)
   t.deepEqual([index.flags(4095), index.hash(4095), index.row(4095), index.offset(4095)], [DATA | DECIDED, 0xffff_ffff, 3, 77])
@@ -28,11 +31,44 @@ test('data, junk, decided and damaged are kept apart, at the edges of chunks too
 
 test('forgetting drops whole chunks below a position and nothing else', (t) => {
   const index = new PositionIndex()
-  index.setJunk(10)
-  index.setJunk(4100)
-  index.setJunk(9000)
+  index.setJunk(one(10))
+  index.setJunk(one(4100))
+  index.setJunk(one(9000))
   index.forgetBelow(4200)
   t.deepEqual([index.flags(10), index.flags(4100), index.flags(9000)], [0, JUNK, JUNK])
+})
+
+test('junk in long ranges is what it is one by one, also where something else is held or comes later', (t) => {
+  const position = fc.oneof(fc.nat(20_000), fc.constantFrom(0, 4095, 4096, 4097, 8192, 12_288))
+  const step = fc.oneof<{ weight: number; arbitrary: fc.Arbitrary<(index: PositionIndex, long: boolean) => void> }[]>(
+    { weight: 3, arbitrary: fc.tuple(position, fc.nat(20_000), fc.constantFrom(1, 1, 2, 3)).map(([from, count, by]) => (index, long) => {
+      if (long) index.setJunk({ from, to: from + count, step: by })
+      else for (let at = from; at < from + count; at += by) index.setJunk(one(at))
+    }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { index.setData(at, at, 2, 3) }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { index.decide(at) }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { index.damage(at) }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { index.forgetBelow(at) }) },
+    { weight: 2, arbitrary: fc.nat(9).map((chunk) => (index, long) => {
+      const from = chunk * 4096
+      const end = index.junkChunkEnd(from, 40_960)
+      if (long && end !== undefined) index.decideChunk(from)
+      else if (index.flags(from) === JUNK && index.flags(from + 4095) === JUNK && Array.from({ length: 4096 }, (_, i) => index.flags(from + i)).every((flags) => flags === JUNK)) for (let at = from; at < from + 4096; at++) index.decide(at)
+    }) },
+  )
+  fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+    const [long, single] = [new PositionIndex(), new PositionIndex()]
+    for (const each of steps) { each(long, true); each(single, false) }
+    const differs = Array.from({ length: 40_960 }, (_, at) => at).find((at) => long.flags(at) !== single.flags(at) || long.hash(at) !== single.hash(at) || long.row(at) !== single.row(at))
+    t.is(differs, undefined)
+  }), { numRuns: 100 })
+})
+
+test('what is blank is passed in steps, up to the first chunk of which something is held', (t) => {
+  const index = new PositionIndex()
+  t.true(index.pastBlank(5, 9000, 1) >= 9000)
+  index.setData(9000, 1, 1, 1)
+  t.deepEqual([index.pastBlank(5, 20_000, 1), index.pastBlank(5, 20_000, 3), index.pastBlank(8192, 20_000, 3)], [8192, 8192 + (5 - 8192 % 3 + 3) % 3, 8192])
 })
 
 test('a list behaves like a sorted set', (t) => {

@@ -124,6 +124,34 @@ test('a range of junk keeps to the positions of the own chain', (t) => {
   t.deepEqual(c.unit.ask({ epoch: 1, from: 0, to: 10, withBytes: true }, A_LOT).held.map(({ position, kind }) => [position, kind]), [[1, 2], [3, 2], [5, 1], [7, 2]])
 })
 
+test('L3, L5: a window of junk in one range is what it is in small ones: under data, marked, decided below a tail, after a restart', (t) => {
+  const to = 20_000
+  const fill = (name: string, size: number): UnitBench => {
+    const b = new UnitBench(name, { epoch: 1, tail: 0 })
+    const ranges = Array.from({ length: Math.ceil(to / size) }, (_, i) => ({ from: i * size, to: Math.min(to, (i + 1) * size), step: 1 }))
+    b.storeEntries([{ position: 0 }, { position: 1 }, { position: 9000 }])
+    for (const range of ranges) b.unit.junk(1, b.isFirst, [range])
+    b.commit()
+    if (!b.isFirst) b.force({ position: 13_000 })
+    b.mark({ position: 0 })
+    b.mark({ position: 1 })
+    for (const { from, to: end } of ranges) if (from < 16_384) b.unit.markJunk(1, { from, to: Math.min(end, 16_384), step: 1 })
+    b.commit()
+    return b
+  }
+  const seen = (b: UnitBench, epoch = 1): string => JSON.stringify([contentOf(b, to, epoch), b.unit.state.prefix, b.unit.state.heldTo(), Array.from({ length: to }, (_, at) => b.unit.state.isDecided(at))])
+  for (const name of ['a', 'b']) {
+    const [one, many] = [fill(name, 16_384), fill(name, 500)]
+    t.deepEqual(one.unit.state.highest, many.unit.state.highest)
+    t.true(seen(one) === seen(many))
+    for (const b of [one, many]) b.restart({ sameBoot: true })
+    t.true(seen(one) === seen(many), 'after a restart')
+    for (const b of [one, many]) { b.install(layoutOf({ epoch: 2, tail: to })); b.unit.decidedBelow(2, to); b.commit() }
+    t.is(one.unit.state.prefix, to)
+    t.true(seen(one, 2) === seen(many, 2), 'under the next epoch')
+  }
+})
+
 test('Q4: what became junk is in no stream any more, and the stream goes on behind it', (t) => {
   const b = new UnitBench('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
