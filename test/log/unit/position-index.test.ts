@@ -10,7 +10,7 @@ function all(list: PositionList): number[] {
   return positions
 }
 
-const one = (position: number): JunkRange => ({ from: position, to: position + 1, step: 1 })
+const junkAt = (position: number): JunkRange => ({ from: position, to: position + 1, step: 1 })
 
 test('what was never set is empty, also far away', (t) => {
   const index = new PositionIndex()
@@ -20,7 +20,7 @@ test('what was never set is empty, also far away', (t) => {
 test('data, junk, decided and damaged are kept apart, at the edges of chunks too', (t) => {
   const index = new PositionIndex()
   index.setData(4095, 0xffff_ffff, 3, 77)
-  index.setJunk(one(4096))
+  index.setJunk(junkAt(4096))
   index.decide(4095)
   index.damage(4096)
   t.deepEqual([index.flags(4095), index.hash(4095), index.row(4095), index.offset(4095)], [DATA | DECIDED, 0xffff_ffff, 3, 77])
@@ -31,9 +31,9 @@ test('data, junk, decided and damaged are kept apart, at the edges of chunks too
 
 test('forgetting drops whole chunks below a position and nothing else', (t) => {
   const index = new PositionIndex()
-  index.setJunk(one(10))
-  index.setJunk(one(4100))
-  index.setJunk(one(9000))
+  index.setJunk(junkAt(10))
+  index.setJunk(junkAt(4100))
+  index.setJunk(junkAt(9000))
   index.forgetBelow(4200)
   t.deepEqual([index.flags(10), index.flags(4100), index.flags(9000)], [0, JUNK, JUNK])
 })
@@ -43,7 +43,7 @@ test('junk in long ranges is what it is one by one, also where something else is
   const step = fc.oneof<{ weight: number; arbitrary: fc.Arbitrary<(index: PositionIndex, long: boolean) => void> }[]>(
     { weight: 3, arbitrary: fc.tuple(position, fc.nat(20_000), fc.constantFrom(1, 1, 2, 3)).map(([from, count, by]) => (index, long) => {
       if (long) index.setJunk({ from, to: from + count, step: by })
-      else for (let at = from; at < from + count; at += by) index.setJunk(one(at))
+      else for (let at = from; at < from + count; at += by) index.setJunk(junkAt(at))
     }) },
     { weight: 1, arbitrary: position.map((at) => (index) => { index.setData(at, at, 2, 3) }) },
     { weight: 1, arbitrary: position.map((at) => (index) => { index.decide(at) }) },
