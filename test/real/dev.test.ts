@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { ended, folder, freePorts, run, start } from '../tools/command-line.ts'
+import { freePorts } from '../free-ports.ts'
+import { ended, folder, run, start } from '../tools/command-line.ts'
 
 const resultOf = (out: string): Record<string, unknown> => ({ ...JSON.parse(out.trim().split('\n').at(-1) ?? '{}') })
 
@@ -13,7 +14,7 @@ async function place(): Promise<{ files: string; args: string[]; remove(): void 
   const files = join(path, 'files')
   mkdirSync(join(files, 'below'), { recursive: true })
   for (let i = 0; i < 50; i++) writeFileSync(join(files, i % 2 === 0 ? 'below' : '.', `file-${i}`), `content ${i}`)
-  return { files, args: ['dev', files, '--json', '--job', '--once', '--workers', '2', '--data', join(path, 'data'), '--port', String(await freePorts(4))], remove }
+  return { files, args: ['dev', files, '--json', '--job', '--once', '--workers', '2', '--data', join(path, 'data'), '--port', String((await freePorts(4))[0])], remove }
 }
 
 test.beforeEach((t) => { t.timeout(180_000) })

@@ -1,11 +1,11 @@
 /** The command line as tests use it: real processes, free ports, folders of their own. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { freePorts } from '../free-ports.ts'
 
 const MAIN = fileURLToPath(new URL('../../tools/main.ts', import.meta.url))
 
@@ -48,20 +48,6 @@ export function line(child: ChildProcess, word: string): Promise<string> {
   })
 }
 
-/** The first of `count` ports in a row that are free now. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 10_000)
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
-    if (free.every(Boolean)) return first
-  }
-}
-
-const isFree = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const server = createServer().once('error', () => { resolve(false) })
-  server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true) }) })
-})
-
 /** A folder of this test, and the way to remove it. */
 export function folder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'sirtaki-tools-'))
@@ -74,7 +60,7 @@ export interface TestCluster { readonly address: string; readonly units: readonl
 /** Starts a cluster by the commands themselves: one chain of three units unless told otherwise. Folders are `u0`, `u1`, ... */
 export async function startCluster({ units: count = 3, blank: more = 0, window }: { readonly units?: number; readonly blank?: number; readonly window?: number } = {}): Promise<TestCluster> {
   const { path, remove } = folder()
-  const port = await freePorts(count + more + 3)
+  const [port = 0] = await freePorts(count + more + 3)
   const all = Array.from({ length: count + more }, (_, i) => `127.0.0.1:${port + i}`)
   const units = all.slice(0, count)
   const sequencer = `127.0.0.1:${port + count + more}`

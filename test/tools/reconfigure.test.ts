@@ -2,7 +2,8 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { freePorts, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+import { freePorts } from '../free-ports.ts'
+import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(300_000) })
 
@@ -100,7 +101,7 @@ test('what cannot be is refused before anything is sealed, with the command that
   await grown.append('first')
   const { epoch } = await grown.status()
   const [a, b, c, blank] = [grown.unit(0), grown.unit(1), grown.unit(2), grown.unit(3)]
-  const port = await freePorts(2)
+  const [port = 0] = await freePorts(2)
   const refusals: readonly (readonly [RegExp, number, ...string[]])[] = [
     [/chain 0 would have no unit left: .*sirtaki reconfigure replace/, 5, 'remove', a, b, c],
     [/no unit of epoch \d+ is called 127\.0\.0\.1:1: name an address or identity/, 2, 'remove', '127.0.0.1:1'],
