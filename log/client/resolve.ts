@@ -14,7 +14,7 @@
 import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'
 import { chainsIn, firstOfClass, type Chain, type Layout, type UnitMember } from '../layout/layout.ts'
-import type { JunkRange } from '../unit/row.ts'
+import { rangesOf, type JunkRange } from '../unit/row.ts'
 import { JunkAnswer } from '../wire/control.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer, type OfferedBody } from '../wire/messages.ts'
 import type { Peer } from '../wire/rpc.ts'
@@ -351,15 +351,4 @@ const lacksAt = (position: number, unit: UnitMember): SirtakiError => new Sirtak
 function valueOf({ bytes }: Offer): Value {
   if (bytes === undefined) return { kind: KIND_JUNK, hash: 0, bytes }
   return { kind: KIND_DATA, hash: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4, true), bytes }
-}
-
-/** Joins ascending positions of one class into ranges. */
-export function rangesOf(positions: readonly number[], step: number): JunkRange[] {
-  const ranges: { from: number; to: number; step: number }[] = []
-  for (const at of positions) {
-    const last = ranges.at(-1)
-    if (last !== undefined && at < last.to + step && at === last.to - 1 + step) last.to = at + 1
-    else ranges.push({ from: at, to: at + 1, step })
-  }
-  return ranges
 }

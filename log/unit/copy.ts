@@ -87,7 +87,7 @@ class PartCopy {
       // The source reads on while this becomes durable: beside appends the one takes as long as the other (measured: 11 ms for 1 MiB).
       if (next < to) asked = this.#ask(next, to)
       await this.#adoptTrim(trim)
-      const bytes = await this.#server.change((unit) => unit.copyIn(held))
+      const bytes = await this.#server.change((unit) => unit.copyIn(held, step))
       failpoint?.('copy.part', { unit: this.#server.unit.state.identity, from: at, to: end })
       this.#progress.bytes += bytes
       this.#progress.at = end

@@ -16,6 +16,17 @@ export const ROW_VERSION = 2
 /** Junk at the positions from, from + step, ... below to. */
 export interface JunkRange { readonly from: number; readonly to: number; readonly step: number }
 
+/** Joins ascending positions of one class into ranges. */
+export function rangesOf(positions: readonly number[], step: number): JunkRange[] {
+  const ranges: { from: number; to: number; step: number }[] = []
+  for (const at of positions) {
+    const last = ranges.at(-1)
+    if (last !== undefined && at < last.to + step && at === last.to - 1 + step) last.to = at + 1
+    else ranges.push({ from: at, to: at + 1, step })
+  }
+  return ranges
+}
+
 /** What is called for each item of a header. */
 export interface RowVisitor {
   prefix(prefix: number, logTime: number): void

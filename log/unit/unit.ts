@@ -17,7 +17,7 @@ import { viewOf } from '../wire/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamPart } from '../wire/messages.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
-import type { JunkRange } from './row.ts'
+import { rangesOf, type JunkRange } from './row.ts'
 import type { Commit } from './store.ts'
 import { UnitState, type UnitOptions } from './unit-state.ts'
 
@@ -276,20 +276,21 @@ export class Unit {
     return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held }
   }
 
-  /** Takes what a member of the positions' segment holds decided, over whatever is here. Gives how many bytes are new. */
-  copyIn(held: readonly Held[]): number {
+  /** Takes what a member of the positions' segment, one of `step` chains, holds decided, over whatever is here. Gives how many bytes are new. */
+  copyIn(held: readonly Held[], step = 1): number {
     const { state } = this
+    const junk: number[] = []
     let bytes = 0
     for (const { position, kind, hash, bytes: entry } of held) {
       // Trimmed meanwhile: what is gone must not come back.
       if (position < state.trim || this.#statusOf(position, kind, hash) === STORED) continue
-      if (kind === KIND_DATA) {
-        if (entry === undefined) throw new SirtakiError('BAD_FRAME', `a copy of position ${position} without its bytes`)
-        this.#checkOffers(state.sealed, [{ position, bytes: entry }], false)
-        bytes += entry.byteLength
-      }
-      this.#put({ position, bytes: kind === KIND_DATA ? entry : undefined }, state.sealed)
+      if (kind === KIND_JUNK) { junk.push(position); continue }
+      if (entry === undefined) throw new SirtakiError('BAD_FRAME', `a copy of position ${position} without its bytes`)
+      this.#checkOffers(state.sealed, [{ position, bytes: entry }], false)
+      bytes += entry.byteLength
+      this.#put({ position, bytes: entry }, state.sealed)
     }
+    for (const range of rangesOf(junk, step)) state.putJunk(range, state.sealed)
     return bytes
   }
 
