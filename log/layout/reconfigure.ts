@@ -24,6 +24,10 @@ import { isSame, lackingFrom, wholeUnits } from './whole.ts'
 /** What a driver may be told. `step` is for people: which step begins. */
 export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
 
+/** Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time, `AWAY_DOUBLED` times at most. */
+const AWAY_TRIES = 2
+const AWAY_DOUBLED = 3
+
 /** A driver that cannot build anything looks every so many tries whether there is something to adopt. */
 const ADOPT_TRIES = 4
 
@@ -41,16 +45,23 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
   const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0 }
+  let [overtaken, tryMs] = [0, 0]
   for (;;) {
+    const began = clock.now()
     try {
       return await driveOnce(driver)
     } catch (thrown) {
       const error = asError(thrown)
+      tryMs = Math.max(tryMs, clock.now() - began)
       // Nobody else can decide what is damaged there: it joins anew, and the others decide.
       if (error.code === 'DAMAGED') noteDamage(driver, error.facts['identity'])
       if (error.next === 'stop' || cluster.closed || clock.now() >= deadline) throw error
       cluster.ports.failpoint?.('drive.again', { code: error.code })
       await backoff.wait(options.signal)
+      if (error.code !== 'CONFLICT') continue
+      // Drivers that overtake each other before either is through would do so for ever, the more the slower the machine (measured: 10 s of it).
+      const awayMs = random.next() * tryMs * AWAY_TRIES * 2 ** Math.min(overtaken++, AWAY_DOUBLED)
+      await cluster.pause(Math.max(0, Math.min(awayMs, deadline - clock.now())), options.signal)
     }
   }
 }

@@ -22,6 +22,11 @@ const ALL_JUNK = chunkOf(JUNK)
 const ALL_JUNK_DECIDED = chunkOf(JUNK | DECIDED)
 const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || chunk === ALL_JUNK_DECIDED
 
+/** Multiplies positions where they go into a digest: 2^32 over the golden ratio (Knuth, The art of computer programming, 6.4). */
+const PLACE = 2_654_435_761
+/** What `count` positions of junk from `at` on add to a digest: PLACE times the sum of the positions, modulo 2^32, and a constant for each. */
+const sumOfJunk = (at: number, count: number): number => Math.imul(PLACE, Math.imul(count, at) + count * (count - 1) / 2) + Math.imul(count, 40_503)
+
 /** Flags, hash and place of positions; what was never set is empty (flags 0). */
 export class PositionIndex {
   readonly #chunks = new Map<number, Chunk>()
@@ -98,6 +103,27 @@ export class PositionIndex {
 
   /** Decides such a chunk. */
   decideChunk(position: number): void { this.#set(position, ALL_JUNK_DECIDED) }
+
+  /** How many positions of a range hold something, and a sum of kinds and hashes in which places count: equal values at other places do not cancel. */
+  digest({ from, to, step }: JunkRange): { count: number; sum: number } {
+    let count = 0
+    let sum = 0
+    for (let at = this.pastBlank(from, to, step); at < to; at = this.pastBlank(at + step, to, step)) {
+      const chunk = this.#chunk(at)
+      const place = at % SIZE
+      if (step === 1 && place === 0 && at + SIZE <= to && isShared(chunk)) {
+        count += SIZE
+        sum = (sum + sumOfJunk(at, SIZE)) >>> 0
+        at += SIZE - 1
+        continue
+      }
+      const flags = chunk?.flags[place] ?? 0
+      if (flags === 0) continue
+      count++
+      sum = (sum + ((flags & JUNK) !== 0 ? sumOfJunk(at, 1) : Math.imul(at, PLACE) ^ ((chunk?.hash[place] ?? 0) + (flags & DATA)))) >>> 0
+    }
+    return { count, sum }
+  }
 
   undamage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) & ~DAMAGED }
   damage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DAMAGED }

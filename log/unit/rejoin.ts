@@ -112,8 +112,8 @@ class Supervision implements Rejoin {
    * chance decides who is first.
    */
   #patienceMs(need: Need): number {
-    const { ports: { random }, limits: { probeMs, stuckMs } } = this.#server.options
-    if (need === 'restarted') return this.#unwatched ? random.next() * stuckMs / 2 : 3 * probeMs
+    const { ports: { random }, limits: { stuckMs } } = this.#server.options
+    if (need === 'restarted' && this.#unwatched) return random.next() * stuckMs / 2
     return stuckMs * (1 + random.next())
   }
 

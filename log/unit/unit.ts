@@ -424,16 +424,7 @@ export class Unit {
   /** Sums up what is held at the positions of class `index` of `step` in [from, to), its own or not: equal digests, equal content. */
   digest({ from, to, index, step }: CopyRange): { count: number; sum: number; trim: number } {
     const { state } = this
-    let count = 0
-    let sum = 0
-    for (let at = firstOfClass(Math.max(from, state.trim), index, step); at < to && at <= state.highest; at += step) {
-      const flags = state.index.flags(at)
-      if (flags === 0) continue
-      count++
-      // Position and kind are mixed in, so that equal values at other places do not cancel.
-      sum = (sum + (Math.imul(at % 0xffff_ffff, 2_654_435_761) ^ (state.index.hash(at) + (flags & (DATA | JUNK)) * 40_503))) >>> 0
-    }
-    return { count, sum, trim: state.trim }
+    return { ...state.index.digest({ from: firstOfClass(Math.max(from, state.trim), index, step), to: Math.min(to, state.highest + 1), step }), trim: state.trim }
   }
 
   // ---- one position

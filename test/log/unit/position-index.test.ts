@@ -61,7 +61,18 @@ test('junk in long ranges is what it is one by one, also where something else is
     for (const each of steps) { each(long, true); each(single, false) }
     const differs = Array.from({ length: 40_960 }, (_, at) => at).find((at) => long.flags(at) !== single.flags(at) || long.hash(at) !== single.hash(at) || long.row(at) !== single.row(at))
     t.is(differs, undefined)
+    for (const range of [{ from: 0, to: 40_960, step: 1 }, { from: 4096, to: 9000, step: 1 }, { from: 5, to: 30_000, step: 3 }]) t.deepEqual(long.digest(range), single.digest(range))
   }), { numRuns: 100 })
+})
+
+test('a digest tells other places, kinds and hashes, also of long ranges of junk', (t) => {
+  const digestOf = (fill: (index: PositionIndex) => void): string => { const index = new PositionIndex(); fill(index); return JSON.stringify(index.digest({ from: 0, to: 40_960, step: 1 })) }
+  const junk = (from: number, to: number) => (index: PositionIndex): void => { index.setJunk({ from, to, step: 1 }) }
+  const digests = [
+    digestOf(junk(0, 8192)), digestOf(junk(4096, 12_288)), digestOf(junk(0, 8191)), digestOf(junk(1, 8193)), digestOf((index) => { junk(0, 8192)(index); index.setData(5, 40_503, 1, 1) }),
+    digestOf((index) => { index.setData(1, 7, 1, 1); index.setData(2, 9, 1, 1) }), digestOf((index) => { index.setData(1, 9, 1, 1); index.setData(2, 7, 1, 1) }), digestOf(() => undefined),
+  ]
+  t.is(new Set(digests).size, digests.length)
 })
 
 test('what is blank is passed in steps, up to the first chunk of which something is held', (t) => {
