@@ -58,7 +58,6 @@ export class Watch {
     try {
       if (this.#detector.begin(layout.epoch)) { this.#full.clear(); this.#restarted.clear() }
       await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
-      await this.#noteFull(layout)
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {
       this.#looking = false
@@ -94,15 +93,6 @@ export class Watch {
     }
   }
 
-  /** A full disk holds its whole chain up: where a spare answers that has room, the full unit is as good as gone. */
-  async #noteFull({ epoch, spares }: Layout): Promise<void> {
-    const { limits, ports } = this.#cluster
-    const { full } = this
-    if (full === undefined) return
-    const room = await Promise.all(spares.map(({ address }) => this.#cluster.peer(address).request('current', writeEpoch(epoch), limits.probeMs).then((body) => !readCurrent(body).full, () => false)))
-    if (room.includes(true)) this.#detector.answered(full, { commitMs: 0, idle: true, leaving: true }, ports.clock.now())
-  }
-
   async #act(layout: Layout): Promise<void> {
     const { ports, limits } = this.#cluster
     const goneBoot = layout.sequencer !== null && this.#detector.isGone(layout.sequencer.boot) ? layout.sequencer.boot : undefined
@@ -112,17 +102,12 @@ export class Watch {
     const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
     const back = isGuard ? [...this.#restarted].filter((identity) => !absent.includes(identity)) : []
     if (absent.length === 0 && back.length === 0 && standby === undefined) return
-    const full = absent.filter((identity) => this.#full.has(identity))
-    const addressOf = (identity: string): string => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`
-    const gone = [...absent.filter((identity) => !full.includes(identity)).map(addressOf), ...standby === undefined ? [] : ['the sequencer']]
-    const who = [...gone.length === 0 ? [] : [`${gone.join(' and ')} gone`], ...full.map((identity) => `the disk of ${addressOf(identity)} full`)]
+    const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
     if (absent.some((identity) => !this.#detector.isGone(identity))) ports.failpoint?.('watch.slow', { absent, epoch: layout.epoch })
-    if (full.length > 0) ports.failpoint?.('watch.full', { absent, epoch: layout.epoch })
-    this.#options.log?.(who.length > 0 ? `${who.join(', ')}, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
+    this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
     try {
       const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
-      for (const identity of full) this.#full.delete(identity)
       this.#options.log?.(`epoch ${epoch} is open`)
     } catch (thrown) {
       this.#options.log?.(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)

@@ -134,7 +134,7 @@ class Supervision implements Rejoin {
     const absent = layout.absent.find((one) => one.identity === identity)
     if (absent === undefined) { this.#tellRemoved(layout); this.#absentSince = undefined; return }
     this.#absentSince ??= clock.now()
-    if (clock.now() - this.#absentSince < this.#coolOffMs(layout, absent) || this.#server.options.store.full) return
+    if (clock.now() - this.#absentSince < this.#coolOffMs(layout, absent)) return
     failpoint?.('unit.comesBack', { identity, epoch: layout.epoch })
     const { address } = this.#server
     await this.#drive(cluster, absent.replaced ? { spares: [address] } : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] })

@@ -28,7 +28,6 @@ export const points: Readonly<Record<string, string>> = {
   'tail.shared': 'linearizable reads shared a round',
   'watch.suspects': 'somebody took a member for gone',
   'watch.slow': 'a slow unit was left out',
-  'watch.full': 'a unit whose disk is full gave its place to a spare',
   'client.watches': 'a client looked around for itself',
   'drive.notWhole': 'a restarted unit lacked what its peers know decided',
   'epoch.leavesOut': 'an epoch went on without a unit',

@@ -231,18 +231,3 @@ test('a unit that was full and is left out no longer holds appends back', async 
   await bench.advance(200)
   await acknowledgedOnce(t, bench, log, appends(log, 2))
 })
-
-test('P32: a spare with room takes the place of a unit whose disk is full; a spare that is full itself does not', async (t) => {
-  const bench = await LimitBench.start(times, { units: 3 })
-  await bench.blank('unit-3')
-  await bench.drive({ spares: ['unit-3'] })
-  const full = new Set(['unit-2', 'unit-3'])
-  await takeOver(bench, full)
-  const log = await bench.client()
-  await bench.advance(400)
-  t.is(await bench.outcome(log.append(payload(1)), 50), 'FULL/again')
-  full.delete('unit-3')
-  await bench.until(() => chainOf(bench).includes('unit-3'), NOTICED_MS)
-  t.deepEqual(chainOf(bench).toSorted(), ['unit-0', 'unit-1', 'unit-3'])
-  await acknowledgedOnce(t, bench, log, appends(log, 2))
-})
