@@ -30,7 +30,7 @@ const steps: readonly Step[] = [
 ]
 
 /** A step that says nothing for so long hangs and is ended, with everything it has started. (The runner of tests gives up after `timeout`, but not once a test has asked for a longer one.) */
-const SILENT_MS = 240_000
+const SILENT_MS = 420_000
 
 function run({ name, args }: Step): Promise<{ output: string; ok: boolean }> {
   console.log(`\n== ${name}`)
@@ -38,13 +38,13 @@ function run({ name, args }: Step): Promise<{ output: string; ok: boolean }> {
     const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: new URL('..', import.meta.url), env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, detached: true })
     const end = (): void => { try { process.kill(-(child.pid ?? NaN), 'SIGKILL') } catch { /* gone already */ } }
     const interrupted = (): void => { end(); process.exit(130) }
-    process.on('SIGINT', interrupted).on('SIGTERM', interrupted)
+    process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('SIGHUP', interrupted)
     const silent = setTimeout(() => { console.log(`${name}: nothing was said for ${SILENT_MS / 1000} s: it hangs and is ended`); end() }, SILENT_MS)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { output += data.toString(); process.stdout.write(data); silent.refresh() })
     child.on('exit', (code) => {
       clearTimeout(silent)
-      process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted).off('SIGHUP', interrupted)
       resolve({ output, ok: code === 0 })
     })
   })

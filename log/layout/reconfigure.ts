@@ -47,7 +47,7 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0 }
   let [overtaken, tryMs] = [0, 0]
   for (;;) {
-    const began = clock.now()
+    const [began, round] = [clock.now(), driver.round]
     try {
       return await driveOnce(driver)
     } catch (thrown) {
@@ -58,10 +58,10 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
       if (error.next === 'stop' || cluster.closed || clock.now() >= deadline) throw error
       cluster.ports.failpoint?.('drive.again', { code: error.code })
       await backoff.wait(options.signal)
-      if (error.code !== 'CONFLICT') continue
+      if (driver.round === round) continue
       // Drivers that overtake each other before either is through would do so for ever, the more the slower the machine (measured: 10 s of it).
       const awayMs = random.next() * tryMs * AWAY_TRIES * 2 ** Math.min(overtaken++, AWAY_DOUBLED)
-      await cluster.pause(Math.max(0, Math.min(awayMs, deadline - clock.now())), options.signal)
+      await cluster.newerOrPause(Math.max(0, Math.min(awayMs, deadline - clock.now())))
     }
   }
 }

@@ -364,9 +364,9 @@ export class UnitState {
     const place = end === undefined ? undefined : this.placeAt(position)
     if (end === undefined || place?.step !== 1 || place.to < end) { this.decide(position, epoch); return position }
     this.index.decideChunk(position)
-    for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
-    // Nobody waits for junk: `onDecided` is not told.
+    // First, so that nothing is listed as decided above a prefix that passes it. Nobody waits for junk: `onDecided` is not told.
     if (this.prefix >= position && this.prefix < end) this.#advance()
+    for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
     return end - 1
   }
 
