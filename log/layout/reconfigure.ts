@@ -26,7 +26,7 @@ export interface ReconfigureOptions extends CallOptions { readonly step?: ((text
 
 /** Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time, `AWAY_DOUBLED` times at most. */
 const AWAY_TRIES = 2
-const AWAY_DOUBLED = 3
+const AWAY_DOUBLED = 2
 
 /** A driver that cannot build anything looks every so many tries whether there is something to adopt. */
 const ADOPT_TRIES = 4
@@ -58,10 +58,11 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
       if (error.next === 'stop' || cluster.closed || clock.now() >= deadline) throw error
       cluster.ports.failpoint?.('drive.again', { code: error.code })
       await backoff.wait(options.signal)
-      if (driver.round === round) continue
-      // Drivers that overtake each other before either is through would do so for ever, the more the slower the machine (measured: 10 s of it).
+      if (driver.round === round && error.code !== 'EPOCH') continue
+      // Drivers that overtake each other before either is through, by a higher rank or by the epoch after, would do so for ever, the more
+      // the slower the machine is (measured: 10 s of it). A new layout is no reason to come back earlier: it is not open yet.
       const awayMs = random.next() * tryMs * AWAY_TRIES * 2 ** Math.min(overtaken++, AWAY_DOUBLED)
-      await cluster.newerOrPause(Math.max(0, Math.min(awayMs, deadline - clock.now())))
+      await cluster.pause(Math.max(0, Math.min(awayMs, deadline - clock.now())), options.signal)
     }
   }
 }
