@@ -111,9 +111,11 @@ export class SequencerServer {
     this.#keepWatching()
     // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
     await this.#cluster.refresh().catch(() => undefined)
-    const layout = await this.#cluster.newer(0, options)
-    if (options.takeOver !== true && layout.sequencer !== null && await this.#lives(layout.sequencer)) {
-      throw new SirtakiError('IN_USE', `epoch ${layout.epoch} has a living sequencer at ${layout.sequencer.address}: stop it, or move it with reconfigure`, { facts: { address: layout.sequencer.address } })
+    let layout = await this.#cluster.newer(0, options)
+    for (let role = await this.#roleOf(layout); role !== undefined && options.takeOver !== true; role = await this.#roleOf(layout)) {
+      if (role !== 'deposed') throw new SirtakiError('IN_USE', `epoch ${layout.epoch} has a living sequencer at ${layout.sequencer?.address}: stop it, or move it with reconfigure`, { facts: { address: layout.sequencer?.address } })
+      // A unit that was taken out long ago has told: who was deposed since knows that there is a newer epoch.
+      layout = await this.#cluster.newer(layout.epoch, options)
     }
     const opened = await reconfigure(this.#cluster, { sequencer: this.member }, options)
     this.#keepSupervising()
@@ -149,12 +151,14 @@ export class SequencerServer {
   /** Calls `listener` once if it has to stop by itself. */
   onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
 
-  async #lives({ boot, address }: SequencerMember): Promise<boolean> {
-    if (boot === this.machine.boot) return false
+  /** The role of the sequencer that a layout names, if that very one answers and is another process. */
+  async #roleOf({ sequencer }: Layout): Promise<string | undefined> {
+    if (sequencer === null || sequencer.boot === this.machine.boot) return undefined
     try {
-      return (await this.#cluster.peer(address).control('identify', {}, Identity, this.options.limits.probeMs * this.options.limits.suspicionProbes)).boot === boot
+      const { boot, role } = await this.#cluster.peer(sequencer.address).control('identify', {}, Identity, this.options.limits.probeMs * this.options.limits.suspicionProbes)
+      return boot === sequencer.boot ? role : undefined
     } catch {
-      return false
+      return undefined
     }
   }
 

@@ -389,6 +389,7 @@ class SimCluster {
   #loseRegister(i: number, downMs: number, afterMs: number): void {
     this.#drive(undefined)
     this.world.schedule(afterMs, undefined, () => {
+      if (!this.#mayLoseVote(i)) return
       void this.#crashUnit(i, downMs, false)
       this.#slot(i).disk.loseRegister()
     })
@@ -572,7 +573,14 @@ class SimCluster {
   #mayDie(i: number): boolean {
     const { newest } = this.checker
     if (newest === undefined || this.#units.some(({ process, dropped }) => !process.alive || dropped) || unitsOf(newest).some((unit) => this.checker.unit(unit.identity).lost)) return false
-    return this.#mayLose(i)
+    return this.#mayLose(i) && this.#mayLoseVote(i)
+  }
+
+  /** Whether a majority of acceptors is there without the one of a unit: who has lost its register is another one, which no layout names yet. */
+  #mayLoseVote(i: number): boolean {
+    const { newest, agreed } = this.checker
+    const there = new Set(this.#units.flatMap(({ server }, at) => at === i ? [] : server?.acceptor.identity ?? []))
+    return [newest, agreed].every((layout) => layout !== undefined && layout.acceptors.filter(({ identity }) => there.has(identity)).length * 2 > layout.acceptors.length)
   }
 
   /** Whether everything on the disk of a unit is on another one too, and a majority of acceptors is left without it. */

@@ -165,6 +165,22 @@ test('Y4: a unit that is the last copy of a closed segment leaves at once: the o
   t.deepEqual(chainOf(bench), ['unit-0', 'unit-1'])
 })
 
+// ---- starting
+
+test('Q1: who starts and hears of an old epoch first, whose sequencer was deposed, is told of the one that lives', async (t) => {
+  const bench = await LimitBench.start(times, { units: 3 })
+  await bench.drive({ drop: ['unit-2'] })
+  const second = await bench.sequencerAt('second')
+  await bench.done(second.start({ takeOver: true }), 300)
+  await bench.until(() => bench.sequencer.deposed, 500)
+  const third = new SequencerServer({ ports: bench.ports('third'), limits: bench.limits, address: 'third', name: 'third', units: ['unit-2'] })
+  await third.listen()
+  t.is(await bench.outcome(third.start(), 500), 'IN_USE/stop')
+  await second.close()
+  await bench.done(third.start(), 1_000)
+  t.is(sequencerOf(bench), 'third')
+})
+
 // ---- full disks
 
 /** A transport over which units in `full` say that their disk is full. */
