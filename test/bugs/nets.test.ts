@@ -4,7 +4,10 @@ import { KIND_DATA, KIND_JUNK, JUNK_HASH, clusterSeed, encodeEntry } from '../..
 import type { Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
+import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { UnitServer } from '../../log/unit/server.ts'
 import { Unit } from '../../log/unit/unit.ts'
+import { LimitBench } from '../log/limit-bench.ts'
 
 const second: Layout = {
   cluster: 'c', epoch: 1, acceptors: [{ identity: 'a', address: 'a:1' }], sequencer: null, tail: 8, window: 8, trim: 0, logTime: 0, featureLevel: 1, spares: [], absent: [], drops: [],
@@ -113,4 +116,11 @@ test('L8: below the trim mark nothing is taken and nothing is told but trimmed',
   one.decidedBelow(1, 8)
   one.trim(1, 8)
   t.is(one.force(1, [{ position: 7, bytes: entry(7, 'late') }]).results[0]?.status, TRIMMED)
+})
+
+test('Y1: who has lost its register is another acceptor, and votes no more under the name that others count on', async (t) => {
+  const bench = await LimitBench.start()
+  const store = new MemoryStore('disk')
+  const start = (address: string): UnitServer => { let kept: string | undefined; return new UnitServer({ ports: bench.ports(address), limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address }) }
+  t.not(start('before').acceptor.identity, start('after').acceptor.identity)
 })
