@@ -35,6 +35,8 @@ export class Watch {
   readonly #full = new Set<string>()
   /** Units of the layout that answer under another start than it names. */
   readonly #restarted = new Set<string>()
+  /** The named sequencer answers and has not been told of its epoch. */
+  #unstarted = false
   #looking = false
 
   constructor(cluster: Cluster, options: WatchOptions = {}) {
@@ -85,6 +87,9 @@ export class Watch {
     if (sequencer === null || this.#options.isNamed?.() === true) return
     try {
       const { boot, role } = await this.#cluster.peer(sequencer.address).control(this.#options.standby === undefined ? 'identify' : 'watch', {}, Identity, limits.probeMs)
+      // Whoever opens its epoch tells it at once, or has died before.
+      this.#unstarted = boot === sequencer.boot && (role === 'waiting' || role === 'standby' || role === 'deposed')
+      if (this.#unstarted || role === 'stopped') { this.#detector.missed(sequencer.boot); return }
       // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
       // One that sees too few to tell who is gone cannot watch over them either.
       this.#detector.answered(sequencer.boot, { commitMs: 0, idle: true, leaving: role === 'blind' || boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
@@ -101,11 +106,12 @@ export class Watch {
     const absent = isGuard ? this.#detector.suspects(layout, ports.clock.now()) : []
     const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
     const back = isGuard ? [...this.#restarted].filter((identity) => !absent.includes(identity)) : []
-    if (absent.length === 0 && back.length === 0 && standby === undefined) return
+    const unstarted = goneBoot !== undefined && standby === undefined && this.#unstarted
+    if (absent.length === 0 && back.length === 0 && standby === undefined && !unstarted) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
     if (absent.some((identity) => !this.#detector.isGone(identity))) ports.failpoint?.('watch.slow', { absent, epoch: layout.epoch })
-    this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : `${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
+    this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : back.length > 0 ? `${back.length} units were restarted, epoch ${layout.epoch + 1} names them` : `epoch ${layout.epoch} is completed: its sequencer was not told`)
     try {
       const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
       this.#options.log?.(`epoch ${epoch} is open`)

@@ -246,7 +246,7 @@ class SimCluster {
     const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server }
     await server.listen()
-    void this.#keepStarting(server, process, takeOver)
+    void this.#keepTrying(process, () => server.start({ takeOver, timeoutMs: 2_000 }))
   }
 
   async #startStandby(i = this.#sequencers.length): Promise<void> {
@@ -255,7 +255,7 @@ class SimCluster {
     const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server, standby: true }
     await server.listen()
-    void server.standBy().catch((thrown: unknown) => { this.#log(`${process.name} cannot stand by: ${asError(thrown).message}`) })
+    void this.#keepTrying(process, () => server.standBy())
   }
 
   /** The spares of the plan, before anything goes wrong. */
@@ -292,11 +292,12 @@ class SimCluster {
     void attempt().catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT') this.#failure ??= thrown })
   }
 
-  async #keepStarting(server: SequencerServer, process: SimProcess, takeOver: boolean): Promise<void> {
+  /** As whoever runs the process does: a start that failed is tried again, unless another one is there. */
+  async #keepTrying(process: SimProcess, start: () => Promise<unknown>): Promise<void> {
     const { generation } = process
     for (;;) {
       try {
-        await server.start({ takeOver, timeoutMs: 2_000 })
+        await start()
         return
       } catch (thrown) {
         if (process.generation !== generation || asError(thrown).code === 'IN_USE') return
@@ -432,7 +433,12 @@ class SimCluster {
     const others = this.#othersOf(disk.identity)
     if (others.length === 0 || others.some((units) => units.length === 0)) return
     // What is damaged before it was decided may be nowhere else: a chain that loses its other units then has to stop (tests of its own).
-    for (let left = times; left > 0; left--) disk.flipBit((position) => this.checker.decided.has(position))
+    for (let left = times; left > 0; left--) {
+      const row: number[] = []
+      disk.flipBit((position) => { row.push(position); return this.checker.decided.has(position) && (this.#flipped.get(position) ?? disk.identity) === disk.identity })
+      // What is damaged on one disk stays whole on every other one: nobody could mend it.
+      for (const position of row) if (!this.#flipped.has(position)) this.#flipped.set(position, disk.identity)
+    }
   }
 
   /** The other units of each of its places. */
@@ -510,6 +516,8 @@ class SimCluster {
     const slot = this.#sequencers.find(({ process, server, standby }) => process.alive && standby !== true && server?.member.boot === newest)
     if (slot !== undefined) this.#kill(slot.process, false)
   }
+
+  readonly #flipped = new Map<number, string>()
 
   #restartSequencer(downMs: number): void {
     this.#restart(this.#sequencers.findLastIndex(({ standby }) => standby !== true), downMs)

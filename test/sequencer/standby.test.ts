@@ -1,7 +1,9 @@
 /** Sequencers that stand by, units and sequencers that leave in good order, full disks: over whole clusters in memory. */
 import test from 'ava'
 import { Cluster } from '../../log/client/cluster.ts'
+import { SirtakiError } from '../../log/errors.ts'
 import { openSegment, type Layout } from '../../log/layout/layout.ts'
+import { reconfigure } from '../../log/layout/reconfigure.ts'
 import { Watch } from '../../log/layout/watch.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame } from '../../log/wire/frame.ts'
@@ -179,6 +181,23 @@ test('Q1: who starts and hears of an old epoch first, whose sequencer was depose
   await second.close()
   await bench.done(third.start(), 1_000)
   t.is(sequencerOf(bench), 'third')
+})
+
+for (const who of ['a unit that nobody looks at', 'who stands by'] as const) test(`P23: a driver dies before it tells the sequencer of its epoch: ${who} sees to it`, async (t) => {
+  const bench = await LimitBench.start(times, { units: 3 })
+  if (who === 'who stands by') await standingBy(bench, 'third')
+  else bench.supervise('unit-0')
+  const second = await bench.sequencerAt('second')
+  const { epoch } = layoutOf(bench)
+  const operator = new Cluster({ ports: bench.ports('operator'), limits: bench.limits, name: 'operator', addresses: bench.addresses })
+  const died = new SirtakiError('BAD_ARGUMENT', 'it dies')
+  const driving = reconfigure(operator, { sequencer: second.member }, { step: (text) => { if (text.startsWith('starting the sequencer')) throw died } })
+  t.is(await bench.outcome(driving, 300), 'BAD_ARGUMENT/stop')
+  operator.close()
+  t.true(layoutOf(bench).epoch > epoch)
+  t.is(second.role, 'waiting')
+  await bench.until(() => bench.unit('unit-0').unit.state.opened === layoutOf(bench).epoch && (second.role === 'ready' || sequencerOf(bench) === 'third'), 5_000)
+  await acknowledgedOnce(t, bench, await bench.client(), appends(await bench.client(), 3))
 })
 
 // ---- full disks
