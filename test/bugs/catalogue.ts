@@ -494,7 +494,7 @@ export const bugs: readonly Bug[] = [
     breaks: ['Q1', 'Q2'], seed: 6,
     file: 'sequencer/server.ts',
     find: '      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()\n',
-    replace: '      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.machine.epoch && layout.sequencer.boot !== this.machine.boot && !await this.#lives(layout.sequencer)) this.machine.bootstrap({ ...layout, sequencer: this.member }, ports.clock.now())\n      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()\n',
+    replace: '      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.machine.epoch && layout.sequencer.boot !== this.machine.boot && await this.#roleOf(layout) === undefined) this.machine.bootstrap({ ...layout, sequencer: this.member }, ports.clock.now())\n      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()\n',
   },
   {
     name: 'spare-counted-as-member', sentence: 'An epoch waits for its spares to tell how far they have decided: they hold nothing and serve nobody, so it never opens.',
