@@ -289,8 +289,12 @@ class SimCluster {
         await cluster.pause(30)
       }
     }
-    void attempt().catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT') this.#failure ??= thrown })
+    this.#operating++
+    void attempt().catch((thrown: unknown) => { if (asError(thrown).code === 'INVARIANT') this.#failure ??= thrown }).finally(() => { this.#operating-- })
   }
+
+  /** Operators at work, and those that died at it. */
+  #operating = 0
 
   /** As whoever runs the process does: a start that failed is tried again, unless another one is there. */
   async #keepTrying(process: SimProcess, start: () => Promise<unknown>): Promise<void> {
@@ -399,7 +403,8 @@ class SimCluster {
   /** The disk of a unit is replaced by a blank one under the same address, and an operator leaves the old one out. */
   #replaceDisk(i: number, downMs: number): void {
     const slot = this.#slot(i)
-    if (!slot.process.alive || slot.dropped || !this.#mayLose(i)) return
+    // A layout that is being agreed on may count on just this disk: lost then, it leaves a chain without a whole copy (sirtaki recover).
+    if (!slot.process.alive || slot.dropped || this.#operating > 0 || !this.#mayLose(i)) return
     const old = slot.disk
     this.checker.lost(old.identity)
     slot.disk = this.#newDisk(slot.process, i, slot.disks++)
