@@ -490,6 +490,13 @@ export const bugs: readonly Bug[] = [
     replace: 'const installed = state.requireLayout(cluster).epoch',
   },
   {
+    name: 'untold-sequencer-counts-as-living', sentence: 'A sequencer that its epoch was never told to answers probes, so nobody sees to it. A driver has to die in one step of many; the simulator met it once in ten thousand seeds.',
+    breaks: ['L11'], seed: 0, judge: 'tests', tests: ['test/sequencer/standby.test.ts'],
+    file: 'log/layout/watch.ts',
+    find: "this.#unstarted = boot === sequencer.boot && (role === 'waiting' || role === 'standby' || role === 'deposed')",
+    replace: 'this.#unstarted = false',
+  },
+  {
     name: 'standby-without-an-epoch', sentence: 'Who stands by takes over the epoch of a sequencer that does not answer, instead of opening the next one.',
     breaks: ['Q1', 'Q2'], seed: 6,
     file: 'sequencer/server.ts',
