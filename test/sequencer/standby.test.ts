@@ -183,7 +183,7 @@ test('Q1: who starts and hears of an old epoch first, whose sequencer was depose
   t.is(sequencerOf(bench), 'third')
 })
 
-for (const who of ['a unit that nobody looks at', 'who stands by'] as const) test(`L11, P23: a driver dies before it tells the sequencer of its epoch: ${who} sees to it`, async (t) => {
+for (const who of ['a unit that nobody looks at', 'who stands by'] as const) test(`L11: a driver dies before it tells the sequencer of its epoch: ${who} sees to it`, async (t) => {
   const bench = await LimitBench.start(times, { units: 3 })
   if (who === 'who stands by') await standingBy(bench, 'third')
   else bench.supervise('unit-0')
