@@ -8,7 +8,8 @@ const isFree = (port: number): Promise<boolean> => new Promise((resolve) => {
 /** Gives `count` ports, one after the other, that nothing listens on. */
 export async function freePorts(count: number): Promise<number[]> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 20_000)
+    // Below the ports that connections are given by themselves (from 32,768 on with Linux): one of those may be taken at any moment.
+    const base = 20_000 + Math.floor(Math.random() * 12_000)
     const ports = Array.from({ length: count }, (_, i) => base + i)
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return ports
   }

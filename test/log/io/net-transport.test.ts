@@ -179,14 +179,18 @@ test('a file that is no socket is never removed', async (t) => {
 })
 
 test('a closed listener frees its address at once, and its connections live on', async (t) => {
-  const { listener, connection, far } = await meet(t, '127.0.0.1:0')
-  await listener.close()
-  await listener.close()
-  const next = await transport.listen(listener.address, () => new Peer())
-  connection.write([bytes('still here')])
-  await far.until(({ text }) => text === 'still here')
-  t.is(next.address, listener.address)
-  await next.close()
+  const freed = async (): Promise<boolean> => {
+    const { listener, connection, far } = await meet(t, '127.0.0.1:0')
+    await listener.close()
+    await listener.close()
+    const next = await transport.listen(listener.address, () => new Peer()).catch(() => undefined)
+    connection.write([bytes('still here')])
+    await far.until(({ text }) => text === 'still here')
+    await next?.close()
+    return next?.address === listener.address
+  }
+  // A connection of another process may have been given that very port just then: not three times in a row.
+  t.true(await freed() || await freed() || await freed())
 })
 
 test('places where nobody can listen are bad addresses', async (t) => {
