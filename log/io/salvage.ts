@@ -101,6 +101,8 @@ function copyRows(source: Statements, target: Database.Database, folder: string)
       sum = plus(sum, row.sum)
       sql.insert.run(row.id, row.sum, ++count, sum, row.header, bytes)
     }
+    // A unit has rows only when it has a layout: a damaged page may hide the one row of meta.
+    if (meta === undefined && (sql.lastTotal.get() !== undefined || lost.length > 0)) throw damaged(join(folder, 'unit.db'), 'its meta is missing')
     sql.setTotal.run(++count, sum)
   })()
   return lost.length === 0 ? 'none of those whose ids can be read, maybe others' : `${lost.slice(0, LISTED_MAX).join(', ')}${lost.length > LISTED_MAX ? ` and ${lost.length - LISTED_MAX} more` : ''}`

@@ -47,7 +47,7 @@ test('a cluster where all is well: exit code 0, with --deep too; without its seq
   t.like(first(deep), { ok: true, checked: { positions: 1_026, entries: 2_052 } })
   await stop(cluster, 2)
   const without = await on('verify')
-  t.is(without.code, 3)
+  t.is(without.code, 3, without.out)
   t.like(first(without), { ok: false, findings: [], unreachable: [{ address: cluster.sequencer }] })
 })
 

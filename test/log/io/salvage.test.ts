@@ -118,7 +118,8 @@ test('L2: whatever bit is flipped, what is salvaged is as it was written, and ro
     const honest = found.kind === 'refused' ? found.code !== 'MISUSE' : found.wrong.length === 0 && (found.salvaged || found.missing.length === 0)
     t.true(honest, `page ${page + 1}, byte ${at}, bit ${bit}: ${JSON.stringify(found)}`)
     if (found.kind === 'open' && found.salvaged) { salvaged++; t.deepEqual(readBack(folder, written), found) }
-  }), { numRuns: 120 })
+  // The example hides the one row of meta: its page says that it has none.
+  }), { numRuns: 120, examples: [[2, 4, 0]] })
   t.log(`${salvaged} salvaged`)
   t.true(salvaged > 5)
 })
