@@ -35,7 +35,7 @@ export class Watch {
   readonly #full = new Set<string>()
   /** Units of the layout that answer under another start than it names. */
   readonly #restarted = new Set<string>()
-  /** The named sequencer answers and has not been told of its epoch. */
+  /** The named sequencer has just answered, and has not been told of its epoch. */
   #unstarted = false
   #looking = false
 
@@ -84,6 +84,7 @@ export class Watch {
 
   async #pollSequencer({ sequencer }: Layout): Promise<void> {
     const { limits, ports } = this.#cluster
+    this.#unstarted = false
     if (sequencer === null || this.#options.isNamed?.() === true) return
     try {
       const { boot, role } = await this.#cluster.peer(sequencer.address).control(this.#options.standby === undefined ? 'identify' : 'watch', {}, Identity, limits.probeMs)
