@@ -26,6 +26,9 @@ export interface StreamSlice extends Omit<StreamPart, 'entries'> { readonly entr
 
 /** The positions of class `index` of `step` in [from, to). */
 export interface CopyRange { readonly from: number; readonly to: number; readonly index: number; readonly step: number }
+interface CopyOptions extends CopyRange { readonly any?: boolean | undefined; readonly ranges?: boolean | undefined }
+/** Positions that one answer to a copy covers at most, however little it says of them: a turn stays short. */
+const COPY_POSITIONS = 1 << 14
 
 /** One log unit. */
 export class Unit {
@@ -123,7 +126,7 @@ export class Unit {
       held.push(one)
       bytes += 32 + (one.bytes?.byteLength ?? 0)
     }
-    return { to: at <= state.highest && at < to ? at : to, prefix: state.prefix, trim: state.trim, held }
+    return { to: at <= state.highest && at < to ? at : to, prefix: state.prefix, trim: state.trim, held, junk: [] }
   }
 
   /**
@@ -260,27 +263,33 @@ export class Unit {
 
   /**
    * What is held at the positions of class `index` of `step` in [from, to), for a newcomer: decided entries of its own only. Ends
-   * early where that is not so, and after `bytesMax` bytes. With `any` whatever is here: for who knows the hash of what it lost.
+   * early where that is not so, after `bytesMax` bytes and after COPY_POSITIONS. With `any` whatever is here: for who knows the
+   * hash of what it lost. With `ranges` junk is told in ranges: every epoch skips a window of it.
    */
-  copyOut({ from, to, index, step, any = false }: CopyRange & { readonly any?: boolean | undefined }, bytesMax: number): AskedBody {
+  copyOut({ from, to, index, step, any = false, ranges = false }: CopyOptions, bytesMax: number): AskedBody {
     const { state } = this
     const held: Held[] = []
+    const junk: number[] = []
     let bytes = 0
     let at = firstOfClass(Math.max(from, state.trim), index, step)
-    for (; at < to && bytes < bytesMax; at += step) {
+    const end = Math.min(to, at + COPY_POSITIONS * step)
+    for (; at < end && bytes < bytesMax; at += step) {
       const one = any || (state.owns(at) && state.isDecided(at)) ? this.#held(at, true) : undefined
       if (one === undefined || one.damaged) break
-      held.push(one)
-      bytes += 32 + (one.bytes?.byteLength ?? 0)
+      const inRange = ranges && !any && one.kind === KIND_JUNK
+      if (!inRange || junk.at(-1) !== at - step) bytes += 32 + (one.bytes?.byteLength ?? 0)
+      if (inRange) junk.push(at)
+      else held.push(one)
     }
-    return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held }
+    return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held, junk: rangesOf(junk, step) }
   }
 
   /** Takes what a member of the positions' segment, one of `step` chains, holds decided, over whatever is here. Gives how many bytes are new. */
-  copyIn(held: readonly Held[], step = 1): number {
+  copyIn({ held, junk: ranges }: Pick<AskedBody, 'held' | 'junk'>, step = 1): number {
     const { state } = this
     const junk: number[] = []
     let bytes = 0
+    for (const { from, to } of ranges) for (let at = from; at < to; at += step) if (at >= state.trim && this.#statusOf(at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)
     for (const { position, kind, hash, bytes: entry } of held) {
       // Trimmed meanwhile: what is gone must not come back.
       if (position < state.trim || this.#statusOf(position, kind, hash) === STORED) continue

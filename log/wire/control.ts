@@ -38,8 +38,8 @@ export const Sealed = type({ identity: string(), boot: string(), installed: whol
 export type Sealed = Infer<typeof Sealed>
 export const Install = type({ layout: LayoutStruct })
 export const DecidedBelow = type({ epoch: whole, tail: whole })
-/** The positions of class `index` of `step` in [from, to): of `digest` and `copy`; `any`: also what is not decided. */
-export const ClassRange = type({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()) })
+/** The positions of class `index` of `step` in [from, to): of `digest` and `copy`; `any`: also what is not decided; `ranges`: decided junk as ranges, for a reader of version 2. */
+export const ClassRange = type({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()), ranges: optional(boolean()) })
 /** Of what lies at or above the unit's trim mark. */
 export const DigestAnswer = type({ count: whole, sum: whole, trim: whole })
 export type DigestAnswer = Infer<typeof DigestAnswer>

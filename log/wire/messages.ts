@@ -77,10 +77,15 @@ export interface Mark { readonly position: number; readonly hash: number; readon
 export function writeMarks(epoch: number, marks: readonly Mark[], junk: readonly JunkRange[] = []): Uint8Array {
   const out = new ByteWriter(12 + marks.length * MARK_BYTES + junk.length * RANGE_BYTES).u32(epoch).u32(marks.length)
   for (const { position, hash, kind } of marks) out.f64(position).u32(hash).u8(kind)
-  out.u32(junk.length)
-  for (const { from, to, step } of junk) out.f64(from).f64(to).u32(step)
+  writeRanges(out, junk)
   return out.done()
 }
+function writeRanges(out: ByteWriter, ranges: readonly JunkRange[]): void {
+  out.u32(ranges.length)
+  for (const { from, to, step } of ranges) out.f64(from).f64(to).u32(step)
+}
+const readRanges = (reader: ByteReader): JunkRange[] => Array.from({ length: reader.count(RANGE_BYTES) }, () => ({ from: reader.integer(), to: reader.integer(), step: reader.u32() }))
+
 /** What marks are handed to, one by one; nothing is when `epoch` answers false. */
 export interface MarkVisitor { epoch(epoch: number): boolean; mark(position: number, hash: number, kind: number): void; junk(range: JunkRange): void }
 export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
@@ -89,7 +94,7 @@ export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
   const count = reader.count(MARK_BYTES)
   if (!visitor.epoch(epoch)) return
   for (let i = 0; i < count; i++) visitor.mark(reader.f64(), reader.u32(), reader.u8())
-  for (let left = reader.count(RANGE_BYTES); left > 0; left--) visitor.junk({ from: reader.integer(), to: reader.integer(), step: reader.u32() })
+  for (const range of readRanges(reader)) visitor.junk(range)
 }
 
 /** What one unit holds at one position; `bytes` of data only where asked for. */
@@ -113,11 +118,15 @@ export function readAsk(body: Uint8Array): AskBody {
   const reader = new ByteReader(body)
   return { epoch: reader.u32(), from: reader.integer(), to: reader.integer(), withBytes: reader.u8() === 1 }
 }
-/** asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below `prefix` is empty. */
-export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[] }
-export function writeAsked({ to, prefix, trim, held }: AskedBody): Uint8Array {
-  const out = new ByteWriter(held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 28)).f64(to).f64(prefix).f64(trim).u32(held.length)
+/**
+ * asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below `prefix` is empty.
+ * `junk`: decided junk of a copy, for who asked for ranges of it; nothing is written where there is none.
+ */
+export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[]; readonly junk: readonly JunkRange[] }
+export function writeAsked({ to, prefix, trim, held, junk }: AskedBody): Uint8Array {
+  const out = new ByteWriter(held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 32 + junk.length * RANGE_BYTES)).f64(to).f64(prefix).f64(trim).u32(held.length)
   for (const one of held) writeHeld(out, one)
+  if (junk.length > 0) writeRanges(out, junk)
   return out.done()
 }
 export function readAsked(body: Uint8Array): AskedBody {
@@ -125,7 +134,7 @@ export function readAsked(body: Uint8Array): AskedBody {
   const head = { to: reader.integer(), prefix: reader.integer(), trim: reader.integer() }
   const held: Held[] = []
   for (let left = reader.count(13); left > 0; left--) held.push(readHeld(reader))
-  return { ...head, held }
+  return { ...head, held, junk: reader.left === 0 ? [] : readRanges(reader) }
 }
 
 /** settle and force: epoch u32, then items: data as its bytes, or junk as its position. */

@@ -389,8 +389,8 @@ export const bugs: readonly Bug[] = [
     name: 'any-copy-is-decided', sentence: 'A newcomer asks for whatever a member has, not for what it has decided. The digests are compared before a merge, so only the copy by itself shows it.',
     breaks: ['L5'], seed: 0, judge: 'tests', tests: ['test/bugs/segments.test.ts'],
     file: 'log/unit/copy.ts',
-    find: "request('copy', writeJson({ from, to, index, step })))",
-    replace: "request('copy', writeJson({ from, to, index, step, any: true })))",
+    find: "request('copy', writeJson({ from, to, index, step, ",
+    replace: "request('copy', writeJson({ from, to, index, step, any: true, ",
   },
   {
     name: 'copy-keeps-what-differs', sentence: 'A unit that comes back copies what it lacks and keeps what it should not have.',
@@ -407,7 +407,8 @@ export const bugs: readonly Bug[] = [
     replace: '      if (position >= state.trim && this.#statusOf(position, kind, hash) === STORED) continue\n',
     also: [
       { file: 'log/unit/copy.ts', find: 'let at = firstOfClass(Math.max(from, state.trim), index, step)', replace: 'let at = firstOfClass(from + 0 * state.trim, index, step)' },
-      { file: 'log/unit/unit.ts', find: "    let at = firstOfClass(Math.max(from, state.trim), index, step)\n    for (; at < to && bytes < bytesMax; at += step) {\n", replace: "    let at = firstOfClass(from, index, step)\n    for (; at < to && bytes < bytesMax; at += step) {\n" },
+      { file: 'log/unit/unit.ts', find: '    let at = firstOfClass(Math.max(from, state.trim), index, step)\n    const end =', replace: '    let at = firstOfClass(from, index, step)\n    const end =' },
+      { file: 'log/unit/unit.ts', find: 'if (at >= state.trim && this.#statusOf(at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)', replace: 'if (at < state.trim || this.#statusOf(at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)' },
     ],
   },
   {

@@ -86,7 +86,7 @@ test('L1: a copy goes over whatever is here: who comes back may hold what was ne
   const one = unit()
   one.store(1, 1, entry(8, 'undecided'))
   const bytes = entry(8, 'decided')
-  one.copyIn([{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }])
+  one.copyIn({ held: [{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }], junk: [] })
   t.is(one.state.index.hash(8), hashOf(bytes))
 })
 

@@ -162,6 +162,7 @@ class SimCluster {
       failpoint: (name, facts = {}) => {
         if (!process.alive || process.generation !== generation) return
         this.#count(name)
+        if (name === 'watch.suspects' && Array.isArray(facts['absent']) && facts['absent'].length > 0) this.#suspectedUnder = Number(facts['epoch'])
         if (name === 'append.trimmed') this.shared.twice.add(Number(facts['position']))
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
@@ -295,6 +296,8 @@ class SimCluster {
 
   /** Operators at work, and those that died at it. */
   #operating = 0
+  /** The last epoch under which somebody set out to leave units out. */
+  #suspectedUnder = 0
 
   /** As whoever runs the process does: a start that failed is tried again, unless another one is there. */
   async #keepTrying(process: SimProcess, start: () => Promise<unknown>): Promise<void> {
@@ -404,7 +407,7 @@ class SimCluster {
   #replaceDisk(i: number, downMs: number): void {
     const slot = this.#slot(i)
     // A layout that is being agreed on may count on just this disk: lost then, it leaves a chain without a whole copy (sirtaki recover).
-    if (!slot.process.alive || slot.dropped || this.#operating > 0 || !this.#mayLose(i)) return
+    if (!slot.process.alive || slot.dropped || this.#operating > 0 || this.#suspectedUnder === this.checker.newest?.epoch || !this.#mayLose(i)) return
     const old = slot.disk
     this.checker.lost(old.identity)
     slot.disk = this.#newDisk(slot.process, i, slot.disks++)
@@ -628,10 +631,11 @@ class SimCluster {
     this.#judgeHistory()
   }
 
-  /** One segment, and nobody left out whose disk is still there. */
+  /** One segment, and nobody left out whose disk is still there and who has ever been told of the cluster: who joined and went before that waits for the operator. */
   #isWhole(): boolean {
     const { newest } = this.checker
-    return newest !== undefined && newest.segments.length === 1 && newest.absent.every(({ identity }) => this.checker.unit(identity).lost)
+    const isBlank = (identity: string): boolean => this.#units.some(({ disk, server }) => disk.identity === identity && server !== undefined && server.unit.state.layout === undefined)
+    return newest !== undefined && newest.segments.length === 1 && newest.absent.every(({ identity }) => this.checker.unit(identity).lost || isBlank(identity))
   }
 
   #judgeHistory(): void {

@@ -228,7 +228,7 @@ test('a unit that had copied a part of the closed positions only when their last
   await bench.unit('b', new LosingStore('b'))
   const { tail } = await reconfigure(bench.operator, { join: [{ address: 'b' }] })
   const { held } = bench.server('a').unit.copyOut({ from: 0, to: 2, index: 0, step: 1 }, 1 << 20)
-  await bench.server('b').change((unit) => unit.copyIn(held))
+  await bench.server('b').change((unit) => unit.copyIn({ held, junk: [] }))
   await bench.store(tail, 'value of both', 'a', 'b')
   await bench.stop('a')
   const { chains } = await surveyRecovery(bench.operator)

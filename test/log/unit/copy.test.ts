@@ -106,6 +106,15 @@ test('P26: after a restart a copy goes on: ranges that are here are not sent aga
   t.deepEqual(await readAt(bench, log, 'unit-1', positions), tenOf)
 })
 
+for (const wireVersionMax of [1, 2]) test(`P26: what an epoch has skipped is copied ${wireVersionMax === 1 ? 'one by one between units of version 1' : 'in ranges'}`, async (t) => {
+  const { bench } = await joining(1, { ...times, window: 20_000, wireVersionMax })
+  await bench.until(isMerged(bench), 5_000)
+  areEqual(t, bench, 'unit-0', 'unit-1')
+  const asked = bench.wire('unit-1').of('copy').map(({ body }) => readJson(body, ClassRange).ranges)
+  t.true(asked.length > 1 && asked.every((ranges) => ranges === (wireVersionMax === 1 ? undefined : true)))
+  if (wireVersionMax > 1) t.true(bench.wire('unit-1').longestAnswer < 20_000)
+})
+
 test('P26: when the source is out of reach another one is asked', async (t) => {
   const { bench, log, positions } = await joining(2)
   await bench.until(() => (bench.unit('unit-2').copying?.bytes ?? 0) > 2_000, 2_000)

@@ -183,10 +183,10 @@ test('L5, P26: what was copied is equal to its source, and served once the segme
   const d = newcomer()
   const { held, to } = a.unit.copyOut(all40, A_LOT)
   t.deepEqual([held.length, to], [40, 40])
-  t.true(d.unit.copyIn(held) > 100)
+  t.true(d.unit.copyIn({ held, junk: [] }) > 100)
   d.commit()
   t.deepEqual(d.unit.digest(all40), a.unit.digest(all40))
-  t.is(d.unit.copyIn(held), 0)
+  t.is(d.unit.copyIn({ held, junk: [] }), 0)
   t.is(d.unit.takeCommit(), undefined)
   d.restart({ sameBoot: true })
   t.deepEqual(d.unit.digest(all40), a.unit.digest(all40))
@@ -207,9 +207,46 @@ test('P26: a copy gives decided entries of its own only, and ends at the first o
   t.deepEqual(ends({ from: 2, to: 9 }), [3, [2]])
 })
 
+test('P26: who asks for ranges is told decided junk in ranges, and what was taken is equal', (t) => {
+  const a = stripedUnit()
+  const [all, odd] = [a.unit.copyOut({ ...all40, ranges: true }, A_LOT), a.unit.copyOut({ ...all40, index: 1, step: 2, ranges: true }, A_LOT)]
+  t.deepEqual([all.held.map(({ position }) => position), all.junk, all.to], [[0, 1, 2, 3], [{ from: 4, to: 40, step: 1 }], 40])
+  t.deepEqual([odd.held.map(({ position }) => position), odd.junk], [[1, 3], [{ from: 5, to: 40, step: 2 }]])
+  t.deepEqual(a.unit.copyOut({ ...all40, any: true, ranges: true }, A_LOT).junk, [])
+  const d = newcomer()
+  d.unit.copyIn(odd, 2)
+  t.deepEqual(d.unit.digest({ ...all40, index: 1, step: 2 }), a.unit.digest({ ...all40, index: 1, step: 2 }))
+  d.unit.copyIn(all)
+  d.commit()
+  t.deepEqual(d.unit.digest(all40), a.unit.digest(all40))
+  d.unit.copyIn(all)
+  t.is(d.unit.takeCommit(), undefined)
+  d.restart({ sameBoot: true })
+  t.deepEqual(d.unit.digest(all40), a.unit.digest(all40))
+})
+
+test('L5, L8: a range of junk goes over whatever is there, and not below the trim mark', (t) => {
+  const d = newcomer()
+  d.unit.copyIn({ held: [heldAs({ position: 4, text: 'wrong', links: [[9, { before: 0 }]] }), junkAt(5)], junk: [] })
+  d.unit.adoptTrim(3)
+  d.unit.copyIn({ held: [], junk: [{ from: 0, to: 8, step: 1 }] })
+  d.commit()
+  t.is(d.unit.digest(all40).count, 5)
+  d.install(layoutOf({ epoch: 3, tail: 56, chains: [['a', 'd']] }))
+  t.deepEqual([d.read(2), d.read(4), d.read(7), d.stream(9).texts], [TRIMMED, JUNK_DECIDED, JUNK_DECIDED, []])
+})
+
+test('a copy covers a bounded number of positions, however few bytes they need', (t) => {
+  const a = new UnitBench('a', { chains: [['a', 'b']] })
+  a.unit.junk(1, true, [{ from: 0, to: 20_000, step: 1 }])
+  a.unit.markJunk(1, { from: 0, to: 20_000, step: 1 })
+  const { to, held, junk } = a.unit.copyOut({ from: 10, to: 20_000, index: 0, step: 1, ranges: true }, A_LOT)
+  t.deepEqual([to, held, junk], [16_394, [], [{ from: 10, to: 16_394, step: 1 }]])
+})
+
 test('P26: a copy leaves out what is not its own under the layout, though it has it', (t) => {
   const d = newcomer()
-  d.unit.copyIn([junkAt(0)])
+  d.unit.copyIn({ held: [junkAt(0)], junk: [] })
   t.deepEqual(d.unit.copyOut(all40, A_LOT).held, [])
   t.deepEqual(d.unit.copyOut({ ...all40, any: true }, A_LOT).held.map(({ position }) => position), [0])
 })
@@ -225,9 +262,9 @@ test('a copy is cut after so many bytes, and by damage', (t) => {
 
 test('L5: a copy of a decided value goes over whatever is there, data and junk, marked or not', (t) => {
   const d = newcomer()
-  d.unit.copyIn([heldAs({ position: 0, text: 'wrong', links: [[9, { before: 0 }]] }), junkAt(1), heldAs({ position: 2 })])
+  d.unit.copyIn({ held: [heldAs({ position: 0, text: 'wrong', links: [[9, { before: 0 }]] }), junkAt(1), heldAs({ position: 2 })], junk: [] })
   d.commit()
-  d.unit.copyIn([heldAs({ position: 0, links: [[7, { before: 0 }]] }), heldAs({ position: 1 }), junkAt(2)])
+  d.unit.copyIn({ held: [heldAs({ position: 0, links: [[7, { before: 0 }]] }), heldAs({ position: 1 }), junkAt(2)], junk: [] })
   d.commit()
   const as = (bench: UnitBench): unknown => { bench.install(layoutOf({ epoch: 3, tail: 56, chains: [['a', 'd']] })); return [bench.read(0), bench.read(1), bench.read(2), bench.stream(7).texts, bench.stream(9).texts] }
   t.deepEqual(as(d), ['value 0', 'value 1', JUNK_DECIDED, ['value 0'], []])
@@ -238,9 +275,9 @@ test('L5: a copy of a decided value goes over whatever is there, data and junk, 
 test('L8: what was trimmed meanwhile does not come back with a copy', (t) => {
   const d = newcomer()
   d.unit.adoptTrim(3)
-  t.is(d.unit.copyIn([heldAs({ position: 2 }), junkAt(1)]), 0)
+  t.is(d.unit.copyIn({ held: [heldAs({ position: 2 }), junkAt(1)], junk: [] }), 0)
   t.is(d.unit.digest(all40).count, 0)
-  t.true(d.unit.copyIn([heldAs({ position: 2 }), heldAs({ position: 3 })]) > 0)
+  t.true(d.unit.copyIn({ held: [heldAs({ position: 2 }), heldAs({ position: 3 })], junk: [] }) > 0)
   t.is(d.unit.digest(all40).count, 1)
 })
 
@@ -257,10 +294,10 @@ test('a copy that is not what it says it is changes nothing', (t) => {
   const d = newcomer()
   const flipped = bytesOf({ position: 0 })
   flipped[45] = (flipped[45] ?? 0) ^ 1
-  t.is(d.outcome((unit) => unit.copyIn([{ ...heldAs({ position: 0 }), bytes: undefined }])), 'BAD_FRAME')
-  t.is(d.outcome((unit) => unit.copyIn([{ ...heldAs({ position: 0 }), bytes: bytesOf({ position: 1 }) }])), 'BAD_FRAME')
-  t.is(d.outcome((unit) => unit.copyIn([{ ...heldAs({ position: 0 }), bytes: flipped }])), 'DAMAGED')
-  t.is(d.outcome((unit) => unit.copyIn([{ ...heldAs({ position: 0 }), bytes: concat([bytesOf({ position: 0 }), new Uint8Array(1)]) }])), 'BAD_FRAME')
+  t.is(d.outcome((unit) => unit.copyIn({ held: [{ ...heldAs({ position: 0 }), bytes: undefined }], junk: [] })), 'BAD_FRAME')
+  t.is(d.outcome((unit) => unit.copyIn({ held: [{ ...heldAs({ position: 0 }), bytes: bytesOf({ position: 1 }) }], junk: [] })), 'BAD_FRAME')
+  t.is(d.outcome((unit) => unit.copyIn({ held: [{ ...heldAs({ position: 0 }), bytes: flipped }], junk: [] })), 'DAMAGED')
+  t.is(d.outcome((unit) => unit.copyIn({ held: [{ ...heldAs({ position: 0 }), bytes: concat([bytesOf({ position: 0 }), new Uint8Array(1)]) }], junk: [] })), 'BAD_FRAME')
   t.is(d.unit.digest(all40).count, 0)
 })
 
@@ -269,7 +306,7 @@ test('P26: digests sum up any class, also one that is not the own: the parts mak
   const [even, odd, whole] = [a.unit.digest({ ...all40, step: 2 }), a.unit.digest({ ...all40, index: 1, step: 2 }), a.unit.digest(all40)]
   t.deepEqual([even.count, odd.count, (even.sum + odd.sum) >>> 0], [20, 20, whole.sum])
   const d = newcomer()
-  d.unit.copyIn(a.unit.copyOut({ ...all40, index: 1, step: 2 }, A_LOT).held)
+  d.unit.copyIn(a.unit.copyOut({ ...all40, index: 1, step: 2 }, A_LOT))
   t.deepEqual(d.unit.digest({ ...all40, index: 1, step: 2 }), odd)
   t.not(d.unit.digest(all40).sum, whole.sum)
 })

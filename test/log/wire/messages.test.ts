@@ -10,6 +10,7 @@ const position = fc.maxSafeNat()
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 })
 const maybeBytes = fc.option(bytes, { nil: undefined })
 const held = fc.record({ position, kind: fc.integer({ min: 1, max: 2 }), decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
+const junkRange = fc.record({ from: position, to: position, step: u32 })
 const status = fc.integer({ min: 0, max: 8 })
 
 /** Writes and reads 300 random values and expects each back. */
@@ -20,7 +21,7 @@ function roundTrip<T>(name: string, values: fc.Arbitrary<T>, there: (value: T) =
 }
 
 roundTrip('ask', fc.record({ epoch: u32, from: position, to: position, withBytes: fc.boolean() }), messages.writeAsk, messages.readAsk)
-roundTrip('asked', fc.record({ to: position, prefix: position, trim: position, held: fc.array(held) }), messages.writeAsked, messages.readAsked)
+roundTrip('asked', fc.record({ to: position, prefix: position, trim: position, held: fc.array(held), junk: fc.array(junkRange) }), messages.writeAsked, messages.readAsked)
 roundTrip('offers', fc.record({ epoch: u32, offers: fc.array(fc.record({ position, bytes: maybeBytes })) }), messages.writeOffers, messages.readOffers)
 roundTrip('offered', fc.record({ results: fc.array(fc.record({ status, held: fc.option(held, { nil: undefined }) })) }), messages.writeOffered, messages.readOffered)
 roundTrip('read', fc.array(position), messages.writePositions, messages.readPositions)
@@ -33,7 +34,6 @@ roundTrip('stream part', fc.record({ completeTo: position, trim: position, more:
   (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
 
 const mark = fc.record({ position, hash: u32, kind: fc.integer({ min: 1, max: 2 }) })
-const junkRange = fc.record({ from: position, to: position, step: u32 })
 function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[]; junk: unknown[] } {
   const marks: messages.Mark[] = []
   const junk: unknown[] = []
