@@ -5,7 +5,9 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import type { LogClient } from '../../../log/client/client.ts'
+import { Cluster } from '../../../log/client/cluster.ts'
 import { openSegment, type Layout } from '../../../log/layout/layout.ts'
+import { reconfigure } from '../../../log/layout/reconfigure.ts'
 import { ClassRange, readJson } from '../../../log/wire/control.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { acknowledgedOnce, appends } from '../limit-drives-client.ts'
@@ -84,6 +86,25 @@ test('Q4: who follows a stream gets every entry once and in order over a join an
   ended.abort()
   await bench.done(reading, 10)
   t.deepEqual(got, Array.from({ length: 16 }, (_, i) => i))
+})
+
+test('P26: a newcomer that goes before it was told of its epoch comes back blank, and the same wish brings it in', async (t) => {
+  const bench = await LimitBench.start(times, { units: 1 })
+  const log = await bench.client()
+  const positions = await bench.done(Promise.all(appends(log, 10)), 100)
+  const { identity } = (await bench.blank('unit-1')).unit.state
+  const ports = bench.ports('hasty')
+  const operator = new Cluster({ ports: { ...ports, failpoint: (point) => { if (point === 'drive.agreed') void bench.unit('unit-1').close() } }, limits: bench.limits, name: 'hasty', addresses: bench.addresses })
+  await bench.outcome(reconfigure(operator, { join: [{ address: 'unit-1' }] }, { timeoutMs: 100 }), 200)
+  operator.close()
+  await bench.drive({ absent: [identity] }, 3_000)
+  bench.supervise('unit-1')
+  await bench.restart('unit-1')
+  await bench.advance(3_000)
+  t.deepEqual([bench.unit('unit-1').unit.state.layout, layoutOf(bench).absent.map(({ address }) => address)], [undefined, ['unit-1']])
+  await bench.drive({ join: [{ address: 'unit-1' }] }, 2_000)
+  await bench.until(isMerged(bench), 3_000)
+  t.deepEqual(await readAt(bench, log, 'unit-1', positions), tenOf)
 })
 
 test('P26: after a restart a copy goes on: ranges that are here are not sent again', async (t) => {
