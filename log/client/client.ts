@@ -10,7 +10,7 @@ import { Watch } from '../layout/watch.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
 import { Cluster, type CallOptions, type ClusterOptions } from './cluster.ts'
-import { Reader, type ReadResult } from './read.ts'
+import { Reader, requirePosition, type ReadResult } from './read.ts'
 import { Subscriber } from './subscriber.ts'
 import { TailReader, type Tails } from './tail.ts'
 
@@ -92,8 +92,10 @@ export class LogClient implements AsyncDisposable {
   /** Drops everything below `before`, everywhere. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
   trim(before: number, options: CallOptions = {}): Promise<void> { return this.#reader.trim(before, options) }
 
-  /** All entries of a stream in [from, to), in order. @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`. */
+  /** All entries of a stream in [from, to), in order. @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `TIMEOUT`, `ABORTED`. */
   async readStream({ stream, from = 0, to, ...options }: StreamOptions): Promise<Entry[]> {
+    requirePosition(from)
+    if (to !== undefined) requirePosition(to)
     const end = to ?? (await this.#tails.linearizable([stream], options)).streams.get(stream) ?? 0
     const entries: Entry[] = []
     let failed: SirtakiError | undefined

@@ -138,7 +138,8 @@ export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise
   return Math.min(...prefixes)
 }
 
-function requirePosition(position: number): void {
+/** @throws SirtakiError `BAD_ARGUMENT`. */
+export function requirePosition(position: number): void {
   if (!Number.isSafeInteger(position) || position < 0) throw new SirtakiError('BAD_ARGUMENT', `${position} is no position: positions are integers from 0`)
 }
 

@@ -223,7 +223,7 @@ export class StreamPlayer {
     // What lies below the first segment is trimmed, and every unit says so.
     const { to: end, chains: units } = segment ?? openSegment(layout)
     const chains = units.map((members, index): Chain => ({ index, step: units.length, units: members }))
-    const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from)))
+    const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from, to)))
     const completeTo = Math.min(end ?? Infinity, ...parts.map((part) => part.completeTo))
     const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
     const gapTo = this.#order.early > 0 ? this.#order.gapTo : 0
@@ -259,14 +259,14 @@ export class StreamPlayer {
     return now - this.#hole.since >= this.#cluster.fillAgeMs
   }
 
-  async #ask(layout: Layout, { units, step }: Chain, from: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
+  async #ask(layout: Layout, { units, step }: Chain, from: number, to: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
     let failed: SirtakiError | undefined
     const start = Math.floor(this.#cluster.ports.random.next() * units.length)
     for (let i = 0; i < units.length; i++) {
       const unit = units[(i + start) % units.length]
       if (unit === undefined) continue
       try {
-        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step })))
+        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step, to })))
         if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {

@@ -290,8 +290,8 @@ export class UnitServer {
       case 'marks': this.#marks(body); return undefined
       case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
       case 'readStream': {
-        const { stream, from, step } = readStreamFrom(body)
-        const slice = unit.readStream(stream, from, step, bytesMax)
+        const { stream, from, step, to } = readStreamFrom(body)
+        const slice = unit.readStream(stream, from, step, bytesMax, to)
         return writeStreamPart(slice, slice.entries)
       }
       case 'subscribe': {

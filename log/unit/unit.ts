@@ -230,11 +230,11 @@ export class Unit {
 
   /**
    * Decided entries of a stream from `from` on, of a reader who takes chains for `step`: all of them below `completeTo`, and
-   * those above that are decided already. Complete in one segment at most.
+   * those above that are decided already, none from `to` on. Complete in one segment at most.
    *
    * @throws SirtakiError `WRONG_CHAIN` where this unit does not hold everything of its chain from there on.
    */
-  readStream(stream: number, from: number, step: number, bytesMax: number): StreamSlice {
+  readStream(stream: number, from: number, step: number, bytesMax: number, to = Infinity): StreamSlice {
     const { state } = this
     const list = state.streams.get(stream)
     const entries: Uint8Array[] = []
@@ -242,6 +242,7 @@ export class Unit {
     let more = false
     let bytes = 0
     for (let position = list?.next(from) ?? -1; position >= 0; position = list?.next(position + 1) ?? -1) {
+      if (position >= to) { completeTo = Math.min(completeTo, position); break }
       if (!state.isDecided(position) || !state.owns(position)) continue
       const entry = bytes < bytesMax ? state.bytesOf(position) : undefined
       if (entry === undefined) { more = bytes >= bytesMax; completeTo = Math.min(completeTo, position); break }

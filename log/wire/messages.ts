@@ -220,12 +220,19 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
   return items
 }
 
-/** readStream and subscribe: stream u32, from f64, step u32: how many chains the reader takes the segment to have. */
-export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number }
-export const writeStreamFrom = ({ stream, from, step }: StreamFrom): Uint8Array => new ByteWriter(16).u32(stream).f64(from).u32(step).done()
+/**
+ * readStream and subscribe: stream u32, from f64, step u32: how many chains the reader takes the segment to have; of readStream
+ * also to f64, above which nothing is wanted.
+ */
+export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number; readonly to?: number | undefined }
+export function writeStreamFrom({ stream, from, step, to }: StreamFrom): Uint8Array {
+  const out = new ByteWriter(24).u32(stream).f64(from).u32(step)
+  return (to === undefined ? out : out.f64(to)).done()
+}
 export function readStreamFrom(body: Uint8Array): StreamFrom {
   const reader = new ByteReader(body)
-  return { stream: reader.u32(), from: reader.integer(), step: reader.u32() }
+  const head = { stream: reader.u32(), from: reader.integer(), step: reader.u32() }
+  return reader.left === 0 ? head : { ...head, to: reader.integer() }
 }
 /** Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that some are gone. */
 export interface StreamPart { readonly completeTo: number; readonly trim: number; readonly more: boolean; readonly count: number; readonly entries: Uint8Array }

@@ -71,6 +71,8 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
     t.deepEqual((await log.readStream({ stream: 3 })).map(textOf), [])
     t.deepEqual((await log.readStream({ stream: 2, from: b.position + 1 })).map(textOf), ['c'])
     t.deepEqual((await log.readStream({ stream: 2, to: b.position + 1 })).map(textOf), ['b'])
+    t.deepEqual((await log.readStream({ stream: 2, to: b.position })).map(textOf), [])
+    for (const wrong of [{ from: -1 }, { to: 1.5 }, { to: Infinity }]) await t.throwsAsync(log.readStream({ stream: 2, ...wrong }), { code: 'BAD_ARGUMENT' })
   })
 
   clusters('a subscription gives what was there and what comes, in order, once', async (t, log, more) => {

@@ -397,7 +397,8 @@ class SimCluster {
   #loseRegister(i: number, downMs: number, afterMs: number): void {
     this.#drive(undefined)
     this.world.schedule(afterMs, undefined, () => {
-      if (!this.#mayLoseVote(i)) return
+      // An epoch that an operator is opening may have fewer acceptors, or just this one.
+      if (this.#operating > 0 || !this.#mayLoseVote(i)) return
       void this.#crashUnit(i, downMs, false)
       this.#slot(i).disk.loseRegister()
     })
@@ -407,7 +408,7 @@ class SimCluster {
   #replaceDisk(i: number, downMs: number): void {
     const slot = this.#slot(i)
     // A layout that is being agreed on may count on just this disk: lost then, it leaves a chain without a whole copy (sirtaki recover).
-    if (!slot.process.alive || slot.dropped || this.#operating > 0 || this.#suspectedUnder === this.checker.newest?.epoch || !this.#mayLose(i)) return
+    if (!slot.process.alive || slot.dropped || this.#operating > 0 || !this.#mayLose(i)) return
     const old = slot.disk
     this.checker.lost(old.identity)
     slot.disk = this.#newDisk(slot.process, i, slot.disks++)
@@ -599,9 +600,10 @@ class SimCluster {
     return [newest, agreed].every((layout) => layout !== undefined && layout.acceptors.filter(({ identity }) => there.has(identity)).length * 2 > layout.acceptors.length)
   }
 
-  /** Whether everything on the disk of a unit is on another one too, and a majority of acceptors is left without it. */
+  /** Whether everything on the disk of a unit is on another one too, which nobody sets out to leave out, and a majority of acceptors is left without it. */
   #mayLose(i: number): boolean {
     const { newest, agreed } = this.checker
+    if (this.#suspectedUnder === newest?.epoch) return false
     const { disk: { identity }, address } = this.#slot(i)
     return [newest, agreed].every((layout) => {
       if (layout === undefined) return false

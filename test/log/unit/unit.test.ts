@@ -313,6 +313,8 @@ test('a bound on bytes cuts an answer, and the rest can be asked for', (t) => {
   const cut = b.unit.readStream(7, 0, 1, 10)
   t.deepEqual([cut.count, cut.completeTo, cut.more], [1, 1, true])
   t.deepEqual(b.unit.readStream(7, 1, 1, 10).count, 1)
+  const bounded = b.unit.readStream(7, 0, 1, 1_000, 1)
+  t.deepEqual([bounded.count, bounded.completeTo, bounded.more], [1, 1, false])
   const asked = b.unit.ask({ epoch: 1, from: 0, to: 9, withBytes: true }, 10)
   t.deepEqual([asked.to, asked.held.length], [1, 1])
 })

@@ -27,6 +27,7 @@ roundTrip('offered', fc.record({ results: fc.array(fc.record({ status, held: fc.
 roundTrip('read', fc.array(position), messages.writePositions, messages.readPositions)
 roundTrip('read items', fc.array(fc.record({ status, bytes: maybeBytes })), messages.writeReadItems, messages.readReadItems)
 roundTrip('stream from', fc.record({ stream: u32, from: position, step: u32 }), messages.writeStreamFrom, messages.readStreamFrom)
+roundTrip('stream from and to', fc.record({ stream: u32, from: position, step: u32, to: position }), messages.writeStreamFrom, messages.readStreamFrom)
 roundTrip('token', fc.record({ epoch: u32, runs: fc.array(fc.record({ count: u32, streams: fc.array(u32, { maxLength: 255 }) })) }), messages.writeToken, messages.readToken)
 roundTrip('grant', fc.record({ epoch: u32, from: position, logTime: fc.double({ noNaN: true }), previous: fc.array(fc.maxSafeInteger()) }), messages.writeGrant, messages.readGrant)
 roundTrip('stored', fc.record({ watched: fc.boolean(), statuses: fc.option(fc.constant(new Uint8Array([0, 1, 2])), { nil: undefined }) }), ({ watched, statuses }) => messages.writeStored(watched, statuses), (body) => messages.readStored(body, 3))

@@ -22,7 +22,8 @@ const client = await connect(url, { name: `${role} ${number}`, timeoutMs: 30_000
 const log = client.log
 
 /** Ends of pieces are kept short of this, so that one line stays a small one. */
-const READ_POSITIONS_MAX = 2_000
+const READ_POSITIONS = 2_000
+const READ_POSITIONS_MAX = 64_000
 const PAYLOAD_BYTES = 120
 const KEEPER_PAUSE_MS = 8_000
 const TRIM_EVERY = 3
@@ -95,10 +96,11 @@ async function readStream(prng: Prng): Promise<void> {
   if (from < to) await readPart(prng.pick(STREAMS), from, to)
 }
 
-async function readPart(stream: number, from: number, to: number): Promise<void> {
+async function readPart(stream: number, from: number, to: number): Promise<number> {
   const call = now()
   const entries = await log.readStream({ stream, from, to, timeoutMs: TIMEOUT_MS })
   say('stream', call, now(), stream, from, to, ...entries.flatMap((entry) => [entry.position, valueOf(entry)]))
+  return entries.length
 }
 
 /** Adds to the counter of the round, or reads it: each round has a counter of its own, so that each can be judged by itself. */
@@ -153,16 +155,20 @@ async function load(): Promise<void> {
 
 /** Reads all streams in [from, to), trying until it can. @throws the last error when it is time. */
 async function readAll(from: number, to: number, deadline: number): Promise<void> {
-  for (let start = from; start < to; start += READ_POSITIONS_MAX) {
-    for (const stream of STREAMS) await untilRead(stream, start, Math.min(to, start + READ_POSITIONS_MAX), deadline)
+  for (let start = from, positions = READ_POSITIONS; start < to;) {
+    const end = Math.min(to, start + positions)
+    let found = 0
+    for (const stream of STREAMS) found += await untilRead(stream, start, end, deadline)
+    // What epochs have skipped is passed in ever longer steps.
+    positions = found === 0 ? Math.min(2 * positions, READ_POSITIONS_MAX) : READ_POSITIONS
+    start = end
   }
 }
 
-async function untilRead(stream: number, from: number, to: number, deadline: number): Promise<void> {
+async function untilRead(stream: number, from: number, to: number, deadline: number): Promise<number> {
   for (;;) {
     try {
-      await readPart(stream, from, to)
-      return
+      return await readPart(stream, from, to)
     } catch (thrown) {
       if (performance.now() > deadline) throw thrown
       tellError('keep', thrown)
