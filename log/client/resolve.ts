@@ -47,8 +47,8 @@ export async function resolveRange(cluster: Cluster, layout: Layout, from: numbe
   return out
 }
 
-/** Takes what positions were resolved to. */
-interface Sink { set(position: number, resolved: Resolved): void }
+/** Takes what positions were resolved to; with `skipsEmpty` not what was empty and is junk now. */
+interface Sink { readonly skipsEmpty?: boolean; set(position: number, resolved: Resolved): void }
 
 async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<void> {
   await Promise.all(chainsIn(layout, from, to).map(async (chain) => {
@@ -64,7 +64,7 @@ async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: nu
 export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number): Promise<void> {
   let hole: number | undefined
   // A window of junk is no reason to remember every position of it.
-  const holes: Sink = { set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
+  const holes: Sink = { skipsEmpty: true, set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
   await resolveInto(holes, cluster, layout, from, to, { mayFill: true, everywhere: true })
   if (hole !== undefined) throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, { next: 'again', facts: { position: hole } })
 }
@@ -275,7 +275,7 @@ class Round {
       marks.push({ position, kind: value.kind, hash: value.hash })
       this.#decided(position, value)
     }
-    this.#eachEmpty((position) => { this.#decided(position, JUNK) })
+    if (this.#out.skipsEmpty !== true || this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#decided(position, JUNK) })
     const junk = this.#emptyRanges()
     if (marks.length === 0 && junk.length === 0) return
     const body = writeMarks(epoch, marks, junk)

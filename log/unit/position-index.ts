@@ -77,16 +77,37 @@ export class PositionIndex {
     for (let at = from; at < to; at += step) {
       if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) { this.#set(at, ALL_JUNK); at += SIZE - 1; continue }
       if (isShared(this.#chunk(at))) continue
-      const chunk = this.#ensure(at)
-      chunk.flags[at % SIZE] = JUNK
-      chunk.hash[at % SIZE] = JUNK_HASH
+      const { flags, hash } = this.#ensure(at)
+      const end = Math.min(SIZE, to - at + at % SIZE)
+      let place = at % SIZE
+      const first = place
+      for (; place < end; place += step) { flags[place] = JUNK; hash[place] = JUNK_HASH }
+      at += place - first - step
     }
   }
 
-  /** The first of at, at + step, ... in a chunk of which anything was ever held; `to` or above when there is none below it. */
-  pastBlank(at: number, to: number, step: number): number {
+  /** The first of at, at + step, ... at which anything is known; `to` or above when there is none below it. */
+  pastBlank(at: number, to: number, step: number): number { return this.#past(0, 0xff, at, to, step) }
+
+  /** The first of at, at + step, ... that is not decided; `to` or above when there is none below it. */
+  pastDecided(at: number, to: number, step: number): number { return this.#past(DECIDED, DECIDED, at, to, step) }
+
+  /** The first of at, at + step, ... that is anything but junk to be decided; `to` or above when there is none below it. */
+  pastJunk(at: number, to: number, step: number): number { return this.#past(JUNK, 0xff, at, to, step) }
+
+  /** Passes what has just these of the flags in `mask`: tens of thousands of positions at once, so without a call for each. */
+  #past(wanted: number, mask: number, at: number, to: number, step: number): number {
     let next = at
-    while (next < to && this.#chunk(next) === undefined) next += Math.ceil((SIZE - next % SIZE) / step) * step
+    while (next < to) {
+      const chunk = this.#chunk(next)
+      const first = next % SIZE
+      const end = Math.min(SIZE, first + to - next)
+      let place = first
+      if (chunk !== undefined) { const { flags } = chunk; while (place < end && ((flags[place] ?? 0) & mask) === wanted) place += step }
+      else if (wanted === 0) place += Math.ceil((end - first) / step) * step
+      next += place - first
+      if (place < end) return next
+    }
     return next
   }
 
@@ -98,11 +119,18 @@ export class PositionIndex {
     if (at === SIZE - 1 && chunk.flags[at] === (JUNK | DECIDED) && chunk.flags.every((flags) => flags === (JUNK | DECIDED))) this.#set(position, ALL_JUNK_DECIDED)
   }
 
-  /** Where a chunk of nothing but junk ends that begins at `position` and lies below `to`; undefined where there is none. */
-  junkChunkEnd(position: number, to: number): number | undefined { return position % SIZE === 0 && position + SIZE <= to && this.#chunk(position) === ALL_JUNK ? position + SIZE : undefined }
-
-  /** Decides such a chunk. */
-  decideChunk(position: number): void { this.#set(position, ALL_JUNK_DECIDED) }
+  /** Decides every position of [from, to). */
+  decideRange(from: number, to: number): void {
+    for (let at = from; at < to;) {
+      const end = Math.min(to, at - at % SIZE + SIZE)
+      if (end - at === SIZE && this.#chunk(at) === ALL_JUNK) this.#set(at, ALL_JUNK_DECIDED)
+      else {
+        if (end > at + 1 && this.#chunk(at) !== ALL_JUNK_DECIDED) { const { flags } = this.#ensure(at); for (let place = at % SIZE; place < at % SIZE + end - 1 - at; place++) flags[place] = (flags[place] ?? 0) | DECIDED }
+        this.decide(end - 1)
+      }
+      at = end
+    }
+  }
 
   /** How many positions of a range hold something, and a sum of kinds and hashes in which places count: equal values at other places do not cancel. */
   digest({ from, to, step }: JunkRange): { count: number; sum: number } {

@@ -358,15 +358,15 @@ export class UnitState {
     if (position > this.prefix) this.#above.push(position)
   }
 
-  /** Marks junk as decided, a whole chunk of it where one begins at `position` and ends below `to`. Gives the last position marked. */
+  /** Marks junk as decided, with all of it that follows below `to` where there is one chain. Gives the last position marked. */
   decideJunk(position: number, to: number, epoch: number): number {
-    const end = this.index.junkChunkEnd(position, to)
-    const place = end === undefined ? undefined : this.placeAt(position)
-    if (end === undefined || place?.step !== 1 || place.to < end) { this.decide(position, epoch); return position }
-    this.index.decideChunk(position)
+    const place = this.placeAt(position)
+    const end = place?.step === 1 ? this.index.pastJunk(position, Math.min(to, place.to), 1) : position
+    if (end <= position + 1) { this.decide(position, epoch); return position }
+    this.index.decideRange(position, end)
     // First, so that nothing is listed as decided above a prefix that passes it. Nobody waits for junk: `onDecided` is not told.
     if (this.prefix >= position && this.prefix < end) this.#advance()
-    for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
+    if (this.failpoint !== undefined || end - 1 > this.prefix) for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
     return end - 1
   }
 
@@ -389,7 +389,7 @@ export class UnitState {
 
   #advance(): void {
     let at = this.firstOwn(this.prefix)
-    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = this.after(at)
+    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = at >= this.#from && this.#to === Infinity ? this.index.pastDecided(at, Infinity, this.#step) : this.after(at)
     this.prefix = at === Infinity ? Math.max(this.prefix, this.places.at(-1)?.to ?? 0) : at
   }
 

@@ -49,11 +49,9 @@ test('junk in long ranges is what it is one by one, also where something else is
     { weight: 1, arbitrary: position.map((at) => (index) => { index.decide(at) }) },
     { weight: 1, arbitrary: position.map((at) => (index) => { index.damage(at) }) },
     { weight: 1, arbitrary: position.map((at) => (index) => { index.forgetBelow(at) }) },
-    { weight: 2, arbitrary: fc.nat(9).map((chunk) => (index, long) => {
-      const from = chunk * 4096
-      const end = index.junkChunkEnd(from, 40_960)
-      if (long && end !== undefined) index.decideChunk(from)
-      else if (index.flags(from) === JUNK && index.flags(from + 4095) === JUNK && Array.from({ length: 4096 }, (_, i) => index.flags(from + i)).every((flags) => flags === JUNK)) for (let at = from; at < from + 4096; at++) index.decide(at)
+    { weight: 2, arbitrary: fc.tuple(position, fc.nat(20_000)).map(([from, count]) => (index, long) => {
+      if (long) index.decideRange(from, index.pastJunk(from, from + count, 1))
+      else for (let at = from; at < from + count && index.flags(at) === JUNK; at++) index.decide(at)
     }) },
   )
   fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
@@ -62,6 +60,11 @@ test('junk in long ranges is what it is one by one, also where something else is
     const differs = Array.from({ length: 40_960 }, (_, at) => at).find((at) => long.flags(at) !== single.flags(at) || long.hash(at) !== single.hash(at) || long.row(at) !== single.row(at))
     t.is(differs, undefined)
     for (const range of [{ from: 0, to: 40_960, step: 1 }, { from: 4096, to: 9000, step: 1 }, { from: 5, to: 30_000, step: 3 }]) t.deepEqual(long.digest(range), single.digest(range))
+    const passed = ({ from, to, step: by }: JunkRange, stays: (flags: number) => boolean): number => { let at = from; while (at < to && stays(single.flags(at))) at += by; return Math.min(at, to) }
+    for (const from of [0, 4095, 4096, 10_000]) for (const by of [1, 3]) {
+      const range = { from, to: 30_000, step: by }
+      t.deepEqual([long.pastBlank(from, 30_000, by), long.pastJunk(from, 30_000, by), long.pastDecided(from, 30_000, by)].map((at) => Math.min(at, 30_000)), [passed(range, (flags) => flags === 0), passed(range, (flags) => flags === JUNK), passed(range, (flags) => (flags & DECIDED) !== 0)])
+    }
   }), { numRuns: 100 })
 })
 
@@ -75,11 +78,18 @@ test('a digest tells other places, kinds and hashes, also of long ranges of junk
   t.is(new Set(digests).size, digests.length)
 })
 
-test('what is blank is passed in steps, up to the first chunk of which something is held', (t) => {
+test('what is blank is passed in steps, up to the first position of its class at which something is held', (t) => {
   const index = new PositionIndex()
   t.true(index.pastBlank(5, 9000, 1) >= 9000)
   index.setData(9000, 1, 1, 1)
-  t.deepEqual([index.pastBlank(5, 20_000, 1), index.pastBlank(5, 20_000, 3), index.pastBlank(8192, 20_000, 3)], [8192, 8192 + (5 - 8192 % 3 + 3) % 3, 8192])
+  t.deepEqual([index.pastBlank(5, 20_000, 1), index.pastBlank(6, 20_000, 3), index.pastBlank(5, 20_000, 3) >= 20_000], [9000, 9000, true])
+})
+
+test('what is decided is passed up to the first position that is not, without an end too', (t) => {
+  const index = new PositionIndex()
+  index.setJunk({ from: 10, to: 20_000, step: 1 })
+  index.decideRange(10, 15_000)
+  t.deepEqual([index.pastDecided(10, Infinity, 1), index.pastDecided(9, Infinity, 1), index.pastDecided(10, Infinity, 7), index.pastJunk(15_000, 30_000, 1)], [15_000, 9, 15_004, 20_000])
 })
 
 test('a list behaves like a sorted set', (t) => {
