@@ -6,7 +6,7 @@
  * A flow. Owns: one detector. Keeps: P4, P24. Read next: `detector.ts`, `reconfigure.ts`.
  */
 import type { Cluster } from '../client/cluster.ts'
-import { asError } from '../errors.ts'
+import { SirtakiError, asError } from '../errors.ts'
 import { Identity } from '../wire/control.ts'
 import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
@@ -68,8 +68,9 @@ export class Watch {
 
   async #pollUnit(layout: Layout, { identity, boot, address }: UnitMember): Promise<void> {
     const { limits, ports } = this.#cluster
+    const asked = this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs * limits.suspicionProbes).then(readCurrent)
     try {
-      const { boot: answers, commitMs, idle, leaving, full } = readCurrent(await this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'watch' : 'current', writeEpoch(layout.epoch), limits.probeMs))
+      const { boot: answers, commitMs, idle, leaving, full } = await this.#inTime(asked)
       // Another start of it has to be named by the next epoch; another disk in its place is somebody else.
       if (answers === boot) this.#restarted.delete(identity)
       else if ((await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity) this.#restarted.add(identity)
@@ -79,7 +80,19 @@ export class Watch {
       this.#detector.answered(identity, { commitMs, idle, leaving }, ports.clock.now())
     } catch {
       this.#detector.missed(identity)
+      // An answer that comes late is one of a living unit: who has so much to do that all are late is slow, not gone.
+      const { epoch } = layout
+      asked.then(({ boot: answers, ...late }) => { if (answers === boot && this.#cluster.layout?.epoch === epoch) this.#detector.answered(identity, late, ports.clock.now()) }, () => undefined)
     }
+  }
+
+  /** Waits no longer than for one probe. @throws SirtakiError `TIMEOUT`. */
+  #inTime<T>(asked: Promise<T>): Promise<T> {
+    const { limits, ports: { clock } } = this.#cluster
+    return new Promise((resolve, reject) => {
+      const timer = clock.timer(limits.probeMs, () => { reject(new SirtakiError('TIMEOUT', `no answer within ${limits.probeMs} ms`)) })
+      asked.then(resolve, reject).finally(() => { timer.cancel() })
+    })
   }
 
   async #pollSequencer({ sequencer }: Layout): Promise<void> {

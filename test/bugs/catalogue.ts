@@ -548,6 +548,13 @@ export const bugs: readonly Bug[] = [
     replace: '    return acceptors.length > -1 - silent.length\n',
   },
   {
+    name: 'late-answers-count-as-missed', sentence: 'A detector drops the answers that come later than a probe waits: a unit that has much to do is taken for gone, again and again.',
+    breaks: ['P24'], seed: 0, judge: 'tests', tests: ['test/log/layout/watch.test.ts'],
+    file: 'log/layout/watch.ts',
+    find: 'if (answers === boot && this.#cluster.layout?.epoch === epoch) this.#detector',
+    replace: 'if (answers === boot && this.#cluster.layout?.epoch === -epoch) this.#detector',
+  },
+  {
     name: 'polls-of-another-epoch', sentence: 'A detector counts what was missed under older epochs.',
     breaks: ['P24'], seed: 0, judge: 'tests', tests: ['test/bugs/detector.test.ts'],
     file: 'log/layout/detector.ts',

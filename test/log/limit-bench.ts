@@ -36,6 +36,7 @@ export class Wire {
   readonly #open = new Map<string, Map<number, Sent>>()
   readonly #held = new Map<string, (() => void)[]>()
   readonly #cut = new Set<string>()
+  readonly #late = new Map<string, number>()
   readonly #breaks = new Map<string, Set<() => void>>()
 
   constructor(clock: HandClock) { this.#clock = clock }
@@ -47,6 +48,9 @@ export class Wire {
     this.#held.delete(address)
     for (const run of held) run()
   }
+
+  /** Everything that comes from `address` comes so late from now on. */
+  late(address: string, ms: number): void { this.#late.set(address, ms) }
 
   /** Breaks the connections to `address`; none can be made until `mend`. */
   cut(address: string): void {
@@ -81,8 +85,10 @@ export class Wire {
 
   #arrive(address: string, run: () => void): void {
     const held = this.#held.get(address)
-    if (held === undefined) run()
-    else held.push(run)
+    const lateMs = this.#late.get(address)
+    if (held !== undefined) held.push(run)
+    else if (lateMs === undefined) run()
+    else this.#clock.timer(lateMs, run)
   }
 
   #answered(address: string, { request, body }: Frame): void {
