@@ -122,10 +122,14 @@ export class PositionIndex {
   /** Decides every position of [from, to). */
   decideRange(from: number, to: number): void {
     for (let at = from; at < to;) {
-      const end = Math.min(to, at - at % SIZE + SIZE)
-      if (end - at === SIZE && this.#chunk(at) === ALL_JUNK) this.#set(at, ALL_JUNK_DECIDED)
-      else {
-        if (end > at + 1 && this.#chunk(at) !== ALL_JUNK_DECIDED) { const { flags } = this.#ensure(at); for (let place = at % SIZE; place < at % SIZE + end - 1 - at; place++) flags[place] = (flags[place] ?? 0) | DECIDED }
+      const first = at % SIZE
+      const end = Math.min(to, at - first + SIZE)
+      const chunk = this.#chunk(at)
+      if (chunk === ALL_JUNK && end - at === SIZE) this.#set(at, ALL_JUNK_DECIDED)
+      else if (chunk !== ALL_JUNK_DECIDED) {
+        const { flags } = this.#ensure(at)
+        for (let place = first; place < first + end - 1 - at; place++) flags[place] = (flags[place] ?? 0) | DECIDED
+        // By itself: it may complete a chunk of nothing but decided junk.
         this.decide(end - 1)
       }
       at = end
