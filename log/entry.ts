@@ -15,6 +15,8 @@ import { crc32Of, crc32Text } from './wire/hash.ts'
 export const ENTRY_VERSION = 1
 export const ENTRY_HEAD_BYTES = 40
 export const STREAM_BYTES = 12
+/** Streams below this one, from 0 on, are those of the objects: bytes of others in them are no entries of any space. */
+export const OBJECT_STREAMS = 16
 
 /** What a position holds. */
 export const KIND_DATA = 1
