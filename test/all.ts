@@ -1,65 +1,85 @@
 /**
- * `npm test`: everything that has to hold before a change lands, one step after the other.
+ * `npm test [-- NAME | --list]`: everything that has to hold before a change lands.
  *
- * Type check, lint, unit and contract tests, 500 simulator seeds, every planted bug replayed at its recorded seed, the
- * real-process tests. The last line is `N passed, N failed`.
+ * Type check, lint, unit and contract tests, one after the other; then 500 simulator seeds and every planted bug replayed at
+ * its recorded seed, beside the real-process tests. NAME runs only the steps whose names begin with it, `--list` prints the
+ * names. At the end the failures are named once more; the last line is `N passed, N failed`. Read next: `steps.ts`.
  */
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { chosenSteps, steps, type Step } from './steps.ts'
 
-interface Step { readonly name: string; readonly args: readonly string[]; readonly count: (output: string, ok: boolean) => { passed: number; failed: number } }
-
-const one = (_: string, ok: boolean): { passed: number; failed: number } => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 })
-const find = (output: string, pattern: RegExp): number => Number([...output.matchAll(pattern)].at(-1)?.[1] ?? 0)
-
-/** ava's own summary; a run that ends badly without one is a failure too. */
-function ava(output: string, ok: boolean): { passed: number; failed: number } {
-  const passed = find(output, /(\d+) tests? passed/g)
-  const failed = find(output, /(\d+) tests? failed/g) + find(output, /(\d+) uncaught exceptions?/g)
-  return { passed, failed: ok && passed > 0 ? failed : Math.max(failed, 1) }
-}
-
-const quick = ['test/*.test.ts', 'test/{contracts,harness,log,objects,sequencer,sim,tools}/**/*.test.ts']
-const bin = (name: string): string => new URL(`../node_modules/${name}`, import.meta.url).pathname
-const steps: readonly Step[] = [
-  { name: 'type check', args: [bin('typescript/bin/tsc'), '--noEmit'], count: one },
-  { name: 'lint', args: [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings'], count: one },
-  { name: 'tests', args: [bin('ava/entrypoints/cli.js'), ...quick], count: ava },
-  { name: 'simulator', args: ['test/sim/main.ts', '--seeds', '500'], count: (output, ok) => { const seeds = find(output, /seeds (\d+)/g); const failed = find(output, /failures (\d+)/g); return { passed: seeds - failed, failed: ok ? failed : Math.max(1, failed) } } },
-  { name: 'planted bugs', args: ['test/bugs/main.ts', '--replay'], count: (output, ok) => { const found = find(output, /found (\d+)/g); const bugs = find(output, /bugs (\d+)/g); return { passed: found, failed: ok ? bugs - found : Math.max(1, bugs - found) } } },
-  { name: 'real processes', args: [bin('ava/entrypoints/cli.js'), '--serial', '--concurrency=1', 'test/real/**/*.test.ts', 'test/package/**/*.test.ts'], count: ava },
-]
-
-/** A step that says nothing for so long hangs and is ended, with everything it has started. (The runner of tests gives up after `timeout`, but not once a test has asked for a longer one.) */
+/**
+ * A step that prints nothing for so long hangs and is ended, with everything it has started. (The runner of tests gives up
+ * after `timeout`, but not once a test has asked for a longer one.)
+ */
 const SILENT_MS = 420_000
+/** What computes gives way to what waits: a tenth of a busy CPU. */
+const COMPUTES_NICE = '10'
 
-function run({ name, args }: Step): Promise<{ output: string; ok: boolean }> {
-  console.log(`\n== ${name}`)
+const failures: string[] = []
+let passed = 0
+const running = new Set<() => void>()
+
+const interrupted = (): void => {
+  for (const end of running) end()
+  process.exit(130)
+}
+process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('SIGHUP', interrupted)
+
+/** Runs one step; `prefix` begins each line of its output where several run side by side. */
+function run({ name, args, group }: Step, prefix: string): Promise<{ output: string; ok: boolean }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: new URL('..', import.meta.url), env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, detached: true })
+    const command = [...group === 'computes' ? ['nice', '-n', COMPUTES_NICE] : [], process.execPath, ...args]
+    const child = spawn(command[0] ?? '', command.slice(1), {
+      stdio: ['ignore', 'pipe', 'pipe'], cwd: new URL('..', import.meta.url),
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, detached: true,
+    })
     const end = (): void => { try { process.kill(-(child.pid ?? NaN), 'SIGKILL') } catch { /* gone already */ } }
-    const interrupted = (): void => { end(); process.exit(130) }
-    process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('SIGHUP', interrupted)
-    const silent = setTimeout(() => { console.log(`${name}: nothing was said for ${SILENT_MS / 1000} s: it hangs and is ended`); end() }, SILENT_MS)
+    running.add(end)
+    const silent = setTimeout(() => {
+      console.log(`${name}: nothing was printed for ${SILENT_MS / 1000} s: it hangs and is ended`)
+      end()
+    }, SILENT_MS)
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { output += data.toString(); process.stdout.write(data); silent.refresh() })
-    child.on('exit', (code) => {
+    for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => {
+      output += `${line}\n`
+      console.log(prefix + line)
+      silent.refresh()
+    })
+    child.on('close', (code) => {
       clearTimeout(silent)
-      process.off('SIGINT', interrupted).off('SIGTERM', interrupted).off('SIGHUP', interrupted)
+      running.delete(end)
       resolve({ output, ok: code === 0 })
     })
   })
 }
 
-let passed = 0
-let failed = 0
-const only = process.argv[2]
-for (const step of steps.filter(({ name }) => only === undefined || name.startsWith(only))) {
-  const started = performance.now()
-  const { output, ok } = await run(step)
-  const counted = step.count(output, ok)
-  passed += counted.passed
-  failed += counted.failed
-  console.log(`-- ${step.name}: ${counted.passed} passed, ${counted.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+async function runAll(group: readonly Step[], isBeside: boolean): Promise<void> {
+  for (const step of group) {
+    console.log(`\n== ${step.name}`)
+    const started = performance.now()
+    const { output, ok } = await run(step, isBeside ? `${step.name} | ` : '')
+    const read = step.read(output, ok)
+    passed += read.passed
+    failures.push(...read.failures.map((failure) => `${step.name}: ${failure}`))
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(`-- ${step.name}: ${read.passed} passed, ${read.failures.length} failed in ${seconds} s`)
+  }
 }
-console.log(`\n${passed} passed, ${failed} failed`)
-process.exitCode = failed > 0 ? 1 : 0
+
+const [word] = process.argv.slice(2)
+const chosen = word === '--list' ? steps : chosenSteps(word)
+if (word === '--list' || chosen.length === 0) {
+  if (chosen.length === 0) console.error(`no step begins with "${word}"; there are:`)
+  console.log(steps.map(({ name }) => name).join('\n'))
+  process.exit(chosen.length === 0 ? 2 : 0)
+}
+
+const groups = Map.groupBy(chosen, ({ group }) => group)
+await runAll(groups.get('first') ?? [], false)
+const beside = [groups.get('computes'), groups.get('waits')].filter((group) => group !== undefined)
+await Promise.all(beside.map((group) => runAll(group, beside.length > 1)))
+if (failures.length > 0) console.log(`\nfailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`)
+console.log(`\n${passed} passed, ${failures.length} failed`)
+process.exitCode = failures.length > 0 ? 1 : 0

@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- --seeds N [--from S] [--seed S] [--minutes N] [--trace]`: the simulator over many seeds, on every core.
+ * `npm run sim -- [--seeds N [--from S] | --seed S | --minutes N] [--trace]`: the simulator over many seeds, on every core.
  *
  * One line for a failing seed: the invariant, the shrunk faults, the command that replays it. With `--minutes` it soaks: seeds from a
  * random start on until the time is over; those that fail go into `failed-seeds.txt`, which every test run replays. The last line is
@@ -15,16 +15,25 @@ import type { SeedReport } from './worker.ts'
 
 /** Below this many seeds a point that was not reached says nothing. */
 const POINTS_FROM_SEEDS = 5_000
+/** Without a word about them. */
+const SEEDS = 500
 /** A soak begins anywhere below it. */
 const SOAK_FROM_BELOW = 1_000_000_000
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '500' }, seed: { type: 'string' }, from: { type: 'string', default: '1' }, minutes: { type: 'string' }, trace: { type: 'boolean', default: false }, workers: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } })
+function refuse(why: string): never {
+  console.error(`${why}\nusage: npm run sim -- [--seeds N [--from S] | --seed S | --minutes N] [--trace]`)
+  process.exit(2)
+}
+
+const { values } = parseArgs({ options: { seeds: { type: 'string' }, seed: { type: 'string' }, from: { type: 'string', default: '1' }, minutes: { type: 'string' }, trace: { type: 'boolean', default: false }, workers: { type: 'string' }, 'stop-at-first': { type: 'boolean', default: false } } })
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes)
 const first = minutes === undefined ? Number(values.seed ?? values.from) : randomInt(1, SOAK_FROM_BELOW)
-const count = minutes !== undefined ? SOAK_FROM_BELOW : values.seed === undefined ? Number(values.seeds) : 1
+const count = minutes !== undefined ? SOAK_FROM_BELOW : values.seed === undefined ? Number(values.seeds ?? SEEDS) : 1
 if (!Number.isInteger(first) || !Number.isInteger(count) || count < 1 || (minutes !== undefined && !(minutes > 0))) {
-  console.error('usage: npm run sim -- --seeds N [--from S] [--seed S] [--minutes N] [--trace]')
-  process.exit(2)
+  refuse('--seeds, --seed, --from and --minutes take numbers from 1')
+}
+if (values.seed !== undefined && (values.seeds ?? values.minutes) !== undefined) {
+  refuse(`--${values.seeds === undefined ? 'minutes' : 'seeds'} and --seed exclude each other: one seed is one run`)
 }
 
 const reached = new Map<string, number>()
