@@ -7,8 +7,10 @@
 import type { Draft } from 'immer'
 import { is, type Struct } from 'superstruct'
 import { produce } from './draft.ts'
-import { Rejection, typeId, type AnyBoundType, type AnyObject, type AnyOp, type Op, type OpMaker, type RawContext } from './object-type.ts'
+import { typeId } from './object-type.ts'
+import type { AnyBoundType, AnyObject, AnyOp, Op, OpMaker, RawContext } from './object-type.ts'
 import { Cell, RowTable, type Journal } from './records.ts'
+import { Rejection } from './rejection.ts'
 import { canonical, ownCopy, type Value } from './values.ts'
 
 /** What a bound type is made of. */

@@ -88,5 +88,9 @@ export class DigestSums {
 /** Adds two sums. */
 export const addLanes = (a: Lanes, b: Lanes): Lanes => ({ low: (a.low + b.low) >>> 0, high: (a.high + b.high) >>> 0 })
 
+/** Takes a sum out of another. */
+export const subtractLanes = (a: Lanes, b: Lanes): Lanes =>
+  ({ low: (a.low - b.low) >>> 0, high: (a.high - b.high) >>> 0 })
+
 /** 16 hexadecimal digits. */
 export const hexOf = ({ low, high }: Lanes): string => high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')

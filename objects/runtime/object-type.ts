@@ -6,6 +6,7 @@
  */
 import type { Draft } from 'immer'
 import type { Struct } from 'superstruct'
+import { SirtakiError } from '../../log/errors.ts'
 import type { Journal, Table } from './records.ts'
 import type { Value } from './values.ts'
 
@@ -78,14 +79,13 @@ export interface AnyObjectType {
 /** Names a type with its version. */
 export const typeId = (name: string, version: number): string => `${name}@${version}`
 
-/** What `ctx.reject` throws. No error: it has no stack, which would cost more than the op. */
-export class Rejection {
-  readonly reason: string
-  readonly facts: Readonly<Record<string, Value>>
-
-  constructor(reason: string, facts: Readonly<Record<string, Value>>) {
-    this.reason = reason
-    this.facts = facts
-  }
+/** @throws SirtakiError `MISUSE` when another of these types has the name and version of this one. */
+export function requireNoTwin(type: AnyObjectType, others: readonly AnyObjectType[]): void {
+  const isTwin = (other: AnyObjectType): boolean =>
+    other !== type && other.name === type.name && other.version === type.version
+  if (others.some(isTwin)) throw twins(typeId(type.name, type.version))
 }
 
+/** The error of two types that entries cannot tell apart. */
+export const twins = (id: string): SirtakiError =>
+  new SirtakiError('MISUSE', `two types are named ${id}: give one of them another name or version`, { facts: { type: id } })

@@ -9,14 +9,18 @@
  *
  * `session` is the position of the session's opening entry, `number` counts its ops from 0. Position, log time and, later,
  * the principal come with the entry around it. Little endian, texts in UTF-8; the input keeps its key order.
- * Keeps: O11 (an undecodable payload is judged alike by everyone, an unknown version halts the reader).
+ * Keeps: O11 (an undecodable payload is judged alike by everyone, an unknown version halts the reader, and what does not
+ * begin with a version mark, 1 to 8, is no entry of a space: it is passed over).
  * Read next: `space.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
 import { ByteReader, ByteWriter, viewOf } from '../../log/wire/bytes.ts'
+import { isExhausted } from './exhausted.ts'
 import { isCanonical, type Value } from './values.ts'
 
 export const OP_VERSION = 1
+/** First bytes that are, or will be, versions of ours: below every byte that a text begins with. */
+const VERSION_MARK_MAX = 8
 /** Bytes in front of an op's target. */
 export const OP_HEAD_BYTES = 20
 
@@ -88,7 +92,8 @@ export class OpDecoder<R> {
   decode(payload: Uint8Array): SpaceEntry<R> {
     const { byteLength } = payload
     const version = payload[0] ?? 0
-    if (version === 0 || byteLength < 2) return BAD
+    // Another program's bytes are nobody's entry; those of a later version of ours must not be passed over (O11).
+    if (version === 0 || version > VERSION_MARK_MAX || byteLength < 2) return BAD
     const kind = payload[1] ?? 0
     if (version !== OP_VERSION || kind === kinds.transaction) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${version}, kind ${kind}, this is version ${OP_VERSION}: upgrade`, { facts: { version, kind } })
     if (kind === kinds.open) return readOpen(payload)
@@ -130,7 +135,7 @@ export function readInput(payload: Uint8Array, from: number): Value | undefined 
     const value: unknown = JSON.parse(textOf(payload, from))
     return isCanonical(value) ? value : undefined
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw thrown
+    if (isExhausted(thrown)) throw thrown
     return undefined
   }
 }
@@ -166,7 +171,7 @@ function readTarget(bytes: Uint8Array): Target | undefined {
     reader.end()
     return isObjectPath(target.object) ? target : undefined
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw thrown
+    if (isExhausted(thrown)) throw thrown
     return undefined
   }
 }

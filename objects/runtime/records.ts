@@ -10,11 +10,15 @@
 import type { Draft } from 'immer'
 import { SirtakiError } from '../../log/errors.ts'
 import { produce } from './draft.ts'
+import { Rejection } from './rejection.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { canonical } from './values.ts'
 
 /** What one record may weigh: a value that is changed as a whole must stay small, collections are tables. */
 export const RECORD_WEIGHT_MAX = 64 * 1024
+
+/** Records of one table: a Map of V8 ends a process, not an op, beyond 2^24 entries. */
+export const RECORDS_MAX = 2 ** 24 - 1
 
 /** A record. Never changed but for the fields of the digest; a change makes a new one. */
 export class Row<V> {
@@ -61,10 +65,14 @@ export class Journal {
   position = -1
   time = 0
   session = -1
+  /** Records of one table: an op that would make one more is refused. */
+  readonly recordsMax: number
   /** Of the entry at hand or the last one, in order. */
   patches: Patch[] = []
   /** First changes since the last digest; `takeDirty` empties it. */
   #dirty: Patch[] = []
+
+  constructor(recordsMax = RECORDS_MAX) { this.recordsMax = recordsMax }
 
   begin(position: number, time: number, session: number): void {
     this.position = position
@@ -159,11 +167,15 @@ export class RowTable<V> implements RowStore, Table<V> {
   has(key: string): boolean { return this.#rows.has(key) }
   row(key: string): Row<V> | undefined { return this.#rows.get(key) }
 
-  /** @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large, or the key is no well-formed text. */
+  /**
+   * @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large, or the key is no well-formed text.
+   * @throws Rejection `the table is full` when there are `recordsMax` others.
+   */
   set(key: string, value: V): void {
     if (typeof key !== 'string' || !key.isWellFormed()) throw new SirtakiError('BAD_ARGUMENT', `a key of table ${this.name} is no well-formed text`)
     const before = this.#rows.get(key)
-    const { position } = this.#journal
+    const { position, recordsMax } = this.#journal
+    if (before === undefined && this.#rows.size >= recordsMax) throw full(this)
     this.#put(key, before, new Row(canonical(value, RECORD_WEIGHT_MAX), before?.created ?? position, position))
   }
 
@@ -207,3 +219,6 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.#rows.set(key, row)
   }
 }
+
+const full = ({ name, size }: { readonly name: string; readonly size: number }): Rejection =>
+  new Rejection('the table is full', { table: name, records: size })

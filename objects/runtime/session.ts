@@ -104,6 +104,7 @@ export class Session implements LocalSession {
 
   played(outcome: Outcome): void {
     if (outcome.kind === 'opened' || outcome.kind === 'ignored' || outcome.kind === 'duplicate') return
+    if (outcome.kind === 'unknown') { this.stop(forgotten(this.name)); return }
     const call = this.#calls.get(outcome.number)
     if (outcome.kind === 'gap') {
       if (call !== undefined) this.#hold(call)
@@ -267,6 +268,10 @@ export class Session implements LocalSession {
 }
 
 const NO_BYTES = new Uint8Array(0)
+
+/** Nobody can say any more which of its ops were applied. */
+const forgotten = (name: string): SirtakiError => new SirtakiError(
+  'STOPPED', `session ${name} was idle for so long that the space has forgotten it: open another one`, { next: 'unknown' })
 
 /** Builds the entry that the log now holds, as far as playing it needs. */
 function entryOf({ position, epoch, logTime, streams, previous }: Appended, payload: Uint8Array): Entry {

@@ -11,10 +11,12 @@
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
 import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
-import { Rejection, typeId, type AnyBoundType, type AnyObject, type AnyObjectType, type AnyOp } from './object-type.ts'
-import { OpDecoder, readInput, type KnownTarget, type SpaceEntry } from './op-entry.ts'
-import { Journal, type Lanes, type Patch } from './records.ts'
-import { SessionMarks, type SessionMark } from './session-marks.ts'
+import { isExhausted } from './exhausted.ts'
+import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType, type AnyOp } from './object-type.ts'
+import { OpDecoder, readInput, type KnownTarget, type SpaceEntry, type Target } from './op-entry.ts'
+import { Journal, RECORDS_MAX, type Lanes, type Patch } from './records.ts'
+import { Rejection } from './rejection.ts'
+import { SESSIONS_MAX, SessionMarks, type SessionMark } from './session-marks.ts'
 import type { Value } from './values.ts'
 
 /** What became of an op whose turn it was. */
@@ -35,7 +37,9 @@ export type Outcome =
   | { readonly kind: 'duplicate'; readonly position: number; readonly session: number; readonly number: number }
   /** Too early: the one before it is missing. */
   | { readonly kind: 'gap'; readonly position: number; readonly session: number; readonly number: number }
-  /** Not an entry of this space, or of a session that there is not. */
+  /** Of a session that the space has forgotten, or never knew: nothing of it is applied any more. */
+  | { readonly kind: 'unknown'; readonly position: number; readonly session: number; readonly number: number }
+  /** Not an entry of this space. */
   | { readonly kind: 'ignored'; readonly position: number; readonly session: -1 }
 
 /** Positions between two digests: what one digest has to hash at most. */
@@ -47,12 +51,26 @@ interface Route { readonly slot: Slot; readonly type: AnyBoundType | undefined; 
 /** One name: its object, or that its ops were skipped, so that nobody here knows what it is. */
 interface Slot { object: AnyObject | undefined; opaque: boolean }
 
+/** What a space holds at most. The same on every view: they decide outcomes. */
+export interface SpaceBounds {
+  /** Records of one table. */
+  readonly recordsMax?: number | undefined
+  /** Names of objects that an op was ever for. */
+  readonly objectsMax?: number | undefined
+  /** Sessions remembered. */
+  readonly sessionsMax?: number | undefined
+}
+
+/** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
+const SKIPPED_MAX = 65_536
+
 /** The state machine of one stream. */
 export class Space {
   /** The changes of the last entry are in its `patches`. */
-  readonly journal = new Journal()
+  readonly journal: Journal
   readonly #decoder = new OpDecoder<Route>()
-  readonly #marks = new SessionMarks()
+  readonly #marks: SessionMarks
+  readonly #objectsMax: number
   readonly #sums = new DigestSums()
   readonly #types = new Map<string, AnyBoundType>()
   readonly #skipped = new Set<string>()
@@ -60,6 +78,12 @@ export class Space {
   #position = -1
   #digestAt = DIGEST_EVERY
   #lastDigest: { readonly position: number; readonly lanes: Lanes } | undefined
+
+  constructor({ recordsMax = RECORDS_MAX, objectsMax = RECORDS_MAX, sessionsMax = SESSIONS_MAX }: SpaceBounds = {}) {
+    this.journal = new Journal(recordsMax)
+    this.#marks = new SessionMarks(sessionsMax)
+    this.#objectsMax = objectsMax
+  }
 
   /** Position of the last entry, -1 before the first. */
   get position(): number { return this.#position }
@@ -80,10 +104,10 @@ export class Space {
    */
   register(type: AnyObjectType): boolean {
     const id = typeId(type.name, type.version)
-    if (this.#skipped.has(id)) return false
+    if (this.#skipped.has(id) || (this.#skipped.size >= SKIPPED_MAX && !this.#types.has(id))) return false
     const bound = type.bind(this.journal)
     const known = this.#types.get(id)
-    if (known !== undefined && known !== bound) throw new SirtakiError('MISUSE', `two types are named ${id}: give one of them another name or version`)
+    if (known !== undefined && known !== bound) throw twins(id)
     this.#types.set(id, bound)
     return true
   }
@@ -118,13 +142,15 @@ export class Space {
       return { kind: 'opened', position, session: position }
     }
     const { session, number } = decoded
-    const ahead = this.#marks.take(session, number)
-    if (ahead === undefined) return { kind: 'ignored', position, session: -1 }
+    const ahead = this.#marks.take(session, number, position)
+    if (ahead === undefined) return { kind: 'unknown', position, session, number }
     if (ahead < 0) return { kind: 'duplicate', position, session, number }
     if (ahead > 0) return { kind: 'gap', position, session, number }
     if (decoded.kind === 'empty') return { kind: 'empty', position, session, number }
     if (decoded.kind === 'unreadable') return rejected(decoded, position, 'the entry cannot be decoded')
-    return this.#run(entry, decoded, decoded.to.route ?? this.#routeOf(decoded.to))
+    const route = decoded.to.route ?? this.#routeOf(decoded.to)
+    if (route === undefined) return rejected(decoded, position, 'the space is full', { objects: this.#slots.size })
+    return this.#run(entry, decoded, route)
   }
 
   #run({ position, payload }: Entry, decoded: SpaceOp, { slot, type, op }: Route): Outcome {
@@ -134,7 +160,7 @@ export class Space {
     } else if (slot.opaque || type === undefined) {
       // Whether this op makes the object is for its code to say, so from here on nothing is known of it.
       slot.opaque = true
-      this.#skipped.add(typeId(target.type, target.version))
+      this.#skip(typeId(target.type, target.version))
       return { kind: 'opaque', position, session, number }
     } else if (slot.object?.type !== type) slot.object = type.object(target.object)
     if (op === undefined) return rejected(decoded, position, 'the type has no such op')
@@ -146,16 +172,22 @@ export class Space {
       this.journal.rollback()
       if (thrown instanceof Rejection) return rejected(decoded, position, thrown.reason, thrown.facts)
       // Stack depths and memory differ from view to view: going on would make the state differ.
-      if (thrown instanceof RangeError || isError(thrown, 'INVARIANT')) throw new SirtakiError('STOPPED', `op ${target.op} of ${target.object} at position ${position} cannot be applied here`, { cause: thrown, facts: { position } })
+      if (isExhausted(thrown) || isError(thrown, 'INVARIANT')) throw cannotApply(target, position, thrown)
       return { kind: 'failed', position, session, number, cause: thrown }
     }
   }
 
-  #routeOf(to: KnownTarget<Route>): Route {
+  /** Where names are kept that nobody bounds: of so many skipped types any may be another one. */
+  #skip(id: string): void { if (this.#skipped.size < SKIPPED_MAX) this.#skipped.add(id) }
+
+  /** `undefined`: the space has as many objects as it may have, and this is none of them. */
+  #routeOf(to: KnownTarget<Route>): Route | undefined {
     const { target } = to
     const type = this.#types.get(typeId(target.type, target.version))
-    const slot: Slot = this.#slots.get(target.object) ?? { object: undefined, opaque: false }
-    this.#slots.set(target.object, slot)
+    const known = this.#slots.get(target.object)
+    if (known === undefined && this.#slots.size >= this.#objectsMax) return undefined
+    const slot: Slot = known ?? { object: undefined, opaque: false }
+    if (known === undefined) this.#slots.set(target.object, slot)
     const route: Route = { slot, type, op: type?.op(target.op) }
     // A type may become known later.
     if (type !== undefined) to.route = route
@@ -176,3 +208,6 @@ export class Space {
 function rejected({ session, number }: { readonly session: number; readonly number: number }, position: number, reason: string, facts: Readonly<Record<string, Value>> = {}): Outcome {
   return { kind: 'rejected', position, session, number, reason, facts }
 }
+
+const cannotApply = ({ op, object }: Target, position: number, cause: unknown): SirtakiError =>
+  new SirtakiError('STOPPED', `op ${op} of ${object} at position ${position} cannot be applied here`, { cause, facts: { position } })

@@ -12,7 +12,7 @@ import type { CallOptions } from '../../log/client/cluster.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Digest } from './digest.ts'
-import type { AnyObjectType } from './object-type.ts'
+import { requireNoTwin, type AnyObjectType } from './object-type.ts'
 import type { Journal } from './records.ts'
 import type { SessionMark } from './session-marks.ts'
 import { Space, type Outcome } from './space.ts'
@@ -94,6 +94,8 @@ export class View {
   async register(type: AnyObjectType, options: CallOptions = {}): Promise<void> {
     for (;;) {
       this.check()
+      // Before it is kept: a replay registers all types, so one that conflicts would fail every later replay.
+      requireNoTwin(type, this.#types)
       const known = this.#replaying === undefined && this.#current.space.register(type)
       if (!this.#types.includes(type)) this.#types.push(type)
       if (known) return

@@ -575,4 +575,32 @@ export const bugs: readonly Bug[] = [
     find: '      if (before?.counted === true) {\n',
     replace: '      if (before?.counted === true && store.row(key) !== undefined) {\n',
   },
+  {
+    name: 'any-range-error-stops', sentence: 'Every RangeError of an op is taken for an exhausted engine: one toFixed(101) stops every view.',
+    breaks: ['O12'], seed: 0, judge: 'tests', tests: ['test/objects/space.test.ts'],
+    file: 'objects/runtime/exhausted.ts',
+    find: 'thrown instanceof RangeError && TEXTS.test(thrown.message)',
+    replace: 'thrown instanceof RangeError',
+  },
+  {
+    name: 'text-halts-the-space', sentence: 'Whatever does not begin with the version at hand is taken for an entry of a later version.',
+    breaks: ['O11'], seed: 0, judge: 'tests', tests: ['test/objects/session.test.ts', 'test/objects/op-entry.test.ts'],
+    file: 'objects/runtime/op-entry.ts',
+    find: 'version === 0 || version > VERSION_MARK_MAX || byteLength < 2',
+    replace: 'version === 0 || byteLength < 2',
+  },
+  {
+    name: 'forgotten-session-stays-in-digest', sentence: 'The mark of a forgotten session stays in the sums of the digest.',
+    breaks: ['O3'], seed: 0, judge: 'tests', tests: ['test/objects/space.test.ts'],
+    file: 'objects/runtime/session-marks.ts',
+    find: '    this.#sum = subtractLanes(this.#sum, mark.lanes)\n    this.#dirty',
+    replace: '    this.#dirty',
+  },
+  {
+    name: 'conflicting-type-is-kept', sentence: 'A type that conflicts with a known one is kept all the same, and fails every later replay.',
+    breaks: ['O3'], seed: 0, judge: 'tests', tests: ['test/objects/session.test.ts'],
+    file: 'objects/runtime/view.ts',
+    find: '      requireNoTwin(type, this.#types)\n',
+    replace: '      void requireNoTwin\n',
+  },
 ]

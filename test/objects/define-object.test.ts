@@ -2,7 +2,8 @@
 import test from 'ava'
 import { number, object } from 'superstruct'
 import { defineObject } from '../../objects/index.ts'
-import { Rejection, type AnyOp } from '../../objects/runtime/object-type.ts'
+import type { AnyOp } from '../../objects/runtime/object-type.ts'
+import { Rejection } from '../../objects/runtime/rejection.ts'
 import { Ledger, SpaceDriver } from './space-driver.ts'
 
 const empty: AnyOp = { refusal: () => undefined, run: () => null }

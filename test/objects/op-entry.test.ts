@@ -32,6 +32,14 @@ test('O11: equal targets are one, also behind a longer head of the same buffer',
 test('O11: an unknown version halts the reader and says to upgrade', (t) => {
   t.throws(() => decode(Uint8Array.of(2, 2, 0)), { code: 'UNSUPPORTED', message: /upgrade/ })
   t.throws(() => decode(Uint8Array.of(1, 4, 0)), { code: 'UNSUPPORTED' })
+  t.throws(() => decode(Uint8Array.of(8, 0)), { code: 'UNSUPPORTED' })
+})
+
+test('O11: what does not begin with a version mark is passed over, also text', (t) => {
+  t.is(decode(new TextEncoder().encode('hello')).kind, 'bad')
+  t.is(decode(new TextEncoder().encode('\tindented')).kind, 'bad')
+  t.is(decode(Uint8Array.of(9, 2, 0)).kind, 'bad')
+  t.is(decode(Uint8Array.of(255, 2, 0)).kind, 'bad')
 })
 
 test('O11: what is no payload is nobody\'s', (t) => {

@@ -5,6 +5,8 @@ import { number, object } from 'superstruct'
 import { isError } from '../../log/errors.ts'
 import { Counter, defineObject, ObjectClient, type Handle } from '../../objects/index.ts'
 import { encodeInput, encodeOp, encodeTarget } from '../../objects/runtime/op-entry.ts'
+import { Session } from '../../objects/runtime/session.ts'
+import { View } from '../../objects/runtime/view.ts'
 import { FakeLog, type Fate } from './fake-log.ts'
 
 /** Keeps every mark with its position. */
@@ -37,6 +39,9 @@ async function openCounter(log: FakeLog) {
 }
 
 const adds = (hits: { add(input: { by: number }): Promise<number> }, count: number): Promise<number>[] => Array.from({ length: count }, () => hits.add({ by: 1 }))
+const addTarget = { object: '/hits', type: Counter.name, version: 1, op: 'add' }
+const toAdd = { target: addTarget, bytes: encodeTarget(addTarget), refusal: () => undefined }
+
 /** Fates by the count of grants: the opening of the session is grant 0, its first op grant 1. */
 const fates = (log: FakeLog, byGrant: Readonly<Record<number, Fate>>): void => { log.fate = (grant) => byGrant[grant] ?? 'stored' }
 
@@ -251,7 +256,7 @@ test('O11: an entry of a later format stops the view, and everybody is told to u
   const log = new FakeLog()
   const { client, hits } = await openCounter(log)
   await outcomes(log, adds(hits, 1))
-  log.write(Uint8Array.of(9, 2))
+  log.write(Uint8Array.of(2, 2))
   t.deepEqual(await outcomes(log, [...adds(hits, 2), client.sync()]), ['UNSUPPORTED', 'UNSUPPORTED', 'UNSUPPORTED'])
   t.deepEqual(await outcomes(log, adds(hits, 1)), ['UNSUPPORTED'])
   t.is(hits.state.value, 1)
@@ -267,6 +272,35 @@ test('O11: entries that are none are passed over', async (t) => {
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
   await client.sync()
   t.is(client.position, log.positions.length - 1)
+})
+
+test('O11: text that another program appends to the stream of the objects stops nobody', async (t) => {
+  const log = new FakeLog()
+  const { hits } = await openCounter(log)
+  await outcomes(log, adds(hits, 1))
+  log.write(new TextEncoder().encode('hello'))
+  t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
+})
+
+test('O4: a session that the space has forgotten is closed with a reason, the others go on', async (t) => {
+  const log = new FakeLog()
+  const view = new View(log, 1, [Counter])
+  const [idle, busy] = [new Session(view, 'idle'), new Session(view, 'busy')]
+  await outcomes(log, [idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })])
+  const under = idle.call(toAdd, { by: 1 })
+  idle.played({ kind: 'unknown', position: 9, session: idle.position ?? -1, number: 1 })
+  t.deepEqual(await outcomes(log, [under, idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })]), ['STOPPED', 'STOPPED', 4])
+})
+
+test('O3: a type that conflicts with a known one is refused, and later replays go on without it', async (t) => {
+  const log = new FakeLog()
+  const twin = defineObject({ name: 'test.trail', version: 1, state: object({}), initial: () => ({}), ops: () => ({}) })
+  const [writer, reader] = [new ObjectClient(log, { types: [Trail, Counter] }), new ObjectClient(log)]
+  await outcomes(log, [(await writer.open(Trail, '/trail')).mark({ n: 1 }), ...adds(await writer.open(Counter, '/hits'), 1)])
+  await reader.sync()
+  const opened = await Promise.allSettled([reader.open(Trail, '/trail'), reader.open(twin, '/twin')])
+  t.deepEqual(opened.map((one) => one.status === 'fulfilled' ? 'opened' : one.reason.code), ['opened', 'MISUSE'])
+  t.is((await reader.open(Counter, '/hits')).state.value, 1)
 })
 
 test('O1: closing refuses what is under way, and what comes after', async (t) => {

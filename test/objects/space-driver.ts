@@ -7,6 +7,8 @@ import { array, number, object, string } from 'superstruct'
 import { defineObject, Space, type AnyObjectType, type Outcome } from '../../objects/index.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/op-entry.ts'
 
+const bottomless = (depth: number): number => 1 + bottomless(depth + 1)
+
 /** A type whose ops do everything that an op can do, and everything it must not. */
 export const Ledger = defineObject({
   name: 'test.ledger', version: 1,
@@ -38,6 +40,10 @@ export const Ledger = defineObject({
       ctx.tables.rows.set(key, { n: 1 })
       throw new RangeError('Maximum call stack size exceeded')
     }),
+    recurse: op(object({}), (_draft, _input, ctx) => { ctx.tables.rows.set('a', { n: 1 }); return bottomless(0) }),
+    digits: op(number(), (_draft, digits) => (1.5).toFixed(digits)),
+    repeat: op(number(), (_draft, count) => 'x'.repeat(count).length),
+    length: op(number(), (_draft, length) => new Array(length).length),
     keepNaN: op(object({}), (draft) => { draft.total = Number.NaN }),
     answerPromise: op(object({}), () => Promise.resolve(1)),
     grow: op(object({}), (_draft, _input, ctx) => { ctx.tables.rows.set('x'.repeat(70_000), { n: 1 }) }),
@@ -46,10 +52,15 @@ export const Ledger = defineObject({
 
 /** Plays entries by hand. */
 export class SpaceDriver {
-  readonly space = new Space()
+  readonly space: Space
   #next = 0
 
-  constructor(...types: AnyObjectType[]) { for (const type of types) this.space.register(type) }
+  constructor(...types: AnyObjectType[]) {
+    this.space = this.makeSpace()
+    for (const type of types) this.space.register(type)
+  }
+
+  makeSpace(): Space { return new Space() }
 
   /** Opens a session; its name is the position. */
   open(name = 'test'): number { return this.entry(encodeOpen(name)).position }
@@ -72,4 +83,9 @@ export class SpaceDriver {
 
   get digest(): string { return this.space.digest().digest }
   ledger(path = '/ledger') { return Ledger.bind(this.space.journal).object(path) }
+}
+
+/** A space that holds little. */
+export class SmallSpaceDriver extends SpaceDriver {
+  override makeSpace(): Space { return new Space({ recordsMax: 3, objectsMax: 2, sessionsMax: 2 }) }
 }

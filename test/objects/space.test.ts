@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Counter, defineObject } from '../../objects/index.ts'
 import { number, object } from 'superstruct'
-import { Ledger, SpaceDriver } from './space-driver.ts'
+import { Ledger, SmallSpaceDriver, SpaceDriver } from './space-driver.ts'
 
 const put = (key: string, n: number) => ({ key, n })
 
@@ -32,7 +32,7 @@ test('O4: sessions do not wait for one another, and one that was never opened ha
   const [first, second] = [driver.open('first'), driver.open('second')]
   t.like(driver.op(second, 0, 'put', put('a', 1)), { kind: 'result' })
   t.like(driver.op(first, 1, 'put', put('a', 2)), { kind: 'gap' })
-  t.like(driver.op(17, 0, 'put', put('a', 3)), { kind: 'ignored' })
+  t.like(driver.op(17, 0, 'put', put('a', 3)), { kind: 'unknown', session: 17 })
   t.is(driver.ledger().state.total, 1)
 })
 
@@ -63,6 +63,65 @@ test('O3: running out of stack stops this view, since another has more of it', (
   const driver = new SpaceDriver(Ledger)
   const session = driver.open()
   t.throws(() => driver.op(session, 0, 'putThenOverflow', 'a'), { code: 'STOPPED' })
+})
+
+test('O12: a RangeError of the language is a failure of its op, and the space goes on', (t) => {
+  const driver = new SpaceDriver(Ledger)
+  const session = driver.open()
+  t.like(driver.op(session, 0, 'digits', 101), { kind: 'failed' })
+  t.like(driver.op(session, 1, 'repeat', -1), { kind: 'failed' })
+  t.like(driver.op(session, 2, 'repeat', 2 ** 40), { kind: 'failed' })
+  t.like(driver.op(session, 3, 'length', -1), { kind: 'failed' })
+  t.like(driver.op(session, 4, 'digits', 2), { kind: 'result', value: '1.50' })
+})
+
+test('O3: an op that really runs out of stack stops this view', (t) => {
+  const driver = new SpaceDriver(Ledger)
+  t.throws(() => driver.op(driver.open(), 0, 'recurse', {}), { code: 'STOPPED' })
+})
+
+test('O12: a record too many is a refusal with facts, and leaves nothing behind', (t) => {
+  const driver = new SmallSpaceDriver(Ledger)
+  const session = driver.open()
+  driver.op(session, 0, 'putAllThenReject', ['a', 'b', 'c'])
+  for (const [i, key] of ['a', 'b', 'c'].entries()) driver.op(session, 1 + i, 'put', put(key, 1))
+  t.like(driver.op(session, 4, 'put', put('d', 1)), { kind: 'rejected', reason: 'the table is full', facts: { table: 'rows', records: 3 } })
+  t.is(driver.ledger().state.total, 3)
+  t.like(driver.op(session, 5, 'put', put('a', 2)), { kind: 'result' })
+  driver.op(session, 6, 'drop', { key: 'b' })
+  t.like(driver.op(session, 7, 'put', put('d', 1)), { kind: 'result' })
+})
+
+test('O12: an object too many is a refusal with facts, and the others go on', (t) => {
+  const driver = new SmallSpaceDriver(Ledger)
+  const session = driver.open()
+  driver.op(session, 0, 'put', put('a', 1), { path: '/one' })
+  driver.op(session, 1, 'put', put('a', 1), { path: '/two' })
+  t.like(driver.op(session, 2, 'put', put('a', 1), { path: '/three' }), { kind: 'rejected', reason: 'the space is full', facts: { objects: 2 } })
+  t.like(driver.op(session, 3, 'put', put('a', 2), { path: '/one' }), { kind: 'result' })
+})
+
+test('O4: marks are bounded: the session that did nothing for longest is forgotten, and its ops apply no more', (t) => {
+  const driver = new SmallSpaceDriver(Ledger)
+  const [first, second] = [driver.open('first'), driver.open('second')]
+  driver.op(first, 0, 'put', put('a', 1))
+  const third = driver.open('third')
+  t.like(driver.op(second, 0, 'put', put('a', 2)), { kind: 'unknown', session: second })
+  t.like(driver.op(first, 0, 'put', put('a', 3)), { kind: 'duplicate' })
+  t.like(driver.op(first, 1, 'put', put('a', 4)), { kind: 'result' })
+  t.like(driver.op(third, 0, 'put', put('a', 5)), { kind: 'result' })
+  t.deepEqual(driver.space.sessions().map(({ name }) => name), ['first', 'third'])
+})
+
+test('O3: the digest forgets a session with its mark', (t) => {
+  const [driver, replay] = [new SmallSpaceDriver(), new SmallSpaceDriver()]
+  const play = (one: SpaceDriver, looks: boolean): void => {
+    for (let i = 0; i < 9; i++) { one.empty(one.open(`s${i}`), 0); if (looks) void one.digest }
+  }
+  play(driver, true)
+  play(replay, false)
+  t.is(driver.digest, replay.digest)
+  t.is(driver.space.sessions().length, 2)
 })
 
 test('O3: inputs, ops and types that do not fit are rejected alike', (t) => {
