@@ -43,7 +43,7 @@ export const Ledger = defineObject({
     recurse: op(object({}), (_draft, _input, ctx) => { ctx.tables.rows.set('a', { n: 1 }); return bottomless(0) }),
     digits: op(number(), (_draft, digits) => (1.5).toFixed(digits)),
     repeat: op(number(), (_draft, count) => 'x'.repeat(count).length),
-    length: op(number(), (_draft, length) => new Array(length).length),
+    length: op(number(), (_draft, length) => new Uint8Array(length).length),
     keepNaN: op(object({}), (draft) => { draft.total = Number.NaN }),
     answerPromise: op(object({}), () => Promise.resolve(1)),
     grow: op(object({}), (_draft, _input, ctx) => { ctx.tables.rows.set('x'.repeat(70_000), { n: 1 }) }),
