@@ -24,5 +24,6 @@ export interface Context {
 /** Gives the context of a command that runs. */
 export function contextOf(command: Command): Context {
   const { cluster, timeout, json } = command.optsWithGlobals<CommonFlags>()
-  return { cluster, timeoutMs: timeout, output: makeOutput(json === true), signal: endingSignal() }
+  const signal = endingSignal()
+  return { cluster, timeoutMs: timeout, output: makeOutput(json === true, signal), signal }
 }

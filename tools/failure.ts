@@ -1,11 +1,11 @@
 /**
- * What a command ends with: one line on stderr and an exit code, never a stack.
+ * What a command ends with: one line on stderr and an exit code, never a stack. With --json the line is a JSON object.
  *
  *     0 ok   1 failed   2 usage   3 cannot reach   4 not found or trimmed   5 conflict or lost   6 corrupt   130 interrupted
  *
  * Read next: `main.ts`.
  */
-import { SirtakiError, asError, type Code } from '../log/errors.ts'
+import { SirtakiError, asError, codes, type Code, type Facts, type Next } from '../log/errors.ts'
 
 /** Exit codes by name. */
 export const exits = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, conflict: 5, corrupt: 6, interrupted: 130 } as const
@@ -19,14 +19,26 @@ const byCode: Partial<Record<Code, number>> = {
   ABORTED: exits.interrupted,
 }
 
+/** What a failure is called where it is no error of the cluster. */
+const byExit = new Map<number, Code>([
+  [exits.usage, 'BAD_ARGUMENT'], [exits.unreachable, 'UNREACHABLE'], [exits.conflict, 'CONFLICT'],
+  [exits.corrupt, 'DAMAGED'], [exits.interrupted, 'ABORTED'],
+])
+
+/** What is known of a failure beside its message; `code` and `next` are null where nothing is called so. */
+export interface FailureFacts { readonly code: Code | null; readonly next: Next | null; readonly facts: Facts }
+
 /** An end that is no error of the cluster: a value of its own exit code, told in one line. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly exit: number
+  readonly known: FailureFacts
 
-  constructor(exit: number, message: string) {
+  constructor(exit: number, message: string, known?: FailureFacts) {
     super(message)
     this.exit = exit
+    const code = byExit.get(exit)
+    this.known = known ?? { code: code ?? null, next: code === undefined ? null : codes[code], facts: {} }
   }
 }
 
@@ -36,8 +48,17 @@ export const exitOf = (code: Code): number => byCode[code] ?? exits.failed
 /** Tells how a command that threw ends. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown
-  if (!(thrown instanceof SirtakiError)) return new Failure(exits.failed, oneLine(asError(thrown, 'IO').message))
-  return new Failure(exitOf(thrown.code), `${oneLine(thrown.message)} [${thrown.code}]`)
+  const { code, next, facts, message } = asError(thrown, 'IO')
+  if (!(thrown instanceof SirtakiError)) return new Failure(exits.failed, oneLine(message), { code, next, facts })
+  return new Failure(exitOf(code), `${oneLine(message)} [${code}]`, { code, next, facts })
+}
+
+/** A failure as one line of stderr: for people, or as JSON `{code, message, next, facts, exit}`. Nothing where it has no message. */
+export function failureText({ exit, message, known }: Failure, json: boolean): string {
+  if (message === '') return ''
+  if (!json) return `sirtaki: ${message}\n`
+  const { code, next, facts } = known
+  return `${JSON.stringify({ code, message: message.replace(` [${code}]`, ''), next, facts, exit })}\n`
 }
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim()

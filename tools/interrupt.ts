@@ -11,17 +11,22 @@ import { Failure, exits } from './failure.ts'
 /** Signals that come this close together are one: a terminal and npm both tell a child of npm about one Ctrl-C. */
 const ONE_SIGNAL_MS = 300
 
+let toldAt: number | undefined
+
+/** Whether the process was told to end by a signal. */
+export const wasTold = (): boolean => toldAt !== undefined
+
 /**
  * Gives a signal that aborts once the process is told to end; told a second time, the process ends at once. A child
  * leaves Ctrl-C to its parent: the terminal tells both at once, and units that end before their clients would only make noise.
  */
 export function endingSignal(): AbortSignal {
   const ending = new AbortController()
-  let toldAt: number | undefined
   const end = (): void => { ending.abort(new Failure(exits.interrupted, 'interrupted')) }
   const signalled = (): void => {
     const now = performance.now()
     toldAt ??= now
+    // At once: who asks again does not wait for a reader of what was printed.
     if (now - toldAt >= ONE_SIGNAL_MS) process.exit(exits.interrupted)
     end()
   }

@@ -4,34 +4,40 @@
  *
  * The last resort of every command: whatever is thrown becomes one line on stderr and an exit code. Read next: `program.ts`.
  */
-import { CommanderError } from 'commander'
-import { Failure, exits, failureOf } from './failure.ts'
-import { endWithReader } from './output.ts'
+import type { Command } from 'commander'
+import { exits, failureOf, failureText } from './failure.ts'
+import { wasTold } from './interrupt.ts'
+import { endProcess, endWithReader } from './output.ts'
 import { makeProgram } from './program.ts'
+
+/** How long a process that was told to end waits for the readers of what it printed. */
+const LAST_WORDS_MS = 1_000
+
+let program: Command | undefined
 
 /** Runs the command line; gives the exit code. */
 async function run(argv: readonly string[]): Promise<number> {
   try {
-    await makeProgram().parseAsync([...argv])
+    program = makeProgram()
+    await program.parseAsync([...argv])
     return exits.ok
   } catch (thrown) {
-    const { exit, message } = thrown instanceof CommanderError ? usageOf(thrown) : failureOf(thrown)
-    if (message !== '') process.stderr.write(`sirtaki: ${message}\n`)
-    return exit
+    return tell(thrown)
   }
 }
 
-function usageOf({ code, message, exitCode }: CommanderError): Failure {
-  if (exitCode === 0) return new Failure(exits.ok, '')
-  // Without a command the parser has shown the help already.
-  if (code === 'commander.help') return new Failure(exits.usage, '')
-  const oneLine = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace('(Did you mean', '(did you mean').replace(/\.$/, '')
-  return new Failure(exits.usage, `${oneLine}: see sirtaki --help`)
+/** Prints how the command failed; gives the exit code. */
+function tell(thrown: unknown): number {
+  const failure = failureOf(thrown)
+  // A parser that has met a wrong flag may not have come to --json yet.
+  process.stderr.write(failureText(failure, program?.opts()['json'] === true || process.argv.includes('--json')))
+  return failure.exit
 }
 
 process.on('uncaughtException', (thrown) => {
-  process.stderr.write(`sirtaki: ${failureOf(thrown).message}\n`)
-  process.exit(exits.failed)
+  tell(thrown)
+  void endProcess(exits.failed, LAST_WORDS_MS)
 })
 endWithReader()
-process.exit(await run(process.argv))
+const code = await run(process.argv)
+await endProcess(code, wasTold() ? LAST_WORDS_MS : Infinity)

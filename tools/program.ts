@@ -4,7 +4,7 @@
  * Owns: the common flags, the names of environment variables. Read next: `commands/`, one file each.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { Command, type Option } from 'commander'
+import { Command, type CommanderError, type Option } from 'commander'
 import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { wholeFrom } from './arguments.ts'
 import { appendCommand } from './commands/append.ts'
@@ -61,7 +61,23 @@ export function makeProgram(): Command {
 }
 
 /** Errors are told by `main.ts`, in one line. */
-function plain(command: Command): void { command.exitOverride().configureOutput({ outputError: () => undefined }).helpCommand(false) }
+function plain(command: Command): void {
+  command.exitOverride((error) => { throw usageOf(command, error) }).configureOutput({ outputError: () => undefined }).helpCommand(false)
+}
+
+/** What the parser refuses, with the help of the command that it is about. */
+function usageOf(command: Command, { code, message, exitCode }: CommanderError): Failure {
+  if (exitCode === 0) return new Failure(exits.ok, '')
+  // Without a command the parser has shown the help already.
+  if (code === 'commander.help') return new Failure(exits.usage, '')
+  const oneLine = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    .replace('(Did you mean', '(did you mean').replace(/\.$/, '')
+  return new Failure(exits.usage, `${oneLine}: see ${nameOf(command)} --help`)
+}
+
+/** The names from the program down to the command: `sirtaki reconfigure add`. */
+const nameOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
 
 function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {
   const name = option.attributeName()

@@ -52,14 +52,21 @@ export const servingOptions = (command: Command): Command => command
 export async function serve({ listen, log: format, http, httpPublic }: ServingFlags, kind: string, run: (log: Log) => Promise<void>): Promise<void> {
   if (http !== undefined) requireAddress(http, httpPublic === true)
   const log = processLog(format, kind, () => listen)
-  if (format === 'pretty') { await run(log); return }
+  // What holds no longer must stop at once: a server does not wait for readers, whose pipe has room for its last words.
+  const stop = (exit: number): void => { process.exit(exit === exits.ok ? exits.ok : exits.failed) }
+  if (format === 'pretty') {
+    // Behind the listener that prints it.
+    process.on('uncaughtException', () => { stop(exits.failed) })
+    await run(log)
+    return
+  }
   const lastWords = (thrown: unknown): Failure => {
     const { exit, message } = failureOf(thrown)
     const { code, next } = asError(thrown, 'IO')
     log.error(message, thrown instanceof Failure ? { exit } : { exit, code, next })
     return new Failure(exit, '')
   }
-  process.prependListener('uncaughtException', (thrown) => { process.exit(lastWords(thrown).exit === exits.ok ? exits.ok : exits.failed) })
+  process.prependListener('uncaughtException', (thrown) => { stop(lastWords(thrown).exit) })
   await run(log).catch((thrown: unknown) => { throw lastWords(thrown) })
 }
 

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../free-ports.ts'
 
-const MAIN = fileURLToPath(new URL('../../tools/main.ts', import.meta.url))
+/** The sources of the command line. */
+export const MAIN = fileURLToPath(new URL('../../tools/main.ts', import.meta.url))
 
 /** What a finished command said. */
 export interface Ran { readonly code: number | null; readonly out: string; readonly err: string }

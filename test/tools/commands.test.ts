@@ -90,7 +90,7 @@ test.serial('doctor: says in words how machine, folder and every member are; one
   const ill = await run(['--json', '--cluster', `${cluster.address},127.0.0.1:${cluster.spare + 1}`, 'doctor', '--data', cluster.data])
   t.is(ill.code, 1)
   t.deepEqual(json(ill.out).filter((one) => one['level'] === 'fail').map((one) => one['check']), [`member 127.0.0.1:${cluster.spare + 1}`])
-  t.is(ill.err, `sirtaki: not as it should be: member 127.0.0.1:${cluster.spare + 1}\n`)
+  t.deepEqual(json(ill.err), [{ code: null, message: `not as it should be: member 127.0.0.1:${cluster.spare + 1}`, next: null, facts: {}, exit: 1 }])
 })
 
 test.serial('trim: a dry run drops nothing, a real one drops for good', async (t) => {

@@ -41,8 +41,29 @@ test('a mistyped subcommand gets the nearest one', async (t) => {
 test('a mistyped flag gets the nearest one, of the command or of all commands', async (t) => {
   const [own, common] = await Promise.all([run(['top', '--intervall', '500']), run(['status', '--jsn'])])
   t.deepEqual([own.code, common.code], [2, 2])
-  t.is(own.err, "sirtaki: unknown option '--intervall' (did you mean --interval?): see sirtaki --help\n")
-  t.is(common.err, "sirtaki: unknown option '--jsn' (did you mean --json?): see sirtaki --help\n")
+  t.is(own.err, "sirtaki: unknown option '--intervall' (did you mean --interval?): see sirtaki top --help\n")
+  t.is(common.err, "sirtaki: unknown option '--jsn' (did you mean --json?): see sirtaki status --help\n")
+})
+
+test('a usage error names the help of its own command, also of a subcommand', async (t) => {
+  const wrong = await Promise.all([['read'], ['append', '--stream', 'x', 'text'], ['reconfigure', 'replace', '127.0.0.1:1'], ['--nothing']].map((args) => run(args)))
+  t.deepEqual(wrong.map(({ err }) => err.replace(/^.*: see /, '')), ['sirtaki read --help\n', 'sirtaki append --help\n', 'sirtaki reconfigure replace --help\n', 'sirtaki --help\n'])
+})
+
+test('with --json an error is one JSON object on one line of stderr, with code, message, next and facts', async (t) => {
+  const errors = await Promise.all([
+    run(['--json', 'read', 'x']),
+    run(['read', '--json']),
+    run(['--json', '--cluster', 'tcp://127.0.0.1:1', 'status']),
+    run(['--cluster', 'tcp:/localhost', 'status'], { env: { SIRTAKI_JSON: '1' } }),
+  ])
+  t.deepEqual(errors.map(({ code, out, err }) => [code, out, err.split('\n').length]), [[2, '', 2], [2, '', 2], [3, '', 2], [2, '', 2]])
+  const [wrong, missing, away, odd] = errors.map(({ err }): Record<string, unknown> => ({ ...JSON.parse(err) }))
+  t.like(wrong, { code: 'BAD_ARGUMENT', next: 'stop', facts: {}, exit: 2 })
+  t.like(missing, { code: 'BAD_ARGUMENT', exit: 2 })
+  t.like(away, { code: 'UNREACHABLE', next: 'again', facts: { addresses: ['127.0.0.1:1'] }, exit: 3 })
+  t.regex(String(away?.['message']), /^no cluster answers at tcp:\/\/127\.0\.0\.1:1 .*start one with sirtaki dev$/)
+  t.like(odd, { code: 'BAD_ADDRESS', next: 'stop', facts: { address: 'tcp:/localhost' }, exit: 2 })
 })
 
 test('wrong flags and arguments are exit code 2, in one line', async (t) => {

@@ -21,6 +21,7 @@ export const readCommand = (): Command => new Command('read')
       for (const position of wanted) {
         const found = await log.read(position, context)
         tellPosition(context.output, found)
+        await context.output.flow()
         if (found.kind === 'trimmed' || found.kind === 'unwritten') missing.push(`position ${position} is ${found.kind === 'trimmed' ? 'trimmed' : 'not written'}`)
       }
     })

@@ -41,6 +41,7 @@ async function tailLog({ output, signal, timeoutMs }: Context, log: LogClient, {
       const found = await scan(log, next, Math.min(end, next + SCAN_STEP))
       const known = decidedOf(found)
       for (const one of known) if (one.kind === 'data') tellEntry(output, one.entry, width())
+      await output.flow()
       next += known.length
       // A hole: its writer is still at it, or somebody will fill it.
       if (known.length < found.length) break
@@ -72,10 +73,10 @@ async function newestFrom(log: LogClient, tail: number, lines: number): Promise<
 async function tailStream({ output, signal, timeoutMs }: Context, log: LogClient, { from, follow = false, lines }: TailFlags, stream: number): Promise<void> {
   const entries = await readStream(log, stream, from, { signal, timeoutMs })
   const told = from === undefined ? entries.slice(Math.max(0, entries.length - lines)) : entries
-  for (const entry of told) tellEntry(output, entry, width())
+  for (const entry of told) { tellEntry(output, entry, width()); await output.flow() }
   if (!follow) return
   const next = (entries.at(-1)?.position ?? (from ?? 0) - 1) + 1
-  for await (const entry of log.subscribe({ stream, from: next, signal })) tellEntry(output, entry, width())
+  for await (const entry of log.subscribe({ stream, from: next, signal })) { tellEntry(output, entry, width()); await output.flow() }
   signal.throwIfAborted()
 }
 

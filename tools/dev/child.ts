@@ -6,10 +6,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { is, number, optional, string, type } from 'superstruct'
+import { is, nullable, number, optional, string, type } from 'superstruct'
 import { Failure, exits } from '../failure.ts'
 
 const Event = type({ event: string(), address: optional(string()), epoch: optional(number()) })
+
+const LastWords = type({ code: nullable(string()), message: string() })
 
 /** How a child ended. */
 export interface Exit { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly lastWords: string }
@@ -33,7 +35,7 @@ export class Child {
     this.process = child
     child.on('error', (error) => { this.#lastWords = error.message })
     if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => { this.#event(line) })
-    if (child.stderr !== null) createInterface({ input: child.stderr }).on('line', (line) => { this.#lastWords = line; told(line) })
+    if (child.stderr !== null) createInterface({ input: child.stderr }).on('line', (line) => { this.#lastWords = wordsOf(line); told(line) })
     this.exited = new Promise((resolve) => { child.on('close', (code, signal) => { resolve({ code, signal, lastWords: this.#lastWords }) }) })
   }
 
@@ -43,7 +45,7 @@ export class Child {
   async until(event: string, timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(new Failure(exits.unreachable, `${this.name} is not ${event} after ${timeoutMs / 1000} s: ${this.#lastWords || 'it says nothing'}`)) }, timeoutMs) })
-    const ended = this.exited.then(({ code, lastWords }): never => { throw new Failure(code ?? exits.failed, lastWords === '' ? `${this.name} ended with code ${code}` : lastWords.replace(/^sirtaki: /, '')) })
+    const ended = this.exited.then(({ code, lastWords }): never => { throw new Failure(code ?? exits.failed, lastWords === '' ? `${this.name} ended with code ${code}` : lastWords) })
     const told = (async () => { while (!this.#seen.has(event)) await new Promise<void>((resolve) => { this.#heard = resolve }) })()
     try {
       await Promise.race([told, ended, late])
@@ -71,5 +73,16 @@ export class Child {
     } catch {
       // No JSON: not for us.
     }
+  }
+}
+
+/** What a line of stderr says: an error is a JSON object there. */
+function wordsOf(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (!is(value, LastWords)) return line
+    return value.code === null ? value.message : `${value.message} [${value.code}]`
+  } catch {
+    return line
   }
 }
