@@ -5,16 +5,15 @@
  *     tcp://h:p,...  servers over TCP                    unix:PATH     over unix sockets
  *     file:DIR       the processes of this machine that name the folder: the first hosts, another takes over
  *
+ * What hosts a unit or a sequencer is imported when its address is named: a program that dials servers carries neither.
  * Read next: `memory.ts`, `file.ts`, `../log/connect.ts`.
  */
 import type { LogClient } from '../log/client/client.ts'
 import { connectServers, parseClusterAddress, type LogConnectOptions } from '../log/connect.ts'
 import { isError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
-import { UNIT_ADDRESS, openHostFolder } from '../log/io/host-folder.ts'
 import { limits as usual } from '../log/limits.ts'
-import { FileCluster } from './file.ts'
-import { startMemoryCluster, type MemoryCluster } from './memory.ts'
+import type { MemoryCluster } from './memory.ts'
 
 /** How a process connects. `chains` and `unitsPerChain` shape a `memory:` cluster. */
 export interface ConnectLogOptions extends LogConnectOptions { readonly chains?: number | undefined; readonly unitsPerChain?: number | undefined }
@@ -40,7 +39,11 @@ export async function connectLog(address: string, options: ConnectLogOptions = {
 }
 
 async function connectMemory(name: string, options: ConnectLogOptions): Promise<ConnectedLog> {
-  const start = (): Promise<MemoryCluster> => { const { clock, random } = systemPorts({ unreferenced: true }); return startMemoryCluster(clock, random, options) }
+  const start = async (): Promise<MemoryCluster> => {
+    const { startMemoryCluster } = await import('./memory.ts')
+    const { clock, random } = systemPorts({ unreferenced: true })
+    return startMemoryCluster(clock, random, options)
+  }
   if (name === '') {
     const cluster = await start()
     const client = cluster.client(options.name)
@@ -60,6 +63,7 @@ async function connectMemory(name: string, options: ConnectLogOptions): Promise<
 }
 
 async function connectFile(directory: string, options: ConnectLogOptions): Promise<ConnectedLog> {
+  const [{ FileCluster }, { UNIT_ADDRESS, openHostFolder }] = await Promise.all([import('./file.ts'), import('../log/io/host-folder.ts')])
   const folder = openHostFolder(directory)
   const cluster = new FileCluster({ ports: systemPorts({ unreferenced: true }), limits: { ...usual, ...options.limits }, folder })
   try {

@@ -14,7 +14,7 @@
 import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'
 import { chainsIn, firstOfClass, type Chain, type Layout, type UnitMember } from '../layout/layout.ts'
-import { rangesOf, type JunkRange } from '../unit/row.ts'
+import { rangesOf, type JunkRange } from '../ranges.ts'
 import { JunkAnswer } from '../wire/control.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer, type OfferedBody } from '../wire/messages.ts'
 import type { Peer } from '../wire/rpc.ts'

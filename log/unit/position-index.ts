@@ -4,7 +4,7 @@
  * Owns: the arrays. It knows no rule of the protocol: `unit.ts` does. 13 bytes a position in chunks of 4,096.
  */
 import { JUNK_HASH } from '../entry.ts'
-import type { JunkRange } from './row.ts'
+import type { JunkRange } from '../ranges.ts'
 
 export const DATA = 1
 export const JUNK = 2

@@ -7,25 +7,12 @@
  * A run is entries of the same streams at from, from + step, ... that lie one behind the other: eight bytes an entry. The prefix is the unit's decided prefix at the commit, the log time the highest it has stored; `decided` lists what was decided above it since the row before.
  * This format cannot be retrofitted: a new one gets a new version. Read next: `unit.ts`.
  */
+import type { JunkRange } from '../ranges.ts'
 import { SirtakiError } from '../errors.ts'
 import { ByteReader, ByteWriter, setU32, u32At } from '../wire/bytes.ts'
 import { crc32 } from '../wire/hash.ts'
 
 export const ROW_VERSION = 2
-
-/** Junk at the positions from, from + step, ... below to. */
-export interface JunkRange { readonly from: number; readonly to: number; readonly step: number }
-
-/** Joins ascending positions of one class into ranges. */
-export function rangesOf(positions: readonly number[], step: number): JunkRange[] {
-  const ranges: { from: number; to: number; step: number }[] = []
-  for (const at of positions) {
-    const last = ranges.at(-1)
-    if (last !== undefined && at < last.to + step && at === last.to - 1 + step) last.to = at + 1
-    else ranges.push({ from: at, to: at + 1, step })
-  }
-  return ranges
-}
 
 /** What is called for each item of a header. */
 export interface RowVisitor {

@@ -12,7 +12,8 @@ import { LayoutStruct, firstOfClass, layoutText, placesOf, unitsOf, whole, type 
 import type { Failpoint } from '../ports.ts'
 import { concat, viewOf } from '../wire/bytes.ts'
 import { DATA, DECIDED, PositionIndex, PositionList } from './position-index.ts'
-import { RowBuilder, visitRow, type JunkRange } from './row.ts'
+import type { JunkRange } from '../ranges.ts'
+import { RowBuilder, visitRow } from './row.ts'
 import type { Commit, StoreImage } from './store.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */

@@ -17,7 +17,7 @@ import { viewOf } from '../wire/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamPart } from '../wire/messages.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
-import { rangesOf, type JunkRange } from './row.ts'
+import { rangesOf, type JunkRange } from '../ranges.ts'
 import type { Commit } from './store.ts'
 import { UnitState, type UnitOptions } from './unit-state.ts'
 

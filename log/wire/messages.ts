@@ -5,7 +5,7 @@
  * Owns: kinds, statuses, binary bodies. Read next: `control.ts`, `rpc.ts`, `../unit/server.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import type { JunkRange } from '../unit/row.ts'
+import type { JunkRange } from '../ranges.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
 

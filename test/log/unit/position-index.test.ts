@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex, PositionList } from '../../../log/unit/position-index.ts'
-import type { JunkRange } from '../../../log/unit/row.ts'
+import type { JunkRange } from '../../../log/ranges.ts'
 
 function all(list: PositionList): number[] {
   const positions: number[] = []
