@@ -19,7 +19,7 @@ import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
 import { superviseUnit } from '../log/unit/rejoin.ts'
 import { UnitServer } from '../log/unit/server.ts'
-import { SequencerServer } from './server.ts'
+import { keepSequencer } from './keep.ts'
 
 /** What a host is started with. */
 export interface HostOptions {
@@ -70,10 +70,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     ends.push(() => unit.close())
     await unit.listen()
     if (unit.unit.state.layout === undefined) await makeCluster(options)
-    const sequencer = new SequencerServer({ ports, limits, address: SEQUENCER_ADDRESS, name: `sequencer in ${folder.path}`, units: [UNIT_ADDRESS] })
+    const sequencer = await keepSequencer({ ports, limits, address: SEQUENCER_ADDRESS, name: `sequencer in ${folder.path}`, units: [UNIT_ADDRESS] }, { signal: options.signal })
     ends.push(() => sequencer.close())
-    await sequencer.listen()
-    await sequencer.start({ signal: options.signal })
     const rejoin = superviseUnit(unit)
     ends.push(() => { rejoin.close() })
     const watch = watchLock(() => { lock.check() }, ports, stop)

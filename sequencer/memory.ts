@@ -12,7 +12,7 @@ import type { Clock, Ports, Random, Register } from '../log/ports.ts'
 import { MemoryStore } from '../log/unit/memory-store.ts'
 import { UnitServer } from '../log/unit/server.ts'
 import { memoryTransport } from '../log/wire/memory-transport.ts'
-import { SequencerServer } from './server.ts'
+import { keepSequencer } from './keep.ts'
 
 /** A running cluster in memory. */
 export interface MemoryCluster extends AsyncDisposable {
@@ -38,9 +38,7 @@ export async function startMemoryCluster(clock: Clock, random: Random, options: 
   for (const unit of units) await unit.listen()
   const operator = new Cluster({ ports, limits, name: 'init', addresses: chains.flat() })
   await init(operator, { chains, window: limits.window })
-  const sequencer = new SequencerServer({ ports, limits, address: 'sequencer', name: 'sequencer', units: chains.flat() })
-  await sequencer.listen()
-  await sequencer.start()
+  const sequencer = await keepSequencer({ ports, limits, address: 'sequencer', name: 'sequencer', units: chains.flat() })
   operator.close()
   let closed = false
   const close = async (): Promise<void> => {

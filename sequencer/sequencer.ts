@@ -9,7 +9,7 @@
  * @source CORFU NSDI'12 3.3; Tango SOSP'13 5 (stream backpointers); windows and `{before}`: DESIGN 4.
  */
 import { packPrevious } from '../log/entry.ts'
-import { SirtakiError, invariant } from '../log/errors.ts'
+import { SirtakiError } from '../log/errors.ts'
 import type { Limits } from '../log/limits.ts'
 import { layoutText, type Layout } from '../log/layout/layout.ts'
 import type { Failpoint } from '../log/ports.ts'
@@ -165,13 +165,25 @@ export class Sequencer {
   /** Learns that everything below `prefix` is decided; gives how long the slowest of what is new took, in milliseconds. */
   decided(prefix: number, now: number): number | undefined {
     if (prefix <= this.#prefix) return undefined
-    invariant(prefix <= this.#tail + (this.#layout?.segments.at(-1)?.chains.length ?? 1), 'Q1', { prefix, tail: this.#tail })
-    this.#prefix = Math.min(prefix, this.#tail)
+    if (prefix > this.#tail) this.#skipTo(prefix)
+    this.#prefix = prefix
     let done = 0
     const slowest = this.#granted[0]
     while ((this.#granted[done]?.to ?? Infinity) <= this.#prefix) done++
     this.#granted.splice(0, done)
     return done === 0 || slowest === undefined ? undefined : now - slowest.at
+  }
+
+  /**
+   * Somebody decided what was never granted, such as a client of an older version that plays beyond the tail. Those positions are
+   * passed over: to grant them would be in vain, and to stop would end all appends. Whatever they hold, the pointers of all streams
+   * say from now on that it is to be looked for.
+   */
+  #skipTo(prefix: number): void {
+    this.#failpoint?.('sequencer.skipped', { from: this.#tail, to: prefix })
+    this.#tail = prefix
+    this.#streams.clear()
+    this.#floor = prefix
   }
 
   /** The end of what was granted at or before `time` and is not known decided; the prefix when there is nothing. */

@@ -46,12 +46,14 @@ export class SequencerServer {
   #waiting: { readonly request: Request; readonly since: number }[] = []
   /** Asked under an epoch that is not open yet. */
   #early: Request[] = []
-  #timer: Timer | undefined
+  /** `at`: when it is due. */
+  #timer: { readonly timer: Timer; readonly at: number } | undefined
   #looking = false
   #resolving = false
   #resolveAt = 0
   #resolveFailures = 0
   #closed = false
+  #closing: Promise<void> | undefined
   readonly #told = new Map<string, { readonly epoch: number; readonly prefix: number }>()
   #turn = 0
   #lag = { from: 0, since: 0 }
@@ -224,9 +226,15 @@ export class SequencerServer {
     this.options.log?.(`epoch ${layout.epoch} has its sequencer at ${layout.sequencer?.address}: this one is no longer needed`)
   }
 
-  async close(): Promise<void> {
+  /** Ends it. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
     this.#closed = true
-    this.#timer?.cancel()
+    this.#timer?.timer.cancel()
     await this.#door?.close()
     this.#cluster.close()
   }
@@ -307,8 +315,14 @@ export class SequencerServer {
 
   #watch(ms: number): void {
     if (this.#closed || this.#deposed || this.#looking) return
-    if (this.#timer !== undefined) { if (ms >= PROGRESS_MS) return; this.#timer.cancel() }
-    this.#timer = this.options.ports.clock.timer(ms, () => {
+    const { clock } = this.options.ports
+    const at = clock.now() + ms
+    if (this.#timer !== undefined) {
+      // Requests that come closer together than its time would put it off for ever.
+      if (this.#timer.at <= at) return
+      this.#timer.timer.cancel()
+    }
+    const timer = clock.timer(ms, () => {
       this.#timer = undefined
       const { layout } = this.machine
       if (layout === undefined) return
@@ -319,6 +333,7 @@ export class SequencerServer {
         else if (Math.min(this.machine.prefix, this.#laggard(layout)) < this.machine.tail) this.#watch(PROGRESS_MS)
       })
     })
+    this.#timer = { timer, at }
   }
 
   async #look(layout: Layout): Promise<void> {
@@ -419,6 +434,7 @@ export class SequencerServer {
     if (this.#resolving || ranges.length === 0 || machine.epoch !== layout.epoch || clock.now() < this.#resolveAt) return
     this.#resolving = true
     try {
+      this.#cluster.noteGranted(machine.tail)
       for (const [from, to] of ranges) {
         failpoint?.('sequencer.resolves', { from, to })
         await resolveRange(this.#cluster, layout, from, to, { mayFill: true })

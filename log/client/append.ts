@@ -237,6 +237,7 @@ export class Appender {
   #store(layout: Layout, batch: readonly Append[], grant: GrantBody): void {
     const chains = chainsOf(openSegment(layout))
     const seed = clusterSeed(layout.cluster)
+    this.#cluster.noteGranted(grant.from + batch.length)
     const last = new Map<number, number>()
     const first = firstPrevious(batch, grant)
     const parts: Append[][] = chains.map(() => [])

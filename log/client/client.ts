@@ -92,7 +92,11 @@ export class LogClient implements AsyncDisposable {
   /** Drops everything below `before`, everywhere. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
   trim(before: number, options: CallOptions = {}): Promise<void> { return this.#reader.trim(before, options) }
 
-  /** All entries of a stream in [from, to), in order. @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `TIMEOUT`, `ABORTED`. */
+  /**
+   * All entries of a stream in [from, to), in order. A `to` beyond the tail is waited for.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `TIMEOUT` (with the tail in its facts where the log did not get to `to`), `ABORTED`.
+   */
   async readStream({ stream, from = 0, to, ...options }: StreamOptions): Promise<Entry[]> {
     requirePosition(from)
     if (to !== undefined) requirePosition(to)
@@ -111,7 +115,7 @@ export class LogClient implements AsyncDisposable {
 
   /** A player of a stream, started when `live`; close it with `closePlayer`. */
   player(stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }): StreamPlayer {
-    const player = new StreamPlayer(this.cluster, stream, from, events, options)
+    const player = new StreamPlayer(this.cluster, this.#tails, stream, from, events, options)
     this.#players.add(player)
     if (options.live) player.start()
     return player

@@ -51,6 +51,8 @@ export class Cluster {
   #failure: SirtakiError | undefined
   #request = 0
   #closed = false
+  #granted = 0
+  readonly #grantedListeners = new Set<() => void>()
   /** Since when calls under this epoch have met servers that do not answer. */
   #trouble: { readonly epoch: number; readonly since: number } | undefined
   /** Told of every such call once that has lasted for a while. */
@@ -62,6 +64,7 @@ export class Cluster {
     this.name = name
     this.#seeds = addresses
     this.#layout = layout
+    this.#granted = layout?.tail ?? 0
     this.peers = new Peers({
       ports, limits, name,
       cluster: () => this.#layout?.cluster ?? null,
@@ -73,6 +76,24 @@ export class Cluster {
   /** The newest layout learnt. */
   get layout(): Layout | undefined { return this.#layout }
   get closed(): boolean { return this.#closed }
+  /**
+   * Every position below it has been granted, or was skipped by an epoch: a tail that a sequencer told this process, that a layout
+   * names, or that an entry at hand proves. Holes at or above it are nobody's to fill (P66).
+   */
+  get granted(): number { return this.#granted }
+
+  /** Learns that everything below `tail` has been granted. */
+  noteGranted(tail: number): void {
+    if (tail <= this.#granted) return
+    this.#granted = tail
+    for (const listener of [...this.#grantedListeners]) listener()
+  }
+
+  /** Calls `listener` whenever `granted` grows, until the function it gives is called. */
+  onGranted(listener: () => void): () => void {
+    this.#grantedListeners.add(listener)
+    return () => { this.#grantedListeners.delete(listener) }
+  }
 
   peer(address: string): Peer { return this.peers.at(address) }
 
@@ -87,6 +108,7 @@ export class Cluster {
     if (this.#layout !== undefined && (layout.epoch <= this.#layout.epoch || layout.cluster !== this.#layout.cluster)) return
     const gone = this.#layout === undefined ? [] : servingIn(this.#layout).filter((address) => !servingIn(layout).includes(address))
     this.#layout = layout
+    this.noteGranted(layout.tail)
     // Who waits for a member that was left out, perhaps because it answers nothing any more, need not wait any longer.
     for (const address of gone) this.peers.abandon(address, new SirtakiError('EPOCH', `epoch ${layout.epoch} goes on without ${address}`, { facts: { address, epoch: layout.epoch } }))
     for (const wake of [...this.#waiting]) wake()

@@ -22,7 +22,10 @@ import type { Cluster } from './cluster.ts'
 
 /** What a resolve may do and what it knows. */
 export interface ResolveOptions {
-  /** Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. */
+  /**
+   * Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. That they were granted at all
+   * `resolve` sees to itself: at or above the highest tail that this process knows a hole stays one.
+   */
   readonly mayFill: boolean
   /** Whether what is decided has to be on every unit that answers: an epoch opens only then. */
   readonly everywhere?: boolean | undefined
@@ -89,6 +92,7 @@ type Value = { readonly kind: number; readonly hash: number; readonly bytes: Uin
 
 /** What an offer, or an answer to it, needs beside its bytes. */
 const OFFER_HEAD_BYTES = 32
+const HOLE: Resolved = { kind: 'hole', hash: 0, bytes: undefined }
 const JUNKED: Resolved = { kind: 'junk', hash: 0, bytes: undefined }
 const JUNK: Value = { kind: KIND_JUNK, hash: 0, bytes: undefined }
 
@@ -151,13 +155,15 @@ class Round {
     // Below a unit's decided prefix nothing is empty: what is missing there is damage.
     let held = Math.max(trim, ...answered.map((asked) => asked.prefix)) - 1
     for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
+    const fillTo = mayFill ? Math.min(until, this.#fillBelow) : from
     let at = from
-    for (; at < until && !(at > held && mayFill); at += this.chain.step) {
+    for (; at < until && !(at > held && at < fillTo); at += this.chain.step) {
       if (at < trim) this.#trimmed(at, answered)
       else this.#sortOne(at, answered)
     }
     if (at >= until) return
-    this.#empty = { from: at, to: until, step: this.chain.step }
+    this.#empty = { from: at, to: fillTo, step: this.chain.step }
+    for (let above = firstOfClass(fillTo, this.chain.index, this.chain.step); above < until; above += this.chain.step) this.#out.set(above, HOLE)
     if (this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#cluster.ports.failpoint?.('resolve.fill', { position, askedAt: this.#askedAt }) })
   }
 
@@ -188,9 +194,12 @@ class Round {
     else if (this.#options.own?.position === at) this.#offers.push(this.#options.own)
     else if (others.some((held) => held.kind === KIND_JUNK)) this.#junk.push(at)
     else if (answered.some((asked) => at < asked.prefix)) throw new SirtakiError('DAMAGED', `position ${at} is decided, and no unit that answers has it`, { facts: { position: at }, next: 'again' })
-    else if (this.#options.mayFill && answered.length === this.chain.units.length) this.#fill(at)
-    else this.#out.set(at, { kind: 'hole', hash: 0, bytes: undefined })
+    else if (this.#options.mayFill && answered.length === this.chain.units.length && at < this.#fillBelow) this.#fill(at)
+    else this.#out.set(at, HOLE)
   }
+
+  /** What was never granted is no hole: junk there would be decided under the hands of the sequencer (P66). */
+  get #fillBelow(): number { return Math.max(this.#layout.tail, this.#cluster.granted) }
 
   #fill(at: number): void {
     this.#cluster.ports.failpoint?.('resolve.fill', { position: at, askedAt: this.#askedAt })

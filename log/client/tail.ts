@@ -22,6 +22,11 @@ export class TailReader {
   readonly #cluster: Cluster
   #waiting: Caller[] = []
   #running = false
+  /** Callers that wait for the tail to get somewhere. */
+  readonly #wishes = new Set<(error: SirtakiError) => void>()
+  #looking = false
+  /** Ends the pause between two questions. */
+  #hurry: () => void = () => undefined
 
   constructor(cluster: Cluster) { this.#cluster = cluster }
 
@@ -47,6 +52,53 @@ export class TailReader {
   /** Gives the sequencer's tails without proof: what was true at some time. @throws as `linearizable`. */
   async plain(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
     return this.#cluster.retry(options, (layout) => askTails(this.#cluster, layout, streams))
+  }
+
+  /**
+   * Settles once everything below `position` is known to have been granted. All who wait share one question at a time, and the
+   * questions grow rare: a wish that nobody fulfils costs next to nothing.
+   *
+   * @throws SirtakiError `TIMEOUT` (next `again`) with the tail in its facts, `ABORTED`, `CLOSED`.
+   */
+  reaches(position: number, { timeoutMs, signal }: CallOptions = {}): Promise<void> {
+    const cluster = this.#cluster
+    if (cluster.granted >= position) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) { reject(aborted(signal)); return }
+      const end = (): void => {
+        timer.cancel()
+        unlisten()
+        this.#wishes.delete(fail)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const fail = (error: SirtakiError): void => { end(); reject(error) }
+      const onAbort = (): void => { if (signal !== undefined) fail(aborted(signal)) }
+      const unlisten = cluster.onGranted(() => { if (cluster.granted >= position) { end(); resolve() } })
+      const timer = cluster.ports.clock.timer(timeoutMs ?? cluster.limits.requestMs, () => { fail(notReached(position, cluster.granted)) })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#wishes.add(fail)
+      this.#hurry()
+      if (!this.#looking) void this.#look()
+    })
+  }
+
+  /** Asks for the tail as long as somebody wishes for a higher one. */
+  async #look(): Promise<void> {
+    this.#looking = true
+    let backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+    while (this.#wishes.size > 0) {
+      const epoch = this.#cluster.layout?.epoch ?? 0
+      try {
+        await askTails(this.#cluster, await this.#cluster.current(), [])
+        if (this.#wishes.size === 0) break
+        const hurried = new Promise<'hurried'>((resolve) => { this.#hurry = () => { resolve('hurried') } })
+        if (await Promise.race([this.#cluster.backOff(backoff, epoch), hurried]) === 'hurried') backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+        this.#hurry = () => undefined
+      } catch (thrown) {
+        await this.#cluster.afterError(again(asError(thrown)), epoch, backoff).catch((final: unknown) => { for (const fail of [...this.#wishes]) fail(asError(final)) })
+      }
+    }
+    this.#looking = false
   }
 
   async #run(): Promise<void> {
@@ -77,7 +129,7 @@ export class TailReader {
   async #failed(callers: readonly Caller[], error: SirtakiError, epoch: number, backoff: Backoff): Promise<void> {
     let final: SirtakiError | undefined
     try {
-      await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error, epoch, backoff)
+      await this.#cluster.afterError(again(error), epoch, backoff)
     } catch (thrown) {
       final = asError(thrown)
     }
@@ -91,6 +143,11 @@ export class TailReader {
   }
 }
 
+/** A question may be asked again, whatever became of it. */
+const again = (error: SirtakiError): SirtakiError => error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error
+
+const notReached = (position: number, tail: number): SirtakiError => new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: its tail is ${tail}, nothing at or above it has been appended`, { next: 'again', facts: { position, tail } })
+
 async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[]): Promise<Tails> {
   if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
   const peer = cluster.peer(layout.sequencer.address)
@@ -98,5 +155,6 @@ async function askTails(cluster: Cluster, layout: Layout, streams: readonly numb
   peer.flush()
   const answer = readTailsAnswer(await asked)
   if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
+  cluster.noteGranted(answer.tail)
   return { tail: answer.tail, epoch: answer.epoch, logTime: answer.logTime, streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
 }

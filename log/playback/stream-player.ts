@@ -12,6 +12,7 @@ import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { decodeEntries } from '../client/read.ts'
 import { resolveRange } from '../client/resolve.ts'
 import { Backoff, aborted } from '../client/retry.ts'
+import type { TailReader } from '../client/tail.ts'
 import type { Timer } from '../ports.ts'
 import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
 import { StreamOrder } from './stream-order.ts'
@@ -28,6 +29,7 @@ export interface StreamEvents {
 /** A player of one stream. */
 export class StreamPlayer {
   readonly #cluster: Cluster
+  readonly #tails: TailReader
   readonly #stream: number
   readonly #events: StreamEvents
   readonly #order: StreamOrder
@@ -43,8 +45,9 @@ export class StreamPlayer {
   /** Between one subscription and the next; begins anew with every push. */
   #again: Backoff
 
-  constructor(cluster: Cluster, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }) {
+  constructor(cluster: Cluster, tails: TailReader, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }) {
     this.#cluster = cluster
+    this.#tails = tails
     this.#stream = stream
     this.#events = events
     this.#order = new StreamOrder(stream, from)
@@ -61,23 +64,29 @@ export class StreamPlayer {
   /** Offers a decided entry that its writer has at hand, so that it is not read back. */
   offer(entry: Entry): void {
     if (this.#closed) return
+    this.#cluster.noteGranted(entry.position + 1)
     this.#give(this.#order.offer(entry))
     if (this.#order.early > 0) this.#watchGap()
   }
 
   /**
-   * Settles when everything of the stream below `to` has been delivered.
+   * Settles when everything of the stream below `to` has been delivered. A `to` beyond the tail is a wish: it waits for the log to get
+   * there, and nothing is asked of the units meanwhile (P66).
    *
-   * @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TRIMMED`, `TIMEOUT` (with the tail in its facts where the log did not get there), `ABORTED`, `CLOSED`.
    */
   async playTo(to: number, options: CallOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
+    const { clock } = this.#cluster.ports
+    const { signal, timeoutMs = this.#cluster.limits.requestMs } = options
+    const deadline = clock.now() + timeoutMs
     if (this.#live) await this.#pushedTo(to)
-    await this.#cluster.retry(options, async (layout) => {
+    if (this.#order.next < to) await this.#tails.reaches(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
+    await this.#cluster.retry({ signal, timeoutMs: Math.max(0, deadline - clock.now()) }, async (layout) => {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
       while (this.#order.next < to) {
         const before = this.#order.next
-        if (options.signal?.aborted === true) throw aborted(options.signal)
+        if (signal?.aborted === true) throw aborted(signal)
         await this.#pull(layout, to)
         // Without progress the deadline is looked at, and perhaps a newer layout taken.
         if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
@@ -178,7 +187,10 @@ export class StreamPlayer {
       this.#again.reset()
       const entries = this.#decode(layout, part.entries, part.count)
       const due: Entry[] = []
-      for (const entry of entries) { const own = this.#order.offer(entry); for (const one of own) due.push(one) }
+      for (const entry of entries) {
+        this.#cluster.noteGranted(entry.position + 1)
+        for (const one of this.#order.offer(entry)) due.push(one)
+      }
       // What was trimmed before it was pushed is missing without a trace here: a pull tells.
       completeTo[chain] = part.trim > this.#order.next ? 0 : Math.max(completeTo[chain] ?? 0, part.completeTo)
       if (this.#order.next >= this.#subscribedFrom) due.push(...this.#order.offeredTo(Math.min(...completeTo)))
@@ -285,6 +297,7 @@ export class StreamPlayer {
 
   #give(due: readonly Entry[]): void {
     if (this.#closed) return
+    this.#cluster.noteGranted(this.#order.next)
     if (due.length > 0) this.#events.deliver(due)
     this.#events.reached(this.#order.next)
     for (const waiter of this.#waiters) if (waiter.to <= this.#order.next) waiter.wake()

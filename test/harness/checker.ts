@@ -46,6 +46,7 @@ export class Checker {
   onEpoch: ((before: Layout, layout: Layout) => void) | undefined
   readonly #parsed = new Map<number, Layout>()
   readonly #granted = new Map<number, string>()
+  #grantedTo = 0
   readonly #bootstraps = new Map<number, string>()
   readonly #acceptors = new Map<string, { slot: number; rank: Rank }>()
   /** Entries that some unit has taken, by position and hash. */
@@ -155,6 +156,7 @@ export class Checker {
       case 'read': this.#read(facts); return
       case 'trim.called': this.trimCalled = Math.max(this.trimCalled, numberOf(facts, 'before')); return
       case 'sequencer.granted': this.#grant(facts); return
+      case 'sequencer.skipped': this.fail('Q1', `positions ${numberOf(facts, 'from')} to ${numberOf(facts, 'to')} were decided and never granted`)
       case 'sequencer.bootstrapped': this.#bootstrap(facts); return
       case 'unit.installed': this.#installed(facts); return
       case 'acceptor.promised': this.#promised(facts); return
@@ -199,6 +201,7 @@ export class Checker {
   /** A fill that could have found a value must complete it: every unit is asked, and what one held before is found. */
   #filled(facts: Readonly<Record<string, unknown>>): void {
     const position = numberOf(facts, 'position')
+    if (position >= Math.max(this.newest?.tail ?? 0, this.#grantedTo)) this.fail('Q1', `position ${position} is filled though nobody was granted it`)
     for (const { identity } of this.#chainOf(position)) {
       const unit = this.unit(identity)
       if (unit.lost || position < unit.trim || unit.held.get(position)?.kind !== 'data' || (unit.since.get(position) ?? Infinity) >= numberOf(facts, 'askedAt')) continue
@@ -244,6 +247,7 @@ export class Checker {
       if (other !== undefined) this.fail('Q1', `position ${at} is granted twice: by ${other} and by ${who}`)
       this.#granted.set(at, who)
     }
+    this.#grantedTo = Math.max(this.#grantedTo, to)
     const next = [...this.layouts].find(([e]) => e === epoch + 1)
     if (next !== undefined && to > checkLayout(JSON.parse(next[1])).tail) this.fail('Q1', `epoch ${epoch} grants up to ${to}, above the tail of epoch ${epoch + 1}`)
     if (to > numberOf(facts, 'prefix') + numberOf(facts, 'window')) this.fail('Q1', `a grant up to ${to} leaves the window of ${numberOf(facts, 'window')} above ${numberOf(facts, 'prefix')}`)

@@ -323,7 +323,9 @@ export class LimitBench {
   /** Takes tokens and never stores: holes. Gives the first position. */
   async token(raw: Cluster, count: number, streams: readonly number[] = []): Promise<number> {
     const body = await raw.peer('sequencer').request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams }] }))
-    return readGrant(body).from
+    const { from } = readGrant(body)
+    raw.noteGranted(from + count)
+    return from
   }
 }
 

@@ -1,7 +1,6 @@
 /** The sequencer as a machine, with positions as literals. The window is 16 positions unless said otherwise. */
 import test from 'ava'
 import { unpackPrevious, type Previous } from '../../log/entry.ts'
-import { isError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
 import { Sequencer } from '../../sequencer/sequencer.ts'
 import { layoutOf, type LayoutShape } from '../log/layouts.ts'
@@ -107,8 +106,12 @@ test('L11: overdue is what was granted long ago and is not known decided', (t) =
   t.is(s.overdue(999), 5)
 })
 
-test('Q1: a prefix far above the tail stops the sequencer', (t) => {
-  const s = sequencerOf()
-  s.grant(1, [{ count: 1, streams: [] }], 0)
-  t.true(isError(t.throws(() => s.decided(9, 0)), 'INVARIANT'))
+test('Q1: what was decided above the tail is skipped and never granted, and pointers cover it', (t) => {
+  const s = sequencerOf({ window: 16 })
+  s.grant(1, [{ count: 2, streams: [7] }], 0)
+  t.is(s.decided(9, 0), 0)
+  t.deepEqual([s.tail, s.prefix, s.room], [9, 9, 16])
+  t.deepEqual(s.tails(1, [7, 8]), { tail: 9, streams: [9, 9] })
+  const next = s.grant(1, [{ count: 1, streams: [7] }], 0)
+  t.deepEqual([next?.from, links(next?.previous)], [9, [{ before: 9 }]])
 })

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
 import { Cluster } from '../../log/client/cluster.ts'
-import { isError } from '../../log/errors.ts'
+import { SirtakiError, isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { Ports, Register } from '../../log/ports.ts'
@@ -10,11 +10,24 @@ import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { readGrant, writeToken } from '../../log/wire/messages.ts'
+import { keepSequencer } from '../../sequencer/keep.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { HandClock, countingRandom } from '../log/hand-clock.ts'
 
 const limits = { ...usual, window: 4 }
 const register = (): Register => { let kept: string | undefined; return { read: () => kept, write: (value) => { kept = value } } }
+
+/** The value of a promise that must settle within `ms`. */
+async function within<T>(clock: HandClock, promise: Promise<T>, ms = 2_000): Promise<T> {
+  promise.catch(() => undefined)
+  await clock.advance(ms)
+  return promise
+}
+
+/** The next time that a sequencer hears how far all is decided, a rule of its own does not hold. */
+function breakRules({ machine }: SequencerServer): void {
+  Object.assign(machine, { decided: () => { throw new SirtakiError('INVARIANT', 'a rule does not hold') } })
+}
 
 /** One unit and one sequencer with a window of four. */
 async function start(): Promise<{ readonly clock: HandClock; readonly ports: Ports; readonly raw: Cluster; readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown> }> {
@@ -59,4 +72,33 @@ test('L11: positions that were granted and never written are resolved, and appen
   const appended = await outcome(log.append(new Uint8Array([1])).then(({ position }) => position), 200)
   t.is(appended, Number(first) + 1)
   t.is(await outcome(log.read(Number(first)).then(({ kind }) => kind), 500), 'junk')
+})
+
+test('L11: requests that come closer together than the sequencer looks do not keep it from looking', async (t) => {
+  const { raw, outcome } = await start()
+  const holes = [await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1))]
+  t.true(holes.every((one) => typeof one === 'number'))
+  const waiting = token(raw, 1)
+  // Half a millisecond apart, for longer than a hole may stay one.
+  for (let i = 0; i < 400; i++) await outcome(token(raw, 1).catch(() => undefined), 0.5)
+  t.is(typeof await outcome(waiting), 'number')
+})
+
+test('P66: a sequencer that stops by itself is followed by the next, and appends go on', async (t) => {
+  const { clock, ports } = await start()
+  const kept = await within(clock, keepSequencer({ ports, limits, address: 'kept', name: 'kept', units: ['unit'] }, { takeOver: true }))
+  const log = new LogClient({ ports, limits, name: 'log', addresses: ['unit'] })
+  const { server } = kept
+  breakRules(server)
+  const before = await within(clock, log.append(new Uint8Array([1])), 1_000)
+  t.is(server.role, 'stopped')
+  const after = await within(clock, log.append(new Uint8Array([2])), 4_000)
+  t.true(after.position > before.position && after.epoch > before.epoch)
+  breakRules(kept.server)
+  await within(clock, log.append(new Uint8Array([3])), 1_000)
+  const last = await within(clock, log.append(new Uint8Array([4])), 4_000)
+  t.true(last.position > after.position && last.epoch > after.epoch)
+  t.deepEqual([server.role, kept.server.role], ['stopped', 'ready'])
+  await within(clock, kept.close())
+  t.like(await within(clock, log.append(new Uint8Array([5]), { timeoutMs: 1_000 }).catch((thrown: unknown) => thrown), 6_000), { code: 'TIMEOUT' })
 })

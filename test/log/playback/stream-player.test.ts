@@ -4,7 +4,7 @@
  * Read next: `../../../log/playback/stream-player.ts`, `stream-order.test.ts` for the order, `../../contracts/log-client.ts`.
  */
 import test from 'ava'
-import { LimitBench, whichOf } from '../limit-bench.ts'
+import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { appends } from '../limit-drives-client.ts'
 
 test('Q4: a part of a stream is read without what lies behind it', async (t) => {
@@ -14,10 +14,56 @@ test('Q4: a part of a stream is read without what lies behind it', async (t) => 
   const read = async (name: string, from: number, to: number): Promise<{ which: number[]; bytes: number }> => {
     const reader = await bench.client(name)
     const entries = await bench.done(reader.readStream({ stream: 7, from: positions[from] ?? 0, to: positions[to] ?? 0 }), 100)
-    return { which: entries.map(({ payload }) => whichOf(payload)), bytes: bench.wire(name).longestAnswer }
+    return { which: entries.map((entry) => whichOf(entry.payload)), bytes: bench.wire(name).longestAnswer }
   }
   const [part, most] = [await read('part', 3, 5), await read('most', 1, 19)]
   t.deepEqual(part.which, [3, 4])
   t.deepEqual(most.which, Array.from({ length: 18 }, (_, i) => i + 1))
   t.true(part.bytes < 4_000 && most.bytes > 18_000, `${part.bytes} and ${most.bytes} bytes`)
+})
+
+test('P66: a wish beyond the tail fills nothing, asks seldom, and ends with the tail', async (t) => {
+  const bench = await LimitBench.start({}, { units: 2 })
+  const log = await bench.client()
+  await bench.done(Promise.all(appends(log, 3, { streams: [7] })), 100)
+  const reader = await bench.client('reader')
+  const { tail } = await bench.done(reader.tail(), 50)
+  const [fills, asked] = [bench.point('resolve.fill'), bench.wire('reader').sent.length]
+  const read = reader.readStream({ stream: 7, to: tail + 20, timeoutMs: 2_000 })
+  const error = await bench.done(read.catch((thrown: unknown) => thrown), 2_600)
+  t.like(error, { code: 'TIMEOUT', next: 'again', facts: { position: tail + 20, tail } })
+  t.is(bench.point('resolve.fill'), fills)
+  t.true(bench.wire('reader').sent.length - asked < 30, `${bench.wire('reader').sent.length - asked} questions`)
+  t.is((await bench.done(log.append(payload(9), { streams: [7] }), 100)).position, tail)
+  t.is(bench.sequencer.role, 'ready')
+})
+
+test('P66: a wish beyond the tail is granted when the log gets there, with and without a subscription', async (t) => {
+  const bench = await LimitBench.start({}, { units: 2 })
+  const log = await bench.client()
+  const { tail } = await bench.done(log.tail(), 50)
+  const reader = await bench.client('reader')
+  const seen: number[] = []
+  const player = reader.player(7, 0, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
+  const read = reader.readStream({ stream: 7, to: tail + 3 })
+  const played = player.playTo(tail + 3)
+  t.deepEqual([await bench.outcome(read, 500), await bench.outcome(played, 500)], ['waiting', 'waiting'])
+  await bench.done(log.append(payload(0), { streams: [7] }), 100)
+  t.deepEqual([await bench.outcome(read, 1_000), await bench.outcome(played)], ['waiting', 'waiting'])
+  await bench.done(Promise.all(appends(log, 2, { streams: [8] })), 100)
+  t.deepEqual((await bench.done(read, 1_500)).map(({ position }) => position), [tail])
+  await bench.done(played, 100)
+  t.deepEqual([seen, player.next], [[tail], tail + 3])
+})
+
+test('P66: one who waits beyond the tail keeps nobody waiting who plays to it', async (t) => {
+  const bench = await LimitBench.start({}, { units: 1 })
+  const log = await bench.client()
+  const player = log.player(7, 0, { deliver: () => undefined, reached: () => undefined, failed: () => undefined }, { live: false })
+  await bench.done(Promise.all(appends(log, 3, { streams: [7] })), 100)
+  const { tail } = await bench.done(log.tail(), 50)
+  const beyond = player.playTo(tail + 100, { timeoutMs: 3_000 })
+  t.is(await bench.outcome(beyond, 1_000), 'waiting')
+  await bench.done(player.playTo(tail), 20)
+  t.is(await bench.outcome(beyond, 3_000), 'TIMEOUT/again')
 })
