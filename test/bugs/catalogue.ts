@@ -41,6 +41,56 @@ const ownsAll: Edit = { file: 'log/unit/unit-state.ts', find: 'position < this.#
 /** Every bug. */
 export const bugs: readonly Bug[] = [
   {
+    name: 'sync-joins-a-sent-read', sentence: "A view's sync takes the tail that another sync of it has asked for already: what was acknowledged in between is not in it.",
+    breaks: ['O1'], seed: 1,
+    file: 'objects/runtime/view.ts',
+    find: 'atLeast === undefined ? await this.log.tail(this.stream, options) : atLeast + 1',
+    replace: 'atLeast === undefined ? await (this.#asked ??= this.log.tail(this.stream, options).finally(() => { this.#asked = undefined })) : atLeast + 1',
+    also: [{ file: 'objects/runtime/view.ts', find: '  #replaying: Promise<void> | undefined\n', replace: '  #replaying: Promise<void> | undefined\n  #asked: Promise<number> | undefined\n' }],
+  },
+  {
+    name: 'sync-without-proof', sentence: "A view's sync believes the sequencer it knows without proof that its epoch is current.",
+    breaks: ['O1'], seed: 1, faults: ['moveSequencer'],
+    file: 'objects/runtime/space-log.ts',
+    find: 'client.tail({ ...options, streams: [stream] })',
+    replace: 'client.tail({ ...options, streams: [stream], linearizable: false })',
+  },
+  {
+    name: 'late-entries-forgotten', sentence: 'What was decided behind the cursor of a subscriber that lags is never pushed to it.',
+    breaks: ['Q4', 'O1'], seed: 1,
+    file: 'log/unit/subscriptions.ts',
+    find: '    if (subscription.caller.buffered > LAG_BYTES) return\n',
+    replace: '    if (subscription.caller.buffered > LAG_BYTES) { subscription.late = []; return }\n',
+  },
+  {
+    name: 'player-fills-at-once', sentence: 'A player fills whatever holds its stream up, however young it is: slow writers lose their positions to it.',
+    breaks: ['P16'], seed: 1,
+    file: 'log/playback/stream-player.ts',
+    find: 'return now - this.#hole.since >= this.#cluster.fillAgeMs',
+    replace: 'return now >= this.#hole.since',
+  },
+  {
+    name: 'whole-by-count', sentence: 'A unit holds all of a closed segment when it holds as many entries as another one, whatever they are.',
+    breaks: ['L5', 'L1', 'L3'], seed: 1,
+    file: 'log/layout/whole.ts',
+    find: 'ours.count !== theirs.count || ours.sum !== theirs.sum',
+    replace: 'ours.count !== theirs.count',
+  },
+  {
+    name: 'unwritten-without-resolving', sentence: 'A reader that is told twice that a position is undecided says that it is unwritten, without asking the whole chain.',
+    breaks: ['L2'], seed: 1,
+    file: 'log/client/read.ts',
+    find: 'return this.#fromResolved(layout, position, await resolveOne(this.#cluster, layout, position, { mayFill: false }))\n  }\n\n  /** Asks one',
+    replace: "return { kind: 'unwritten', position }\n  }\n\n  /** Asks one",
+  },
+  {
+    name: 'early-op-applied', sentence: 'An op that comes before its turn is applied, and the earlier one of its session is dropped as if it had been.',
+    breaks: ['O4'], seed: 1,
+    file: 'objects/runtime/session-marks.ts',
+    find: '    if (ahead !== 0) return ahead\n    mark.next++\n',
+    replace: '    if (ahead < 0) return ahead\n    mark.next = number + 1\n',
+  },
+  {
     name: 'epoch-at-the-door', sentence: 'A store is checked for its epoch when it arrives, not when it is executed: a seal that came before it in the queue does not hold it off. (One seed in several thousand meets it.)',
     breaks: ['L6'], seed: 0, judge: 'tests', tests: ['test/bugs/door.test.ts'],
     file: 'log/unit/server.ts',

@@ -47,6 +47,9 @@ export class Checker {
   readonly #parsed = new Map<number, Layout>()
   readonly #granted = new Map<number, string>()
   #grantedTo = 0
+  readonly #grantedAt = new Map<number, { readonly epoch: number; readonly at: number }>()
+  /** A hole younger than this is not to be filled under the epoch of its token: its writer may only be slow (P16). */
+  fillFloorMs = 0
   readonly #bootstraps = new Map<number, string>()
   readonly #acceptors = new Map<string, { slot: number; rank: Rank }>()
   /** Entries that some unit has taken, by position and hash. */
@@ -202,6 +205,10 @@ export class Checker {
   #filled(facts: Readonly<Record<string, unknown>>): void {
     const position = numberOf(facts, 'position')
     if (position >= Math.max(this.newest?.tail ?? 0, this.#grantedTo)) this.fail('Q1', `position ${position} is filled though nobody was granted it`)
+    const granted = this.#grantedAt.get(position)
+    const age = this.now() - (granted?.at ?? 0)
+    // A newer epoch has sealed the writer off; a clock that jumped makes everything look old.
+    if (granted?.epoch === this.newest?.epoch && age < this.fillFloorMs && facts['jumped'] !== true) this.fail('P16', `position ${position} is filled ${age.toFixed(1)} ms after its token was granted`)
     for (const { identity } of this.#chainOf(position)) {
       const unit = this.unit(identity)
       if (unit.lost || position < unit.trim || unit.held.get(position)?.kind !== 'data' || (unit.since.get(position) ?? Infinity) >= numberOf(facts, 'askedAt')) continue
@@ -246,6 +253,7 @@ export class Checker {
       const other = this.#granted.get(at)
       if (other !== undefined) this.fail('Q1', `position ${at} is granted twice: by ${other} and by ${who}`)
       this.#granted.set(at, who)
+      this.#grantedAt.set(at, { epoch, at: this.now() })
     }
     this.#grantedTo = Math.max(this.#grantedTo, to)
     const next = [...this.layouts].find(([e]) => e === epoch + 1)

@@ -5,6 +5,7 @@
  */
 import type { Limits } from '../../log/limits.ts'
 import { limits as usual } from '../../log/limits.ts'
+import type { CallMix } from './calls.ts'
 import { Prng } from './prng.ts'
 import type { NetworkOptions } from './network.ts'
 
@@ -36,6 +37,19 @@ export type Fault =
   | { readonly kind: 'loseWrites'; readonly at: number; readonly unit: number; readonly rows: number; readonly downMs: number }
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
+/** What is drawn only since the fault that it would show is mended. */
+export const repaired = { deadlines: false, beyondTheTail: false }
+
+/** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
+export interface ObjectMix {
+  readonly adds: number
+  readonly appends: number
+  readonly failing: number
+  readonly atLeast: number
+  readonly lateTypes: boolean
+  readonly readers: number
+}
+
 /** Everything that one run is made of. */
 export interface Plan {
   readonly seed: string
@@ -59,6 +73,9 @@ export interface Plan {
   readonly faults: readonly Fault[]
   /** Processes of the version before: they speak its messages only, until an `upgrade` starts them anew. */
   readonly old: readonly string[]
+  /** What bounds calls; `ends`: whether streams are read up to a position. */
+  readonly calls: CallMix & { readonly ends: boolean }
+  readonly objects: ObjectMix
 }
 
 /** Draws the plan of a seed. */
@@ -79,8 +96,25 @@ export function drawPlan(seed: string): Plan {
   const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
   const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
   const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
-  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [] }
+  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], calls: drawCalls(seed), objects: drawObjects(seed) }
   return drawUpgrade(drawSwap(drawLoss(plan)))
+}
+
+/** In a third of the seeds some calls have a deadline or a signal of their own. */
+function drawCalls(seed: string): Plan['calls'] {
+  const prng = new Prng(`${seed}/calls`)
+  const some = prng.chance(0.35)
+  return { timeouts: some ? prng.pick([0, 0.1, 0.3]) : 0, signals: some ? prng.pick([0, 0.1, 0.3]) : 0, ends: prng.chance(0.5) }
+}
+
+/** A counter everywhere, and in most seeds objects whose ops do not commute. */
+function drawObjects(seed: string): ObjectMix {
+  const prng = new Prng(`${seed}/objects`)
+  const adds = prng.pick([1, 0.5, 0.3, 0.3])
+  return {
+    adds, appends: (1 - adds) * prng.pick([0.3, 0.8, 1]), failing: prng.pick([0, 0.1, 0.4]), atLeast: prng.pick([0, 0.3]),
+    lateTypes: prng.chance(0.3), readers: prng.pick([0, 1, 1, 2]),
+  }
 }
 
 /** In some seeds a living unit is replaced by a blank one: until that has copied, it serves what is closed. */

@@ -9,9 +9,10 @@ import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
 import { ROOT_STREAM } from '../../objects/client.ts'
 import type { LogInput, LogOutput } from './models.ts'
+import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import type { Prng } from './prng.ts'
-import type { Plan } from './plan.ts'
+import { repaired, type Plan } from './plan.ts'
 
 /** The first stream of the load; those below belong to the objects. */
 export const LOAD_STREAMS = 2
@@ -48,13 +49,15 @@ export class SimClient {
   readonly #checker: Checker
   readonly #shared: SharedHistory
   readonly #failed: (error: unknown) => void
+  readonly #calls: Calls
   #alive = true
   /** What the live subscription of this client has delivered. */
   readonly #delivered: number[] = []
   calls = 0
   errors = 0
 
-  constructor(plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, failed: (error: unknown) => void) {
+  constructor(plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, calls: Calls, failed: (error: unknown) => void) {
+    this.#calls = calls
     this.#plan = plan
     this.#prng = prng
     this.log = log
@@ -106,7 +109,7 @@ export class SimClient {
     const streams = Array.from({ length: this.#plan.streams }, (_, i) => LOAD_STREAMS + i).filter(() => this.#prng.chance(0.5))
     const lowest = shared.highestAcked
     const operation = this.#begin({ op: 'append', value })
-    const { position } = await this.log.append(encodeValue(value), { streams })
+    const { position } = await this.#calls.run('append', this.#calls.draw(), (options) => this.log.append(encodeValue(value), { ...options, streams }))
     this.#end(operation, position)
     if (position <= lowest) this.#checker.fail('L7', `an append called after position ${lowest} was acknowledged got position ${position}`)
     shared.highestAcked = Math.max(shared.highestAcked, position)
@@ -123,7 +126,11 @@ export class SimClient {
     const near = Math.max(0, this.#shared.highestAcked + 1)
     const position = this.#prng.chance(0.5) ? this.#prng.integer(Math.max(0, near - 2), near + 4) : this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
     const operation = this.#begin({ op: 'read', position })
-    const result = await this.log.read(position)
+    const wasDecided = this.#checker.decided.has(position)
+    const result = await this.#calls.run('read', this.#calls.draw(), (options) => this.log.read(position, options))
+    this.#calls.count(`read.${result.kind}`)
+    // Whatever anybody was told before the call is on every unit of its chain, so that a right reader finds it.
+    if (result.kind === 'unwritten' && wasDecided) this.#checker.fail('L2', `position ${position} was read as unwritten, it was decided before the read was called`)
     // The objects of the run write entries of their own, which the judge of this load knows nothing of.
     if (result.kind === 'unwritten' || (result.kind === 'data' && result.entry.streams.some((link) => link.stream === ROOT_STREAM))) this.#drop(operation)
     else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind })
@@ -132,7 +139,7 @@ export class SimClient {
   async #tail(): Promise<void> {
     const lowest = Math.max(this.#shared.highestAcked + 1, this.#shared.highestTail)
     const operation = this.#begin({ op: 'tail' })
-    const { tail } = await this.log.tail({ streams: [LOAD_STREAMS] })
+    const { tail } = await this.#calls.run('tail', this.#calls.draw(), (options) => this.log.tail({ ...options, streams: [LOAD_STREAMS] }))
     this.#end(operation, tail)
     if (tail < lowest) this.#checker.fail('L7', `a linearizable tail of ${tail} was read after ${lowest} was known`)
     this.#shared.highestTail = Math.max(this.#shared.highestTail, tail)
@@ -142,16 +149,28 @@ export class SimClient {
     const stream = LOAD_STREAMS + this.#prng.integer(0, this.#plan.streams)
     const before = this.#shared.acked.filter((one) => one.streams.includes(stream)).map((one) => one.position)
     const from = Math.max(this.#prng.chance(0.5) ? 0 : this.#prng.integer(0, this.#shared.highestTail + 1), 0)
+    const to = this.#to(from)
     const trimmed = this.#shared.trimmed
     try {
-      const entries = await this.log.readStream({ stream, from })
-      this.#checkOrder(stream, from, entries.map((entry) => entry.position), before)
+      const entries = await this.#calls.run('readStream', this.#calls.draw(), (options) => this.log.readStream({ ...options, stream, from, ...to === undefined ? {} : { to } }))
+      const positions = entries.map((entry) => entry.position)
+      this.#checkOrder(stream, from, positions, before.filter((position) => position < (to ?? Infinity)))
+      if (to !== undefined && (positions.at(-1) ?? -1) >= to) this.#checker.fail('Q4', `stream ${stream} was read up to ${to}, and position ${positions.at(-1)} came`)
       // Where the stream has nothing from there on, nothing is missing, and no unit is asked.
-      if (from < trimmed && before.some((position) => position >= from)) this.#checker.fail('L8', `stream ${stream} was read from ${from} though it is trimmed below ${trimmed}`)
+      if (from < trimmed && before.some((position) => position >= from && position < (to ?? Infinity))) this.#checker.fail('L8', `stream ${stream} was read from ${from} though it is trimmed below ${trimmed}`)
     } catch (thrown) {
       if (isError(thrown, 'TRIMMED') && from >= this.#shared.trimBegun) this.#checker.fail('L8', `a read from ${from} was told trimmed, nothing above ${this.#shared.trimBegun} was`)
       throw thrown
     }
+  }
+
+  /** Some reads end below the tail, where it is known. */
+  #to(from: number): number | undefined {
+    const { plan: { calls }, prng } = { plan: this.#plan, prng: this.#prng }
+    if (!calls.ends || !prng.chance(0.3)) return undefined
+    this.#calls.count('call.to')
+    const tail = this.#shared.highestAcked + 1
+    return Math.max(from, prng.integer(0, tail + (repaired.beyondTheTail ? 20 : 1)))
   }
 
   #checkOrder(stream: number, from: number, positions: readonly number[], acked: readonly number[]): void {
@@ -175,14 +194,15 @@ export class SimClient {
   async #fill(): Promise<void> {
     const { tail } = await this.log.tail({ linearizable: false })
     if (tail === 0) return
-    await this.log.fill(this.#prng.integer(Math.max(0, tail - 4), tail))
+    const position = this.#prng.integer(Math.max(0, tail - 4), tail)
+    await this.#calls.run('fill', this.#calls.draw(), (options) => this.log.fill(position, options))
   }
 
   async #trim(): Promise<void> {
     const before = this.#prng.integer(0, this.#shared.highestTail + 1)
     this.#shared.trimBegun = Math.max(this.#shared.trimBegun, before)
     const operation = this.#begin({ op: 'trim', before })
-    await this.log.trim(before)
+    await this.#calls.run('trim', this.#calls.draw(), (options) => this.log.trim(before, options))
     this.#end(operation, undefined)
     this.#checker.trimAcknowledged(before)
     this.#shared.trimmed = Math.max(this.#shared.trimmed, before)

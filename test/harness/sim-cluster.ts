@@ -19,14 +19,15 @@ import { UnitServer } from '../../log/unit/server.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
+import { Calls } from './calls.ts'
 import { Checker, Violation } from './checker.ts'
 import { SimDisk } from './disk.ts'
 import { checkLogHistory } from './models.ts'
 import { Network } from './network.ts'
-import type { Fault, Plan } from './plan.ts'
+import { repaired, type Fault, type Plan } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
-import { CounterHistory, SimObjects } from './sim-objects.ts'
+import { ObjectHistory, SimObjects } from './sim-objects.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
 
 /** What a run came to. */
@@ -48,6 +49,12 @@ interface UnitSlot { readonly process: SimProcess; readonly address: string; dis
 
 /** Virtual time in which a healed cluster must converge. */
 const CONVERGE_MS = 10_000
+
+const NO_BOUNDS = { timeouts: 0, signals: 0, ends: false }
+/** How long after its deadline a call may settle. */
+const SETTLES_MS = 50
+/** The same while waits under way are not bounded. */
+const LATE_MS = 5_000
 
 /** Plays one plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
@@ -85,7 +92,7 @@ class SimCluster {
   readonly #units: UnitSlot[] = []
   #sequencers: { readonly process: SimProcess; readonly address: string; server: SequencerServer | undefined; readonly standby?: boolean }[] = []
   #clients: SimClient[] = []
-  readonly #counter = new CounterHistory()
+  readonly #history = new ObjectHistory()
   #objects: (SimObjects | undefined)[] = []
   #failure: unknown
   #healed = false
@@ -100,6 +107,7 @@ class SimCluster {
     this.#options = options
     this.world = new Simulator(options.drain)
     this.checker.now = () => this.world.now
+    this.checker.fillFloorMs = plan.limits.fillFloorMs
     this.#old = new Set(plan.old)
     this.checker.onEpoch = (before, layout) => { this.#countNews(before, layout) }
     this.network = new Network(this.world, plan.seed, plan.network)
@@ -167,7 +175,7 @@ class SimCluster {
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
           // What a process tells of times is on its own clock, which may have jumped.
-          this.checker.event(name, typeof facts['askedAt'] === 'number' ? { ...facts, askedAt: facts['askedAt'] - process.aheadMs } : facts)
+          this.checker.event(name, typeof facts['askedAt'] === 'number' ? { ...facts, askedAt: facts['askedAt'] - process.aheadMs, jumped: process.aheadMs > 0 } : facts)
         } catch (thrown) {
           this.#failure ??= thrown
         }
@@ -318,16 +326,34 @@ class SimCluster {
     const process = this.world.process(`client-${i}`)
     const ports = this.#ports(process)
     const log = new LogClient({ ports, limits: this.#limits(process), name: process.name, addresses: this.#units.map((unit) => unit.address) })
-    const client = new SimClient(this.plan, new Prng(`${this.plan.seed}/load/${i}/${generation}`), log, this.checker, this.shared, (thrown) => { if (process.alive) this.#failure ??= thrown })
+    const client = new SimClient(this.plan, new Prng(`${this.plan.seed}/load/${i}/${generation}`), log, this.checker, this.shared, this.#calls(process, `${i}/${generation}`), (thrown) => { if (process.alive) this.#failure ??= thrown })
     this.calls += this.#clients[i]?.calls ?? 0
     this.#clients[i] = client
     client.start()
     const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
     this.#objects[i]?.stop()
     if (this.plan.withTrim || !prng.chance(0.5)) return
-    const objects = new SimObjects(log, prng, this.checker, this.#counter, this.plan.thinkMs)
+    const objects = this.#makeObjects(log, process, prng, `objects/${i}/${generation}`)
     this.#objects[i] = objects
-    for (let lane = prng.integer(1, 3); lane > 0; lane--) objects.lane(`${process.name}-${lane}`).catch((thrown: unknown) => { if (process.alive) this.#failure ??= thrown })
+    const failed = (thrown: unknown): void => { if (process.alive) this.#failure ??= thrown }
+    for (let lane = prng.integer(1, 3); lane > 0; lane--) objects.lane(`${process.name}-${generation}-${lane}`).catch(failed)
+    for (let reader = this.plan.objects.readers; reader > 0; reader--) objects.reader().catch(failed)
+  }
+
+  #makeObjects(log: LogClient, process: SimProcess, prng: Prng, name: string): SimObjects {
+    const { thinkMs, objects: mix } = this.plan
+    return new SimObjects(log, { prng, checker: this.checker, history: this.#history, thinkMs, mix, calls: this.#calls(process, name) })
+  }
+
+  /** The calls of a process must settle as long as it lives. */
+  #calls(process: SimProcess, name: string, mix = this.plan.calls): Calls {
+    const { requestMs } = this.plan.limits
+    return new Calls({
+      after: (ms, run) => this.world.schedule(ms, process, run),
+      now: () => this.world.now,
+      count: (point) => { this.#count(point) },
+      late: (message) => { this.#failure ??= new Violation('L11', `${process.name}: ${message}`) },
+    }, new Prng(`${this.plan.seed}/calls/${name}`), mix, { usualMs: requestMs, slackMs: repaired.deadlines ? SETTLES_MS : LATE_MS })
   }
 
   #slot(i: number): UnitSlot {
@@ -617,7 +643,7 @@ class SimCluster {
     if (this.#sequencers.every(({ server, process, standby }) => !process.alive || (server?.deposed === true && standby !== true))) await this.#startSequencer(this.#sequencers.length, true)
     const process = this.world.process('judge')
     const log = new LogClient({ ports: this.#ports(process), limits: this.plan.limits, name: 'judge', addresses: this.#units.map((unit) => unit.address) })
-    const judge = new SimClient(this.plan, new Prng(`${this.plan.seed}/judge`), log, this.checker, this.shared, (thrown) => { this.#failure ??= thrown })
+    const judge = new SimClient(this.plan, new Prng(`${this.plan.seed}/judge`), log, this.checker, this.shared, this.#calls(process, 'judge', NO_BOUNDS), (thrown) => { this.#failure ??= thrown })
     await this.#flow(this.#untilWorks(() => judge.append()), CONVERGE_MS, 'no append goes through after everything has healed')
     const { tail } = await this.#flow(this.#untilWorks(() => log.tail()), CONVERGE_MS, 'the tail cannot be read after everything has healed')
     const settled = (): boolean => this.#units.every(({ server }) => {
@@ -628,7 +654,7 @@ class SimCluster {
     await this.#until(settled, CONVERGE_MS, `positions below the tail ${tail} stay undecided: ${this.#units.map(({ server }) => server?.unit.state.prefix).join(' ')}`)
     if (!this.#units.some(({ dropped }) => dropped)) await this.#until(() => this.#isWhole(), CONVERGE_MS, 'closed segments are not merged, or units stay left out, though everybody is back')
     if (!this.plan.withTrim) for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
-    if (!this.plan.withTrim) await this.#flow(this.#untilWorks(() => new SimObjects(log, new Prng('judge'), this.checker, this.#counter, 1).judge()), CONVERGE_MS, 'the counter cannot be read after everything has healed')
+    if (!this.plan.withTrim) await this.#flow(this.#untilWorks(() => this.#makeObjects(log, process, new Prng('judge'), 'judge').judge()), CONVERGE_MS, 'the counter cannot be read after everything has healed')
     this.checker.atEnd(tail)
     this.#judgeHistory()
   }
