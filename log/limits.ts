@@ -66,6 +66,10 @@ export interface Limits {
   readonly connectionBytesMax: number
   /** Bytes of answers that one step of a unit makes before it sends them: what was asked for in few bytes may be large. */
   readonly stepBytesMax: number
+  /** Bytes pushed to one subscriber in one turn. */
+  readonly pushBytesMax: number
+  /** A subscriber whose connection holds more than this is passed over: its cursor waits. */
+  readonly pushLagBytesMax: number
   /** Token requests that wait at the sequencer for room in the window. */
   readonly tokensWaitingMax: number
   /** Entries held for a slow subscriber: then it goes on from its position once it has caught up. */
@@ -118,6 +122,8 @@ export const limits: Limits = {
   wireVersionMax: 2,
   connectionBytesMax: 64 << 20,
   stepBytesMax: 8 << 20,
+  pushBytesMax: 256 << 10,
+  pushLagBytesMax: 1 << 20,
   tokensWaitingMax: 1_024,
   subscriberEntriesMax: 65_536,
   subscriberBytesMax: 16 << 20,

@@ -88,7 +88,7 @@ export class UnitServer {
     const { layout } = this.unit.state
     // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
     if (layout !== undefined) this.acceptor.initialise(layout)
-    this.#subscriptions = new Subscriptions(this.unit)
+    this.#subscriptions = new Subscriptions(this.unit, limits)
     store.onFailed = (error): void => { this.#fail(error) }
     this.lookedAtMs = ports.clock.now()
   }

@@ -7,6 +7,7 @@
  */
 import { entryLengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
+import { limits as usual, type Limits } from '../limits.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { writeStreamPart, type StreamFrom } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
@@ -15,21 +16,23 @@ import type { Unit } from './unit.ts'
 interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean; damagedFrom: number }
 
 const nobody: ReadonlySet<Subscription> = new Set()
-/** Bytes pushed to one subscriber in one turn. */
-const TURN_BYTES = 256 << 10
-/** A subscriber whose connection holds more than this is passed over. */
-const LAG_BYTES = 1 << 20
+/** The bounds of a push. */
+export type PushLimits = Pick<Limits, 'pushBytesMax' | 'pushLagBytesMax'>
 
 /** All subscriptions of one unit. */
 export class Subscriptions {
   readonly #unit: Unit
+  readonly #limits: PushLimits
   readonly #byCaller = new Map<Caller, Map<number, Subscription>>()
   readonly #byStream = new Map<number, Set<Subscription>>()
   #fresh: number[] = []
   #count = 0
   #damaged = false
 
-  constructor(unit: Unit) { this.#unit = unit }
+  constructor(unit: Unit, limits: PushLimits = usual) {
+    this.#unit = unit
+    this.#limits = limits
+  }
 
   get size(): number { return this.#count }
 
@@ -137,8 +140,12 @@ export class Subscriptions {
   }
 
   #pushTo(subscription: Subscription): void {
-    if (subscription.caller.buffered > LAG_BYTES) return
+    if (subscription.caller.buffered > this.#limits.pushLagBytesMax) {
+      if (subscription.late.length > 0) this.#unit.state.failpoint?.('push.lags')
+      return
+    }
     const { state } = this.#unit
+    const { pushBytesMax } = this.#limits
     const entries: Uint8Array[] = []
     let bytes = 0
     const give = (position: number): void => {
@@ -151,7 +158,7 @@ export class Subscriptions {
     for (const position of subscription.late) if (position >= state.trim) give(position)
     subscription.late = []
     const list = state.streams.get(subscription.stream)
-    for (let position = list?.next(subscription.cursor) ?? -1; position >= 0 && bytes < TURN_BYTES; position = list?.next(position + 1) ?? -1) {
+    for (let position = list?.next(subscription.cursor) ?? -1; position >= 0 && bytes < pushBytesMax; position = list?.next(position + 1) ?? -1) {
       if (state.isDecided(position) && state.owns(position)) give(position)
       subscription.cursor = position + 1
     }

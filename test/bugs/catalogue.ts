@@ -59,8 +59,8 @@ export const bugs: readonly Bug[] = [
     name: 'late-entries-forgotten', sentence: 'What was decided behind the cursor of a subscriber that lags is never pushed to it.',
     breaks: ['Q4', 'O1'], seed: 1,
     file: 'log/unit/subscriptions.ts',
-    find: '    if (subscription.caller.buffered > LAG_BYTES) return\n',
-    replace: '    if (subscription.caller.buffered > LAG_BYTES) { subscription.late = []; return }\n',
+    find: "      if (subscription.late.length > 0) this.#unit.state.failpoint?.('push.lags')\n",
+    replace: '      subscription.late = []\n',
   },
   {
     name: 'player-fills-at-once', sentence: 'A player fills whatever holds its stream up, however young it is: slow writers lose their positions to it.',

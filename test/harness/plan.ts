@@ -76,6 +76,8 @@ export interface Plan {
   /** What bounds calls; `ends`: whether streams are read up to a position. */
   readonly calls: CallMix & { readonly ends: boolean }
   readonly objects: ObjectMix
+  /** Whether streams are followed by consumers that take their time, besides by players. */
+  readonly subscribers: boolean
 }
 
 /** Draws the plan of a seed. */
@@ -96,8 +98,8 @@ export function drawPlan(seed: string): Plan {
   const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
   const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
   const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
-  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], calls: drawCalls(seed), objects: drawObjects(seed) }
-  return drawUpgrade(drawSwap(drawLoss(plan)))
+  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false }
+  return drawUpgrade(drawSwap(drawLoss(drawBounds(plan))))
 }
 
 /** In a third of the seeds some calls have a deadline or a signal of their own. */
@@ -115,6 +117,21 @@ function drawObjects(seed: string): ObjectMix {
     adds, appends: (1 - adds) * prng.pick([0.3, 0.8, 1]), failing: prng.pick([0, 0.1, 0.4]), atLeast: prng.pick([0, 0.3]),
     lateTypes: prng.chance(0.3), readers: prng.pick([0, 1, 1, 2]),
   }
+}
+
+/** In some seeds the bounds of bytes and of subscribers are as small as the entries of the load. */
+function drawBounds(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/bounds`)
+  if (!prng.chance(0.4)) return { ...plan, subscribers: prng.chance(0.3) }
+  const limits: Limits = {
+    ...plan.limits, stepBytesMax: prng.pick([usual.stepBytesMax, 500, 4_000]),
+    pushBytesMax: prng.pick([usual.pushBytesMax, 100, 1_000]), pushLagBytesMax: prng.pick([usual.pushLagBytesMax, 0, 200]),
+    subscriberEntriesMax: prng.pick([usual.subscriberEntriesMax, 2, 10]), subscriberBytesMax: prng.pick([usual.subscriberBytesMax, 50]),
+    clientBytesMax: prng.pick([usual.clientBytesMax, 1_000]), clientEntriesMax: prng.pick([usual.clientEntriesMax, 3]),
+    // A frame must hold a layout of several segments.
+    ...prng.chance(0.5) ? { entryBytesMax: 8 << 10, frameBytesMax: 24 << 10 } : {},
+  }
+  return { ...plan, limits, subscribers: prng.chance(0.5) }
 }
 
 /** In some seeds a living unit is replaced by a blank one: until that has copied, it serves what is closed. */

@@ -48,5 +48,8 @@ export const points: Readonly<Record<string, string>> = {
   'fault.reconfigure': 'somebody drove a new epoch', 'fault.client': 'a client crashed', 'fault.leave': 'a unit said that it is about to end', 'fault.grow': 'a blank unit was added', 'fault.shrink': 'a unit was taken out', 'fault.swap': 'a living unit was replaced', 'fault.stripe': 'the open segment was laid out anew',
   'fault.flipBit': 'a bit of a disk flipped', 'fault.misread': 'a disk read from a wrong place', 'fault.fullDisk': 'a disk was full', 'fault.clockJump': 'a clock jumped', 'fault.sequencerGone': 'the sequencer died for good', 'fault.upgrade': 'a process of the version before was upgraded',
   'disk.lostWrites': 'a disk dropped what it had synced',
+  'read.unwritten': 'a position was read as unwritten', 'call.timeout': 'a call met its own deadline', 'call.aborted': 'a call was given up by its signal', 'call.to': 'a stream was read up to a position',
+  'objects.rejected': 'an op was refused by its object', 'objects.failed': 'an op threw', 'objects.lateType': 'a view came to know types after their ops',
+  'subscriber.paused': 'a consumer was slower than its stream', 'push.lags': 'a subscriber that lags was passed over though entries behind its cursor had come',
   'end.deadUnit': 'a unit never came back',
 }

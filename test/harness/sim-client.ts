@@ -11,7 +11,7 @@ import { ROOT_STREAM } from '../../objects/client.ts'
 import type { LogInput, LogOutput } from './models.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
-import type { Prng } from './prng.ts'
+import { Prng } from './prng.ts'
 import { repaired, type Plan } from './plan.ts'
 
 /** The first stream of the load; those below belong to the objects. */
@@ -46,13 +46,12 @@ export class SimClient {
   readonly log: LogClient
   readonly #plan: Plan
   readonly #prng: Prng
+  readonly #slow: Prng
   readonly #checker: Checker
   readonly #shared: SharedHistory
   readonly #failed: (error: unknown) => void
   readonly #calls: Calls
   #alive = true
-  /** What the live subscription of this client has delivered. */
-  readonly #delivered: number[] = []
   calls = 0
   errors = 0
 
@@ -60,6 +59,7 @@ export class SimClient {
     this.#calls = calls
     this.#plan = plan
     this.#prng = prng
+    this.#slow = new Prng(`${plan.seed}/slow/${log.writer}`)
     this.log = log
     this.#checker = checker
     this.#shared = shared
@@ -72,9 +72,22 @@ export class SimClient {
   start(): void {
     const stream = LOAD_STREAMS + this.#prng.integer(0, this.#plan.streams)
     if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
-      this.log.player(stream, 0, { deliver: (entries) => { this.#deliver(stream, entries) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
+      // What the live subscription of this client has delivered.
+      const delivered: number[] = []
+      this.log.player(stream, 0, { deliver: (entries) => { this.#deliver(stream, entries, delivered) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
     }
+    if (!this.#plan.withTrim && this.#plan.subscribers) void this.#consume(stream).catch(this.#failed)
     for (let lane = this.#prng.integer(1, 3); lane > 0; lane--) void this.#lane().catch(this.#failed)
+  }
+
+  /** Follows a stream more slowly than it grows. */
+  async #consume(stream: number): Promise<void> {
+    const delivered: number[] = []
+    for await (const entry of this.log.subscribe({ stream })) {
+      this.#deliver(stream, [entry], delivered)
+      await this.log.cluster.pause(this.#slow.next() * 20)
+      if (!this.#alive) return
+    }
   }
 
   async #lane(): Promise<void> {
@@ -180,14 +193,14 @@ export class SimClient {
     if (missing !== undefined) this.#checker.fail('Q4', `stream ${stream} read from ${from} lacks position ${missing}, acknowledged before the call; it has ${positions.join(' ')}`)
   }
 
-  #deliver(stream: number, entries: readonly Entry[]): void {
+  #deliver(stream: number, entries: readonly Entry[], delivered: number[]): void {
     for (const { position, streams } of entries) {
-      const last = this.#delivered.at(-1) ?? -1
+      const last = delivered.at(-1) ?? -1
       if (position <= last) this.#checker.fail('Q4', `a subscription to stream ${stream} got ${position} after ${last}`)
       if (!streams.some((link) => link.stream === stream)) this.#checker.fail('Q4', `a subscription to stream ${stream} got position ${position} of other streams`)
       const skipped = this.#shared.acked.find((one) => one.position > last && one.position < position && one.streams.includes(stream))
       if (skipped !== undefined) this.#checker.fail('Q4', `a subscription to stream ${stream} skipped the acknowledged position ${skipped.position}`)
-      this.#delivered.push(position)
+      delivered.push(position)
     }
   }
 

@@ -92,6 +92,33 @@ export const serverDrives = {
     t.true(writes.length >= 3, writes.join(' '))
     t.true(writes.every((bytes) => bytes < 3_000 + 1_200), writes.join(' '))
   } },
+  pushBytesMax: { title: 'a subscriber that is far behind gets no more than this and one entry in one push', run: async (t) => {
+    const bench = await LimitBench.start({ pushBytesMax: 1_000 })
+    const log = await bench.client()
+    await bench.done(Promise.all(Array.from({ length: 12 }, (_, i) => log.append(payload(i, 400), { streams: [1] }))), 10)
+    const reader = await bench.client('reader')
+    const before = bench.accepted.map((far) => far.writes.length)
+    let got = 0
+    reader.player(1, 0, { deliver: (entries) => { got += entries.length }, reached: () => undefined, failed: () => { t.fail() } })
+    await bench.advance(50)
+    t.is(got, 12)
+    const writes = bench.accepted.flatMap((far, i) => far.writes.slice(before[i])).filter((bytes) => bytes > 400)
+    t.true(writes.length >= 4 && writes.every((bytes) => bytes < 1_000 + 600), writes.join(' '))
+  } },
+  pushLagBytesMax: { title: 'a subscriber that reads nothing is passed over once its connection holds this', run: async (t) => {
+    const bench = await LimitBench.start({ pushLagBytesMax: 1_000, pushBytesMax: 500 })
+    const log = await bench.client()
+    await bench.done(log.append(payload(0)), 10)
+    const before = bench.accepted.length
+    const reader = await bench.client('reader')
+    reader.player(1, 0, { deliver: () => undefined, reached: () => undefined, failed: () => undefined })
+    await bench.advance(20)
+    for (const far of bench.accepted.slice(before)) far.deaf = true
+    await bench.done(Promise.all(Array.from({ length: 20 }, (_, i) => log.append(payload(i, 400), { streams: [1] }))), 50)
+    await bench.advance(50)
+    const unread = Math.max(...bench.accepted.map((far) => far.unread))
+    t.true(unread > 1_000 && unread < 1_000 + 2 * 600, `${unread}`)
+  } },
   connectionsMax: { title: 'one connection too many is refused with a reason; when another has gone there is room', run: async (t) => {
     const { clock, door, peer } = await bareDoor({ connectionsMax: 2 })
     const [first, second, third] = [peer('first'), peer('second'), peer('third')]
