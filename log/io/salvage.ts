@@ -5,21 +5,24 @@
  *     unit.db-wal.damaged, -2  a WAL as it was found
  *     unit.db.damaged, -2      a database as it was found
  *
- * The mark is durable before anything is cut, and what was found stays beside. A database with a fault is not repaired but
- * written anew from the rows that can be read, since SQLite must not write into pages that are out of order.
- * Keeps: L2, by telling. Read next: `sqlite-schema.ts`, `wal-scan.ts`.
+ * The mark is durable before anything is cut, and what was found stays beside, as it was: opening a database moves its WAL into it.
+ * A database with a fault is not repaired but written anew from the rows whose pages are whole, since SQLite must not write into
+ * pages that are out of order, and may find in them what was dropped.
+ * Keeps: L2, by telling. Read next: `page-scan.ts`, `sqlite-schema.ts`, `wal-scan.ts`.
  */
-import { appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs'
+import {
+  appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, truncateSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { isError } from '../errors.ts'
 import { damaged } from './sqlite-error.ts'
-import { PAGE_BYTES, headerVerifies, makeTables, metaSum, plus, prepareStatements, readHeaders, readMeta, readTotal, type HeaderRow, type Statements } from './sqlite-schema.ts'
+import { PageScan } from './page-scan.ts'
+import { PAGE_BYTES, makeTables, metaSum, plus, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type Statements } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
-import { cutFile } from './unit-folder.ts'
+import { cutFile, sizeOf } from './unit-folder.ts'
 
-/** Ids looked for one by one behind the last row that can be read, where the database cannot tell its highest id. */
-const PROBES_MAX = 20_000
+/** Rows and pages that a note names. */
 const LISTED_MAX = 200
 
 const markOf = (folder: string): string => join(folder, 'unit.salvaged')
@@ -40,15 +43,70 @@ export function unmarkSalvaged(folder: string): void {
   syncFolder(folder)
 }
 
-/** Cuts the WAL at the damage; nobody has the database open. */
-export function cutDamagedWal(folder: string, { offset, reason }: { readonly offset: number; readonly reason: string }): void {
-  const path = join(folder, 'unit.db-wal')
-  const kept = besideOf(path)
-  markSalvaged(folder, `${path} was cut at byte ${offset}: ${reason}. As it was found: ${kept}`)
-  copyFileSync(path, kept, constants.COPYFILE_EXCL)
-  syncFile(kept)
+/** Where the files are that SQLite would change. */
+export interface Originals { readonly database: string; readonly wal: string | undefined }
+
+/** Copies database and WAL, durably, before SQLite moves the one into the other; nobody has the database open. */
+export function keepOriginals(folder: string): Originals {
+  const [database, wal] = [join(folder, 'unit.db'), join(folder, 'unit.db-wal')].map((path) => existsSync(path) ? copyBeside(path) : undefined)
+  if (database === undefined) throw damaged(join(folder, 'unit.db'), 'it is missing')
   syncFolder(folder)
-  cutFile(path, offset)
+  return { database, wal }
+}
+
+/** Removes the copies: nothing was left out. */
+export function dropOriginals({ database, wal }: Originals, folder: string): void {
+  for (const name of [database, wal]) if (name !== undefined) rmSync(name)
+  syncFolder(folder)
+}
+
+/**
+ * Takes the damage out of the WAL; nobody has the database open. Where the database by itself is whole and has all that the
+ * readable part of the WAL has, the WAL was copied into it before it was damaged: to replay a part would put older pages over newer.
+ */
+export function mendWal(folder: string, { offset, reason }: { readonly offset: number; readonly reason: string }, { database, wal }: Originals): void {
+  const path = join(folder, 'unit.db-wal')
+  const isCopied = hasAll(folder, database, offset)
+  markSalvaged(folder, `${path} was ${isCopied ? 'left out' : `cut at byte ${offset}`}: ${reason}. As they were found: ${wal}, ${database}`)
+  cutFile(path, isCopied ? 0 : offset)
+}
+
+/** Adds zeros to a database that ends before the last of its pages; a copy of it exists. */
+export function padDatabase(folder: string, bytes: number, original: string): void {
+  const path = join(folder, 'unit.db')
+  markSalvaged(folder, `${path} was cut off at byte ${sizeOf(path)} of ${bytes}. As it was found: ${original}`)
+  truncateSync(path, bytes)
+  syncFile(path)
+}
+
+/** Whether a database without its WAL is whole, and no older than with the WAL up to `offset`. */
+function hasAll(folder: string, database: string, offset: number): boolean {
+  const trial = join(folder, 'unit.db.trial')
+  const forget = (): void => { for (const name of [trial, `${trial}-wal`, `${trial}-shm`]) rmSync(name, { force: true }) }
+  try {
+    forget()
+    copyFileSync(database, trial, constants.COPYFILE_FICLONE)
+    const alone = countOf(trial, folder)
+    if (alone === undefined) return false
+    copyFileSync(join(folder, 'unit.db-wal'), `${trial}-wal`, constants.COPYFILE_FICLONE)
+    truncateSync(`${trial}-wal`, offset)
+    return alone >= (countOf(trial, folder) ?? 0)
+  } finally {
+    forget()
+  }
+}
+
+/** How many commits a database has that is whole, `undefined` for any other. */
+function countOf(path: string, folder: string): number | undefined {
+  return tried(() => {
+    const database = new Database(path)
+    try {
+      database.pragma('locking_mode = EXCLUSIVE')
+      return isWhole(database, folder) ? readTotal(prepareStatements(database), folder).count : undefined
+    } finally {
+      database.close()
+    }
+  })
 }
 
 /** Whether every page, row and sum of a database is as it was written, but for the bytes of rows. */
@@ -65,86 +123,81 @@ export function isWhole(database: Database.Database, folder: string): boolean {
   }
 }
 
-/** Writes a database anew from what of it verifies, and puts it in its place. @throws SirtakiError `DAMAGED` without identity or meta: they are what a unit is. */
-export function rebuild(database: Database.Database, identity: string, folder: string): void {
+/**
+ * Writes a database anew from what of it verifies, and puts it in its place; the database is closed. `kept`: where the original is
+ * already, if it is.
+ *
+ * @throws SirtakiError `DAMAGED` without identity or meta: they are what a unit is.
+ */
+export function rebuild(database: Database.Database, identity: string, folder: string, kept: string | undefined): void {
   const path = join(folder, 'unit.db')
   const fresh = join(folder, 'unit.db.fresh')
   for (const name of [fresh, `${fresh}-wal`, `${fresh}-journal`]) rmSync(name, { force: true })
+  const source = sourceOf(database, folder)
   const target = new Database(fresh)
+  const descriptor = openSync(path, 'r')
   try {
     target.pragma(`page_size = ${PAGE_BYTES}`)
     target.pragma('synchronous = EXTRA')
     makeTables(target, identity)
-    const lost = copyRows(prepareStatements(database), target, folder)
-    const kept = besideOf(path)
-    markSalvaged(folder, `${path} was written anew. As it was found: ${kept}. Rows left out, or ids that nothing had: ${lost}`)
-    linkSync(path, kept)
+    const lost = copyRows(source, new PageScan(descriptor, PAGE_BYTES, sizeOf(path)), target, folder)
+    const beside = kept ?? besideOf(path)
+    markSalvaged(folder, `${path} was written anew. As it was found: ${beside}. Rows left out: ${lost}`)
+    if (kept === undefined) linkSync(path, beside)
   } finally {
+    closeSync(descriptor)
     target.close()
-    database.close()
   }
   syncFile(fresh)
   renameSync(fresh, path)
   syncFolder(folder)
 }
 
-/** Copies meta and every row that can be read; gives the ids of the others, as text. */
-function copyRows(source: Statements, target: Database.Database, folder: string): string {
+/** What SQLite can say of a damaged database. */
+interface Source { readonly meta: { readonly epoch: number; readonly text: string } | undefined; readonly count: number; readonly hasRows: boolean; readonly roots: ReadonlyMap<string, number> }
+
+function sourceOf(database: Database.Database, folder: string): Source {
+  try {
+    const sql = prepareStatements(database)
+    const roots = new Map(database.prepare<[], { name: string; rootpage: number }>('select name, rootpage from sqlite_schema').all().map(({ name, rootpage }) => [name, rootpage]))
+    return { meta: readMeta(sql, folder), count: highestCount(sql), hasRows: tried(() => sql.lastTotal.get()) !== undefined, roots }
+  } finally {
+    database.close()
+  }
+}
+
+/** Copies meta and every row that can be believed; gives what is known of the others, as text. */
+function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageScan, target: Database.Database, folder: string): string {
   const sql = prepareStatements(target)
-  const meta = readMeta(source, folder)
+  const rootOf = (name: string): number => roots.get(name) ?? 0
+  // A page that is out of order may give an older meta back, whose sum is right.
+  if (meta !== undefined && !scan.isWholeLeaf(rootOf('meta'))) throw damaged(join(folder, 'unit.db'), 'the page of its meta is out of order')
+  const { rows, leftOut } = scan.rows(rootOf('row'), ['about', 'meta', 'total'].map(rootOf))
   let sum = metaSum(meta)
-  let count = highestCount(source)
+  let count = highest
+  let copied = 0
   const lost: number[] = []
   target.transaction(() => {
     if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text, sum)
-    for (const { row, bytes } of readableRows(source, lost)) {
-      sum = plus(sum, row.sum)
-      sql.insert.run(row.id, row.sum, ++count, sum, row.header, bytes)
+    for (const { id, columns: [, own, , , header, bytes] } of rows) {
+      if (!(header instanceof Uint8Array) || !(bytes instanceof Uint8Array) || typeof own !== 'number' || own !== rowSum(id, header)) { lost.push(id); continue }
+      sum = plus(sum, own)
+      sql.insert.run(id, own, ++count, sum, header, bytes)
+      copied++
     }
     // A unit has rows only when it has a layout: a damaged page may hide the one row of meta.
-    if (meta === undefined && (sql.lastTotal.get() !== undefined || lost.length > 0)) throw damaged(join(folder, 'unit.db'), 'its meta is missing')
+    if (meta === undefined && (hasRows || copied + lost.length + leftOut.length > 0)) throw damaged(join(folder, 'unit.db'), 'its meta is missing')
     sql.setTotal.run(++count, sum)
   })()
-  return lost.length === 0 ? 'none of those whose ids can be read, maybe others' : `${lost.slice(0, LISTED_MAX).join(', ')}${lost.length > LISTED_MAX ? ` and ${lost.length - LISTED_MAX} more` : ''}`
+  const pages = leftOut.length === 0 ? [] : [`all of pages ${listOf(leftOut)}`]
+  return [...lost.length === 0 ? [] : [listOf(lost)], ...pages].join('; ') || 'none of those whose ids can be read, maybe others'
 }
+
+const listOf = (numbers: readonly number[]): string => `${numbers.slice(0, LISTED_MAX).join(', ')}${numbers.length > LISTED_MAX ? ` and ${numbers.length - LISTED_MAX} more` : ''}`
 
 function highestCount(source: Statements): number {
   const counts = [source.total, source.lastTotal].map((statement) => tried(() => statement.get())?.count ?? 0)
   return Math.max(0, ...counts.filter((count) => Number.isSafeInteger(count)))
-}
-
-interface ReadableRow { readonly row: HeaderRow; readonly bytes: Uint8Array }
-
-/** Rows by ascending id. Where the next one cannot be found, the ids behind are tried one by one. */
-function* readableRows(source: Statements, lost: number[]): Generator<ReadableRow> {
-  const highest = tried(() => source.headers.database.prepare<[], number>('select max(id) from row').pluck().get())
-  const bounded = typeof highest === 'number' && Number.isSafeInteger(highest)
-  let last = -1
-  let misses = 0
-  for (;;) {
-    const id = tried(() => nextId(source, last))
-    if (id === null) return
-    const row = readRow(source, id ?? last + 1)
-    last = id ?? last + 1
-    if (row !== undefined) { misses = 0; yield row } else { lost.push(last); misses++ }
-    if (misses > PROBES_MAX || (id === undefined && bounded && last >= highest)) return
-  }
-}
-
-/** The id that follows, null at the end. @throws SqliteError where a page on the way there is out of order. */
-function nextId(source: Statements, last: number): number | null {
-  const row = source.headers.all(last, 1)[0]
-  if (row === undefined) return null
-  if (!Number.isSafeInteger(row.id) || row.id <= last) throw damaged('unit.db', 'ids do not ascend')
-  return row.id
-}
-
-function readRow(source: Statements, id: number): ReadableRow | undefined {
-  return tried(() => {
-    const row = source.headers.all(id - 1, 1)[0]
-    const bytes = source.read.get(id)
-    return row?.id === id && headerVerifies(row) && bytes instanceof Uint8Array && bytes.byteLength === row.bytesLength ? { row, bytes } : undefined
-  })
 }
 
 /** What `read` gives, `undefined` where pages are out of order. */
@@ -158,6 +211,13 @@ function tried<T>(read: () => T): T | undefined {
 }
 
 const isCorrupt = (thrown: unknown): boolean => isError(thrown, 'DAMAGED') || (thrown instanceof Error && 'code' in thrown && /^SQLITE_(CORRUPT|TOOBIG|ERROR$)/.test(String(thrown.code)))
+
+function copyBeside(path: string): string {
+  const name = besideOf(path)
+  copyFileSync(path, name, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  syncFile(name)
+  return name
+}
 
 /** A name beside that nothing has yet. */
 function besideOf(path: string): string {

@@ -21,12 +21,12 @@ import { SirtakiError, isError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
 import { DiskReserve } from './disk-reserve.ts'
-import { cutDamagedWal, isSalvaged, isWhole, markSalvaged, rebuild, unmarkSalvaged } from './salvage.ts'
+import { dropOriginals, isSalvaged, isWhole, keepOriginals, markSalvaged, mendWal, padDatabase, rebuild, unmarkSalvaged, type Originals } from './salvage.ts'
 import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
 import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type HeaderRow, type Statements } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { TailWitness, type Total } from './tail-witness.ts'
-import { cutUncommitted, growWal, makeFolder, scanFolder, sizeOf, takeLock } from './unit-folder.ts'
+import { bytesMissing, cutUncommitted, growWal, makeFolder, scanFolder, sizeOf, takeLock } from './unit-folder.ts'
 
 /** Frames of a commit or a dropped row beside those of the bytes, on the average: the leaf, at times its parent, meta or the free list. */
 const COMMIT_FRAMES = 2
@@ -93,8 +93,8 @@ export class SqliteStore implements UnitStore {
       this.#lock = takeLock(this.#folder)
       const bytes = (this.#options.reserveMb ?? 64) * MB
       this.#reserve = new DiskReserve({ path: this.#path('unit.reserve'), bytes, roomBytes: this.#walBytes + bytes })
-      this.#openWal()
-      const identity = this.#withRoom(() => this.#openDatabase())
+      const originals = this.#withRoom(() => this.#openWal())
+      const identity = this.#withRoom(() => this.#openDatabase(originals))
       growWal(this.#path('unit.db-wal'), this.#walBytes)
       syncFolder(this.#folder)
       this.#reserve.open()
@@ -193,16 +193,21 @@ export class SqliteStore implements UnitStore {
     this.#database = undefined
   }
 
-  /** Looks at the WAL before SQLite does: it would drop what it cannot verify. */
-  #openWal(): void {
+  /** Looks at the WAL before SQLite does: it would drop what it cannot verify. With `salvage` gives where the originals are, if SQLite changes them. */
+  #openWal(): Originals | undefined {
     const scan = scanFolder(this.#folder)
-    if (scan.kind !== 'damaged') return
-    if (this.#options.salvage !== true) throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
-    cutDamagedWal(this.#folder, scan)
+    const { salvage } = this.#options
+    if (salvage !== true && scan.kind === 'damaged') throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
+    const missing = salvage === true ? bytesMissing(this.#folder) : 0
+    if (salvage !== true || (scan.kind === 'empty' && missing === 0)) return undefined
+    const originals = keepOriginals(this.#folder)
+    if (scan.kind === 'damaged') mendWal(this.#folder, scan, originals)
+    if (missing > 0) padDatabase(this.#folder, sizeOf(this.#path('unit.db')) + missing, originals.database)
+    return originals
   }
 
   /** Opens and checks the database; gives its identity. */
-  #openDatabase(): string {
+  #openDatabase(originals: Originals | undefined): string {
     const path = this.#path('unit.db')
     const open = (): string => {
       this.#closeDatabase()
@@ -211,9 +216,10 @@ export class SqliteStore implements UnitStore {
     }
     const identity = open()
     if (this.#options.salvage === true && this.#database !== undefined && !isWhole(this.#database, this.#folder)) {
-      rebuild(this.#database, identity, this.#folder)
+      rebuild(this.#database, identity, this.#folder, originals?.database)
       return open()
     }
+    if (originals !== undefined && !isSalvaged(this.#folder)) dropOriginals(originals, this.#folder)
     return identity
   }
 

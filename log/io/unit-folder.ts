@@ -3,13 +3,18 @@
  *
  * Read next: `sqlite-store.ts`, `wal-scan.ts`.
  */
-import { accessSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
 import { damaged, isFull } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 import { scanWal, type WalScan } from './wal-scan.ts'
+
+/** Of a database's header, what is looked at. */
+const HEAD_BYTES = 32
+/** A database may be padded to twice its size, and in any case by so much. */
+const PADDED_BYTES = 2 ** 26
 
 /** Makes the folder, or checks that there is one to write into. */
 export function makeFolder(folder: string): void {
@@ -52,6 +57,24 @@ function notePid(path: string): void {
 
 /** Bytes of a file, 0 when there is none. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** Bytes that the database lacks of the pages that its header counts. */
+export function bytesMissing(folder: string): number {
+  const path = join(folder, 'unit.db')
+  const size = sizeOf(path)
+  if (size < HEAD_BYTES) return 0
+  const head = Buffer.alloc(HEAD_BYTES)
+  const descriptor = openSync(path, 'r')
+  try {
+    readSync(descriptor, head, 0, HEAD_BYTES, 0)
+  } finally {
+    closeSync(descriptor)
+  }
+  const pageBytes = head.readUInt16BE(16)
+  const whole = head.readUInt32BE(28) * pageBytes
+  // A count that makes no sense is damage of another kind.
+  return whole > size && whole - size <= Math.max(size, PADDED_BYTES) ? whole - size : 0
+}
 
 /** Scans the WAL of a database that nobody has open. @throws SirtakiError `DAMAGED` when its database is gone. */
 export function scanFolder(folder: string): WalScan {
