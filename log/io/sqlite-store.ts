@@ -3,6 +3,7 @@
  *
  *     unit.lock   a database of which this process holds the exclusive lock as long as the store is open
  *     unit.pid    who holds it, for people only
+ *     unit.wal-bytes   how long the WAL is as long as the store is open: a WAL that is gone is not one without rows
  *     unit.db     about, meta, row, total (`sqlite-schema.ts`); unit.db-wal beside it
  *     unit.reserve, unit.salvaged, *.damaged   see `disk-reserve.ts`, `salvage.ts`
  *
@@ -26,7 +27,9 @@ import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
 import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type HeaderRow, type Statements } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { TailWitness, type Total } from './tail-witness.ts'
-import { bytesMissing, cutUncommitted, growWal, makeFolder, scanFolder, sizeOf, takeLock } from './unit-folder.ts'
+import {
+  bytesMissing, cutUncommitted, forgetWal, growWal, makeFolder, noteWal, requireWal, scanFolder, sizeOf, takeLock,
+} from './unit-folder.ts'
 
 /** Frames of a commit or a dropped row beside those of the bytes, on the average: the leaf, at times its parent, meta or the free list. */
 const COMMIT_FRAMES = 2
@@ -97,6 +100,7 @@ export class SqliteStore implements UnitStore {
       const identity = this.#withRoom(() => this.#openDatabase(originals))
       growWal(this.#path('unit.db-wal'), this.#walBytes)
       syncFolder(this.#folder)
+      noteWal(this.#folder)
       this.#reserve.open()
       const sql = this.#load()
       this.#openWitness(identity)
@@ -161,6 +165,7 @@ export class SqliteStore implements UnitStore {
     this.#lookTimer = undefined
     // SQLite's own checkpoint follows.
     if (this.#failed === undefined && this.#sql !== undefined) this.#noteAtClose(this.#sql)
+    if (this.#sql !== undefined) this.#forgetWal()
     this.#sql = undefined
     this.#closeDatabase()
     this.#witness?.close()
@@ -188,6 +193,15 @@ export class SqliteStore implements UnitStore {
     }
   }
 
+  /** SQLite removes the WAL when it closes. */
+  #forgetWal(): void {
+    try {
+      forgetWal(this.#folder)
+    } catch {
+      // The disk fails: the next start refuses in place of believing that all was copied.
+    }
+  }
+
   #closeDatabase(): void {
     this.#database?.close()
     this.#database = undefined
@@ -195,15 +209,27 @@ export class SqliteStore implements UnitStore {
 
   /** Looks at the WAL before SQLite does: it would drop what it cannot verify. With `salvage` gives where the originals are, if SQLite changes them. */
   #openWal(): Originals | undefined {
-    const scan = scanFolder(this.#folder)
     const { salvage } = this.#options
+    this.#requireWal()
+    const scan = scanFolder(this.#folder)
     if (salvage !== true && scan.kind === 'damaged') throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
+    forgetWal(this.#folder)
     const missing = salvage === true ? bytesMissing(this.#folder) : 0
     if (salvage !== true || (scan.kind === 'empty' && missing === 0)) return undefined
     const originals = keepOriginals(this.#folder)
     if (scan.kind === 'damaged') mendWal(this.#folder, scan, originals)
     if (missing > 0) padDatabase(this.#folder, sizeOf(this.#path('unit.db')) + missing, originals.database)
     return originals
+  }
+
+  /** A WAL that is gone or short is not one without rows. With `salvage` what is left of it counts. */
+  #requireWal(): void {
+    try {
+      requireWal(this.#folder)
+    } catch (thrown) {
+      if (!isError(thrown, 'DAMAGED') || this.#options.salvage !== true) throw thrown
+      markSalvaged(this.#folder, thrown.message)
+    }
   }
 
   /** Opens and checks the database; gives its identity. */
@@ -328,7 +354,7 @@ export class SqliteStore implements UnitStore {
   #takeBack(sql: Statements): void {
     try {
       if (this.#database?.inTransaction === true) sql.rollback.run()
-      cutUncommitted(this.#path('unit.db-wal'))
+      cutUncommitted(this.#folder)
     } catch (thrown) {
       throw this.#fail(thrown, 'take back a commit to')
     }

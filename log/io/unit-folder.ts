@@ -3,7 +3,10 @@
  *
  * Read next: `sqlite-store.ts`, `wal-scan.ts`.
  */
-import { accessSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  accessSync, closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync,
+  readSync, rmSync, statSync, writeFileSync, writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
@@ -15,6 +18,9 @@ import { scanWal, type WalScan } from './wal-scan.ts'
 const HEAD_BYTES = 32
 /** A database may be padded to twice its size, and in any case by so much. */
 const PADDED_BYTES = 2 ** 26
+
+/** Of `unit.wal-bytes`, whatever number it is. */
+const NOTE_BYTES = 32
 
 /** Makes the folder, or checks that there is one to write into. */
 export function makeFolder(folder: string): void {
@@ -53,6 +59,50 @@ function notePid(path: string): void {
     // It is for people only, and a full disk must not keep the unit from starting.
     if (!isFull(thrown)) throw thrown
   }
+}
+
+/** Notes durably how long the WAL is, as long as the store is open. Without room it notes nothing: then a lost WAL is not missed. */
+export function noteWal(folder: string): void {
+  writeNote(folder, sizeOf(join(folder, 'unit.db-wal')))
+}
+
+function writeNote(folder: string, bytes: number): void {
+  const path = join(folder, 'unit.wal-bytes')
+  const isNew = sizeOf(path) === 0
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT)
+    // In place and always as long: it takes no room, and a crash leaves the old note or the new one.
+    writeSync(descriptor, String(bytes).padEnd(NOTE_BYTES - 1).concat('\n'), 0)
+    fsyncSync(descriptor)
+    if (isNew) syncFolder(folder)
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+/** Forgets it, durably: from here on SQLite may empty the WAL, or remove it. */
+export function forgetWal(folder: string): void {
+  rmSync(join(folder, 'unit.wal-bytes'), { force: true })
+  syncFolder(folder)
+}
+
+/**
+ * Looks whether the WAL is as long as the store had grown it that was open last, unless that one was closed in good order: what it
+ * had acknowledged since its last checkpoint is in there only, and SQLite takes a WAL that is gone for one without rows.
+ *
+ * @throws SirtakiError `DAMAGED`.
+ */
+export function requireWal(folder: string): void {
+  const note = join(folder, 'unit.wal-bytes')
+  const [noted] = /^\d+/.exec(existsSync(note) ? readFileSync(note, 'latin1') : '') ?? []
+  const path = join(folder, 'unit.db-wal')
+  const size = sizeOf(path)
+  if (noted === undefined || size >= Number(noted)) return
+  const state = existsSync(path) ? `has ${size} of its ${noted} bytes` : 'is missing'
+  throw damaged(path, `it ${state}, though the unit did not end in good order: what was acknowledged last is in it only`)
 }
 
 /** Bytes of a file, 0 when there is none. */
@@ -122,8 +172,12 @@ export function cutFile(path: string, bytes: number): void {
  * Takes the frames of a transaction out of the WAL that did not find room. They carry the salts of the transactions to
  * come: behind the commit of a later one that a crash tears they would look like damage to `wal-scan.ts`.
  */
-export function cutUncommitted(path: string): void {
+export function cutUncommitted(folder: string): void {
+  const path = join(folder, 'unit.db-wal')
   const scan = scanWal(readFileSync(path))
   if (scan.kind === 'damaged') throw damaged(path, `${scan.reason} (byte ${scan.offset})`)
-  if (scan.kind === 'whole') cutFile(path, scan.committedBytes)
+  if (scan.kind !== 'whole') return
+  // Before the cut: a crash in between must not leave a WAL that is shorter than its note.
+  writeNote(folder, scan.committedBytes)
+  cutFile(path, scan.committedBytes)
 }

@@ -4,7 +4,7 @@
  *
  * Read next: `../../../log/io/sqlite-store.ts`.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import Database from 'better-sqlite3'
@@ -90,6 +90,30 @@ test('a store that opens begins a WAL without leftovers', (t) => {
   store.open()
   t.true(readFileSync(walOf(folder)).every((byte) => byte === 0))
   store.close()
+})
+
+test('P31: a WAL that is gone after a crash is damage, not one without rows; salvage takes what is left', (t) => {
+  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
+  rmSync(walOf(folder))
+  const error = refusal(folder)
+  t.is(error?.code, 'DAMAGED')
+  t.regex(error?.message ?? '', /unit\.db-wal is damaged: it is missing, though the unit did not end in good order.*--salvage.*reconfigure replace/)
+  t.is(refusal(folder)?.code, 'DAMAGED')
+  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, salvage: true })
+  t.true(store.open().salvaged)
+  store.close()
+  t.deepEqual(idsIn(folder), [])
+})
+
+test('P31: a WAL that is shorter than it was grown to is damage after a crash, and nothing after an end in good order', (t) => {
+  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
+  const wal = readFileSync(walOf(folder))
+  writeFileSync(walOf(folder), wal.subarray(0, 100_000))
+  t.regex(refusal(folder)?.message ?? '', /has 100000 of its 1048576 bytes/)
+  writeFileSync(walOf(folder), wal)
+  t.is(idsIn(folder).length, 30)
+  t.false(existsSync(walOf(folder)))
+  t.is(idsIn(folder).length, 30)
 })
 
 test('a database that is missing beside its WAL is damage, not a blank unit', (t) => {
