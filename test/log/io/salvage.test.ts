@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { commit, headersOf } from '../../contracts/unit-store.ts'
+import { crc32 } from '../../../log/wire/hash.ts'
 import { changeFile, makeFolder, runChild } from './folder.ts'
 import { readBack, shapedRow, storeIn, write } from './written.ts'
 
@@ -170,4 +171,37 @@ test('L2: whatever bit is flipped, what is salvaged is as it was written, and ro
   }), { numRuns: 120, examples: [[2, 4, 0], [11, 4, 2]] })
   t.log(`${salvaged} salvaged`)
   t.true(salvaged > 5)
+})
+
+test('L2: the row that was dropped last does not come back with the count of its page, though all its bytes are there', (t) => {
+  const folder = folderFor(t)
+  const store = storeIn(folder)
+  const { identity } = store.open()
+  store.commit({ expectEpoch: 0, meta: { epoch: 1, text: 'the meta of epoch 1' } }, () => undefined)
+  for (const id of [6, 7, 8, 9, 10]) store.commit({ expectEpoch: 1, row: shapedRow(id) }, () => undefined)
+  store.commit({ expectEpoch: 1, drop: [10] }, () => undefined)
+  store.close()
+  const page = Math.floor(readFileSync(databaseOf(folder)).indexOf(shapedRow(6).header) / 8192)
+  // Four cells become five.
+  flip(databaseOf(folder), page * 8192 + 4)
+  const rows = new Map([6, 7, 8, 9].map((id) => [id, { header: crc32(shapedRow(id).header), bytes: crc32(shapedRow(id).bytes) }]))
+  const found = readBack(folder, { identity, meta: 'the meta of epoch 1', rows }, { salvage: true })
+  t.like(found, { kind: 'open', salvaged: true, wrong: [], missing: [6, 7, 8, 9] })
+})
+
+test('L2: whatever bit of the count of cells is flipped, in whatever page, nothing dropped comes back', (t) => {
+  const root = folderFor(t)
+  const [source, folder] = [join(root, 'source'), join(root, 'damaged')]
+  const written = write(source, 40)
+  const pages = readFileSync(databaseOf(source)).length / 8192
+  const flips = Array.from({ length: pages * 4 }, (_, index) => ({ at: Math.floor(index / 4) * 8192 + 4, bit: index % 4 }))
+  const wrong = flips.filter(({ at, bit }) => {
+    rmSync(folder, { recursive: true, force: true })
+    cpSync(source, folder, { recursive: true })
+    changeFile(databaseOf(folder), (bytes) => { bytes[at] = (bytes[at] ?? 0) ^ (1 << bit) })
+    const found = readBack(folder, written, { salvage: true })
+    return found.kind === 'open' && (found.wrong.length > 0 || (found.missing.length > 0 && !found.salvaged))
+  })
+  t.deepEqual(wrong, [])
+  t.true(flips.length > 30)
 })
