@@ -3,11 +3,15 @@
  *
  * Read next: `../log/client/client.ts`.
  */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { LogClient } from '../log/client/client.ts'
 import { Cluster } from '../log/client/cluster.ts'
 import { parseClusterAddress } from '../log/connect.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
+import { UNIT_ADDRESS, holdsCluster } from '../log/io/host-folder.ts'
+import { addressesOf } from '../log/layout/layout.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import { Identity } from '../log/wire/control.ts'
 import { connectLog } from '../sequencer/client.ts'
@@ -16,31 +20,77 @@ import type { Context } from './context.ts'
 /** The bounds of a command: only its patience is its own. */
 export const limitsOf = ({ timeoutMs }: { readonly timeoutMs: number }): Limits => ({ ...usual, requestMs: timeoutMs })
 
+/** How a command uses the log. */
+export interface UseOptions {
+  /** Whether a `file:` cluster that is not there is made: only for who writes. */
+  readonly mayCreate?: boolean
+  /** What people are told that it does while all members answer; without it, that it waits for the cluster. '' says nothing. */
+  readonly doing?: string
+}
+
 /**
  * Connects to the cluster that the flags name, runs `use` and closes. A `file:` cluster that nobody hosts is hosted meanwhile.
+ * What takes its time is told on stderr, with the members that do not answer.
  *
- * @throws SirtakiError `BAD_ADDRESS`, `UNREACHABLE` when nobody answers, `NOT_READY` when there is no cluster yet; of `file:` what `connectLog` throws.
+ * @throws SirtakiError `BAD_ADDRESS`, `UNREACHABLE` when nobody answers or the folder has no cluster, `NOT_READY` when
+ *   there is no cluster yet; of `file:` what `connectLog` throws.
  */
-export async function withLog<T>(context: Context, use: (log: LogClient) => Promise<T>): Promise<T> {
-  if (context.cluster.startsWith('file:')) return withFolder(context, use)
+export async function withLog<T>(context: Context, use: (log: LogClient) => Promise<T>, options: UseOptions = {}): Promise<T> {
+  if (context.cluster.startsWith('file:')) return withFolder(context, use, options)
   const addresses = parseClusterAddress(context.cluster)
   const log = new LogClient({ ports: systemPorts(), limits: limitsOf(context), name: 'sirtaki', addresses })
   try {
-    await requireCluster(log.cluster, addresses)
-    await log.layout({ timeoutMs: context.timeoutMs, signal: context.signal })
-    return await use(log)
+    await context.output.during(() => waitingText(log.cluster, addresses), async () => {
+      await requireCluster(log.cluster, addresses)
+      await log.layout({ timeoutMs: context.timeoutMs, signal: context.signal })
+    })
+    return await context.output.during(() => waitingText(log.cluster, addresses, options.doing), () => use(log))
   } finally {
     await log.close()
   }
 }
 
-async function withFolder<T>(context: Context, use: (log: LogClient) => Promise<T>): Promise<T> {
-  const { client, close } = await connectLog(context.cluster, { name: 'sirtaki', limits: limitsOf(context), timeoutMs: context.timeoutMs, signal: context.signal })
+async function withFolder<T>(context: Context, use: (log: LogClient) => Promise<T>, { mayCreate = false, doing }: UseOptions): Promise<T> {
+  const { output, cluster, timeoutMs, signal } = context
+  const path = folderOf(cluster)
+  if (!mayCreate) requireFolder(path)
+  const { client, close } = await output.during(() => Promise.resolve(`waiting for a host of ${path}`), () =>
+    connectLog(cluster, { name: 'sirtaki', limits: limitsOf(context), timeoutMs, signal }))
   try {
-    return await use(client)
+    return await output.during(() => waitingText(client.cluster, [UNIT_ADDRESS], doing), () => use(client))
   } finally {
     await close()
   }
+}
+
+/** The folder of a `file:` address, as a path from the root; '' where it names none. */
+export function folderOf(address: string): string {
+  const directory = address.slice('file:'.length)
+  return directory === '' ? '' : resolve(directory)
+}
+
+/** Who only looks makes no cluster of a mistyped path. What else is wrong with it, `connectLog` says. */
+function requireFolder(path: string): void {
+  if (path === '' || holdsCluster(path) || existsSync(join(path, 'unit.db'))) return
+  throw noCluster(path)
+}
+
+/** The error of a folder without a cluster. */
+export const noCluster = (path: string): SirtakiError =>
+  new SirtakiError('UNREACHABLE', `there is no cluster in ${path}, and nothing was made there: check the path of --cluster or SIRTAKI_CLUSTER; sirtaki append makes one`, { next: 'stop', facts: { path } })
+
+/** For how long a member is asked that somebody waits for, in milliseconds. */
+const ASK_MS = 500
+
+/** Whom a command waits for. */
+async function waitingText(cluster: Cluster, known: readonly string[], doing = 'waiting for the cluster'): Promise<string | undefined> {
+  const { layout } = cluster
+  const addresses = layout === undefined ? known : addressesOf(layout)
+  const asked = await Promise.all(addresses.map((address) =>
+    cluster.peer(address).control('identify', {}, Identity, ASK_MS).then(() => [], () => [address])))
+  const silent = asked.flat()
+  if (silent.length > 0) return `waiting: ${silent.join(', ')} ${silent.length === 1 ? 'does' : 'do'} not answer`
+  return doing === '' ? undefined : doing
 }
 
 /** Settles as soon as a member of a cluster answers. */

@@ -10,7 +10,7 @@
  * which was moved, or is mounted elsewhere, or is named by a symbolic link, is the same cluster.
  * Read next: `host-lock.ts`, `../../sequencer/file.ts`.
  */
-import { existsSync, mkdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Transport } from '../ports.ts'
@@ -49,6 +49,18 @@ export function openHostFolder(directory: string): HostFolder {
   }
   if (existsSync(join(path, 'unit.db'))) throw new SirtakiError('WRONG_CLUSTER', `${path} is the folder of a unit, not of a file: cluster: name another folder, or start the unit with sirtaki unit --data ${path}`, { facts: { path } })
   return { path, unit: join(path, 'unit'), register: join(path, 'unit', 'acceptor.register') }
+}
+
+/** Tells whether a folder is that of a `file:` cluster: its lock file stays for ever. */
+export const isHostFolder = (path: string): boolean => existsSync(join(path, 'host.lock'))
+
+/** Tells whether there is a log in the folder of a `file:` cluster, whole or damaged. Makes nothing. */
+export function holdsCluster(path: string): boolean {
+  try {
+    return readdirSync(join(path, 'unit')).length > 0
+  } catch {
+    return false
+  }
 }
 
 function makeFolder(path: string): void {

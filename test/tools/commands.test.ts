@@ -2,6 +2,8 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { connect } from '../../objects/connect.ts'
+import { Counter } from '../../objects/index.ts'
 import { ended, folder, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 let cluster: TestCluster
@@ -19,9 +21,9 @@ test.serial('append and read: the text comes back from its position', async (t) 
 })
 
 test.serial('append -: all of stdin is one entry, with streams, as JSON', async (t) => {
-  const ran = await run(['append', '--json', '--stream', '7', '--stream', '8', '-'], { stdin: 'one\ntwo', env: { SIRTAKI_CLUSTER: cluster.address } })
+  const ran = await run(['append', '--json', '--stream', '17', '--stream', '18', '-'], { stdin: 'one\ntwo', env: { SIRTAKI_CLUSTER: cluster.address } })
   const [appended] = json(ran.out)
-  t.like(appended, { streams: [7, 8], bytes: 7 })
+  t.like(appended, { streams: [17, 18], bytes: 7 })
   const [found] = json((await on('--json', 'read', String(appended?.['position']))).out)
   t.like(found, { kind: 'data', text: 'one\ntwo' })
 })
@@ -47,6 +49,41 @@ test.serial('tail --follow: tells what is appended meanwhile, and SIGINT ends it
   t.regex(await told, /"text":"followed"/)
   child.kill('SIGINT')
   t.is((await end).code, 130)
+})
+
+test.serial('append: the streams of the objects are refused without --force, and nothing is written', async (t) => {
+  const [refused, last] = [await on('append', '--stream', '1', 'no op'), await on('append', '--stream', '16,15', 'no op')]
+  t.deepEqual([refused.code, last.code], [2, 2])
+  t.is(refused.err, 'sirtaki: stream 1 is one of the objects (0 to 15), where only their own entries belong: name a stream from 16 on, or say --force\n')
+  t.regex(last.err, /stream 15 is one of the objects/)
+  t.is((await on('tail', '--stream', '1')).out, '')
+  t.is((await on('append', '--stream', '16', 'the first of all others')).code, 0)
+  const forced = await on('append', '--stream', '2', '--force', 'by force')
+  t.is(forced.code, 0, forced.err)
+  t.regex((await on('tail', '--stream', '2')).out, /by force/)
+})
+
+test.serial('trim: what the objects need is refused without --force, which says what is lost', async (t) => {
+  const client = await connect(cluster.address)
+  await (await client.open(Counter, '/hits')).add({ by: 1 })
+  await client.close()
+  const [first] = json((await on('tail', '--json', '--stream', '1')).out)
+  const at = Number(first?.['position'])
+  const kept = await on('append', 'behind the objects')
+  const before = String(Number(kept.out) + 1)
+  const refused = await on('trim', '--before', before)
+  t.is(refused.code, 2)
+  t.regex(refused.err, new RegExp(`^sirtaki: refused: .* stream.* 1 \\(from position ${at} on\\).*or repeat the command with --force`))
+  t.is((await on('read', kept.out.trim())).code, 0)
+  const dry = await on('trim', '--before', before, '--dry-run')
+  t.is(dry.code, 0)
+  t.regex(dry.err, /^needs --force: the objects play/)
+  t.is((await on('trim', '--before', String(at), '--force')).code, 0)
+  const forced = await on('trim', '--before', before, '--force', '--json')
+  t.is(forced.code, 0, forced.err)
+  t.regex(forced.err, /^\d+ positions are dropped: the objects play stream 1 /)
+  t.like(json(forced.out)[0], { objects: [{ stream: 1, first: at }] })
+  t.is((await on('read', kept.out.trim())).code, 4)
 })
 
 test.serial('fill: a decided position stays what it is; above the tail is a usage error', async (t) => {

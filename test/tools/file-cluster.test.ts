@@ -10,10 +10,10 @@ test('commands host a folder one after the other, and what one appended the next
   const { path, remove } = folder()
   t.teardown(remove)
   const on = { env: { SIRTAKI_CLUSTER: `file:${join(path, 'log')}` } }
-  const appended = await run(['append', '--stream', '7', 'hello'], on)
+  const appended = await run(['append', '--stream', '17', 'hello'], on)
   t.is(appended.code, 0, appended.err)
   t.regex((await run(['read', appended.out.trim()], on)).out, /hello\n$/)
-  t.deepEqual(json((await run(['tail', '--json', '--stream', '7'], on)).out).map((one) => one['text']), ['hello'])
+  t.deepEqual(json((await run(['tail', '--json', '--stream', '17'], on)).out).map((one) => one['text']), ['hello'])
 })
 
 test('a command joins the process that hosts', async (t) => {

@@ -18,7 +18,7 @@ test.before(async () => {
   const { client, close } = await connectLog(`file:${path}`)
   cluster = `file:${path}`
   end = async () => { await close(); remove() }
-  await client.appendMany(Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`)), { streams: [7] })
+  await client.appendMany(Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`)), { streams: [17] })
   ;({ position } = await client.append(new Uint8Array(limits.entryBytesMax).fill(97)))
 })
 test.after.always(() => end())
@@ -40,7 +40,7 @@ async function readSlowly(...args: readonly string[]): Promise<{ readonly code: 
 }
 
 test('P74: a slow reader gets every line of a long stream', async (t) => {
-  const { code, out } = await readSlowly('tail', '--json', '--stream', '7', '--from', '0')
+  const { code, out } = await readSlowly('tail', '--json', '--stream', '17', '--from', '0')
   t.is(code, 0)
   t.is(out.split('\n').length - 1, LINES)
   t.regex(out, /"text":"line 42999"\}\n$/)
@@ -60,12 +60,12 @@ test('P74: a slow reader gets the largest entry whole', async (t) => {
 })
 
 test('P74: what a shell pipes is counted whole', async (t) => {
-  const counted = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 7 --from 0 | (sleep 1; wc -l)`]))
+  const counted = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | (sleep 1; wc -l)`]))
   t.is(counted.out.trim(), String(LINES))
 })
 
 test('P74: a reader that goes away ends the command quietly', async (t) => {
-  const piped = await ended(spawn('bash', ['-c', `set -o pipefail; "${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 7 --from 0 | head -n 1`]))
+  const piped = await ended(spawn('bash', ['-c', `set -o pipefail; "${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | head -n 1`]))
   t.deepEqual([piped.code, piped.err, piped.out.split('\n').length], [0, '', 2])
 })
 

@@ -7,7 +7,7 @@ import { json, line, run, start, startCluster, type Ran, type TestCluster } from
 
 test.beforeEach((t) => { t.timeout(300_000) })
 
-/** One cluster with what was appended to it, on stream 7. */
+/** One cluster with what was appended to it, on stream 17. */
 class Grown {
   readonly cluster: TestCluster
   readonly written: string[] = []
@@ -28,7 +28,7 @@ class Grown {
   on(...args: readonly string[]): Promise<Ran> { return run(['--cluster', this.#address, ...args]) }
 
   async append(text: string): Promise<void> {
-    const { code, err } = await this.on('append', '--stream', '7', text)
+    const { code, err } = await this.on('append', '--stream', '17', text)
     if (code !== 0) throw new Error(err)
     this.written.push(text)
   }
@@ -43,7 +43,7 @@ class Grown {
 
   /** Every entry is read back, in whichever order those of one moment have come. */
   async holdsAll(t: ExecutionContext): Promise<void> {
-    const { code, out, err } = await this.on('tail', '--json', '--stream', '7', '--lines', '1000')
+    const { code, out, err } = await this.on('tail', '--json', '--stream', '17', '--lines', '1000')
     t.is(code, 0, err)
     t.deepEqual(new Set(json(out).map((one) => one['text'])), new Set(this.written))
     t.is(json(out).length, this.written.length)

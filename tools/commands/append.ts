@@ -4,19 +4,26 @@
  * Read next: `../../log/client/append.ts`.
  */
 import { Command } from 'commander'
+import { OBJECT_STREAMS } from '../../log/entry.ts'
 import { streams } from '../arguments.ts'
 import { contextOf } from '../context.ts'
+import { Failure, exits } from '../failure.ts'
 import { withLog } from '../open-log.ts'
+
+interface AppendFlags { readonly stream?: readonly number[]; readonly force?: boolean }
 
 /** Makes the command. */
 export const appendCommand = (): Command => new Command('append')
   .description('append one entry and tell its position')
   .argument('<text>', 'what to append; - reads all of stdin')
   .option('--stream <n>', 'a stream that the entry belongs to; several times for several', streams)
-  .action(async (text: string, flags: { readonly stream?: readonly number[] }, command: Command) => {
+  .option('--force', `also into the streams of the objects, 0 to ${OBJECT_STREAMS - 1}`)
+  .action(async (text: string, flags: AppendFlags, command: Command) => {
     const context = contextOf(command)
+    const own = flags.stream?.find((stream) => stream < OBJECT_STREAMS)
+    if (own !== undefined && flags.force !== true) throw new Failure(exits.usage, `stream ${own} is one of the objects (0 to ${OBJECT_STREAMS - 1}), where only their own entries belong: name a stream from ${OBJECT_STREAMS} on, or say --force`)
     const payload = text === '-' ? await stdin() : Buffer.from(text)
-    const { position, epoch } = await withLog(context, (log) => log.append(payload, { streams: flags.stream, signal: context.signal, timeoutMs: context.timeoutMs }))
+    const { position, epoch } = await withLog(context, (log) => log.append(payload, { streams: flags.stream, signal: context.signal, timeoutMs: context.timeoutMs }), { mayCreate: true })
     context.output.data({ position, epoch, streams: flags.stream ?? [], bytes: payload.byteLength }, String(position))
   })
 

@@ -6,6 +6,7 @@
  */
 import { Command, Option } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
+import { OBJECT_STREAMS } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
 import { wholeFrom } from '../arguments.ts'
@@ -33,12 +34,12 @@ export const benchCommand = (): Command => new Command('bench')
   .description('measure appends and tail reads; the entries it writes stay in the log')
   .option('--ms <ms>', 'how long each row is measured', wholeFrom(1, 'a time in milliseconds', 600_000), 1_000)
   .option('--bytes <n>', 'the size of an entry', wholeFrom(0, 'a size in bytes', limits.entryBytesMax), 128)
-  .option('--stream <n>', 'the stream of the entries', wholeFrom(0, 'a stream', 0xffff_ffff), 0xffff_fffe)
+  .option('--stream <n>', 'the stream of the entries', wholeFrom(OBJECT_STREAMS, 'a stream of no objects', 0xffff_ffff), 0xffff_fffe)
   .addOption(new Option('--only <name>', 'only this row').choices(ROWS.map(({ name }) => name)))
   .action(async (flags: BenchFlags, command: Command) => {
     const context = contextOf(command)
     const rows = ROWS.filter(({ name }) => flags.only === undefined || name === flags.only)
-    await withLog(context, (log) => measureRows(context, log, flags, rows))
+    await withLog(context, (log) => measureRows(context, log, flags, rows), { mayCreate: true, doing: 'measuring' })
   })
 
 async function measureRows(context: Context, log: LogClient, flags: BenchFlags, rows: readonly Row[]): Promise<void> {

@@ -32,7 +32,7 @@ export const statusCommand = (): Command => new Command('status')
     const context = contextOf(command)
     if (flags.watch !== true) { await tellOnce(context); return }
     const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchBlocks(context, log, flags))
+    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchBlocks(context, log, flags), { doing: '' })
     context.signal.throwIfAborted()
   })
 

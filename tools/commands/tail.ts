@@ -28,7 +28,7 @@ export const tailCommand = (): Command => new Command('tail')
   .option('--lines <n>', 'without --from, how many of the newest entries', wholeFrom(0, 'a number of entries'), 10)
   .action(async (flags: TailFlags, command: Command) => {
     const context = contextOf(command)
-    await withLog(context, (log) => flags.stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, flags.stream))
+    await withLog(context, (log) => flags.stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, flags.stream), flags.follow === true ? { doing: '' } : {})
   })
 
 const width = (): number => process.stdout.isTTY ? Math.max(40, process.stdout.columns - 14) : 400

@@ -30,7 +30,7 @@ export const topCommand = (): Command => new Command('top')
   .action(async (flags: TopFlags, command: Command) => {
     const context = contextOf(command)
     const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchLines(context, log, flags))
+    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchLines(context, log, flags), { doing: '' })
     context.signal.throwIfAborted()
   })
 
