@@ -24,7 +24,7 @@ export interface Output {
 }
 
 /** The longest silence of a command that waits: below the three seconds after which people take it for hung. */
-const SILENCE_MS = 2_000
+const SILENCE_MS = 1_500
 const LOOK_MS = 250
 
 /** Makes the output of this process; `signal` aborts when it is told to end. */

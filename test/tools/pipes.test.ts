@@ -15,7 +15,7 @@ let end: () => Promise<void> = () => Promise.resolve()
 
 test.before(async () => {
   const { path, remove } = folder()
-  const { client, close } = await connectLog(`file:${path}`)
+  const { client, close } = await connectLog(`file:${path}`, { timeoutMs: 30_000 })
   cluster = `file:${path}`
   end = async () => { await close(); remove() }
   await client.appendMany(Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`)), { streams: [17] })
@@ -39,37 +39,37 @@ async function readSlowly(...args: readonly string[]): Promise<{ readonly code: 
   return { code: typeof code === 'number' ? code : null, out }
 }
 
-test('P74: a slow reader gets every line of a long stream', async (t) => {
+test.serial('P74: a slow reader gets every line of a long stream', async (t) => {
   const { code, out } = await readSlowly('tail', '--json', '--stream', '17', '--from', '0')
   t.is(code, 0)
   t.is(out.split('\n').length - 1, LINES)
   t.regex(out, /"text":"line 42999"\}\n$/)
 })
 
-test('P74: a slow reader gets every line of the whole log', async (t) => {
+test.serial('P74: a slow reader gets every line of the whole log', async (t) => {
   const { code, out } = await readSlowly('tail', '--json', '--from', '0')
   t.is(code, 0)
   t.is(out.split('\n').length - 1, LINES + 1)
 })
 
-test('P74: a slow reader gets the largest entry whole', async (t) => {
+test.serial('P74: a slow reader gets the largest entry whole', async (t) => {
   const { code, out } = await readSlowly('read', String(position))
   t.is(code, 0)
   t.true(out.length > limits.entryBytesMax)
   t.true(out.endsWith('aaa\n'))
 })
 
-test('P74: what a shell pipes is counted whole', async (t) => {
+test.serial('P74: what a shell pipes is counted whole', async (t) => {
   const counted = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | (sleep 1; wc -l)`]))
   t.is(counted.out.trim(), String(LINES))
 })
 
-test('P74: a reader that goes away ends the command quietly', async (t) => {
+test.serial('P74: a reader that goes away ends the command quietly', async (t) => {
   const piped = await ended(spawn('bash', ['-c', `set -o pipefail; "${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | head -n 1`]))
   t.deepEqual([piped.code, piped.err, piped.out.split('\n').length], [0, '', 2])
 })
 
-test('P74: a reader of stderr that goes away changes no exit code', async (t) => {
+test.serial('P74: a reader of stderr that goes away changes no exit code', async (t) => {
   const piped = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" read 99999999 2> >(exec 0<&-; true); echo $?`]))
   t.is(piped.out, '99999999  unwritten\n4\n')
 })

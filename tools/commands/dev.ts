@@ -42,7 +42,7 @@ async function runDev(context: Context, dir: string | undefined, flags: DevFlags
   const cluster = new DevCluster({ data, port: flags.port, units: flags.units, timeoutMs, talk: output.talk })
   try {
     output.talk(`starting ${cluster.units.length} units and a sequencer on ${data}`)
-    await Promise.race([cluster.start(), aborts(signal)])
+    await output.during(() => Promise.resolve(cluster.waiting), () => Promise.race([cluster.start(), aborts(signal)]))
     if (signal.aborted) throw new Failure(exits.interrupted, 'interrupted')
     output.talk(`the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`)
     const problems = job ? await doJob(context, cluster.address, { root, data, workers: flags.workers }) : []

@@ -8,32 +8,40 @@
  */
 import { Command } from 'commander'
 import { parseClusterAddress } from '../../log/connect.ts'
+import { asError } from '../../log/errors.ts'
+import { UNIT_ADDRESS, holdsCluster, hostOf } from '../../log/io/host-folder.ts'
+import { connectLog } from '../../sequencer/client.ts'
 import { contextOf, type Context } from '../context.ts'
 import { check, type Check } from '../doctor/check.ts'
 import { checkDisk } from '../doctor/disk.ts'
 import { checkClock, checkSqlite, judgeNode, judgeOpenFiles, openFilesMax } from '../doctor/machine.ts'
 import { checkReach } from '../doctor/reach.ts'
 import { Failure, exits } from '../failure.ts'
-import { peersAt } from '../open-log.ts'
+import { folderOf, limitsOf, peersAt } from '../open-log.ts'
 import { ownVersion } from '../version.ts'
 
-interface DoctorFlags { readonly data: string }
+interface DoctorFlags { readonly data?: string }
 type Tell = (text: string) => void
 
 /** Makes the command. */
 export const doctorCommand = (): Command => new Command('doctor')
   .description('check this machine, the folder of a unit and the way to the cluster; exit code 1 when something fails')
-  .option('--data <dir>', 'the folder of a unit, or where one is to be', '.')
+  .option('--data <dir>', 'the folder of a unit, or where one is to be (default: that of a file: cluster, else .)')
   .action(async (flags: DoctorFlags, command: Command) => {
     const context = contextOf(command)
     const failed: string[] = []
     const meter = makeMeter(process.stderr)
-    for await (const one of checks(context, flags, command.parent?.getOptionValueSource('cluster') !== 'default', meter.show)) {
-      meter.clear()
-      context.signal.throwIfAborted()
-      context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
-      if (one.level === 'fail') failed.push(one.name)
-    }
+    let doing = ''
+    const tell = (text: string): void => { doing = text; meter.show(text) }
+    // On a terminal the meter says it.
+    await context.output.during(() => Promise.resolve(process.stderr.isTTY ? undefined : doing), async () => {
+      for await (const one of checks(context, flags, command.parent?.getOptionValueSource('cluster') !== 'default', tell)) {
+        meter.clear()
+        context.signal.throwIfAborted()
+        context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
+        if (one.level === 'fail') failed.push(one.name)
+      }
+    })
     meter.clear()
     context.signal.throwIfAborted()
     if (failed.length > 0) throw new Failure(exits.failed, `not as it should be: ${failed.join(', ')}`)
@@ -47,7 +55,10 @@ async function* checks(context: Context, { data }: DoctorFlags, isNamed: boolean
   yield judgeOpenFiles(openFilesMax())
   tell('watching the clock')
   yield await checkClock(signal)
-  yield* checkDisk(data, signal, (done, of) => { tell(`syncing, ${done} of ${of}`) })
+  const isFolder = context.cluster.startsWith('file:')
+  const place = data ?? (isFolder ? folderOf(context.cluster) : '.')
+  yield* checkDisk(place, signal, (done, of) => { tell(`syncing, ${done} of ${of}`) })
+  if (isFolder) { yield* checkFolder(context, tell); return }
   const addresses = parseClusterAddress(context.cluster)
   const cluster = peersAt(context, addresses)
   const hangUp = (): void => { cluster.close() }
@@ -58,6 +69,30 @@ async function* checks(context: Context, { data }: DoctorFlags, isNamed: boolean
   } finally {
     signal.removeEventListener('abort', hangUp)
     cluster.close()
+  }
+}
+
+/** The cluster in a folder: who hosts it, and how it does. Makes none. */
+async function* checkFolder(context: Context, tell: Tell): AsyncGenerator<Check> {
+  const { cluster: address, timeoutMs, signal } = context
+  const path = folderOf(address)
+  const facts = { path }
+  if (path === '' || !holdsCluster(path)) {
+    yield check('cluster', 'fail', `there is no cluster in ${path === '' ? address : path}: check the path of --cluster; the first program that connects there makes one`, facts)
+    return
+  }
+  const host = hostOf({ path })
+  tell(`connecting to ${address}`)
+  try {
+    await using log = await connectLog(address, { name: 'sirtaki doctor', limits: limitsOf(context), timeoutMs, signal })
+    const { client: { cluster } } = log
+    const pid = hostOf({ path })?.pid
+    if (pid === process.pid) yield check('host', 'ok', `nobody hosts ${path} now: this command did meanwhile`, facts)
+    else yield check('host', 'ok', `process ${pid ?? 'of no known id'} hosts ${path}`, { ...facts, pid: pid ?? null })
+    yield* checkReach({ cluster, addresses: [UNIT_ADDRESS], isNamed: true, isOneProcess: true, timeoutMs, signal })
+  } catch (thrown) {
+    signal.throwIfAborted()
+    yield check('host', 'fail', asError(thrown).message, { ...facts, pid: host?.pid ?? null })
   }
 }
 

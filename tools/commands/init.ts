@@ -25,7 +25,8 @@ export const initCommand = (): Command => new Command('init')
     const shape = shapeOf(flags)
     const cluster = peersAt(context, shape.flat())
     try {
-      const layout = await init(cluster, { chains: shape, window: flags.window })
+      const layout = await context.output.during(() => Promise.resolve(`waiting for the units at ${shape.flat().join(', ')}`), () =>
+        init(cluster, { chains: shape, window: flags.window }))
       context.output.data({ cluster: layout.cluster, epoch: layout.epoch, chains: openSegment(layout).chains.map((chain) => chain.map(({ address }) => address)), window: layout.window }, `cluster ${layout.cluster} with ${shape.flat().length} units`)
       context.output.talk(`next: sirtaki sequencer --listen HOST:PORT --units ${shape.flat().join(',')}`)
     } finally {

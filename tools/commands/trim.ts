@@ -74,9 +74,9 @@ async function firstOf(context: Context, log: LogClient, stream: number, from: n
     return found !== undefined && found < before ? found : undefined
   } catch (thrown) {
     // Somebody else has trimmed meanwhile: what is left begins there.
-    const trim = isError(thrown, 'TRIMMED') ? thrown.facts['trim'] : undefined
-    if (typeof trim !== 'number' || trim <= from) throw thrown
-    return firstOf(context, log, stream, trim, before)
+    const kept = isError(thrown, 'TRIMMED') ? thrown.facts['trim'] : undefined
+    if (typeof kept !== 'number' || kept <= from) throw thrown
+    return firstOf(context, log, stream, kept, before)
   } finally {
     played.catch(() => undefined)
     log.closePlayer(player)

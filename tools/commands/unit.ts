@@ -3,11 +3,12 @@
  *
  * Read next: `../serving.ts`, `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
  */
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { create } from 'superstruct'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
+import { isHostFolder } from '../../log/io/host-folder.ts'
 import { RegisterFile } from '../../log/io/register-file.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
@@ -46,6 +47,7 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
   const { listen, advertise } = flags
   const ports = systemPorts()
   const folder = makeParent(flags.data)
+  requireOwnFolder(folder)
   const store = new SqliteStore({ folder, random: ports.random, witness: flags.witness, salvage: flags.salvage, reserveMb: flags.reserveMb })
   let pages: HttpServer | undefined
   try {
@@ -67,6 +69,13 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
     await pages?.close()
     store.close()
   }
+}
+
+/** The log of a `file:` cluster belongs to whoever hosts it. @throws SirtakiError `WRONG_CLUSTER`. */
+function requireOwnFolder(folder: string): void {
+  const host = [folder, dirname(folder)].find(isHostFolder)
+  if (host === undefined || (host !== folder && basename(folder) !== 'unit')) return
+  throw new SirtakiError('WRONG_CLUSTER', `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, which programs of this machine host by themselves: use it with --cluster file:${host}, or name another folder with --data`, { facts: { path: folder } })
 }
 
 /** @throws SirtakiError `WRONG_CLUSTER`. */

@@ -41,6 +41,10 @@ export class Child {
 
   get alive(): boolean { return this.process.exitCode === null && this.process.signalCode === null }
 
+  /** Whether it does what it is there for: a unit that listens, a sequencer that has its place. */
+  get isReady(): boolean { return this.#seen.has(this.name === 'sequencer' ? 'ready' : 'listening') }
+  get lastWords(): string { return this.#lastWords }
+
   /** Settles when the child has told this event. @throws Failure when it ends before or takes longer. */
   async until(event: string, timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined

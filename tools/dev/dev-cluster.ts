@@ -48,6 +48,13 @@ export class DevCluster {
     this.address = `tcp://${this.units.join(',')}`
   }
 
+  /** What its start waits for, with the last words of those that are not there yet. */
+  get waiting(): string {
+    const awaited = [...this.#children].flatMap(([name, { isReady, lastWords }]) =>
+      isReady ? [] : [lastWords === '' ? name : `${name} (${lastWords})`])
+    return `waiting for ${awaited.length === 0 ? 'the units to become a cluster' : awaited.join(', ')}`
+  }
+
   /** Ready for appends when it settles. @throws Failure of the process that could not start, SirtakiError of `init`. */
   async start(): Promise<void> {
     const units = this.units.map((address, i) => this.#spawn(`unit-${i}`, ['unit', '--json', '--data', join(this.#options.data, `unit-${i}`), '--listen', address]))

@@ -18,8 +18,8 @@ type Told = Infer<typeof Told>
 /** One server, or why it does not answer. */
 export interface Reached { readonly address: string; readonly told: Told | undefined; readonly roundTripMs: number; readonly problem: string | undefined }
 
-/** Where to look. `isNamed`: somebody said that a cluster is there. */
-export interface ReachOptions { readonly cluster: Cluster; readonly addresses: readonly string[]; readonly isNamed: boolean; readonly timeoutMs: number; readonly signal: AbortSignal }
+/** Where to look. `isNamed`: somebody said that a cluster is there; `isOneProcess`: its servers are parts of a program. */
+export interface ReachOptions { readonly cluster: Cluster; readonly addresses: readonly string[]; readonly isNamed: boolean; readonly isOneProcess?: boolean; readonly timeoutMs: number; readonly signal: AbortSignal }
 
 const TRIPS = 5
 const FAR_MS = 50
@@ -37,9 +37,10 @@ export async function* checkReach(options: ReachOptions): AsyncGenerator<Check> 
   }
   const others = cluster.layout === undefined ? [] : [...new Set([...addressesOf(cluster.layout), ...cluster.layout.sequencer === null ? [] : [cluster.layout.sequencer.address]])].filter((address) => !addresses.includes(address))
   const all = [...named, ...await Promise.all(others.map((address) => reach(options, address)))]
-  for (const one of all) yield judgeReached(one)
+  const members = cluster.layout === undefined ? addresses : addressesOf(cluster.layout)
+  for (const one of all) yield members.includes(one.address) ? judgeReached(one) : judgeStranger(one)
   const answered = all.flatMap(({ address, told }) => told === undefined ? [] : [{ address, version: told.version }])
-  if (answered.length > 0) yield judgeVersions(answered)
+  if (answered.length > 0 && options.isOneProcess !== true) yield judgeVersions(answered)
   const sequencer = all.find(({ told }) => told?.kind === 'sequencer' && told.role === 'ready')
   if (sequencer !== undefined && !signal.aborted) yield await checkLogTime(options, sequencer.address)
 }
@@ -68,6 +69,16 @@ export function judgeReached({ address, told, roundTripMs, problem }: Reached): 
   const facts = { address, kind: told.kind, role: told.role, epoch: told.epoch, roundTripMs }
   const text = `${told.kind}, ${told.role}, epoch ${told.epoch}, ${roundTripMs.toFixed(2)} ms there and back`
   return roundTripMs > FAR_MS ? check(name, 'warn', `${text}: that is far, and every append waits for it`, facts) : check(name, 'ok', text, facts)
+}
+
+/** Judges who was named and is no member: it may have been taken out long ago. */
+export function judgeStranger(reached: Reached): Check {
+  const { address, told, problem } = reached
+  const name = `member ${address}`
+  const facts = { address, isMember: false }
+  if (told === undefined) return check(name, 'warn', `does not answer (${problem}), and is no member of the cluster: leave it out of --cluster`, facts)
+  if (told.kind === 'sequencer') return { ...judgeReached(reached), text: `sequencer that stands by, ${told.role}` }
+  return check(name, 'warn', `${told.kind}, ${told.role}, and no member of the cluster: leave it out of --cluster, or stop it`, facts)
 }
 
 /** Judges what the servers run. */
