@@ -87,7 +87,8 @@ export class StreamPlayer {
       while (this.#order.next < to) {
         const before = this.#order.next
         if (signal?.aborted === true) throw aborted(signal)
-        await this.#pull(layout, to)
+        // The world may have moved on since the last pull: each goes by the newest layout (P7).
+        await this.#pull(this.#cluster.layout ?? layout, to)
         // Without progress the deadline is looked at, and perhaps a newer layout taken.
         if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
       }
@@ -160,7 +161,7 @@ export class StreamPlayer {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
       subscribed.push(unit.identity)
-      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step: chain.step }), {
+      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step: chain.step, index: chain.index }), {
         push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo) },
         closed: (error) => {
           if (generation !== this.#generation) return
@@ -271,14 +272,14 @@ export class StreamPlayer {
     return now - this.#hole.since >= this.#cluster.fillAgeMs
   }
 
-  async #ask(layout: Layout, { units, step }: Chain, from: number, to: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
+  async #ask(layout: Layout, { units, step, index }: Chain, from: number, to: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
     let failed: SirtakiError | undefined
     const start = Math.floor(this.#cluster.ports.random.next() * units.length)
     for (let i = 0; i < units.length; i++) {
       const unit = units[(i + start) % units.length]
       if (unit === undefined) continue
       try {
-        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step, to })))
+        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step, index, to })))
         if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {

@@ -290,8 +290,7 @@ export class UnitServer {
       case 'marks': this.#marks(body); return undefined
       case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
       case 'readStream': {
-        const { stream, from, step, to } = readStreamFrom(body)
-        const slice = unit.readStream(stream, from, step, bytesMax, to)
+        const slice = unit.readStream(readStreamFrom(body), bytesMax)
         return writeStreamPart(slice, slice.entries)
       }
       case 'subscribe': {

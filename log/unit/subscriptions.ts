@@ -37,10 +37,10 @@ export class Subscriptions {
   get size(): number { return this.#count }
 
   /** @throws SirtakiError `OVERLOADED` when the caller has too many, `TRIMMED` when the start is gone, `WRONG_CHAIN` where not all is here from the start to the open end. */
-  add(caller: Caller, request: number, { stream, from, step }: StreamFrom, max: number): void {
+  add(caller: Caller, request: number, { stream, from, step, index }: StreamFrom, max: number): void {
     const { state } = this.#unit
     if (from < state.trim) throw new SirtakiError('TRIMMED', `stream ${stream} is trimmed below ${state.trim}, ${from} was asked for`, { facts: { position: from, trim: state.trim } })
-    if (this.#unit.requireCovered(from, step) !== Infinity) throw new SirtakiError('WRONG_CHAIN', `a subscription of stream ${stream} from ${from} on begins below the open segment`, { facts: { position: from } })
+    if (this.#unit.requireCovered({ from, step, index }) !== Infinity) throw new SirtakiError('WRONG_CHAIN', `a subscription of stream ${stream} from ${from} on begins below the open segment`, { facts: { position: from } })
     const own = this.#byCaller.get(caller) ?? new Map<number, Subscription>()
     if (own.size >= max) throw new SirtakiError('OVERLOADED', `${max} subscriptions of one connection are the limit`)
     const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true, damagedFrom: Infinity }

@@ -165,12 +165,11 @@ export class UnitState {
     return { from, index: last.index, step: last.step }
   }
 
-  /** Where everything of one class of `step` from `from` on ends: a stream read from there is complete no further. Undefined where it is no member. */
-  coveredTo(from: number, step: number): number | undefined {
+  /** Where everything of class `index` of `step` from `from` on ends: a stream read from there is complete no further. Undefined where it is no member. */
+  coveredTo(from: number, step: number, index: number): number | undefined {
     let to: number | undefined
-    let index: number | undefined
     for (const place of this.places) {
-      if (to === undefined ? from >= place.from && from < place.to && place.step === step : place.from === to && place.step === step && place.index === index) { to = place.to; index = place.index }
+      if (place.step === step && place.index === index && (to === undefined ? from >= place.from && from < place.to : place.from === to)) ({ to } = place)
     }
     return to
   }

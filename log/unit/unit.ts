@@ -15,7 +15,7 @@ import { SirtakiError, invariant } from '../errors.ts'
 import { firstOfClass, layoutText, unitsOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
-import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamPart } from '../wire/messages.ts'
+import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamFrom, type StreamPart } from '../wire/messages.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
 import { rangesOf, type JunkRange } from '../ranges.ts'
 import type { Commit } from './store.ts'
@@ -229,16 +229,18 @@ export class Unit {
   }
 
   /**
-   * Decided entries of a stream from `from` on, of a reader who takes chains for `step`: all of them below `completeTo`, and
-   * those above that are decided already, none from `to` on. Complete in one segment at most.
+   * Decided entries of a stream from `from` on, for a reader who takes this unit for chain `index` of `step`: all of them below
+   * `completeTo`, and those above that are decided already, none from `to` on. Complete in one segment at most.
    *
    * @throws SirtakiError `WRONG_CHAIN` where this unit does not hold everything of its chain from there on.
    */
-  readStream(stream: number, from: number, step: number, bytesMax: number, to = Infinity): StreamSlice {
+  readStream({ stream, from, to = Infinity, ...chain }: StreamFrom, bytesMax: number): StreamSlice {
     const { state } = this
+    // Whose it was does not matter any more: places below the mark may be forgotten.
+    if (from < state.trim) return { completeTo: state.trim, trim: state.trim, more: false, count: 0, entries: [] }
     const list = state.streams.get(stream)
     const entries: Uint8Array[] = []
-    let completeTo = Math.min(state.prefix, this.requireCovered(from, step))
+    let completeTo = Math.min(state.prefix, this.requireCovered({ from, ...chain }))
     let more = false
     let bytes = 0
     for (let position = list?.next(from) ?? -1; position >= 0; position = list?.next(position + 1) ?? -1) {
@@ -252,11 +254,18 @@ export class Unit {
     return { completeTo, trim: state.trim, more, count: entries.length, entries }
   }
 
-  /** Where what this unit holds completely from `from` on ends. What lies below the trim mark is nobody's. @throws SirtakiError `WRONG_CHAIN`. */
-  requireCovered(from: number, step: number): number {
+  /**
+   * Where what this unit holds completely of chain `index` of `step` from `from` on ends.
+   * Who names no chain is served where there is only one: units change places, and chains may be as many as before (P67).
+   *
+   * @throws SirtakiError `WRONG_CHAIN`.
+   */
+  requireCovered({ from, step, index = step === 1 ? 0 : undefined }: Pick<StreamFrom, 'from' | 'step' | 'index'>): number {
     const { state } = this
-    const end = state.coveredTo(Math.max(from, state.trim), step)
-    if (end === undefined) throw new SirtakiError('WRONG_CHAIN', `position ${from} in one of ${step} chains is not this unit's under epoch ${state.layout?.epoch ?? 0}`, { facts: { position: from, step } })
+    const facts = { position: from, step, index }
+    if (index === undefined) throw new SirtakiError('WRONG_CHAIN', `a reader of a stream that does not say for which of ${step} chains it takes this unit: upgrade the reader`, { facts })
+    const end = state.coveredTo(from, step, index)
+    if (end === undefined) throw new SirtakiError('WRONG_CHAIN', `position ${from} in chain ${index} of ${step} is not this unit's under epoch ${state.layout?.epoch ?? 0}`, { facts })
     return end
   }
 

@@ -221,18 +221,25 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
 }
 
 /**
- * readStream and subscribe: stream u32, from f64, step u32: how many chains the reader takes the segment to have; of readStream
- * also to f64, above which nothing is wanted.
+ * readStream and subscribe: stream u32, from f64, step u32, to f64, index u32: the reader takes the unit for chain `index` of `step`
+ * from `from` on (P67), and wants nothing from `to` on, OPEN_END where there is no such end. Earlier writers name no `index`, and `to`
+ * in readStream only; earlier readers pass over what follows the words that they know.
  */
-export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number; readonly to?: number | undefined }
-export function writeStreamFrom({ stream, from, step, to }: StreamFrom): Uint8Array {
-  const out = new ByteWriter(24).u32(stream).f64(from).u32(step)
-  return (to === undefined ? out : out.f64(to)).done()
+export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number; readonly index?: number | undefined; readonly to?: number | undefined }
+const OPEN_END = Number.MAX_SAFE_INTEGER
+export function writeStreamFrom({ stream, from, step, index, to }: StreamFrom): Uint8Array {
+  const out = new ByteWriter(28).u32(stream).f64(from).u32(step)
+  if (index !== undefined) out.f64(to ?? OPEN_END).u32(index)
+  else if (to !== undefined) out.f64(to)
+  return out.done()
 }
 export function readStreamFrom(body: Uint8Array): StreamFrom {
   const reader = new ByteReader(body)
   const head = { stream: reader.u32(), from: reader.integer(), step: reader.u32() }
-  return reader.left === 0 ? head : { ...head, to: reader.integer() }
+  if (reader.left === 0) return head
+  const to = reader.integer()
+  const end = to === OPEN_END ? {} : { to }
+  return reader.left === 0 ? { ...head, ...end } : { ...head, ...end, index: reader.u32() }
 }
 /** Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that some are gone. */
 export interface StreamPart { readonly completeTo: number; readonly trim: number; readonly more: boolean; readonly count: number; readonly entries: Uint8Array }

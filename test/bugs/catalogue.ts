@@ -442,6 +442,20 @@ export const bugs: readonly Bug[] = [
     replace: '    if (end === undefined) return Infinity\n    if (end < 0) throw new',
   },
   {
+    name: 'one-chain-taken-for-another', sentence: 'A unit looks only at how many chains its reader knows, not at which of them it takes the unit for: after two chains have swapped members a stale reader gets one half twice and the other never.',
+    breaks: ['P67'], seed: 0, judge: 'tests', tests: ['test/log/playback/stream-player.test.ts'],
+    file: 'log/unit/unit-state.ts',
+    find: 'if (place.step === step && place.index === index && (to === undefined',
+    replace: 'if (place.step === step && (to === undefined',
+  },
+  {
+    name: 'unnamed-chain-served', sentence: 'A reader that names no chain is served where there are several.',
+    breaks: ['P67'], seed: 0, judge: 'tests', tests: ['test/log/unit/unit-places.test.ts'],
+    file: 'log/unit/unit.ts',
+    find: 'index = step === 1 ? 0 : undefined }',
+    replace: 'index = this.state.openPlace?.index }',
+  },
+  {
     name: 'subscriptions-outlive-a-place', sentence: 'A unit goes on pushing to its subscribers when it gets another place, and they do not look at the new layout: what it pushes is no longer the whole of its chain.',
     breaks: ['Q4', 'L2', 'L11', 'O1', 'O9'], seed: 199,
     file: 'log/unit/server.ts',
@@ -455,7 +469,7 @@ export const bugs: readonly Bug[] = [
     file: 'log/playback/stream-player.ts',
     find: 'const completeTo = Math.min(end ?? Infinity, ...parts',
     replace: 'const completeTo = Math.min(...parts',
-    also: [{ file: 'log/unit/unit.ts', find: 'let completeTo = Math.min(state.prefix, this.requireCovered(from, step))', replace: 'this.requireCovered(from, step)\n    let completeTo = state.prefix' }],
+    also: [{ file: 'log/unit/unit.ts', find: 'let completeTo = Math.min(state.prefix, this.requireCovered({ from, ...chain }))', replace: 'this.requireCovered({ from, ...chain })\n    let completeTo = state.prefix' }],
   },
   {
     name: 'copies-what-is-undecided', sentence: 'A copy takes what a member happens to hold, decided or not. Copies begin when all is decided, and ask the first unit first, whose value wins: only the unit by itself shows it.',

@@ -94,8 +94,8 @@ test('Q4: a unit answers for a stream only from where on it holds everything of 
   const one = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
   const [open] = second.segments
   one.genesis({ ...second, segments: [{ from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] }, { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] }] })
-  t.throws(() => one.readStream(1, 7, 1, 1_000), { code: 'WRONG_CHAIN' })
-  t.is(one.readStream(1, 8, 1, 1_000).count, 0)
+  t.throws(() => one.readStream({ stream: 1, from: 7, step: 1 }, 1_000), { code: 'WRONG_CHAIN' })
+  t.is(one.readStream({ stream: 1, from: 8, step: 1 }, 1_000).count, 0)
 })
 
 test('L5: a copy is given decided entries only, and ends before the first that is not', (t) => {

@@ -4,6 +4,7 @@
  * Read next: `../../../log/playback/stream-player.ts`, `stream-order.test.ts` for the order, `../../contracts/log-client.ts`.
  */
 import test from 'ava'
+import { LogClient } from '../../../log/client/client.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { appends } from '../limit-drives-client.ts'
 
@@ -66,4 +67,30 @@ test('P66: one who waits beyond the tail keeps nobody waiting who plays to it', 
   t.is(await bench.outcome(beyond, 1_000), 'waiting')
   await bench.done(player.playTo(tail), 20)
   t.is(await bench.outcome(beyond, 3_000), 'TIMEOUT/again')
+})
+
+test('P67: who knows only the layout before, of as many chains, takes no unit for another chain', async (t) => {
+  const bench = await LimitBench.start({}, { units: 4 })
+  const log = await bench.client()
+  const old = await bench.drive({ chains: [['unit-0', 'unit-1'], ['unit-2', 'unit-3']] })
+  await bench.done(Promise.all(appends(log, 4, { streams: [7] })), 200)
+  await bench.drive({ chains: [['unit-0', 'unit-3'], ['unit-2', 'unit-1']] })
+  await bench.advance(1_000)
+  const acknowledged = await bench.done(Promise.all(appends(log, 8, { streams: [7] })), 1_000)
+  const to = (acknowledged.at(-1) ?? 0) + 1
+  // Of the one chain it asks the unit that has stayed, of the other the one that has moved.
+  let turn = 0
+  const random = { ...bench.random, next: () => turn++ % 2 === 0 ? 0.1 : 0.9 }
+  const late = (name: string): LogClient => {
+    const client = new LogClient({ ports: { ...bench.ports(name), random }, limits: bench.limits, name, addresses: bench.addresses, layout: old })
+    // It knows of the position from an entry of another stream, and need not ask for the tail.
+    client.cluster.noteGranted(to)
+    return client
+  }
+  const read = await bench.done(late('reads').readStream({ stream: 7, to }), 3_000)
+  t.deepEqual(read.map(({ position }) => position).slice(-8), acknowledged)
+  const seen: number[] = []
+  const player = late('plays').player(7, 0, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
+  await bench.done(player.playTo(to), 3_000)
+  t.deepEqual(seen.slice(-8), acknowledged)
 })

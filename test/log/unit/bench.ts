@@ -80,7 +80,7 @@ export class UnitBench {
 
   /** Texts of a stream, and how far they are complete. */
   stream(stream: number, from = 0): { readonly texts: readonly string[]; readonly completeTo: number } {
-    const { entries, completeTo } = this.unit.readStream(stream, from, this.step, A_LOT)
+    const { entries, completeTo } = this.unit.readStream({ stream, from, step: this.step, index: this.unit.state.openPlace?.index }, A_LOT)
     return { texts: entries.map(textOf), completeTo }
   }
 
@@ -115,6 +115,6 @@ export function readingOf({ unit }: UnitBench, to: number, epoch: number, stream
   const { trim } = unit.state
   for (const { position, hash, kind } of unit.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held) unit.mark(epoch, position, hash, kind)
   const positions = Array.from({ length: to - trim }, (_, i) => trim + i)
-  const streamOf = (stream: number): unknown => { const { completeTo, entries } = unit.readStream(stream, trim, unit.state.openPlace?.step ?? 1, A_LOT); return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)] }
+  const streamOf = (stream: number): unknown => { const { completeTo, entries } = unit.readStream({ stream, from: trim, step: unit.state.openPlace?.step ?? 1, index: unit.state.openPlace?.index }, A_LOT); return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)] }
   return { prefix: unit.state.prefix, streams: streams.map(streamOf), reads: unit.read(positions, A_LOT).map(({ status, bytes }) => bytes === undefined ? status : textOf(bytes)) }
 }

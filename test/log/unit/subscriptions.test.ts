@@ -189,7 +189,7 @@ test('P26: a subscription begins where everything up to the open end is here, fo
   b.unit.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a'], ['b']] }))
   t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'WRONG_CHAIN', message: /below the open segment/ })
   t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 1 }, 10) }, { code: 'WRONG_CHAIN' })
-  b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 2 }, 10)
+  b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 2, index: 1 }, 10)
   t.is(b.subscriptions.size, 1)
 })
 

@@ -53,17 +53,17 @@ test('P26: what is its own differs by segment', (t) => {
 
 test('P26: what it covers ends where the class of the reader changes', (t) => {
   const { state } = stripedUnit().unit
-  t.deepEqual([[0, 1], [39, 1], [40, 1], [0, 2], [40, 2], [99, 2]].map(([from = 0, step = 0]) => state.coveredTo(from, step)), [40, 40, undefined, undefined, Infinity, Infinity])
+  t.deepEqual([[0, 1, 0], [39, 1, 0], [40, 1, 0], [0, 2, 1], [40, 2, 1], [99, 2, 1], [40, 2, 0]].map(([from = 0, step = 0, index = 0]) => state.coveredTo(from, step, index)), [40, 40, undefined, undefined, Infinity, Infinity, undefined])
 })
 
 test('P26: places that adjoin in one class are covered as one, a gap between them is not', (t) => {
   const joined = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a', 'b']] }, { to: 40, chains: [['a']] }], chains: [['a', 'd']] }).unit.state
-  t.deepEqual([joined.coveredTo(0, 1), joined.openPlace], [Infinity, { from: 0, index: 0, step: 1 }])
+  t.deepEqual([joined.coveredTo(0, 1, 0), joined.openPlace], [Infinity, { from: 0, index: 0, step: 1 }])
   const gap = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a']] }, { to: 40, chains: [['b']] }], chains: [['a', 'b']] }).unit.state
-  t.deepEqual([0, 19, 20, 39, 40].map((from) => gap.coveredTo(from, 1)), [20, 20, undefined, undefined, Infinity])
+  t.deepEqual([0, 19, 20, 39, 40].map((from) => gap.coveredTo(from, 1, 0)), [20, 20, undefined, undefined, Infinity])
   t.deepEqual([gap.openPlace?.from, gap.firstOwn(20), gap.after(19)], [40, 40, 40])
   const moved = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a'], ['b']] }], chains: [['b'], ['a']] }).unit.state
-  t.deepEqual([moved.coveredTo(0, 2), moved.coveredTo(40, 2), moved.openPlace?.from], [40, Infinity, 40])
+  t.deepEqual([moved.coveredTo(0, 2, 0), moved.coveredTo(40, 2, 1), moved.coveredTo(0, 2, 1), moved.coveredTo(40, 2, 0), moved.openPlace?.from], [40, Infinity, undefined, undefined, 40])
 })
 
 test('P26: the prefix goes from one place into the next, and so does what is held', (t) => {
@@ -107,18 +107,26 @@ test('Y3: an epoch is not open for a unit that lacks something of a segment that
 
 test('Q4: a stream is complete to the end of the segment, for a reader who counts chains as it does', (t) => {
   const a = stripedUnit()
-  t.like(a.unit.readStream(7, 0, 1, A_LOT), { completeTo: 40, count: 2 })
-  t.like(a.unit.readStream(7, 40, 2, A_LOT), { completeTo: 41, count: 0 })
-  t.is(a.outcome((unit) => unit.readStream(7, 0, 2, A_LOT)), 'WRONG_CHAIN')
-  t.is(a.outcome((unit) => unit.readStream(7, 40, 1, A_LOT)), 'WRONG_CHAIN')
-  t.is(a.outcome((unit) => unit.readStream(7, 39, 3, A_LOT)), 'WRONG_CHAIN')
+  t.like(a.unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT), { completeTo: 40, count: 2 })
+  t.like(a.unit.readStream({ stream: 7, from: 40, step: 2, index: 1 }, A_LOT), { completeTo: 41, count: 0 })
+  t.is(a.outcome((unit) => unit.readStream({ stream: 7, from: 0, step: 2, index: 1 }, A_LOT)), 'WRONG_CHAIN')
+  t.is(a.outcome((unit) => unit.readStream({ stream: 7, from: 40, step: 1 }, A_LOT)), 'WRONG_CHAIN')
+  t.is(a.outcome((unit) => unit.readStream({ stream: 7, from: 39, step: 3 }, A_LOT)), 'WRONG_CHAIN')
 })
 
-test('Q4: a start below the trim mark is covered from the trim mark on', (t) => {
+test('P67: who names no chain, or another one, is refused where there are several', (t) => {
+  const a = stripedUnit()
+  const read = (index?: number): unknown => a.outcome((unit) => unit.readStream({ stream: 7, from: 40, step: 2, index }, A_LOT).count)
+  t.deepEqual([read(1), read(0), read()], [0, 'WRONG_CHAIN', 'WRONG_CHAIN'])
+  t.is(a.unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT).count, 2)
+})
+
+test('L8: a start below the trim mark is answered with the mark, whoever had it', (t) => {
   const d = newcomer()
-  t.is(d.outcome((unit) => unit.requireCovered(0, 1)), 'WRONG_CHAIN')
+  const read = (): unknown => d.outcome((unit) => unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT).trim)
+  t.is(read(), 'WRONG_CHAIN')
   d.unit.trim(2, 40)
-  t.is(d.outcome((unit) => unit.requireCovered(0, 1)), Infinity)
+  t.is(read(), 40)
 })
 
 // ---- members of closed segments only
@@ -139,10 +147,10 @@ test('P26: a member of closed segments only serves them, and takes nothing new',
   const { unit } = closedOnly()
   const b = closedOnly()
   t.deepEqual([unit.state.role, unit.state.openPlace, unit.state.prefix, unit.state.heldTo()], ['serving', undefined, 40, 40])
-  t.deepEqual([unit.state.firstOwn(40), unit.state.after(39), unit.state.coveredTo(40, 1)], [Infinity, Infinity, undefined])
+  t.deepEqual([unit.state.firstOwn(40), unit.state.after(39), unit.state.coveredTo(40, 1, 0)], [Infinity, Infinity, undefined])
   t.deepEqual([b.read(0), b.read(39), b.outcome(() => b.read(40))], ['value 0', JUNK_DECIDED, 'WRONG_CHAIN'])
   t.is(b.outcome(() => b.storeEntries([{ position: 40 }], 2)), 'WRONG_CHAIN')
-  t.like(unit.readStream(7, 0, 1, A_LOT), { completeTo: 40, count: 2 })
+  t.like(unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT), { completeTo: 40, count: 2 })
 })
 
 test('L8: a member of closed segments only does not hold back a trim of what others hold', (t) => {

@@ -185,7 +185,7 @@ test('L8: only what is decided may be trimmed; then it is gone, and writing ther
   a.unit.trim(1, 0)
   t.deepEqual([a.read(0), a.read(1), a.unit.state.trim], [TRIMMED, UNDECIDED, 1])
   t.deepEqual(a.storeEntries([other]), [TRIMMED])
-  t.deepEqual([a.settleJunk(0), a.unit.readStream(7, 0, 1, A_LOT).trim], [TRIMMED, 1])
+  t.deepEqual([a.settleJunk(0), a.unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT).trim], [TRIMMED, 1])
 })
 
 test('L8: the trim mark and the rows that went with it survive a restart', (t) => {
@@ -310,10 +310,10 @@ test('a bound on bytes cuts an answer, and the rest can be asked for', (t) => {
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   b.mark({ position: 0, links: [[7, { before: 0 }]] })
   b.mark({ position: 1, links: [[7, 0]] })
-  const cut = b.unit.readStream(7, 0, 1, 10)
+  const cut = b.unit.readStream({ stream: 7, from: 0, step: 1 }, 10)
   t.deepEqual([cut.count, cut.completeTo, cut.more], [1, 1, true])
-  t.deepEqual(b.unit.readStream(7, 1, 1, 10).count, 1)
-  const bounded = b.unit.readStream(7, 0, 1, 1_000, 1)
+  t.deepEqual(b.unit.readStream({ stream: 7, from: 1, step: 1 }, 10).count, 1)
+  const bounded = b.unit.readStream({ stream: 7, from: 0, step: 1, to: 1 }, 1_000)
   t.deepEqual([bounded.count, bounded.completeTo, bounded.more], [1, 1, false])
   const asked = b.unit.ask({ epoch: 1, from: 0, to: 9, withBytes: true }, 10)
   t.deepEqual([asked.to, asked.held.length], [1, 1])
