@@ -87,10 +87,10 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
     client.cluster.noteGranted(to)
     return client
   }
-  const read = await bench.done(late('reads').readStream({ stream: 7, to }), 3_000)
+  const read = await bench.done(late('reads').readStream({ stream: 7, from: old.tail, to }), 3_000)
   t.deepEqual(read.map(({ position }) => position).slice(-8), acknowledged)
   const seen: number[] = []
-  const player = late('plays').player(7, 0, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
+  const player = late('plays').player(7, old.tail, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
   await bench.done(player.playTo(to), 3_000)
   t.deepEqual(seen.slice(-8), acknowledged)
 })
