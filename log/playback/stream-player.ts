@@ -22,7 +22,7 @@ export interface StreamEvents {
   deliver(entries: readonly Entry[]): void
   /** Everything of the stream below `next` has been delivered, also where it was junk. */
   reached(next: number): void
-  /** It cannot go on: trimmed behind the reader, or damaged. */
+  /** It cannot go on: trimmed behind the reader. Damage is mended, or left out with its unit: it is waited for. */
   failed(error: SirtakiError): void
 }
 
@@ -37,6 +37,9 @@ export class StreamPlayer {
   #unsubscribe: (() => void)[] = []
   #generation = 0
   #gapTimer: Timer | undefined
+  /** How long the next look at a gap waits, since the last ones failed. */
+  #gapPauseMs = 0
+  readonly #gapAgain: Backoff
   #pulling: Promise<void> | undefined
   #closed = false
   #live: boolean
@@ -53,6 +56,7 @@ export class StreamPlayer {
     this.#order = new StreamOrder(stream, from)
     this.#live = options.live
     this.#again = new Backoff(cluster.ports, cluster.limits)
+    this.#gapAgain = new Backoff(cluster.ports, cluster.limits)
   }
 
   /** Everything of the stream below it has been delivered. */
@@ -73,7 +77,8 @@ export class StreamPlayer {
    * Settles when everything of the stream below `to` has been delivered. A `to` beyond the tail is a wish: it waits for the log to get
    * there, and nothing is asked of the units meanwhile (P66).
    *
-   * @throws SirtakiError `TRIMMED`, `TIMEOUT` (with the tail in its facts where the log did not get there), `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with `DAMAGED` as its cause where
+   *   no unit could give what was damaged; `ABORTED`, `CLOSED`.
    */
   async playTo(to: number, options: CallOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
@@ -82,13 +87,21 @@ export class StreamPlayer {
     const deadline = clock.now() + timeoutMs
     if (this.#live) await this.#pushedTo(to)
     if (this.#order.next < to) await this.#tails.reaches(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
-    await this.#cluster.retry({ signal, timeoutMs: Math.max(0, deadline - clock.now()) }, async (layout) => {
+    try {
+      await this.#playNow(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
+    } catch (thrown) {
+      throw isError(thrown, 'DAMAGED') ? new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${thrown.message}`, { next: 'again', cause: thrown, facts: thrown.facts }) : thrown
+    }
+  }
+
+  async #playNow(to: number, { signal, timeoutMs }: CallOptions): Promise<void> {
+    await this.#cluster.retry({ signal, timeoutMs }, async (layout) => {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
       while (this.#order.next < to) {
         const before = this.#order.next
         if (signal?.aborted === true) throw aborted(signal)
         // The world may have moved on since the last pull: each goes by the newest layout (P7).
-        await this.#pull(this.#cluster.layout ?? layout, to)
+        await this.#pull(this.#cluster.layout ?? layout, to).catch(waitForDamage)
         // Without progress the deadline is looked at, and perhaps a newer layout taken.
         if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
       }
@@ -154,6 +167,7 @@ export class StreamPlayer {
     this.#subscribedFrom = Math.max(this.#order.next, open.from)
     // A unit that was left out alive goes on answering, but gets nothing new; one in another chain brings something else.
     this.#unsubscribe.push(this.#cluster.onLayout((newer) => {
+      this.#hurryGap()
       const now = openSegment(newer).chains
       if (generation === this.#generation && (now.length !== chains.length || subscribed.some((identity, i) => now[i]?.some((unit) => unit.identity === identity) !== true))) again()
     }))
@@ -162,7 +176,7 @@ export class StreamPlayer {
       if (unit === undefined) continue
       subscribed.push(unit.identity)
       const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step: chain.step, index: chain.index }), {
-        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo) },
+        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo, again) },
         closed: (error) => {
           if (generation !== this.#generation) return
           if (error?.next === 'stop') this.close(error)
@@ -182,11 +196,11 @@ export class StreamPlayer {
   }
 
   /** `completeTo`: what each chain has pushed everything below. */
-  #pushed(layout: Layout, body: Uint8Array, chain: number, completeTo: number[]): void {
+  #pushed(layout: Layout, body: Uint8Array, chain: number, completeTo: number[], again: () => void): void {
     try {
       const part = readStreamPart(body)
-      this.#again.reset()
       const entries = this.#decode(layout, part.entries, part.count)
+      this.#again.reset()
       const due: Entry[] = []
       for (const entry of entries) {
         this.#cluster.noteGranted(entry.position + 1)
@@ -198,27 +212,46 @@ export class StreamPlayer {
       this.#give(due)
       if (this.#missingTo() > 0) this.#watchGap()
     } catch (thrown) {
-      this.#events.failed(asError(thrown))
+      // Another unit has it whole, or this one soon.
+      if (isError(thrown, 'DAMAGED')) again()
+      else this.#events.failed(asError(thrown))
     }
   }
 
   /** Something came before its turn: what is missing may be on its way, be junk, or be lost. */
   #watchGap(): void {
     if (this.#gapTimer !== undefined) return
-    this.#gapTimer = this.#cluster.ports.clock.timer(Math.max(2, Math.min(20, this.#cluster.appendLatency.p99)), () => {
+    this.#gapTimer = this.#cluster.ports.clock.timer(Math.max(2, Math.min(20, this.#cluster.appendLatency.p99), this.#gapPauseMs), () => {
       this.#gapTimer = undefined
       const to = this.#missingTo()
       if (this.#closed || to === 0) return
       const { layout } = this.#cluster
       if (layout === undefined) return
       this.#cluster.ports.failpoint?.('stream.gap', { stream: this.#stream, next: this.#order.next, gapTo: to })
-      this.#pull(layout, to).catch((thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#missingTo() > 0) this.#watchGap() })
+      this.#pull(layout, to).then(() => { this.#gapWentWell() }, (thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#missingTo() > 0) this.#watchGap() })
     })
   }
 
   async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
-    if (error.code === 'TRIMMED' || error.code === 'DAMAGED') this.close(error)
-    else if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh().catch(() => undefined)
+    if (error.code === 'TRIMMED') { this.close(error); return }
+    this.#gapPauseMs = this.#gapAgain.next()
+    if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh().catch(() => undefined)
+    if (this.#cluster.layout !== layout) this.#gapWentWell()
+  }
+
+  #gapWentWell(): void {
+    this.#gapPauseMs = 0
+    this.#gapAgain.reset()
+  }
+
+  /** Under a newer layout everything may be different: no pause holds any more. */
+  #hurryGap(): void {
+    if (this.#gapPauseMs === 0) return
+    this.#gapWentWell()
+    if (this.#gapTimer === undefined) return
+    this.#gapTimer.cancel()
+    this.#gapTimer = undefined
+    this.#watchGap()
   }
 
   /** One complete answer over all chains, as far as it goes; resolves what holds it up. */
@@ -303,4 +336,9 @@ export class StreamPlayer {
     this.#events.reached(this.#order.next)
     for (const waiter of this.#waiters) if (waiter.to <= this.#order.next) waiter.wake()
   }
+}
+
+/** Whatever an error of damage says: it is mended, or left out with its unit, so the same is asked again. */
+function waitForDamage(thrown: unknown): never {
+  throw isError(thrown, 'DAMAGED') ? new SirtakiError('DAMAGED', thrown.message, { next: 'again', cause: thrown, facts: thrown.facts }) : thrown
 }

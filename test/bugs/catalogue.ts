@@ -663,6 +663,13 @@ export const bugs: readonly Bug[] = [
     also: [{ file: 'log/playback/stream-player.ts', find: 'if (this.#order.next < to) await this.#tails.reaches(', replace: 'if (this.#order.next < 0) await this.#tails.reaches(' }],
   },
   {
+    name: 'damage-ends-playback', sentence: 'Damage that a player meets ends its subscription for good, though the cluster mends it within a second.',
+    breaks: ['P19'], seed: 0, judge: 'tests', tests: ['test/log/playback/stream-player.test.ts'],
+    file: 'log/playback/stream-player.ts',
+    find: "if (error.code === 'TRIMMED') { this.close(error)",
+    replace: "if (error.code === 'TRIMMED' || error.code === 'DAMAGED') { this.close(error)",
+  },
+  {
     name: 'skips-without-a-trace', sentence: 'A sequencer that passes over positions which others have decided goes on with the pointers of before.',
     breaks: ['Q1'], seed: 0, judge: 'tests', tests: ['test/sequencer/sequencer.test.ts'],
     file: 'sequencer/sequencer.ts',

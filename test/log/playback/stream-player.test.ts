@@ -5,6 +5,9 @@
  */
 import test from 'ava'
 import { LogClient } from '../../../log/client/client.ts'
+import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
+import { ByteWriter } from '../../../log/wire/bytes.ts'
+import { readGrant, writeToken } from '../../../log/wire/messages.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { appends } from '../limit-drives-client.ts'
 
@@ -94,3 +97,33 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
   await bench.done(player.playTo(to), 3_000)
   t.deepEqual(seen.slice(-8), acknowledged)
 })
+
+test('P19: damage that heals ends neither a subscription nor a wait, and a call that does not live to see it says so', async (t) => {
+  const bench = await LimitBench.start({}, { units: 3 })
+  const log = await bench.client()
+  await bench.done(Promise.all(appends(log, 2, { streams: [7] })), 100)
+  const seen: number[] = []
+  const failed: string[] = []
+  const player = log.player(7, 0, { deliver: (due) => { seen.push(...due.map(({ payload: bytes }) => whichOf(bytes))) }, reached: () => undefined, failed: ({ code }) => { failed.push(code) } })
+  // A writer dies between its stores: its entry is on the unit that decides, whose disk damages it.
+  await storeAtFirst(bench)
+  bench.store('unit-0').damage(bench.store('unit-0').lastRow())
+  t.is(bench.unit('unit-0').unit.state.verify((await bench.done(log.tail(), 2)).tail - 1, { row: -1, bytes: undefined }), false)
+  await bench.done(Promise.all(appends(log, 2, { streams: [7], from: 2 })), 500)
+  const { tail } = await bench.done(log.tail(), 50)
+  const error = await bench.done(player.playTo(tail, { timeoutMs: 400 }).catch((thrown: unknown) => thrown), 1_500)
+  t.like(error, { code: 'TIMEOUT', next: 'again', cause: { code: 'DAMAGED' } })
+  t.deepEqual([seen, failed], [[0, 1], []])
+  bench.supervise('unit-0', 'unit-1', 'unit-2')
+  await bench.done(player.playTo(tail, { timeoutMs: 10_000 }), 10_000)
+  t.deepEqual([seen, failed], [[0, 1, 2, 3], []])
+})
+
+/** Stores an entry of stream 7 at the first unit only, as a writer that dies meanwhile. */
+async function storeAtFirst(bench: LimitBench): Promise<void> {
+  const raw = await bench.raw('dies')
+  const layout = await bench.done(raw.current(), 2)
+  const grant = await bench.done(raw.peer('sequencer').request('token', writeToken({ epoch: layout.epoch, runs: [{ count: 1, streams: [7] }] })).then(readGrant), 2)
+  const entry = encodeEntry(clusterSeed(layout.cluster), { position: grant.from, epoch: grant.epoch, writer: 1, logTime: grant.logTime, streams: [7], previous: grant.previous }, payload(99))
+  await bench.done(raw.peer('unit-0').request('store', new ByteWriter(8).u32(layout.epoch).u32(1).raw(entry).done()), 2)
+}
