@@ -80,15 +80,23 @@ export async function startHost(options: HostOptions): Promise<Host> {
     started = true
     return { close }
   } catch (thrown) {
-    await close()
+    await close().catch(() => undefined)
     // What the unit stopped with says more than that it did not answer.
     throw failed ?? thrown
   }
 }
 
-/** Last come, first closed. */
+/** Last come, first closed; each of them, whatever the others throw: the lock is the last. @throws the first of these errors. */
 async function endAll(ends: readonly (() => void | Promise<void>)[]): Promise<void> {
-  for (const end of ends.toReversed()) await end()
+  const errors: unknown[] = []
+  for (const end of ends.toReversed()) {
+    try {
+      await end()
+    } catch (thrown) {
+      errors.push(thrown)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
 }
 
 async function makeCluster({ ports, limits }: HostOptions): Promise<void> {

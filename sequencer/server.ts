@@ -8,7 +8,7 @@ import { Cluster } from '../log/client/cluster.ts'
 import { resolveRange } from '../log/client/resolve.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
 import { chainsOf, firstOfClass, openSegment, type Layout, type SequencerMember } from '../log/layout/layout.ts'
-import { reconfigure } from '../log/layout/reconfigure.ts'
+import { isTurnOf, reconfigure } from '../log/layout/reconfigure.ts'
 import { Watch } from '../log/layout/watch.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
@@ -210,10 +210,10 @@ export class SequencerServer {
       stuckSince ??= ports.clock.now()
       if (layout.sequencer !== null && ports.clock.now() - stuckSince < limits.stuckMs) continue
       try {
-        await reconfigure(this.#cluster, { sequencer: this.member })
+        await reconfigure(this.#cluster, { sequencer: this.member }, { under: layout.epoch })
         stuckSince = undefined
       } catch (thrown) {
-        log?.(`the next epoch could not be opened yet: ${asError(thrown).message}`)
+        if (!isTurnOf(thrown)) log?.(`the next epoch could not be opened yet: ${asError(thrown).message}`)
       }
     }
   }

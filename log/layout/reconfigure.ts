@@ -6,6 +6,9 @@
  *
  * Nobody waits for a member that the intent calls absent, and a majority of acceptors is enough.
  *
+ * Before it changes anything a driver takes its turn at a majority of the acceptors (`turn.ts`): while another one makes progress, it
+ * waits. That is politeness: agreement does not depend on it.
+ *
  * Every step repeats harmlessly; a driver that dies anywhere is followed by another. A member lost after the agreement
  * means the slot after it. Keeps: Y1, Y2, Y3, Y4, L6, L7, Q1, Q2, P3, P8, P11, P21, P23.
  * Read next: `next-layout.ts`, `acceptor.ts`, `../client/resolve.ts`.
@@ -14,15 +17,20 @@
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { lowestUndecided } from '../client/read.ts'
 import { resolveAll } from '../client/resolve.ts'
-import { Backoff } from '../client/retry.ts'
+import { Backoff, aborted } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
-import { AcceptedAnswer, Empty, Identity, Promised, Sealed, compareRanks, type Accepted, type Rank } from '../wire/control.ts'
+import { AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson, type Accepted, type AskTurn, type Rank } from '../wire/control.ts'
+import type { Infer } from 'superstruct'
+import { UNSAID } from '../wire/version.ts'
 import { addressesOf, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
 import { isSame, lackingFrom, wholeUnits } from './whole.ts'
 
-/** What a driver may be told. `step` is for people: which step begins. */
-export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined }
+/**
+ * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was found: it gives up,
+ * with what is to be looked at again, once there is another epoch or while another driver has its turn.
+ */
+export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined; readonly under?: number | undefined }
 
 /** Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time, `AWAY_DOUBLED` times at most. */
 const AWAY_TRIES = 2
@@ -31,8 +39,25 @@ const AWAY_DOUBLED = 2
 /** A driver that cannot build anything looks every so many tries whether there is something to adopt. */
 const ADOPT_TRIES = 4
 
-/** A layout with what is known of how far it has come. */
-interface Driver { readonly cluster: Cluster; readonly intent: Intent; readonly proposer: string; readonly step: (text: string) => void; readonly notWhole: Set<string>; round: number; tries: number }
+/** Who waits for its turn looks again after so many times what a survey takes. */
+const TURN_SURVEYS = 2
+
+/** A silent member is waited for at least so many times as long as the slowest that has answered. */
+const SURVEY_TIMES = 3
+
+/** One driver. `stepMs`: its slowest step so far. `turnAt`: the acceptors that it has asked for its turn. */
+interface Driver {
+  readonly cluster: Cluster
+  readonly intent: Intent
+  readonly proposer: string
+  readonly under: number | undefined
+  readonly step: (text: string) => void
+  readonly notWhole: Set<string>
+  round: number
+  tries: number
+  stepMs: number
+  turnAt: readonly string[]
+}
 
 /**
  * Opens an epoch that is as `intent` wants it; if the present one is and is open, nothing happens.
@@ -44,7 +69,7 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const { clock, random } = cluster.ports
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
-  const driver: Driver = { cluster, intent, proposer: random.id(), step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0 }
+  const driver: Driver = { cluster, intent, proposer: random.id(), under: options.under, step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0, stepMs: 0, turnAt: [] }
   let [overtaken, tryMs] = [0, 0]
   for (;;) {
     const [began, round] = [clock.now(), driver.round]
@@ -52,6 +77,8 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
       return await driveOnce(driver)
     } catch (thrown) {
       const error = asError(thrown)
+      if (isOutdated(driver, error)) throw error
+      if (isTurnOf(error) && clock.now() < deadline && !cluster.closed) { await waitForTurn(driver, deadline, options.signal); continue }
       tryMs = Math.max(tryMs, clock.now() - began)
       // Nobody else can decide what is damaged there: it joins anew, and the others decide.
       if (error.code === 'DAMAGED') noteDamage(driver, error.facts['identity'])
@@ -63,6 +90,8 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
       // the slower the machine is (measured: 10 s of it). A new layout is no reason to come back earlier: it is not open yet.
       const awayMs = random.next() * tryMs * AWAY_TRIES * 2 ** Math.min(overtaken++, AWAY_DOUBLED)
       await cluster.pause(Math.max(0, Math.min(awayMs, deadline - clock.now())), options.signal)
+    } finally {
+      giveTurnBack(driver)
     }
   }
 }
@@ -77,9 +106,11 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // The first try believes what is known: whoever drives has just looked around, and the survey tells of a newer epoch.
   if (driver.tries > 0 || cluster.layout === undefined) await cluster.refresh()
   const base = await cluster.current()
+  if (driver.under !== undefined && base.epoch !== driver.under) throw new SirtakiError('EPOCH', `epoch ${base.epoch} exists: what was seen under epoch ${driver.under} says nothing of it`, { next: 'again' })
   if (driver.tries++ === 0) checkDrops(base, intent)
   step(`asking who is there under epoch ${base.epoch}`)
-  const survey = await surveyOf(cluster, base, intent)
+  const { survey, slowestMs } = await lookAround(cluster, base, intent)
+  driver.stepMs = Math.max(driver.stepMs, slowestMs)
   const isOpen = unitsOf(base).every((unit) => survey.get(addressIn(unit, intent))?.opened === base.epoch)
   // What an epoch that is not open has closed may still be undecided, and equal only because it is empty everywhere.
   const findings: Findings = { notWhole: driver.notWhole, whole: intent.merge === true && isOpen ? await wholeUnits(cluster, base) : undefined }
@@ -87,6 +118,7 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   const begun = [...survey.values()].some((answer) => Math.max(answer.sealed, answer.slot) > base.epoch)
   if (!begun && namesAll(base, survey, intent, findings)) {
     if (isOpen && (base.sequencer === null || survey.get(base.sequencer.address)?.opened === base.epoch)) return base
+    await takeTurn(driver, base)
     cluster.ports.failpoint?.('drive.completes', { epoch: base.epoch })
     await openEpoch(driver, base)
     return base
@@ -95,6 +127,7 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
   // Asking for promises takes them from who can build something: so that is tried now and then only.
   if (wanted instanceof SirtakiError && (!begun || driver.tries % ADOPT_TRIES !== 0)) throw wanted
+  await takeTurn(driver, base)
   await reachAcceptors(cluster, base, survey)
   const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
   cluster.learn(agreed)
@@ -102,6 +135,63 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
   if (!namesAll(agreed, await surveyOf(cluster, agreed, intent), intent)) throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
   return agreed
+}
+
+// ---- whose turn it is
+
+/**
+ * Takes the turn at a majority of the acceptors, or finds that another driver has it. Acceptors that say nothing of turns are free.
+ *
+ * @throws SirtakiError `CONFLICT` (next `again`) that `isTurnOf` knows.
+ */
+async function takeTurn(driver: Driver, { cluster: name, epoch, acceptors }: Layout): Promise<void> {
+  const { cluster, proposer, intent } = driver
+  const urgent = intent.sequencer !== undefined || intent.standby !== undefined
+  const asked: AskTurn = { cluster: name, slot: epoch + 1, proposer, stepMs: Math.ceil(driver.stepMs), urgent }
+  driver.turnAt = acceptors.map(({ address }) => address)
+  const answers = await askMajority(acceptors, (address) => askTurn(cluster, address, asked), ({ by }) => by === null)
+  const by = answers.find((answer) => answer.by !== null)?.by
+  if (answers.filter((answer) => answer.by === null).length * 2 > acceptors.length || by === undefined) return
+  cluster.ports.failpoint?.('drive.waits', { epoch })
+  driver.step(`another driver is at epoch ${epoch + 1}: waiting for it`)
+  throw new SirtakiError('CONFLICT', `another driver is at epoch ${epoch + 1} and makes progress: it is let finish`, { next: 'again', facts: { turnOf: by } })
+}
+
+/** Who has the turn at an acceptor. An older one has no turns, and is asked for none. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`. */
+async function askTurn(cluster: Cluster, address: string, asked: AskTurn): Promise<Infer<typeof TurnAnswer>> {
+  const { probeMs } = cluster.limits
+  const peer = cluster.peer(address)
+  if (peer.version === UNSAID.max) return { by: null }
+  try {
+    return await peer.control('turn', asked, TurnAnswer, Math.max(probeMs, SURVEY_TIMES * asked.stepMs))
+  } catch (thrown) {
+    if (isError(thrown, 'UNSUPPORTED')) return { by: null }
+    throw thrown
+  }
+}
+
+/** Tells whether a drive failed because another driver has its turn. */
+export const isTurnOf = (thrown: unknown): boolean => isError(thrown, 'CONFLICT') && thrown.facts['turnOf'] !== undefined
+
+/** What the intent was found by is to be looked at again. */
+const isOutdated = ({ cluster, under }: Driver, error: SirtakiError): boolean => under !== undefined && (isTurnOf(error) || (cluster.layout?.epoch ?? 0) > under)
+
+/** Waits for a newer layout, or for a while: who has the turn may have died. @throws SirtakiError `ABORTED`. */
+async function waitForTurn({ cluster, stepMs }: Driver, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  const { ports: { clock, random }, limits: { probeMs } } = cluster
+  const waitMs = Math.max(probeMs / 2, TURN_SURVEYS * stepMs) * (0.5 + random.next())
+  await cluster.newerOrPause(Math.max(0, Math.min(waitMs, deadline - clock.now())))
+  if (signal?.aborted === true) throw aborted(signal)
+}
+
+/** Others need not wait any longer. Should it get lost, they wait until they have seen no progress for long enough. */
+function giveTurnBack(driver: Driver): void {
+  const { cluster, proposer, turnAt } = driver
+  driver.turnAt = []
+  for (const address of turnAt) {
+    const peer = cluster.peer(address)
+    if (peer.version !== undefined && peer.version > UNSAID.max) peer.notify('turnOver', writeJson({ proposer }))
+  }
 }
 
 /** An acceptor that its epoch has never reached cannot promise, and a majority may need it. */
@@ -125,26 +215,37 @@ function orThrow(wanted: Layout | SirtakiError): Layout {
 
 // ---- 1: who is there
 
-/** Asks everybody who is or is to be a member. Nobody waits long for those that the intent calls absent. */
-export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> {
+/** Asks everybody who is or is to be a member. Nobody waits long for those that the intent calls absent. @throws SirtakiError `EPOCH`. */
+export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> { return (await lookAround(cluster, base, intent)).survey }
+
+/** The same with the time that the slowest answer took. */
+async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promise<{ readonly survey: Survey; readonly slowestMs: number }> {
   const wanted = [...intent.moved ?? [], ...intent.join ?? [], ...intent.sequencer === undefined ? [] : [intent.sequencer], ...intent.standby === undefined ? [] : [intent.standby]].map((one) => one.address)
   const addresses = new Set([...addressesOf(base), ...wanted, ...intent.spares ?? [], ...intent.chains?.flat() ?? []])
   const gone = (name: string): boolean => intent.absent?.includes(name) === true
   const absent = new Set([...unitsOf(base), ...base.spares].filter((unit) => gone(unit.identity)).map((unit) => unit.address))
   if (base.sequencer !== null && gone(base.sequencer.boot)) absent.add(base.sequencer.address)
   const survey = new Map<string, Identity>()
+  const { limits, ports: { clock } } = cluster
+  const started = clock.now()
+  const usualMs = Math.max(limits.probeMs, limits.requestMs / 5)
+  let slowestMs = 0
+  // Where all are slow, one that has not answered yet is not gone.
+  const patienceMs = (): number => Math.max(usualMs, Math.min(limits.requestMs, SURVEY_TIMES * (survey.size === 0 ? usualMs : slowestMs)))
   const ask = async (address: string): Promise<void> => {
     try {
-      const answer = await cluster.peer(address).control('identify', {}, Identity, Math.max(cluster.limits.probeMs, cluster.limits.requestMs / 5))
+      const answer = await cluster.peer(address).control('identify', {}, Identity, usualMs)
+      slowestMs = clock.now() - started
       if (answer.cluster === null || answer.cluster === base.cluster) survey.set(address, answer)
-    } catch {
+    } catch (thrown) {
       // Who does not answer is not in the survey; building the layout tells what that means.
+      if (isError(thrown, 'TIMEOUT') && clock.now() - started < patienceMs() && !cluster.closed) await ask(address)
     }
   }
   await Promise.all([...addresses].filter((address) => !absent.has(address)).map(ask))
   const newest = Math.max(0, ...[...survey.values()].map((answer) => answer.epoch))
   if (newest > base.epoch) throw new SirtakiError('EPOCH', `epoch ${newest} exists, ${base.epoch} was taken for the newest`)
-  return survey
+  return { survey, slowestMs }
 }
 
 // ---- 2 to 4: promise, seal, agree

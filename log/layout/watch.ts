@@ -11,7 +11,10 @@ import { Identity } from '../wire/control.ts'
 import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
 import { unitsOf, type Layout, type SequencerMember, type UnitMember } from './layout.ts'
-import { reconfigure } from './reconfigure.ts'
+import { isTurnOf, reconfigure } from './reconfigure.ts'
+
+/** Who was told to wait for another driver waits for so many times what finding that out took. */
+const TURN_TRIES = 2
 
 /** How a watch is made. */
 export interface WatchOptions {
@@ -38,6 +41,9 @@ export class Watch {
   /** The named sequencer has just answered, and has not been told of its epoch. */
   #unstarted = false
   #looking = false
+  /** Until then another driver is let finish. */
+  #waitUntilMs = -Infinity
+  #told = ''
 
   constructor(cluster: Cluster, options: WatchOptions = {}) {
     this.#cluster = cluster
@@ -58,7 +64,7 @@ export class Watch {
     if (layout === undefined || this.#looking) return
     this.#looking = true
     try {
-      if (this.#detector.begin(layout.epoch)) { this.#full.clear(); this.#restarted.clear() }
+      if (this.#detector.begin(layout.epoch)) { this.#full.clear(); this.#restarted.clear(); this.#waitUntilMs = -Infinity }
       await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {
@@ -122,15 +128,25 @@ export class Watch {
     const back = isGuard ? [...this.#restarted].filter((identity) => !absent.includes(identity)) : []
     const unstarted = goneBoot !== undefined && standby === undefined && this.#unstarted
     if (absent.length === 0 && back.length === 0 && standby === undefined && !unstarted) return
+    if (ports.clock.now() < this.#waitUntilMs) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
     if (absent.some((identity) => !this.#detector.isGone(identity))) ports.failpoint?.('watch.slow', { absent, epoch: layout.epoch })
-    this.#options.log?.(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : back.length > 0 ? `${back.length} units were restarted, epoch ${layout.epoch + 1} names them` : `epoch ${layout.epoch} is completed: its sequencer was not told`)
+    this.#tell(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : back.length > 0 ? `${back.length} units were restarted, epoch ${layout.epoch + 1} names them` : `epoch ${layout.epoch} is completed: its sequencer was not told`)
+    const began = ports.clock.now()
     try {
-      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2 })
-      this.#options.log?.(`epoch ${epoch} is open`)
+      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2, under: layout.epoch })
+      this.#tell(`epoch ${epoch} is open`)
     } catch (thrown) {
-      this.#options.log?.(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)
+      // What is suspected is looked at again meanwhile: it may be there when the other driver has finished.
+      if (isTurnOf(thrown)) this.#waitUntilMs = ports.clock.now() + TURN_TRIES * (ports.clock.now() - began)
+      else this.#tell(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)
     }
+  }
+
+  /** Nothing is told twice in a row. */
+  #tell(text: string): void {
+    if (text !== this.#told) this.#options.log?.(text)
+    this.#told = text
   }
 }

@@ -12,10 +12,10 @@
  */
 import { asError, isError } from '../errors.ts'
 import { Cluster } from '../client/cluster.ts'
-import { pause } from '../client/retry.ts'
+import { Backoff, pause } from '../client/retry.ts'
 import { openSegment, placesOf, type AbsentMember, type Layout } from '../layout/layout.ts'
 import type { Intent } from '../layout/next-layout.ts'
-import { reconfigure } from '../layout/reconfigure.ts'
+import { isTurnOf, reconfigure } from '../layout/reconfigure.ts'
 import { Watch } from '../layout/watch.ts'
 import type { Part } from '../layout/whole.ts'
 import { copyParts, missingParts } from './copy.ts'
@@ -35,7 +35,7 @@ const COOL_OFFS = [0, 0, 1, 3, 7]
 /** Watches over the unit's place until closed. */
 export function superviseUnit(server: UnitServer, log: (text: string) => void = () => undefined): Rejoin {
   const supervision = new Supervision(server, log)
-  void supervision.run().catch((thrown: unknown) => { log(asError(thrown).message) })
+  void supervision.run()
   return supervision
 }
 
@@ -70,12 +70,21 @@ class Supervision implements Rejoin {
 
   async run(): Promise<void> {
     const { ports, limits, name } = this.#server.options
+    const backoff = new Backoff(ports, limits)
     while (!this.#closed && this.#server.stopped === undefined) {
-      const { layout } = this.#server.unit.state
-      if (layout !== undefined) {
-        this.#cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [this.#server.address], layout })
-        this.#cluster.learn(layout)
-        await this.#look(this.#cluster)
+      try {
+        const { layout } = this.#server.unit.state
+        if (layout !== undefined) {
+          this.#cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [this.#server.address], layout })
+          this.#cluster.learn(layout)
+          await this.#look(this.#cluster)
+        }
+        backoff.reset()
+      } catch (thrown) {
+        if (isError(thrown, 'INVARIANT')) { this.#server.stop(thrown); return }
+        // A unit that nobody looks after any more would stay where it is for ever, and nobody would know.
+        this.#log(`a look at the own place failed and is repeated: ${asError(thrown).message}`)
+        await backoff.wait()
       }
       await pause(ports.clock, limits.probeMs * (this.#busy ? 1 : IDLE_PROBES) * (0.5 + ports.random.next()))
     }
@@ -122,7 +131,7 @@ class Supervision implements Rejoin {
       const layout = await reconfigure(cluster, intent, { timeoutMs: this.#server.options.limits.requestMs })
       this.#log(`epoch ${layout.epoch} is open`)
     } catch (thrown) {
-      this.#log(`the next epoch could not be opened yet: ${asError(thrown).message}`)
+      if (!isTurnOf(thrown)) this.#log(`the next epoch could not be opened yet: ${asError(thrown).message}`)
     }
   }
 
@@ -134,7 +143,9 @@ class Supervision implements Rejoin {
     const absent = layout.absent.find((one) => one.identity === identity)
     if (absent === undefined) { this.#tellRemoved(layout); this.#absentSince = undefined; return }
     this.#absentSince ??= clock.now()
-    if (clock.now() - this.#absentSince < this.#coolOffMs(layout, absent)) return
+    // Without a sequencer nobody appends: an epoch that names one goes before.
+    const sequencerFirstMs = layout.sequencer === null ? this.#server.options.limits.stuckMs : 0
+    if (clock.now() - this.#absentSince < Math.max(sequencerFirstMs, this.#coolOffMs(layout, absent))) return
     failpoint?.('unit.comesBack', { identity, epoch: layout.epoch })
     const { address } = this.#server
     await this.#drive(cluster, absent.replaced ? { spares: [address] } : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] })

@@ -11,10 +11,11 @@ import { LatencyEstimate } from '../latency.ts'
 import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
 import type { Layout } from '../layout/layout.ts'
+import { Turn } from '../layout/turn.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
-import { Accept, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, readJson, writeJson } from '../wire/control.ts'
+import { Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson } from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
-import { readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
+import { type Kind, readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
 import type { UnitStore } from './store.ts'
@@ -45,6 +46,8 @@ interface Change { readonly run: (unit: Unit) => () => void; readonly reject: (e
 interface Answers { readonly callers: Set<Caller>; readonly all: (() => void)[] }
 /** What a request takes while it waits, in bytes. */
 const sizeOf = ({ body }: Request): number => FRAME_HEAD_BYTES + body.byteLength
+/** What only drivers send, and resolving for one. */
+const DRIVING: ReadonlySet<Kind> = new Set(['prepare', 'accept', 'seal', 'install', 'digest', 'ask', 'settle', 'force', 'junk', 'decidedBelow'])
 const nothing: Answers = { callers: new Set(), all: [] }
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
@@ -76,6 +79,7 @@ export class UnitServer {
   readonly #commitMs = new LatencyEstimate()
   #told: Layout | undefined
   readonly #subscriptions: Subscriptions
+  readonly #turn: Turn
   readonly #stopListeners: ((error: SirtakiError) => void)[] = []
 
   /** Opens store and register. @throws SirtakiError of the store: `DAMAGED`, `IN_USE`, `IO`, `UNSUPPORTED`. */
@@ -89,6 +93,7 @@ export class UnitServer {
     // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
     if (layout !== undefined) this.acceptor.initialise(layout)
     this.#subscriptions = new Subscriptions(this.unit, limits)
+    this.#turn = new Turn(limits)
     store.onFailed = (error): void => { this.#fail(error) }
     this.lookedAtMs = ports.clock.now()
   }
@@ -100,7 +105,7 @@ export class UnitServer {
       cluster: () => this.unit.state.layout?.cluster ?? null,
       layout: () => this.unit.state.layout ?? null,
       request: (request) => { this.#enqueue(request) },
-      gone: (caller) => { this.#subscriptions.gone(caller) },
+      gone: (caller) => { this.#subscriptions.gone(caller); this.#turn.gone(caller) },
     })
   }
 
@@ -137,8 +142,11 @@ export class UnitServer {
 
   #enqueue(request: Request): void {
     if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
+    if (DRIVING.has(request.kind)) this.#turn.heard(request.caller, this.options.ports.clock.now())
     // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death.
     if (request.kind === 'watch' && this.#committing) { this.#answerNow(request); return }
+    // Whose turn it is need not be durable either.
+    if (request.kind === 'turn' || request.kind === 'turnOver') { this.#answerNow(request); return }
     const bytes = sizeOf(request)
     if (this.#queueBytes + bytes > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
     this.#queueBytes += bytes
@@ -150,7 +158,8 @@ export class UnitServer {
   #answerNow(request: Request): void {
     const { caller, kind } = request
     try {
-      caller.answer(kind, request.request, this.#execute(request) ?? new Uint8Array(0))
+      const body = this.#execute(request)
+      if (body !== undefined) caller.answer(kind, request.request, body)
     } catch (thrown) {
       caller.refuse(kind, request.request, asError(thrown, 'BAD_FRAME'))
     }
@@ -264,6 +273,9 @@ export class UnitServer {
     this.#door?.tell(layout)
   }
 
+  /** Stops it because a rule does not hold: as after an error of its disk. */
+  stop(error: SirtakiError): void { this.#fail(error) }
+
   /** The last resort: no acknowledgement leaves any more, whatever was asked (L10). */
   #fail(error: SirtakiError): void {
     if (this.#stopped !== undefined) return
@@ -305,6 +317,8 @@ export class UnitServer {
       case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
       case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
       case 'restore': { const { epoch, below, offers } = readRestore(body); return writeOffered(unit.restore(epoch, below, offers)) }
+      case 'turn': return this.#askTurn(readJson(body, AskTurn), caller)
+      case 'turnOver': this.#turn.over(readJson(body, TurnOver).proposer); return undefined
       default: return this.#control(kind, body)
     }
   }
@@ -312,6 +326,13 @@ export class UnitServer {
   #current(): Uint8Array {
     const { unit: { state }, acceptor } = this
     return writeCurrent({ identity: acceptor.identity, boot: state.boot, commitMs: this.commitMs, idle: this.idle, leaving: this.leaving, full: this.options.store.full, slot: acceptor.initialised ? acceptor.slot : 0, installed: state.role === 'recovering' ? 0 : state.layout?.epoch ?? 0, sealed: state.sealed })
+  }
+
+  /** @throws SirtakiError `WRONG_CLUSTER`. */
+  #askTurn(asked: AskTurn, caller: Caller): Uint8Array {
+    const { layout } = this.unit.state
+    if (layout !== undefined && layout.cluster !== asked.cluster) throw new SirtakiError('WRONG_CLUSTER', `this unit belongs to cluster ${layout.cluster}, not to ${asked.cluster}`)
+    return writeJson({ by: this.#turn.ask(asked, caller, this.options.ports.clock.now()) ?? null })
   }
 
   #marks(body: Uint8Array): void {

@@ -49,6 +49,12 @@ export const Promised = type({ promised: boolean(), rank: nullable(Rank), accept
 export type Promised = Infer<typeof Promised>
 export const Accept = type({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
 export const AcceptedAnswer = type({ accepted: boolean(), rank: nullable(Rank) })
+/** A driver asks for the turn to drive `slot`; its slowest step so far took `stepMs`; `urgent`: it would name a sequencer. */
+export const AskTurn = type({ cluster: string(), slot: whole, proposer: string(), stepMs: whole, urgent: optional(boolean()) })
+export type AskTurn = Infer<typeof AskTurn>
+/** `by`: the driver whose turn it is, null when it is that of who has asked. */
+export const TurnAnswer = type({ by: nullable(string()) })
+export const TurnOver = type({ proposer: string() })
 export const Trim = type({ epoch: whole, before: whole })
 export const Bootstrap = type({ layout: LayoutStruct })
 export const Junk = type({ epoch: whole, first: boolean(), ranges: array(type({ from: whole, to: whole, step: whole })) })

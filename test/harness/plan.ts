@@ -78,7 +78,12 @@ export interface Plan {
   readonly objects: ObjectMix
   /** Whether streams are followed by consumers that take their time, besides by players. */
   readonly subscribers: boolean
+  /** One CPU for all, on which steps take their time. */
+  readonly cpu: Cpu | undefined
 }
+
+/** A busy machine: how many times as long as on a quiet one its steps take, and how often everything is killed on it. */
+export interface Cpu { readonly load: number; readonly kills: number }
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: string): Plan {
@@ -98,8 +103,8 @@ export function drawPlan(seed: string): Plan {
   const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
   const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
   const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
-  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false }
-  return drawUpgrade(drawSwap(drawLoss(drawBounds(plan))))
+  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], cpu: undefined, calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false }
+  return drawCpu(drawUpgrade(drawSwap(drawLoss(drawBounds(plan)))))
 }
 
 /** In a third of the seeds some calls have a deadline or a signal of their own. */
@@ -169,6 +174,25 @@ function drawUpgrade(plan: Plan): Plan {
   const mayStop = (fault: Fault): boolean => fault.kind === 'upgrade' && (!fault.process.startsWith('unit-') || !plan.faults.some(({ kind }) => kind === 'loseWrites'))
   return { ...plan, old, faults: [...plan.faults, ...upgrades.filter(mayStop)].sort((x, y) => x.at - y.at) }
 }
+
+/**
+ * Some seeds have a machine on which steps take their time, and everything is killed on it. Times are those of a real cluster: what
+ * a bound of so many milliseconds means depends on how long a step takes.
+ */
+function drawCpu(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/cpu`)
+  if (!prng.chance(CPU_CHANCE)) return plan
+  const { resolveRangeMax, probeMs, slowUnitMs, slowForMs, slowFactor, coolOffMs, requestMs, retryMinMs, retryMaxMs, stuckMs, fillFloorMs, markIdleMs } = usual
+  const limits: Limits = { ...plan.limits, resolveRangeMax, probeMs, slowUnitMs, slowForMs, slowFactor, coolOffMs, requestMs, retryMinMs, retryMaxMs, stuckMs, fillFloorMs, markIdleMs }
+  const network: NetworkOptions = { ...plan.network, jitterMs: 0.2, slowChance: 0 }
+  return {
+    ...plan, limits, network, chains: 1, unitsPerChain: 3, spares: prng.integer(0, 2), blanks: 0, standby: true, thinkMs: 60, deadAtEnd: undefined, genesisCrash: false, faults: [],
+    cpu: { load: prng.pick([4, 8, 15, 20]), kills: prng.integer(1, 4) },
+  }
+}
+
+/** Few of them: each is worth many others in events. */
+const CPU_CHANCE = 0.02
 
 /** Some who drive an epoch die on the way. */
 const dies = (prng: Prng): number | undefined => prng.chance(0.4) ? prng.integer(1, 30) : undefined

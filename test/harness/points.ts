@@ -17,6 +17,8 @@ export const points: Readonly<Record<string, string>> = {
   'drive.adopted': "a driver adopted another's accepted layout",
   'drive.completes': 'a driver completed an epoch that somebody else had agreed',
   'drive.again': 'a driver had to start over',
+  'drive.waits': 'a driver waited for another one that made progress',
+  'cpu.killed': 'everything was killed on a machine on which steps take their time',
   'genesis.finishes': 'a half-done genesis was finished',
   'sequencer.deposed': 'a sequencer learnt that another one is named',
   'sequencer.forgot': 'the sequencer forgot a stream to {before}',

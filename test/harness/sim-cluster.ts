@@ -49,6 +49,11 @@ interface UnitSlot { readonly process: SimProcess; readonly address: string; dis
 
 /** Virtual time in which a healed cluster must converge. */
 const CONVERGE_MS = 10_000
+/** Within it everything that was killed is started again. */
+const KILLED_MS = 500
+/** So long after that, and after so many epochs, an append must be acknowledged. */
+const AGAIN_MS = 3_000
+const KILLED_EPOCHS = 2
 
 const NO_BOUNDS = { timeouts: 0, signals: 0, ends: false }
 /** How long after its deadline a call may settle. */
@@ -68,6 +73,12 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   }
   run.end()
   return { violation, trace: run.world.trace, events: run.world.events, virtualMs: run.world.now, acknowledged: run.checker.acknowledged, calls: run.calls, points: run.points, shared: run.shared }
+}
+
+/** Most steps are short, few are a hundred times as long: what a runtime does beside them. */
+function stepsOf(seed: string, load: number): () => number {
+  const prng = new Prng(`${seed}/steps`)
+  return () => 0.02 * load * 100 ** (prng.next() ** 8)
 }
 
 /** A violation may have passed through a part that made an error of its own of it. */
@@ -110,6 +121,7 @@ class SimCluster {
     this.checker.fillFloorMs = plan.limits.fillFloorMs
     this.#old = new Set(plan.old)
     this.checker.onEpoch = (before, layout) => { this.#countNews(before, layout) }
+    if (plan.cpu !== undefined) this.world.stepMs = stepsOf(plan.seed, plan.cpu.load)
     this.network = new Network(this.world, plan.seed, plan.network)
     this.network.onWrite = (from, bytes) => { if (from.diskFailed) this.#checkSilence(from, bytes) }
     for (let i = 0; i < plan.chains * plan.unitsPerChain + plan.spares + plan.blanks; i++) {
@@ -131,6 +143,7 @@ class SimCluster {
     const start = this.world.now
     for (const fault of this.plan.faults) this.world.schedule(fault.at, undefined, () => { this.#inject(fault) })
     await this.#run(start + this.plan.loadMs)
+    for (let kills = this.plan.cpu?.kills ?? 0; kills > 0; kills--) await this.#killEverything()
     await this.#heal()
     await this.#converge()
   }
@@ -404,6 +417,26 @@ class SimCluster {
     this.network.gone(process, halfOpen)
   }
 
+  /** All servers are killed at once and started again, one soon after the other: the epoch that names them must come soon, and be the last. */
+  async #killEverything(): Promise<void> {
+    const prng = new Prng(`${this.plan.seed}/kill/${this.world.now}`)
+    const first = this.checker.newest?.epoch ?? 0
+    const starts: Promise<void>[] = []
+    const downMs = (): number => prng.between(20, 20 + KILLED_MS)
+    for (let i = 0; i < this.#units.length; i++) starts.push(this.#crashUnit(i, downMs(), false))
+    for (let i = 0; i < this.#sequencers.length; i++) starts.push(this.#restart(i, downMs()))
+    await this.#flow(Promise.all(starts), KILLED_MS * 100, 'what was killed does not start')
+    const { acknowledged } = this.checker
+    const from = this.world.now
+    await this.#until(() => this.checker.acknowledged > acknowledged, CONVERGE_MS * 10, 'no append goes through after everything was killed')
+    const epochs = (this.checker.newest?.epoch ?? 0) - first
+    const tookMs = this.world.now - from
+    this.#log(`everything was killed: an append after ${tookMs.toFixed(0)} ms and ${epochs} epochs`)
+    this.#count('cpu.killed')
+    if (epochs > KILLED_EPOCHS || tookMs > AGAIN_MS) throw new Violation('L11', `everything was killed, and the next append came after ${tookMs.toFixed(0)} ms and ${epochs} epochs`)
+    await this.#run(this.world.now + prng.between(100, 1_000))
+  }
+
   async #crashUnit(i: number, downMs: number, halfOpen: boolean): Promise<void> {
     const slot = this.#slot(i)
     if (!slot.process.alive || slot.dropped) return
@@ -495,7 +528,7 @@ class SimCluster {
     const sequencer = this.#sequencers.findIndex(({ process }) => process.name === name)
     if (unit >= 0) void this.#crashUnit(unit, downMs, false)
     else if (client >= 0) this.#crashClient(client)
-    else if (sequencer >= 0) this.#restart(sequencer, downMs)
+    else if (sequencer >= 0) void this.#restart(sequencer, downMs)
   }
 
   /** A unit is told to end, and says so before it does. */
@@ -555,14 +588,16 @@ class SimCluster {
   readonly #flipped = new Map<number, string>()
 
   #restartSequencer(downMs: number): void {
-    this.#restart(this.#sequencers.findLastIndex(({ standby }) => standby !== true), downMs)
+    void this.#restart(this.#sequencers.findLastIndex(({ standby }) => standby !== true), downMs)
   }
 
-  #restart(i: number, downMs: number): void {
+  async #restart(i: number, downMs: number): Promise<void> {
     const slot = this.#sequencers[i]
     if (slot === undefined || !slot.process.alive) return
     this.#kill(slot.process, false)
-    this.world.schedule(downMs, undefined, () => { slot.process.alive = true; void (slot.standby === true ? this.#startStandby(i) : this.#startSequencer(i, false)) })
+    await new Promise<void>((resolve) => { this.world.schedule(downMs, undefined, resolve) })
+    slot.process.alive = true
+    await (slot.standby === true ? this.#startStandby(i) : this.#startSequencer(i, false))
   }
 
   #drive(killAfterMs: number | undefined): void {

@@ -3,6 +3,9 @@
  *
  * Nothing here knows the log. A process is a name with a generation: what an earlier generation had scheduled never
  * runs. After every event all microtasks run (`drain` is given from outside: the harness itself uses no timers).
+ *
+ * Steps take no time, unless `stepMs` says how long each takes: then all processes share one CPU, and what is due while another one
+ * computes waits for its turn, first due, first run. So drivers that disturb one another, and bounds that a busy machine breaks, show.
  * Read next: `network.ts`, `disk.ts`, `sim-cluster.ts`.
  */
 import type { Clock, Timer } from '../../log/ports.ts'
@@ -34,6 +37,9 @@ export class Simulator {
   #order = 0
   readonly processes = new Map<string, SimProcess>()
   log: ((text: string) => void) | undefined
+  /** How long the next step of a process takes, in milliseconds. */
+  stepMs: (() => number) | undefined
+  #computesUntil = 0
 
   constructor(drain: () => Promise<void>) { this.#drain = drain }
 
@@ -78,12 +84,14 @@ export class Simulator {
         if (!process.alive || process.generation !== event.generation) continue
         // What a pause holds up keeps its order, also over several pauses: else a connection would deliver out of order.
         if (process.pausedUntil > event.at) { event.at = process.pausedUntil; this.#push(event); continue }
+        if (this.#computesUntil > event.at) { event.at = this.#computesUntil; this.#push(event); continue }
       }
       this.now = event.at
       this.events++
       this.note(event.at * 1000)
       event.run()
       await this.#drain()
+      if (process !== undefined && this.stepMs !== undefined) this.#computesUntil = this.now + this.stepMs()
     }
     return true
   }

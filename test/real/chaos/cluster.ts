@@ -87,6 +87,13 @@ export class ChaosCluster {
     await until(() => Promise.resolve(this.sequencer !== undefined), 'no sequencer is ready', READY_MS)
   }
 
+  /** The newest epoch. */
+  async epoch(): Promise<number> {
+    await using connected = await connectLog(this.url, { name: 'look' })
+    await connected.client.cluster.refresh()
+    return (await connected.client.layout()).epoch
+  }
+
   async kill(servers: readonly Server[]): Promise<void> { await Promise.all(servers.map((server) => server.kill())) }
   async start(servers: readonly Server[]): Promise<void> { await Promise.all(servers.map((server) => server.start())) }
 

@@ -1,10 +1,11 @@
 /**
  * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--dir DIR] [--picture FILE.svg] [--json FILE] [--rate N]
  * [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and the judge of it all.
- * `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else.
+ * `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else. `--busy N` has N processes compute beside it all.
  *
  * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N, acknowledged N,
- * missing N`; `kills of all N, acknowledged N, missing N`). A seed draws the same faults again; what the processes make of
+ * missing N`; `kills of all N, acknowledged N,
+ * missing N, append again p50 N ms, max N ms, epochs max N, load average N`). A seed draws the same faults again; what the processes make of
  * them is up to the machine. When it fails, the folder with logs and history stays and is named.
  * Read next: `nemesis.ts`, `faults.ts`, `client.ts`, `judge.ts`.
  */
@@ -12,6 +13,7 @@ import { readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machineText } from '../../../tools/bench/machine.ts'
 import { Prng } from '../../harness/prng.ts'
+import { keepBusy } from './busy.ts'
 import { ChaosCluster } from './cluster.ts'
 import { whyNoDisks } from './disk.ts'
 import type { KindName, World } from './faults.ts'
@@ -24,7 +26,7 @@ import { readOptions, type Options } from './options.ts'
 import { drawTo } from './picture.ts'
 import { cutAgainAndAgain } from './power-cuts.ts'
 import { Recorder } from './recorder.ts'
-import { isGood, lastLineOf, reportOf, textOf, type Report } from './report.ts'
+import { againLineOf, isGood, lastLineOf, reportOf, textOf, type Report } from './report.ts'
 
 const DISK_BYTES = 400 << 20
 /** The log of a long run grows: trims give room back late. */
@@ -84,6 +86,7 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   }
   const world = await makeWorld(options, ground, options.only.filter((kind) => !skipped.has(kind)))
   for (const [kind, why] of skipped) say(`SKIPPED ${kind}: ${why}`)
+  keepBusy(ground, options.busy)
   const plan = planOf(options, options.only.filter((kind) => !skipped.has(kind)))
   const recorder = new Recorder(ground)
   const { meter } = recorder
@@ -94,7 +97,8 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   try {
     await torment(world, meter, plan, (one) => {
       met.push(one)
-      say(`${one.kind} of ${one.what}: ${((one.toNs - one.fromNs) / 1e9).toFixed(1)} s, unavailable ${Math.round(meter.longestGapMs(one.fromNs, one.watchedToNs))} ms`)
+      say(`${one.kind} of ${one.what}: ${((one.toNs - one.fromNs) / 1e9).toFixed(1)} s, unavailable ${Math.round(meter.longestGapMs(one.fromNs, one.watchedToNs))} ms, `
+        + `an append ${Math.round(one.againMs)} ms after its end, epoch ${one.epoch}, ${one.epochs} more`)
     })
   } catch (thrown) {
     failures.push(thrown instanceof Error ? thrown.message : String(thrown))
@@ -120,7 +124,7 @@ async function chaos(options: Options, ground: Ground): Promise<boolean> {
   if (options.picture !== undefined) drawTo(options.picture, report)
   console.log(textOf(report))
   if (!isGood(report)) say(`logs and history are kept in ${ground.folder}`)
-  console.log(options.killAll > 0 ? `kills of all ${report.faults.length}, acknowledged ${report.acknowledged}, missing ${report.missing}` : lastLineOf(report))
+  console.log(options.killAll > 0 ? againLineOf(report) : lastLineOf(report))
   return isGood(report)
 }
 

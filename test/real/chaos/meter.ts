@@ -64,6 +64,13 @@ export class Meter {
     return found
   }
 
+  /** How long after this instant the next append was acknowledged, in milliseconds; Infinity while there is none. */
+  firstAckMs(afterNs: number): number {
+    let first = Infinity
+    for (const at of this.#acks.subarray(0, this.#ackCount)) if (at >= afterNs && at < first) first = at
+    return (first - afterNs) / 1e6
+  }
+
   /** The longest time in [fromNs, toNs) without an acknowledged append, in milliseconds. */
   longestGapMs(fromNs: number, toNs: number): number {
     const inside = this.#acks.subarray(0, this.#ackCount).filter((at) => at >= fromNs && at < toNs).sort()

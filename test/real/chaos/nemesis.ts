@@ -10,8 +10,20 @@ import type { Prng } from '../../harness/prng.ts'
 import { goThrough, kinds, type KindName, type World } from './faults.ts'
 import type { Meter } from './meter.ts'
 
-/** One fault that was gone through. Instants are nanoseconds of the monotonic clock; a fault is watched up to `watchedToNs`. */
-export interface Met { readonly kind: KindName; readonly what: string; readonly fromNs: number; readonly toNs: number; readonly watchedToNs: number }
+/**
+ * One fault that was gone through. Instants are nanoseconds of the monotonic clock; a fault is watched up to `watchedToNs`. The first
+ * append was acknowledged `againMs` after its end, under `epoch`, so many `epochs` after the one before the fault.
+ */
+export interface Met {
+  readonly kind: KindName
+  readonly what: string
+  readonly fromNs: number
+  readonly toNs: number
+  readonly watchedToNs: number
+  readonly againMs: number
+  readonly epoch: number
+  readonly epochs: number
+}
 
 /** When to end: after so many faults or so many milliseconds, what comes first. `lastsMsMax` cuts what kinds would take; `repairs` has the cluster made whole after each fault. */
 export interface Plan { readonly names: readonly KindName[]; readonly count: number; readonly forMs: number; readonly lastsMsMax: number; readonly repairs: boolean; readonly pauseMs: readonly [from: number, to: number] }
@@ -37,11 +49,14 @@ export async function torment(world: World, meter: Meter, plan: Plan, tell: (met
     const kind = bag.pop()
     if (kind === undefined) return
     const [from, to] = kinds[kind].lastsMs
+    const before = await world.cluster.epoch()
     const met = await goThrough(kind, world, Math.min(prng.between(from, to), plan.lastsMsMax), () => meter.nowNs)
     await recovered(meter, `${kind} of ${met.what}`)
+    const againMs = meter.firstAckMs(met.toNs)
+    const epoch = await world.cluster.epoch()
     if (plan.repairs) await world.cluster.repair()
     await rest(prng.between(...plan.pauseMs))
-    tell({ kind, ...met, watchedToNs: Math.min(met.toNs + WATCH_MS * 1e6, meter.nowNs) })
+    tell({ kind, ...met, againMs, epoch, epochs: epoch - before, watchedToNs: Math.min(met.toNs + WATCH_MS * 1e6, meter.nowNs) })
   }
 }
 

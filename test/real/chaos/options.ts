@@ -19,6 +19,8 @@ export interface Options {
   readonly network: NetworkName
   readonly powerCuts: number
   readonly killAll: number
+  /** Processes beside it that do nothing but compute. */
+  readonly busy: number
 }
 
 /** All that `--kill-all` does. */
@@ -32,6 +34,7 @@ export function readOptions(args: readonly string[]): Options | string {
     const { values } = parseArgs({ args: [...args], options: {
       minutes: { type: 'string', default: '5' }, seed: { type: 'string' }, only: { type: 'string', multiple: true, default: [] }, dir: { type: 'string' }, picture: { type: 'string' }, json: { type: 'string' },
       rate: { type: 'string', default: '1000' }, least: { type: 'string', default: '200' }, network: { type: 'string', default: 'auto' }, 'power-cuts': { type: 'string', default: '0' }, 'kill-all': { type: 'string', default: '0' },
+      busy: { type: 'string', default: '0' },
     } })
     const number = (flag: string, text: string, min: number): number => {
       const value = Number(text)
@@ -48,6 +51,7 @@ export function readOptions(args: readonly string[]): Options | string {
     return {
       minutes: number('minutes', values.minutes, 0.1), seed: values.seed ?? String(Date.now() % 1e6), only: wanted, folder: values.dir, picture: values.picture, json: values.json,
       rate: number('rate', values.rate, 1), least, network: values.network, powerCuts: Math.floor(number('power-cuts', values['power-cuts'], 0)), killAll,
+      busy: Math.floor(number('busy', values.busy, 0)),
     }
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown)

@@ -3,14 +3,24 @@
  *
  * Read next: `picture.ts`, `nemesis.ts`.
  */
+import { loadavg } from 'node:os'
 import { tableText } from '../../../tools/output.ts'
 import type { KindName } from './faults.ts'
 import type { Judgement } from './judge.ts'
 import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'
 import type { Met } from './nemesis.ts'
 
-/** One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an acknowledged append from its injection to 10 s after its end, or to the next one. */
-export interface FaultRow { readonly kind: KindName; readonly what: string; readonly fromS: number; readonly toS: number; readonly operations: number; readonly unavailableMs: number }
+/** One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an acknowledged append from its injection to 10 s after its end, or to the next one; an append was acknowledged `againMs` after its end, so many `epochs` later. */
+export interface FaultRow {
+  readonly kind: KindName
+  readonly what: string
+  readonly fromS: number
+  readonly toS: number
+  readonly operations: number
+  readonly unavailableMs: number
+  readonly againMs: number
+  readonly epochs: number
+}
 
 /** A run in figures. */
 export interface Report {
@@ -29,6 +39,8 @@ export interface Report {
   readonly missing: number
   readonly undecided: number
   readonly failures: readonly string[]
+  /** Of the machine over the last minute of the run. */
+  readonly loadAverage: number
   readonly bucketMs: number
   readonly buckets: readonly Bucket[]
 }
@@ -39,8 +51,8 @@ export interface Findings { readonly seed: string; readonly machine: string; rea
 /** Puts everything into figures. */
 export function reportOf(meter: Meter, { met, judgement, endNs, least, failures, skipped, errors, ...rest }: Findings): Report {
   const secondsOf = (ns: number): number => (ns - meter.startNs) / 1e9
-  const faults = met.map(({ kind, what, fromNs, toNs, watchedToNs }) => ({
-    kind, what, fromS: secondsOf(fromNs), toS: secondsOf(toNs), operations: meter.operationsIn(fromNs, toNs), unavailableMs: Math.round(meter.longestGapMs(fromNs, watchedToNs)),
+  const faults = met.map(({ kind, what, fromNs, toNs, watchedToNs, againMs, epochs }) => ({
+    kind, what, againMs: Math.round(againMs), epochs, fromS: secondsOf(fromNs), toS: secondsOf(toNs), operations: meter.operationsIn(fromNs, toNs), unavailableMs: Math.round(meter.longestGapMs(fromNs, watchedToNs)),
   }))
   const secondsInside = faults.reduce((sum, { fromS, toS }) => sum + toS - fromS, 0)
   const inside = faults.reduce((sum, { operations }) => sum + operations, 0)
@@ -50,7 +62,8 @@ export function reportOf(meter: Meter, { met, judgement, endNs, least, failures,
   if (judgement.undecided > 0) all.push(`the histories of ${judgement.undecided} counters could not be decided`)
   return {
     ...rest, seconds: secondsOf(endNs), operations: meter.operations, acknowledged: meter.acknowledged, perSecondOutside, faults, skipped: Object.fromEntries(skipped), errors: Object.fromEntries(errors),
-    violations: judgement.violations, missing: judgement.missing, undecided: judgement.undecided, failures: all, bucketMs: BUCKET_MS, buckets: meter.buckets(),
+    violations: judgement.violations, missing: judgement.missing, undecided: judgement.undecided, failures: all,
+    loadAverage: loadavg()[0] ?? 0, bucketMs: BUCKET_MS, buckets: meter.buckets(),
   }
 }
 
@@ -59,10 +72,12 @@ export const isGood = ({ violations, failures }: Report): boolean => violations.
 
 const middle = (sorted: readonly number[]): number => sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
 
-function unavailable(faults: readonly FaultRow[]): { readonly p50: number; readonly max: number } {
-  const sorted = faults.map((one) => one.unavailableMs).toSorted((left, right) => left - right)
+function spread(all: readonly number[]): { readonly p50: number; readonly max: number } {
+  const sorted = all.toSorted((left, right) => left - right)
   return { p50: middle(sorted), max: sorted.at(-1) ?? 0 }
 }
+
+const unavailable = (faults: readonly FaultRow[]): { readonly p50: number; readonly max: number } => spread(faults.map((one) => one.unavailableMs))
 
 /** The table, what was skipped, and what was told to clients. */
 export function textOf(report: Report): string {
@@ -86,4 +101,12 @@ export function textOf(report: Report): string {
 export function lastLineOf({ faults, operations, violations }: Report): string {
   const { p50, max } = unavailable(faults)
   return `faults ${faults.length}, operations ${operations}, violations ${violations.length}, unavailable p50 ${p50} ms, max ${max} ms`
+}
+
+/** The last line of a run that only kills everything. */
+export function againLineOf({ faults, acknowledged, missing, loadAverage }: Report): string {
+  const again = spread(faults.map((one) => one.againMs))
+  const epochs = spread(faults.map((one) => one.epochs))
+  return `kills of all ${faults.length}, acknowledged ${acknowledged}, missing ${missing}, append again p50 ${again.p50} ms, max ${again.max} ms, `
+    + `epochs p50 ${epochs.p50}, max ${epochs.max}, load average ${loadAverage.toFixed(1)}`
 }
