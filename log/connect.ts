@@ -12,9 +12,11 @@ import type { Ports } from './ports.ts'
 export interface LogConnectOptions {
   /** Who we are, in the servers' messages to people. */
   readonly name?: string | undefined
+  /** Bounds other than the usual ones. */
   readonly limits?: Partial<Limits> | undefined
   /** How long to look for a cluster, in milliseconds. */
   readonly timeoutMs?: number | undefined
+  /** Gives connecting up: it is rejected with `ABORTED`. */
   readonly signal?: AbortSignal | undefined
 }
 

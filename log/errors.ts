@@ -12,11 +12,76 @@ export type Next = 'refresh' | 'again' | 'unknown' | 'stop'
 
 /** Every stable error code with what the caller may do by default. */
 export const codes = {
-  ABORTED: 'unknown', BAD_ADDRESS: 'stop', BAD_ARGUMENT: 'stop', BAD_FRAME: 'stop', BAD_LAYOUT: 'stop', BOOT: 'refresh', CLOSED: 'unknown',
-  CONFLICT: 'refresh', CODE_MISSING: 'stop', DAMAGED: 'stop', DIVERGED: 'stop', APPLY_FAILED: 'stop', EPOCH: 'refresh', FULL: 'again', INVARIANT: 'stop', IN_USE: 'stop',
-  IO: 'stop', MISUSE: 'stop', NOT_BLANK: 'stop', NOT_MEMBER: 'refresh', NOT_READY: 'refresh', NOT_WHOLE: 'stop', OVERLOADED: 'again',
-  OVERSIZE: 'stop', RECOVERING: 'refresh', REJECTED: 'stop', STOPPED: 'stop', TIMEOUT: 'unknown', TRIMMED: 'stop', UNREACHABLE: 'again', UNSUPPORTED: 'stop',
-  WRONG_CHAIN: 'refresh', WRONG_CLUSTER: 'stop', WRONG_VERSION: 'stop', YOUNG: 'again',
+  /** The call was given up by its signal before it had ended. */
+  ABORTED: 'unknown',
+  /** The op threw while it was applied; nothing of it stays. */
+  APPLY_FAILED: 'stop',
+  /** The address cannot be dialled or listened at; the message names what was expected. */
+  BAD_ADDRESS: 'stop',
+  /** The call was refused before anything was sent; the message names the value and what is allowed. */
+  BAD_ARGUMENT: 'stop',
+  /** Bytes came in that are no message of ours. */
+  BAD_FRAME: 'stop',
+  /** A layout makes no sense, or cannot be made as wanted. */
+  BAD_LAYOUT: 'stop',
+  /** The layout names another start of that process. */
+  BOOT: 'refresh',
+  /** The client, session or handle was closed while the call was under way. */
+  CLOSED: 'unknown',
+  /** The object was made by a type that this process does not know. */
+  CODE_MISSING: 'stop',
+  /** Another driver opened, or opens, another epoch. */
+  CONFLICT: 'refresh',
+  /** Stored bytes fail their checksum. */
+  DAMAGED: 'stop',
+  /** Two clients played the same log to different states. */
+  DIVERGED: 'stop',
+  /** The message belongs to another epoch than the server. */
+  EPOCH: 'refresh',
+  /** The disk of a unit is nearly full: appends are refused, everything else goes on. */
+  FULL: 'again',
+  /** A rule that must always hold does not: the part has stopped. */
+  INVARIANT: 'stop',
+  /** Somebody else has the address, the folder or the place of the sequencer. */
+  IN_USE: 'stop',
+  /** The disk or the system refused. */
+  IO: 'stop',
+  /** Two calls of the program contradict each other. */
+  MISUSE: 'stop',
+  /** The unit belongs to a cluster already. */
+  NOT_BLANK: 'stop',
+  /** The layout does not name that unit. */
+  NOT_MEMBER: 'refresh',
+  /** The server belongs to no cluster yet, or no sequencer is named. */
+  NOT_READY: 'refresh',
+  /** A unit lacks what its chain knows decided. */
+  NOT_WHOLE: 'stop',
+  /** A queue or the window is full; nothing was sent. */
+  OVERLOADED: 'again',
+  /** An entry, an op or a frame is larger than allowed. */
+  OVERSIZE: 'stop',
+  /** The unit was restarted and waits for the epoch that names it. */
+  RECOVERING: 'refresh',
+  /** The object refused the op; `reason` and its facts are in `facts`. */
+  REJECTED: 'stop',
+  /** The part that was asked has stopped and will not go on. */
+  STOPPED: 'stop',
+  /** No answer came before the deadline. */
+  TIMEOUT: 'unknown',
+  /** The position, or the beginning of the stream, was dropped for good. */
+  TRIMMED: 'stop',
+  /** Nobody answers at the address, or the connection broke. */
+  UNREACHABLE: 'again',
+  /** This version cannot do that. */
+  UNSUPPORTED: 'stop',
+  /** The message is meant for another chain, or another place in it, than the unit has. */
+  WRONG_CHAIN: 'refresh',
+  /** The server or the folder belongs to another cluster. */
+  WRONG_CLUSTER: 'stop',
+  /** The two ends speak different versions of the protocol. */
+  WRONG_VERSION: 'stop',
+  /** Positions below are not decided yet. */
+  YOUNG: 'again',
 } as const satisfies Record<string, Next>
 
 /** A stable error code. */
@@ -26,7 +91,14 @@ export type Code = keyof typeof codes
 export type Facts = Readonly<Record<string, unknown>>
 
 /** What an error may be made with beside its code and message. */
-export interface ErrorOptions { readonly cause?: unknown; readonly facts?: Facts; readonly next?: Next }
+export interface ErrorOptions {
+  /** What was thrown below. */
+  readonly cause?: unknown
+  /** Values of the message, for programs. */
+  readonly facts?: Facts
+  /** Where it is not the code's own. */
+  readonly next?: Next
+}
 
 /** The only error that Sirtaki throws on purpose. */
 export class SirtakiError extends Error {

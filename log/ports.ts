@@ -1,9 +1,16 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The ports: everything that the log needs from the machine it runs on. `io/` implements them for processes, the
  * simulator for a whole cluster under one seed.
  *
  * Owns: the interfaces only. Read next: `io/` for the real ones, `unit/store.ts` for the store of a unit.
  */
+
+declare global {
+  /** Declared for programs whose own libraries have none: neither the DOM nor the types of Node. */
+  // oxlint-disable-next-line typescript/no-empty-object-type
+  interface AbortSignal {}
+}
 
 /** A timer that has not fired yet. */
 export interface Timer { cancel(): void }

@@ -20,8 +20,13 @@ import { View, type SyncOptions } from './runtime/view.ts'
 /** The stream of the space `/`. Stream 0 is the system space's. */
 export const ROOT_STREAM = 1
 
-/** `name` is that of the client's own session. Types named here are known before anything is played. */
-export interface ObjectClientOptions { readonly name?: string | undefined; readonly types?: readonly AnyObjectType[] | undefined }
+/** How the objects of a log are opened. */
+export interface ObjectClientOptions {
+  /** Of the client's own session, for people. */
+  readonly name?: string | undefined
+  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
+  readonly types?: readonly AnyObjectType[] | undefined
+}
 
 /** Whatever a handle needs of who made it. */
 interface Owner { readonly view: View; readonly session: Session }

@@ -8,8 +8,11 @@ import { connectLog, type ConnectLogOptions } from '../sequencer/client.ts'
 import { ObjectClient } from './client.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
 
-/** How a program connects. Types named here are known before anything is played. */
-export interface ConnectOptions extends ConnectLogOptions { readonly types?: readonly AnyObjectType[] | undefined }
+/** How a program connects. */
+export interface ConnectOptions extends ConnectLogOptions {
+  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
+  readonly types?: readonly AnyObjectType[] | undefined
+}
 
 /** A connected program: objects, and the log below them. */
 export class Client extends ObjectClient {

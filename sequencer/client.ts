@@ -15,8 +15,13 @@ import { systemPorts } from '../log/io/connect.ts'
 import { limits as usual } from '../log/limits.ts'
 import type { MemoryCluster } from './memory.ts'
 
-/** How a process connects. `chains` and `unitsPerChain` shape a `memory:` cluster. */
-export interface ConnectLogOptions extends LogConnectOptions { readonly chains?: number | undefined; readonly unitsPerChain?: number | undefined }
+/** How a process connects. */
+export interface ConnectLogOptions extends LogConnectOptions {
+  /** Chains of a cluster that `memory:` starts; 1 unless given. */
+  readonly chains?: number | undefined
+  /** Units of each of them; 1 unless given. */
+  readonly unitsPerChain?: number | undefined
+}
 
 /** A client with the way to end everything that came with it. */
 export interface ConnectedLog extends AsyncDisposable { readonly client: LogClient; close(): Promise<void> }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 
 test('the tests run on the pinned Node, not on the one of the system', (t) => {
@@ -30,4 +31,34 @@ test('a program that dials servers loads neither unit nor sequencer', (t) => {
   const loaded = loadedBy(dials)
   t.true(loaded.some((url) => url.endsWith('/sequencer/client.ts')))
   t.deepEqual(loaded.filter((url) => /\/log\/unit\/|\/sequencer\/(?!client\.ts)/.test(url)), [])
+})
+
+const OPTIONS = /export interface \w*Options(?:<[^{]*>)?(?: extends [^{]+)? \{([^}]*)\}/g
+
+/** Members of exported interfaces of options that no docstring stands above; `stream` says all of itself. */
+function undocumented(file: string): string[] {
+  const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+  return [...text.matchAll(OPTIONS)].flatMap(([, body = '']) => {
+    const lines = body.split('\n').map((line) => line.trim())
+    const bare = lines.filter((line, i) => line.startsWith('readonly ') && lines[i - 1]?.endsWith('*/') !== true)
+    return bare.filter((line) => !line.startsWith('readonly stream:')).map((line) => `${file}: ${line}`)
+  })
+}
+
+const faces = [
+  'log/client/client.ts', 'log/client/cluster.ts', 'log/connect.ts', 'log/errors.ts', 'objects/client.ts', 'objects/connect.ts',
+  'objects/runtime/view.ts', 'sequencer/client.ts',
+]
+
+test('every member of the options that programs pass has a docstring', (t) => {
+  t.deepEqual(faces.flatMap(undocumented), [])
+})
+
+test('the README names the Node that the package asks for', (t) => {
+  const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+  const { engines, dependencies } = JSON.parse(read('package.json'))
+  const [, needed = 'none'] = /^>=(\S+)$/.exec(engines.node) ?? []
+  const readme = read('README.md')
+  t.deepEqual([...readme.matchAll(/Node (\d+(?:\.\d+)*) or newer/g)].map(([, version]) => version), [needed, needed])
+  t.true(readme.includes(`superstruct ${dependencies.superstruct.split('.')[0]}`))
 })

@@ -15,11 +15,26 @@ import { Subscriber } from './subscriber.ts'
 import { TailReader, type Tails } from './tail.ts'
 
 /** How an append goes. `streams` are ids from 0 to 4294967295, each once. */
-export interface AppendOptions extends CallOptions { readonly streams?: readonly number[] | undefined }
+export interface AppendOptions extends CallOptions {
+  /** Streams that the entry is on: integers from 0 to 4294967295, each once, 64 at most. */
+  readonly streams?: readonly number[] | undefined
+}
 /** Where a stream is read. `from` is inclusive, `to` exclusive; without `to` up to the tail as of now. */
-export interface StreamOptions extends CallOptions { readonly stream: number; readonly from?: number | undefined; readonly to?: number | undefined }
+export interface StreamOptions extends CallOptions {
+  readonly stream: number
+  /** First position, inclusive; 0 unless given. */
+  readonly from?: number | undefined
+  /** End, exclusive; the tail as of now unless given. */
+  readonly to?: number | undefined
+}
 /** A subscription ends with its signal or a `break`. */
-export interface SubscribeOptions { readonly stream: number; readonly from?: number | undefined; readonly signal?: AbortSignal | undefined }
+export interface SubscribeOptions {
+  readonly stream: number
+  /** First position, inclusive; 0 unless given. */
+  readonly from?: number | undefined
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined
+}
 
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 

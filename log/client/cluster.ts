@@ -15,7 +15,9 @@ import { Backoff, RetryBudget, pause } from './retry.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {
+  /** Clock, chance and transport. */
   readonly ports: Ports
+  /** All bounds of this client. */
   readonly limits: Limits
   /** Our name, for messages. */
   readonly name: string
@@ -26,7 +28,12 @@ export interface ClusterOptions {
 }
 
 /** How long a call may take. */
-export interface CallOptions { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }
+export interface CallOptions {
+  /** Gives the call up: it is rejected with `ABORTED`. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds after which the call is rejected with `TIMEOUT`; 5,000 unless given. */
+  readonly timeoutMs?: number | undefined
+}
 
 /** Shorter than what the real clock takes for watching over things. */
 const ATTENDED_MS = 90

@@ -8,8 +8,9 @@
  */
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
+import { openDatabase } from './database.ts'
 import { hostOf, type HostFolder } from './host-folder.ts'
 
 /** A file replaced between two looks is tried again this often. */
@@ -79,9 +80,9 @@ function lockOnce(path: string): { readonly database: Database.Database; readonl
   const file = join(path, 'host.lock')
   let database: Database.Database | undefined
   try {
-    if (!existsSync(file)) new Database(file).close()
+    if (!existsSync(file)) openDatabase(file).close()
     const before = lockFileAt(path)
-    database = new Database(file, { timeout: 0 })
+    database = openDatabase(file, { timeout: 0 })
     database.pragma('journal_mode = MEMORY')
     database.exec('begin exclusive')
     const after = lockFileAt(path)

@@ -14,8 +14,9 @@ import {
   appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, truncateSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { isError } from '../errors.ts'
+import { openDatabase } from './database.ts'
 import { damaged } from './sqlite-error.ts'
 import { PageScan } from './page-scan.ts'
 import { PAGE_BYTES, makeTables, metaSum, plus, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type Statements } from './sqlite-schema.ts'
@@ -99,7 +100,7 @@ function hasAll(folder: string, database: string, offset: number): boolean {
 /** How many commits a database has that is whole, `undefined` for any other. */
 function countOf(path: string, folder: string): number | undefined {
   return tried(() => {
-    const database = new Database(path)
+    const database = openDatabase(path)
     try {
       database.pragma('locking_mode = EXCLUSIVE')
       return isWhole(database, folder) ? readTotal(prepareStatements(database), folder).count : undefined
@@ -134,7 +135,7 @@ export function rebuild(database: Database.Database, identity: string, folder: s
   const fresh = join(folder, 'unit.db.fresh')
   for (const name of [fresh, `${fresh}-wal`, `${fresh}-journal`]) rmSync(name, { force: true })
   const source = sourceOf(database, folder)
-  const target = new Database(fresh)
+  const target = openDatabase(fresh)
   const descriptor = openSync(path, 'r')
   try {
     target.pragma(`page_size = ${PAGE_BYTES}`)

@@ -17,8 +17,9 @@
  */
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { SirtakiError, isError } from '../errors.ts'
+import { openDatabase } from './database.ts'
 import type { Random } from '../ports.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
 import { DiskReserve } from './disk-reserve.ts'
@@ -237,7 +238,7 @@ export class SqliteStore implements UnitStore {
     const path = this.#path('unit.db')
     const open = (): string => {
       this.#closeDatabase()
-      this.#database = new Database(path, { timeout: 0 })
+      this.#database = openDatabase(path, { timeout: 0 })
       return prepareDatabase(this.#database, this.#folder, this.#mintIdentity())
     }
     const identity = open()

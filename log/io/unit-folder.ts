@@ -8,8 +8,9 @@ import {
   readSync, rmSync, statSync, writeFileSync, writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
+import { openDatabase } from './database.ts'
 import { damaged, isFull } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 import { scanWal, type WalScan } from './wal-scan.ts'
@@ -40,7 +41,7 @@ export function makeFolder(folder: string): void {
  */
 export function takeLock(folder: string): Database.Database {
   // Two that start at once can refuse each other; waiting a moment lets one of them win.
-  const lock = new Database(join(folder, 'unit.lock'), { timeout: 100 })
+  const lock = openDatabase(join(folder, 'unit.lock'), { timeout: 100 })
   try {
     lock.pragma('journal_mode = MEMORY')
     lock.exec('begin exclusive')

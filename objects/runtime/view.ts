@@ -26,7 +26,10 @@ export interface LocalSession {
 }
 
 /** How `sync` goes: up to the tail as of now, or to a position, inclusive. */
-export interface SyncOptions extends CallOptions { readonly atLeast?: number | undefined }
+export interface SyncOptions extends CallOptions {
+  /** A position that another process has read or written: it is applied when the call resolves. */
+  readonly atLeast?: number | undefined
+}
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
 interface Playback { readonly space: Space; player: SpacePlayer | undefined; next: number; ended: boolean }
