@@ -20,13 +20,16 @@ export class Acceptor {
   readonly #failpoint: Failpoint | undefined
   #kept: Kept
 
-  /** Opens the register; an unreadable or absent one becomes a new acceptor named `freshIdentity`. */
-  constructor(register: Register, freshIdentity: string, failpoint?: Failpoint) {
+  /**
+   * Opens the register; an unreadable or absent one becomes a new acceptor named `freshIdentity`. `leavesBe`: that one is written
+   * only when a layout names it, since without the lost one no layout can be agreed on: somebody has to look at what there is.
+   */
+  constructor(register: Register, freshIdentity: string, failpoint?: Failpoint, leavesBe = false) {
     this.#register = register
     this.#failpoint = failpoint
     const found = readKept(register)
     this.#kept = found ?? { version: 1, identity: freshIdentity, cluster: null, initialised: false, slot: 0, promised: null, accepted: null, base: null }
-    if (found === undefined) this.#keep(this.#kept)
+    if (found === undefined && !leavesBe) this.#keep(this.#kept)
   }
 
   get identity(): string { return this.#kept.identity }

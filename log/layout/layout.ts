@@ -181,5 +181,14 @@ export function addressesOf(layout: Layout): string[] {
   return [...new Set([...unitsOf(layout).map((u) => u.address), ...layout.spares.map((u) => u.address), ...layout.acceptors.map((a) => a.address), ...(layout.sequencer === null ? [] : [layout.sequencer.address])])]
 }
 
+/** The acceptor that the layout names at the address of a unit. */
+export function seatOf(layout: Layout, identity: string): AcceptorMember | undefined {
+  const address = [...unitsOf(layout), ...layout.spares].find((unit) => unit.identity === identity)?.address
+  return layout.acceptors.find((one) => one.address === address)
+}
+
+/** Whether so many acceptors are a majority of the layout's. */
+export const isMajority = (count: number, { acceptors }: Layout): boolean => count * 2 > acceptors.length
+
 /** The first position at or above `position` that belongs to residue class `index` of `step`. */
 export const firstOfClass = (position: number, index: number, step: number): number => position + ((index - position % step + step) % step)

@@ -32,6 +32,8 @@ export interface Intent {
   readonly merge?: boolean | undefined
   /** Units (identities) that recovery has made whole of the segment that begins at `from`: others of their chains join anew. */
   readonly restored?: readonly { readonly from: number; readonly identity: string }[] | undefined
+  /** Identities of acceptors that are gone for good, as somebody knows: an epoch whose majority they were is left without one (P45). */
+  readonly withoutAcceptors?: readonly string[] | undefined
   /** Members that moved: identity and new address. */
   readonly moved?: readonly { readonly identity: string; readonly address: string }[] | undefined
 }

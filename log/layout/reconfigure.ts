@@ -22,7 +22,7 @@ import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson, type Accepted, type AskTurn, type Rank } from '../wire/control.ts'
 import type { Infer } from 'superstruct'
 import { UNSAID } from '../wire/version.ts'
-import { addressesOf, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
+import { addressesOf, isMajority, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
 import { isSame, lackingFrom, wholeUnits } from './whole.ts'
 
@@ -127,6 +127,7 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
   // Asking for promises takes them from who can build something: so that is tried now and then only.
   if (wanted instanceof SirtakiError && (!begun || driver.tries % ADOPT_TRIES !== 0)) throw wanted
+  requireAcceptors(base, survey, intent)
   await takeTurn(driver, base)
   await reachAcceptors(cluster, base, survey)
   const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
@@ -193,6 +194,28 @@ function giveTurnBack(driver: Driver): void {
     if (peer.version !== undefined && peer.version > UNSAID.max) peer.notify('turnOver', writeJson({ proposer }))
   }
 }
+
+// ---- acceptors that are gone
+
+/**
+ * Who answers as another acceptor has lost the register of the one that is named, and that one never votes again.
+ *
+ * @throws SirtakiError `DAMAGED` (next `stop`) when no majority is left.
+ */
+function requireAcceptors(base: Layout, survey: Survey, intent: Intent): void {
+  if (goesWithout(base, intent)) return
+  const lost = base.acceptors.filter(({ address, identity }) => { const answer = survey.get(address); return answer !== undefined && answer.acceptor !== identity })
+  if (isMajority(base.acceptors.length - lost.length, base)) return
+  const where = lost.map(({ address }) => address).join(' and ')
+  throw new SirtakiError('DAMAGED', `the register of the acceptor at ${where} is lost or cannot be read, so that no majority of the ${base.acceptors.length} acceptors of epoch ${base.epoch} is left, and no epoch can be opened: put acceptor.register back from a backup, or go on with sirtaki recover --without-acceptors, which says what that risks`, { next: 'stop', facts: { lost: lost.map(({ address }) => address), epoch: base.epoch } })
+}
+
+/** A majority says yes; without one nobody who answers may say no: that one may be all that is left of what was agreed. */
+const isEnough = (base: Layout, intent: Intent, answers: readonly boolean[]): boolean =>
+  isMajority(answers.filter(Boolean).length, base) || (goesWithout(base, intent) && answers.every(Boolean))
+
+const goesWithout = (base: Layout, { withoutAcceptors = [] }: Intent): boolean =>
+  !isMajority(base.acceptors.filter(({ identity }) => !withoutAcceptors.includes(identity)).length, base)
 
 /** An acceptor that its epoch has never reached cannot promise, and a majority may need it. */
 async function reachAcceptors(cluster: Cluster, base: Layout, survey: Survey): Promise<void> {
@@ -264,7 +287,7 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
   driver.step(`agreeing on epoch ${proposal.epoch} with tail ${proposal.tail}`)
   const answers = await askMajority(base.acceptors, (address) => cluster.peer(address).control('accept', { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }, AcceptedAnswer), (answer) => answer.accepted)
   for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
-  if (answers.filter((answer) => answer.accepted).length * 2 <= base.acceptors.length) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
+  if (!isEnough(base, driver.intent, answers.map(({ accepted }) => accepted))) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
   cluster.ports.failpoint?.('drive.agreed', { epoch: proposal.epoch })
   return proposal
 }
@@ -278,7 +301,7 @@ async function promiseOf(driver: Driver, base: Layout, slot: number, rank: Rank)
     if (!promised && other !== null) driver.round = Math.max(driver.round, other.round + 1)
   }
   const yes = answers.filter((answer) => answer.promised)
-  if (yes.length * 2 <= base.acceptors.length) throw new SirtakiError('CONFLICT', `no majority of acceptors promised epoch ${slot}`, { next: 'again' })
+  if (!isEnough(base, driver.intent, answers.map(({ promised }) => promised))) throw new SirtakiError('CONFLICT', `no majority of acceptors promised epoch ${slot}`, { next: 'again' })
   return highestRanked(yes.flatMap((answer) => answer.accepted === null ? [] : [answer.accepted]))
 }
 

@@ -21,7 +21,9 @@
  * **Safety.** The change is one message, `restore`: a unit takes it only while it is sealed for the next slot and not moved
  * there, so nobody acts on what it holds; decided values are not replaced; the last part marks everything decided, durably. From
  * then on an ordinary driver finds that unit whole, and the others not: a recovery that dies is followed by any of them.
- * The epoch needs a majority of acceptors as ever: disks that took that majority with them cannot be recovered from.
+ * The epoch needs a majority of acceptors as ever. Where disks or registers took that majority with them, somebody has to say so
+ * (`withoutAcceptors`): then the acceptors that answer are asked, what one of them has accepted is adopted, and the units' own
+ * acceptors are named. Nothing can find out that a silent one is gone for good: if it lives, it may agree on another epoch (Y1).
  *
  * A flow. Keeps: L1, L5, L6, Y4, P46, P49. Read next: `remains.ts` (the survey), `reconfigure.ts` (requireWhole), `../unit/unit.ts` (restore).
  * @source DESIGN 4 (Recovery).
@@ -30,7 +32,7 @@ import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { Identity, Sealed } from '../wire/control.ts'
 import { DECIDED_OTHER, readOffered, writeRestore, type Offer } from '../wire/messages.ts'
-import { firstOfClass, unitsOf, type Layout } from './layout.ts'
+import { firstOfClass, isMajority, unitsOf, type Layout } from './layout.ts'
 import { reconfigure, type ReconfigureOptions } from './reconfigure.ts'
 import { called, candidatesOf, isSameValue, scenesOf, sourcesOf, surveyRecovery, walk, type ChainReport, type Conflict, type Scene, type Sight, type Source, type Span, type SurveyOptions, type Value } from './remains.ts'
 
@@ -41,6 +43,8 @@ export interface Decision extends Span { readonly chain: number; readonly unit: 
 export interface RecoverOptions extends SurveyOptions, CallOptions {
   readonly take?: ReadonlyMap<number, string> | undefined
   readonly acceptLoss?: boolean | undefined
+  /** Go on though no majority of acceptors is left: if one lives after all, there will be two clusters of one name. */
+  readonly withoutAcceptors?: boolean | undefined
   readonly decided?: ((decision: Decision) => void) | undefined
   readonly step?: ReconfigureOptions['step']
 }
@@ -71,8 +75,8 @@ export async function recover(cluster: Cluster, options: RecoverOptions = {}): P
 
 async function recoverOnce(cluster: Cluster, options: RecoverOptions): Promise<Layout> {
   const { layout, chains } = await surveyRecovery(cluster, options)
-  const drop = await leaversOf(cluster, layout, options)
-  const needed = requireDecisions(chains, options)
+  const { drop, withoutAcceptors } = await leaversOf(cluster, layout, options)
+  const needed = options.withoutAcceptors === true && !chains.some((chain) => chain.needed) ? [] : requireDecisions(chains, options)
   const slot = layout.epoch + 1
   options.step?.(`sealing what answers at epoch ${slot}`)
   const restored: { readonly from: number; readonly identity: string }[] = []
@@ -89,13 +93,13 @@ async function recoverOnce(cluster: Cluster, options: RecoverOptions): Promise<L
     await new Restoring(cluster, scene, target, slot, options).run(toRestore === undefined ? [scene] : [...toRestore.map(({ from, to }) => ({ start: from, end: to })), { start: toRestore.at(-1)?.to ?? scene.known, end: scene.end }])
     restored.push({ from: scene.from, identity: target.identity })
   }
-  return reconfigure(cluster, { drop, restored }, { signal: options.signal, timeoutMs: options.timeoutMs, step: options.step })
+  return reconfigure(cluster, { drop, restored, withoutAcceptors: options.withoutAcceptors === true ? withoutAcceptors : undefined }, { signal: options.signal, timeoutMs: options.timeoutMs, step: options.step })
 }
 
 // ---- what was decided
 
-/** Identities to leave out. Everybody else of the layout has to answer. */
-async function leaversOf(cluster: Cluster, layout: Layout, options: RecoverOptions): Promise<string[]> {
+/** Identities of units and acceptors to leave out. Everybody else of the layout has to answer. */
+async function leaversOf(cluster: Cluster, layout: Layout, options: RecoverOptions): Promise<{ readonly drop: string[]; readonly withoutAcceptors: string[] }> {
   const units = [...unitsOf(layout), ...layout.spares, ...layout.absent]
   const unknown = options.without?.find((name) => !units.some((unit) => called([name], unit)))
   if (unknown !== undefined) throw new SirtakiError('BAD_ARGUMENT', `no unit of epoch ${layout.epoch} is called ${unknown}: name one of ${units.map(({ address, identity }) => `${address} (${identity.slice(0, 8)})`).join(', ')}`, { facts: { unknown } })
@@ -103,8 +107,20 @@ async function leaversOf(cluster: Cluster, layout: Layout, options: RecoverOptio
   const silent = unitsOf(layout).filter((unit) => !there.some(({ identity }) => identity === unit.identity) && !called(options.without, unit))
   if (silent.length > 0) throw new SirtakiError('UNREACHABLE', `${silent.map(({ address }) => address).join(' and ')} may still hold something: start ${silent.length === 1 ? 'it' : 'them'} again, or say that it is gone for good with --without ${silent.map(({ address }) => address).join(' ')}`, { next: 'stop', facts: { silent: silent.map(({ address }) => address) } })
   const votes = await Promise.all(layout.acceptors.map(({ address, identity }) => cluster.peer(address).control('identify', {}, Identity).then((answer) => answer.acceptor === identity, () => false)))
-  if (votes.filter(Boolean).length * 2 <= votes.length) throw new SirtakiError('UNREACHABLE', `${votes.filter((vote) => !vote).length} of ${votes.length} acceptors are gone: without a majority of them no epoch can be agreed on, whatever units hold. Bring back ${layout.acceptors.filter((_, i) => votes[i] !== true).map(({ address }) => address).join(' or ')} with its folder`, { next: 'stop' })
-  return units.filter((unit) => called(options.without, unit)).map(({ identity }) => identity)
+  requireVotes(layout, votes, options)
+  const drop = units.filter((unit) => called(options.without, unit)).map(({ identity }) => identity)
+  return { drop, withoutAcceptors: layout.acceptors.filter((_, i) => votes[i] !== true).map(({ identity }) => identity) }
+}
+
+function requireVotes(layout: Layout, votes: readonly boolean[], { withoutAcceptors }: RecoverOptions): void {
+  const there = votes.filter(Boolean).length
+  const gone = layout.acceptors.filter((_, i) => votes[i] !== true).map(({ address }) => address)
+  if (isMajority(there, layout)) {
+    if (withoutAcceptors !== true) return
+    throw new SirtakiError('CONFLICT', `${there} of the ${votes.length} acceptors answer, a majority: leave --without-acceptors out`, { next: 'stop' })
+  }
+  if (withoutAcceptors === true) return
+  throw new SirtakiError('UNREACHABLE', `${gone.length} of ${votes.length} acceptors are gone, or have lost their registers: without a majority of them no epoch can be agreed on, whatever units hold. Bring back ${gone.join(' or ')} with its folder; when you know that none of them will ever run again, go on with --without-acceptors`, { next: 'stop', facts: { gone } })
 }
 
 /** Chains to recover. @throws SirtakiError when something speaks against it or has yet to be decided. */

@@ -10,7 +10,7 @@ import { pause } from '../client/retry.ts'
 import { LatencyEstimate } from '../latency.ts'
 import type { Limits } from '../limits.ts'
 import { Acceptor } from '../layout/acceptor.ts'
-import type { Layout } from '../layout/layout.ts'
+import { isMajority, seatOf, type Layout } from '../layout/layout.ts'
 import { Turn } from '../layout/turn.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
 import { Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson } from '../wire/control.ts'
@@ -88,8 +88,9 @@ export class UnitServer {
     this.options = options
     const image = store.open()
     this.unit = new Unit({ image, boot: ports.random.id(), limits, readRow: (row) => store.read(row), failpoint: ports.failpoint })
-    this.acceptor = new Acceptor(register, ports.random.id(), ports.failpoint)
-    const { layout } = this.unit.state
+    const { layout, identity } = this.unit.state
+    const isVital = layout !== undefined && seatOf(layout, identity) !== undefined && !isMajority(layout.acceptors.length - 1, layout)
+    this.acceptor = new Acceptor(register, ports.random.id(), ports.failpoint, isVital)
     // A crash between the unit's first layout and the acceptor's register left the acceptor behind.
     if (layout !== undefined) this.acceptor.initialise(layout)
     this.#subscriptions = new Subscriptions(this.unit, limits)
@@ -112,6 +113,17 @@ export class UnitServer {
   /** The address that others dial. */
   get address(): string { return this.options.advertise ?? this.#door?.listener.address ?? this.options.address }
   get stopped(): SirtakiError | undefined { return this.#stopped }
+
+  /** What the loss of the acceptor's register means here; `undefined` where the layout names no other acceptor in this place. */
+  get registerLost(): string | undefined {
+    const { layout, identity } = this.unit.state
+    const seat = layout === undefined ? undefined : seatOf(layout, identity)
+    if (layout === undefined || seat === undefined || seat.identity === this.acceptor.identity) return undefined
+    const way = isMajority(layout.acceptors.length - 1, layout)
+      ? 'the next epoch names the new one: sirtaki reconfigure opens it'
+      : 'no epoch can be opened without it: put its register back from a backup, or see sirtaki recover --without-acceptors'
+    return `the register of the acceptor that epoch ${layout.epoch} names here (${seat.address}) is lost or cannot be read: ${way}`
+  }
 
   /** Calls `listener` once if the unit has to stop by itself. */
   onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
@@ -409,7 +421,7 @@ export class UnitServer {
     return {
       kind: 'unit', name: this.options.name, version: this.options.version, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
-      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised },
+      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised, lost: this.registerLost },
     }
   }
 }

@@ -181,8 +181,22 @@ export const bugs: readonly Bug[] = [
     name: 'blank-acceptor-under-its-old-name', sentence: 'An acceptor is named by the disk of its unit: one that has lost its register votes again, knowing nothing. That it forgot just what matters is too rare for the simulator.',
     breaks: ['Y1', 'Y2'], seed: 0, judge: 'tests', tests: nets,
     file: 'log/unit/server.ts',
-    find: 'new Acceptor(register, ports.random.id(), ports.failpoint)',
+    find: 'new Acceptor(register, ports.random.id(), ports.failpoint, isVital)',
     replace: 'new Acceptor(register, image.identity, ports.failpoint)',
+  },
+  {
+    name: 'without-acceptors-and-their-no', sentence: 'Who goes on without a majority of acceptors goes over the refusal of one that lives, and does not adopt what that one has accepted.',
+    breaks: ['P45'], seed: 0, judge: 'tests', tests: ['test/log/layout/recover.test.ts'],
+    file: 'log/layout/reconfigure.ts',
+    find: '(goesWithout(base, intent) && answers.every(Boolean))',
+    replace: 'goesWithout(base, intent)',
+  },
+  {
+    name: 'lost-register-overwritten', sentence: 'A unit whose acceptor is the only one and has lost its register writes a new one at once, over what could be mended.',
+    breaks: ['P45'], seed: 0, judge: 'tests', tests: ['test/log/layout/recover.test.ts'],
+    file: 'log/layout/acceptor.ts',
+    find: 'if (found === undefined && !leavesBe) this',
+    replace: 'if (found === undefined) this',
   },
   {
     name: 'register-kept-once', sentence: 'An acceptor answers when the first of the two copies of its register is durable: the other one may be all that is left, and has forgotten the promise.',

@@ -15,7 +15,7 @@ import type { Ports, Register } from '../../../log/ports.ts'
 import { MemoryStore } from '../../../log/unit/memory-store.ts'
 import { UnitServer } from '../../../log/unit/server.ts'
 import type { Commit } from '../../../log/unit/store.ts'
-import { Empty, Identity, Sealed } from '../../../log/wire/control.ts'
+import { AcceptedAnswer, Empty, Identity, Promised, Sealed } from '../../../log/wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { STORE_HEAD_BYTES, readOffered, sealStore, writeRestore } from '../../../log/wire/messages.ts'
@@ -117,6 +117,10 @@ class Bench {
     await this.operator.peer(name).control('identify', {}, Identity).catch(() => undefined)
     await this.unit(name, (this.#stores.get(name) ?? new LosingStore(name)).without(name, lost))
   }
+
+  /** The unit's next start finds no register. */
+  loseRegister(name: string): void { this.#registers.set(name, register()) }
+  written(name: string): string | undefined { return this.#registers.get(name)?.read() }
 
   damage(name: string, row: number): void {
     const store = this.#stores.get(name)
@@ -255,4 +259,47 @@ test('L6: a unit is restored only while it is sealed for that slot and not moved
   await t.throwsAsync(bench.operator.peer('a').request('restore', writeRestore({ epoch: layout.epoch, below: 0, offers: [] })), { code: 'EPOCH' })
   t.deepEqual(await bench.read(0, 1, 3), ['value 0', 'value 1', 'value 3'])
   await t.notThrowsAsync(bench.operator.peer('a').control('decidedBelow', { epoch: layout.epoch, tail: layout.tail }, Empty))
+})
+
+test('P45: a sole unit that lost its register says so and writes no other one, until somebody goes on without its acceptor', async (t) => {
+  const bench = await Bench.start(t, 'a')
+  await bench.fourDecided('a')
+  await bench.stop('spare')
+  bench.loseRegister('a')
+  await bench.restart('a')
+  t.regex(bench.server('a').registerLost ?? '', /register of the acceptor that epoch 2 names here \(a\) is lost.*recover --without-acceptors/)
+  t.is(bench.written('a'), undefined)
+  await t.throwsAsync(reconfigure(bench.operator, {}), { code: 'DAMAGED', message: /register of the acceptor at a is lost.*--without-acceptors/ })
+  await t.throwsAsync(recover(bench.operator, { without: ['spare'] }), { code: 'UNREACHABLE', message: /1 of 1 acceptors are gone, or have lost their registers.*--without-acceptors/ })
+  t.is(bench.written('a'), undefined)
+  const layout = await recover(bench.operator, { without: ['spare'], withoutAcceptors: true })
+  t.deepEqual([layout.epoch, chainsOf(layout), layout.acceptors], [3, [['a']], [{ identity: bench.server('a').acceptor.identity, address: 'a' }]])
+  t.is(bench.server('a').registerLost, undefined)
+  t.true(bench.written('a')?.includes(bench.server('a').acceptor.identity))
+  t.deepEqual(await bench.read(0, 3, 4), ['value 0', 'value 3', 'junk'])
+  await t.throwsAsync(recover(bench.operator, { withoutAcceptors: true }), { code: 'CONFLICT', message: /1 of the 1 acceptors answer, a majority/ })
+  t.is((await reconfigure(bench.operator, {})).epoch, 3)
+})
+
+test('P45: two units whose only acceptor is gone with its disk: the other one goes on alone, with what it holds', async (t) => {
+  const bench = await Bench.start(t, 'a', 'b')
+  await bench.store(0, 'value 0', 'a', 'b')
+  await bench.stop('a')
+  await t.throwsAsync(recover(bench.operator, { without: ['a'] }), { code: 'UNREACHABLE', message: /when you know that none of them will ever run again/ })
+  const layout = await recover(bench.operator, { without: ['a'], withoutAcceptors: true })
+  t.deepEqual([layout.epoch, chainsOf(layout), layout.acceptors.map(({ address }) => address)], [2, [['b']], ['b']])
+  t.deepEqual(await bench.read(0), ['value 0'])
+})
+
+test('P45: an epoch that the lost majority may have agreed on is adopted where one of those that live has accepted it', async (t) => {
+  const bench = await Bench.start(t, 'a', 'b', 'c')
+  const { cluster } = bench.layout
+  const proposed = { ...bench.layout, epoch: 2, window: 16, tail: WINDOW }
+  for (const name of ['a', 'b', 'c']) {
+    await bench.operator.peer(name).control('prepare', { cluster, slot: 2, rank: { round: 1, proposer: 'p' }, base: bench.layout }, Promised)
+    await bench.operator.peer(name).control('accept', { cluster, slot: 2, rank: { round: 1, proposer: 'p' }, layout: proposed }, AcceptedAnswer)
+  }
+  for (const name of ['a', 'b']) { bench.loseRegister(name); await bench.restart(name) }
+  const layout = await recover(bench.operator, { withoutAcceptors: true })
+  t.deepEqual([layout.epoch > 2, layout.window], [true, 16])
 })
