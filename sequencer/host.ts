@@ -61,13 +61,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (started && closing === undefined) void close().catch(() => undefined).then(() => { options.stopped(error) })
   }
   try {
-    const store = new SqliteStore({ folder: folder.unit, random: ports.random, walMb: WAL_MB, reserveMb: RESERVE_MB })
-    ends.push(() => { store.close() })
-    const unit = new UnitServer({ ports, limits, store, register: new RegisterFile(folder.register, () => store.giveBack()), address: UNIT_ADDRESS, name: `unit in ${folder.path}` })
-    requireOwnUnit(unit, folder)
+    const unit = openUnit(options, ends)
     lock.check()
     unit.onStopped(stop)
-    ends.push(() => unit.close())
     await unit.listen()
     if (unit.unit.state.layout === undefined) await makeCluster(options)
     const sequencer = await keepSequencer({ ports, limits, address: SEQUENCER_ADDRESS, name: `sequencer in ${folder.path}`, units: [UNIT_ADDRESS] }, { signal: options.signal })
@@ -80,10 +76,49 @@ export async function startHost(options: HostOptions): Promise<Host> {
     started = true
     return { close }
   } catch (thrown) {
+    // What went wrong first says more than that something cannot be closed either.
     await close().catch(() => undefined)
     // What the unit stopped with says more than that it did not answer.
-    throw failed ?? thrown
+    throw withWay(failed ?? thrown, folder)
   }
+}
+
+/** What a folder is held with. `salvage`: a damaged unit is opened as far as what verifies. */
+export interface HoldOptions { readonly ports: Ports; readonly limits: Limits; readonly folder: HostFolder; readonly salvage: boolean }
+
+/**
+ * Holds a folder whose cluster cannot go on by itself: its unit answers, so that it can be recovered, and no sequencer is started.
+ *
+ * @throws SirtakiError as `startHost`.
+ */
+export async function holdFolder(options: HoldOptions): Promise<Host> {
+  const lock = takeHostLock(options.folder)
+  const ends: (() => void | Promise<void>)[] = [() => { lock.release() }]
+  try {
+    await openUnit(options, ends).listen()
+    return { close: () => endAll(ends) }
+  } catch (thrown) {
+    await endAll(ends).catch(() => undefined)
+    throw withWay(thrown, options.folder)
+  }
+}
+
+/** Opens the unit; `ends` gets what closes it. @throws SirtakiError of store and register, `WRONG_CLUSTER`. */
+function openUnit({ ports, limits, folder, salvage }: Omit<HoldOptions, 'salvage'> & { readonly salvage?: boolean }, ends: (() => void | Promise<void>)[]): UnitServer {
+  const store = new SqliteStore({ folder: folder.unit, random: ports.random, walMb: WAL_MB, reserveMb: RESERVE_MB, salvage })
+  ends.push(() => { store.close() })
+  const register = new RegisterFile(folder.register, () => store.giveBack())
+  const unit = new UnitServer({ ports, limits, store, register, address: UNIT_ADDRESS, name: `unit in ${folder.path}` })
+  ends.push(() => unit.close())
+  requireOwnUnit(unit, folder)
+  return unit
+}
+
+/** Nobody starts the unit of such a cluster by itself: what salvages it is another command. */
+function withWay(thrown: unknown, { path }: HostFolder): unknown {
+  const error = asError(thrown)
+  if (error.code !== 'DAMAGED' || !error.message.includes('`--salvage`')) return thrown
+  return new SirtakiError('DAMAGED', `${error.message}. Of a file: cluster: sirtaki --cluster file:${path} recover --salvage`, { cause: thrown, facts: error.facts })
 }
 
 /** Last come, first closed; each of them, whatever the others throw: the lock is the last. @throws the first of these errors. */

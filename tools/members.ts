@@ -20,7 +20,7 @@ export const UnitStatus = type({
   name: string(), identity: string(), boot: string(), role: string(), stopped: optional(string()), cluster: nullable(string()), epoch: number(), sealed: number(), opened: number(),
   prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number() }),
   subscriptions: optional(number()), entries: optional(number()), bytes: optional(number()), commits: optional(number()), commitMs: optional(Latency), waitingBytes: optional(number()),
-  copy: optional(nullable(Copy)), version: optional(string()),
+  copy: optional(nullable(Copy)), version: optional(string()), acceptor: optional(type({ lost: optional(string()) })),
 })
 /** What a unit says of itself. */
 export type UnitStatus = Infer<typeof UnitStatus>

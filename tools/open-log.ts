@@ -8,9 +8,9 @@ import { join, resolve } from 'node:path'
 import { LogClient } from '../log/client/client.ts'
 import { Cluster } from '../log/client/cluster.ts'
 import { parseClusterAddress } from '../log/connect.ts'
-import { SirtakiError, asError } from '../log/errors.ts'
+import { SirtakiError, asError, isError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
-import { UNIT_ADDRESS, holdsCluster } from '../log/io/host-folder.ts'
+import { UNIT_ADDRESS, holdsCluster, openHostFolder, placedTransport } from '../log/io/host-folder.ts'
 import { addressesOf } from '../log/layout/layout.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import { Identity } from '../log/wire/control.ts'
@@ -60,6 +60,37 @@ async function withFolder<T>(context: Context, use: (log: LogClient) => Promise<
     return await output.during(() => waitingText(client.cluster, [UNIT_ADDRESS], doing), () => use(client))
   } finally {
     await close()
+  }
+}
+
+/**
+ * Connects to the units alone, runs `use` and closes: for a cluster that may have nobody who grants positions. The unit of a `file:`
+ * cluster that nobody hosts is held meanwhile, and with `salvage` opened as far as what verifies.
+ *
+ * @throws SirtakiError as `withLog`; `IN_USE` when a process hosts what is to be salvaged.
+ */
+export async function withUnits<T>(context: Context, salvage: boolean, use: (cluster: Cluster) => Promise<T>): Promise<T> {
+  if (!context.cluster.startsWith('file:')) {
+    if (salvage) throw new SirtakiError('BAD_ARGUMENT', '--salvage opens the folder of a file: cluster: start a unit of this one with sirtaki unit --salvage')
+    return withLog(context, (log) => use(log.cluster))
+  }
+  requireFolder(folderOf(context.cluster))
+  const { holdFolder } = await import('../sequencer/host.ts')
+  const folder = openHostFolder(folderOf(context.cluster))
+  const ports = systemPorts()
+  const placed = { ...ports, transport: placedTransport(ports.transport, folder) }
+  const limits = limitsOf(context)
+  const held = await holdFolder({ ports: placed, limits, folder, salvage }).catch((thrown: unknown) => {
+    // Who hosts it can be asked, but for what takes an opening.
+    if (!isError(thrown, 'IN_USE') || salvage) throw thrown
+  })
+  if (held === undefined) return withLog(context, (log) => use(log.cluster))
+  const cluster = new Cluster({ ports: placed, limits, name: 'sirtaki', addresses: [UNIT_ADDRESS] })
+  try {
+    return await use(cluster)
+  } finally {
+    cluster.close()
+    await held.close()
   }
 }
 

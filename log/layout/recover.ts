@@ -106,11 +106,15 @@ async function leaversOf(cluster: Cluster, layout: Layout, options: RecoverOptio
   const there = await sourcesOf(cluster, layout, options)
   const silent = unitsOf(layout).filter((unit) => !there.some(({ identity }) => identity === unit.identity) && !called(options.without, unit))
   if (silent.length > 0) throw new SirtakiError('UNREACHABLE', `${silent.map(({ address }) => address).join(' and ')} may still hold something: start ${silent.length === 1 ? 'it' : 'them'} again, or say that it is gone for good with --without ${silent.map(({ address }) => address).join(' ')}`, { next: 'stop', facts: { silent: silent.map(({ address }) => address) } })
-  const votes = await Promise.all(layout.acceptors.map(({ address, identity }) => cluster.peer(address).control('identify', {}, Identity).then((answer) => answer.acceptor === identity, () => false)))
+  const votes = await votesOf(cluster, layout)
   requireVotes(layout, votes, options)
   const drop = units.filter((unit) => called(options.without, unit)).map(({ identity }) => identity)
   return { drop, withoutAcceptors: layout.acceptors.filter((_, i) => votes[i] !== true).map(({ identity }) => identity) }
 }
+
+/** Whether each acceptor of the layout answers, under the name that it has there. */
+export const votesOf = (cluster: Cluster, { acceptors }: Layout): Promise<boolean[]> => Promise.all(acceptors.map(({ address, identity }) =>
+  cluster.peer(address).control('identify', {}, Identity).then((answer) => answer.acceptor === identity, () => false)))
 
 function requireVotes(layout: Layout, votes: readonly boolean[], { withoutAcceptors }: RecoverOptions): void {
   const there = votes.filter(Boolean).length

@@ -6,7 +6,7 @@
  * Reads everything and changes nothing. What is believed of what units say, and why, is told in `recover.ts`. A flow.
  * Keeps: P46, P49. Read next: `recover.ts`.
  */
-import { integer, type } from 'superstruct'
+import { boolean, integer, optional, type } from 'superstruct'
 import type { Cluster } from '../client/cluster.ts'
 import { JUNK_HASH, KIND_DATA } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
@@ -21,8 +21,8 @@ export interface Conflict { readonly position: number; readonly values: readonly
 /** Positions from, from + step, ... below to. */
 export interface Span { readonly from: number; readonly to: number; readonly step: number }
 
-/** How one unit stands in a chain. `lacks`: known decided positions that it does not hold as they were decided; `damaged`: that it cannot read. */
-export interface Standing { readonly address: string; readonly identity: string; readonly isMember: boolean; readonly isUsed: boolean; readonly isWhole: boolean; readonly holds: number; readonly lacks: number; readonly firstLacking: number | undefined; readonly damaged: number }
+/** How one unit stands in a chain. `lacks`: known decided positions that it does not hold as they were decided; `damaged`: that it cannot read. A salvaged one may lack what nobody knows of. */
+export interface Standing { readonly address: string; readonly identity: string; readonly isMember: boolean; readonly isUsed: boolean; readonly isWhole: boolean; readonly isSalvaged: boolean; readonly holds: number; readonly lacks: number; readonly firstLacking: number | undefined; readonly damaged: number }
 
 /** What is known of one chain of one segment. Lists are cut at `LISTED_MAX`; counts are not. */
 export interface ChainReport {
@@ -61,10 +61,10 @@ const BATCH_BYTES = 8 << 20
 const LISTED_MAX = 1_000
 
 const Progress = type({ epoch: whole, prefix: whole })
-const Status = type({ prefix: whole, highest: integer(), trim: whole })
+const Status = type({ prefix: whole, highest: integer(), trim: whole, salvaged: optional(boolean()) })
 
 /** A unit that answers, with the positions that are its own as far as it knows. */
-export interface Source { readonly address: string; readonly identity: string; readonly boot: string; readonly places: readonly Place[]; readonly prefix: number; readonly highest: number; readonly trim: number; readonly isUsed: boolean }
+export interface Source { readonly address: string; readonly identity: string; readonly boot: string; readonly places: readonly Place[]; readonly prefix: number; readonly highest: number; readonly trim: number; readonly isUsed: boolean; readonly isSalvaged: boolean }
 /** One chain of one segment, and who may know of it. `index` of `step`; `end`: above it nobody holds anything. */
 export interface Scene { readonly layout: Layout; readonly from: number; readonly to: number | null; readonly index: number; readonly step: number; readonly members: readonly UnitMember[]; readonly sources: readonly Source[]; readonly known: number; readonly start: number; readonly end: number }
 
@@ -110,8 +110,8 @@ export async function sourcesOf(cluster: Cluster, layout: Layout, { without }: S
       const answer = await peer.control('identify', {}, Identity)
       if (answer.identity !== identity || answer.cluster !== layout.cluster) return undefined
       if (answer.epoch > layout.epoch) throw new SirtakiError('EPOCH', `epoch ${answer.epoch} exists, ${layout.epoch} was taken for the newest`, { next: 'again' })
-      const [{ prefix, highest, trim }, { layout: installed }] = await Promise.all([peer.control('status', {}, Status), peer.control('layout', {}, LayoutAnswer)])
-      return { address, identity, boot: answer.boot, places: installed === null ? [] : placesOf(installed, identity), prefix, highest, trim, isUsed: !called(without, { address, identity }) }
+      const [{ prefix, highest, trim, salvaged = false }, { layout: installed }] = await Promise.all([peer.control('status', {}, Status), peer.control('layout', {}, LayoutAnswer)])
+      return { address, identity, boot: answer.boot, places: installed === null ? [] : placesOf(installed, identity), prefix, highest, trim, isUsed: !called(without, { address, identity }), isSalvaged: salvaged }
     } catch (thrown) {
       const error = asError(thrown)
       if (error.code === 'EPOCH') throw error
@@ -250,7 +250,7 @@ async function judge(cluster: Cluster, scene: Scene, options: SurveyOptions): Pr
     }
   }
   const isMember = ({ identity }: Source): boolean => members.some((unit) => unit.identity === identity)
-  const there = tallies.map(({ source, holds, lacks, firstLacking, damaged }): Standing => ({ address: source.address, identity: source.identity, isMember: isMember(source), isUsed: source.isUsed, isWhole: isMember(source) && lacks === 0 && damaged === 0, holds, lacks, firstLacking, damaged }))
+  const there = tallies.map(({ source, holds, lacks, firstLacking, damaged }): Standing => ({ address: source.address, identity: source.identity, isMember: isMember(source), isUsed: source.isUsed, isWhole: isMember(source) && !source.isSalvaged && lacks === 0 && damaged === 0, isSalvaged: source.isSalvaged, holds, lacks, firstLacking, damaged }))
   const target = targetOf(scene, there)
   return {
     from: scene.from, to: scene.to, chain: scene.index, chains: step, decidedBelow: known, there, needed: !there.some(({ isWhole }) => isWhole), target, toRestore: tallies.find(({ source }) => source.address === target)?.wants.whole,

@@ -111,7 +111,7 @@ class Supervision implements Rejoin {
     if (need === 'none') this.#stuckSince = undefined
     else this.#stuckSince ??= clock.now()
     if (this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= this.#patienceMs(need)) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
-    else if (need === 'none') { this.#copyMissing(cluster, layout); this.#noteWhole(layout) }
+    else if (need === 'none') { this.#copyMissing(cluster, layout); if (this.#server.noteWhole()) this.#log('what was salvaged is whole again') }
     await this.#mend(cluster, layout, need === 'none')
     if (this.#unwatched && layout.epoch > 1) await (this.#watch ??= new Watch(cluster, { self: identity, log: this.#log })).look()
   }
@@ -180,15 +180,6 @@ class Supervision implements Rejoin {
     // What is not decided cannot be asked for: who lost it may have been the one that decides. It joins anew.
     this.#log(`position ${lost} is damaged here before it was decided: this unit leaves its chain and copies anew`)
     await this.#drive(cluster, { absent: [this.#server.unit.state.identity] })
-  }
-
-  /** A salvaged unit that has copied everything is like any other. */
-  #noteWhole(layout: Layout): void {
-    const { state } = this.#server.unit
-    if (!state.salvaged || missingParts(layout, state.identity).length > 0) return
-    this.#server.options.store.healed()
-    state.salvaged = false
-    this.#log('what was salvaged is whole again')
   }
 
   // ---- copies

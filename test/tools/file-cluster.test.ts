@@ -1,5 +1,5 @@
 /** Commands on a folder: each hosts it for as long as it runs, or joins who does. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { connectLog } from '../../sequencer/client.ts'
@@ -82,4 +82,47 @@ test.serial('P50: a unit refuses the folder of a file: cluster, and says what it
   t.regex(whole?.err ?? '', /is the folder of a file: cluster.*use it with --cluster file:.*\[WRONG_CLUSTER\]\n$/)
   t.regex(log?.err ?? '', /unit is the log of a file: cluster/)
   t.false(existsSync(join(path, 'unit.db')))
+})
+
+test.serial('P45: a folder that lost its register says so at once, to every command, and recover goes on without it', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const on = { env: { SIRTAKI_CLUSTER: `file:${path}` } }
+  const { out } = await run(['append', '--stream', '17', 'kept'], on)
+  const registers = ['acceptor.register', 'acceptor.register-2'].map((name) => join(path, 'unit', name))
+  for (const name of registers) writeFileSync(name, 'garbage')
+  const began = performance.now()
+  const said = await run(['status'], on)
+  t.is(said.code, 6)
+  t.regex(said.err, /register of the acceptor at unix:unit\.sock is lost or cannot be read.*recover --without-acceptors/)
+  t.true(performance.now() - began < 9_000)
+  t.is(readFileSync(registers[0] ?? '', 'latin1'), 'garbage')
+  t.regex((await run(['verify', '--data', join(path, 'unit')])).out, /acceptor\.register cannot be read.*the only copy of the log/)
+  t.regex((await run(['recover'], on)).err, /no majority of acceptors is left.*recover --without-acceptors/)
+  const recovered = await run(['recover', '--without-acceptors'], on)
+  t.is(recovered.code, 0, recovered.err)
+  t.regex(recovered.err, /two clusters of one name/)
+  t.regex((await run(['read', out.trim()], on)).out, /kept\n$/)
+  t.is((await run(['append', '--stream', '17', 'more'], on)).code, 0)
+  t.is((await run(['recover', '--without-acceptors'], on)).code === 0, false)
+})
+
+test.serial('L2: a damaged folder names the command that salvages it, and goes on from there', async (t) => {
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const on = { env: { SIRTAKI_CLUSTER: `file:${path}` } }
+  const { out } = await run(['append', '--stream', '17', 'kept'], on)
+  // The count of free pages: every row is there, but the database is not whole.
+  const database = join(path, 'unit', 'unit.db')
+  const bytes = readFileSync(database)
+  bytes.writeUInt32BE(bytes.readUInt32BE(28) + 1, 28)
+  writeFileSync(database, bytes)
+  const said = await run(['status'], on)
+  t.is(said.code, 6)
+  t.regex(said.err, new RegExp(`recover --salvage`))
+  const told = await run(['recover', '--salvage'], on)
+  t.is(told.code, 6, told.err)
+  const recovered = await run(['recover', '--apply', '--accept-loss'], on)
+  t.is(recovered.code, 0, recovered.err)
+  t.regex((await run(['read', out.trim()], on)).out, /kept\n$/)
 })

@@ -3,23 +3,25 @@
  *
  *     recover                                     tells, and changes nothing
  *     recover --without UNIT... [--take P=UNIT] [--accept-loss]     makes one unit whole again and goes on with it
+ *     recover --without-acceptors       the same where no majority of acceptors is left, with what that risks
+ *     recover --salvage                 of a file: cluster, whose unit nobody starts by itself
  *
  * Read next: `../../log/layout/recover.ts` (what is believed, and why).
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
-import { openSegment, type Layout } from '../../log/layout/layout.ts'
-import { recover, type Decision } from '../../log/layout/recover.ts'
+import { isMajority, openSegment, type Layout } from '../../log/layout/layout.ts'
+import { recover, votesOf, type Decision } from '../../log/layout/recover.ts'
 import { surveyRecovery, type ChainReport, type Conflict, type RecoveryReport, type Span, type Value } from '../../log/layout/remains.ts'
 import { limits } from '../../log/limits.ts'
 import { position, texts } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { entryValue } from '../entry-text.ts'
 import { Failure, exits } from '../failure.ts'
-import { withLog } from '../open-log.ts'
+import { withUnits } from '../open-log.ts'
 import { sizeText, type Output } from '../output.ts'
 
-interface RecoverFlags { readonly without?: readonly string[]; readonly take?: ReadonlyMap<number, string>; readonly acceptLoss?: boolean; readonly apply?: boolean }
+interface RecoverFlags { readonly without?: readonly string[]; readonly take?: ReadonlyMap<number, string>; readonly acceptLoss?: boolean; readonly apply?: boolean; readonly withoutAcceptors?: boolean; readonly salvage?: boolean }
 
 /** Between two lines about how far the survey is. */
 const TELL_MS = 1_000
@@ -32,12 +34,14 @@ export const recoverCommand = (): Command => new Command('recover')
   .option('--without <unit...>', 'addresses or identities of units that are gone for good, or whose values are not to be used', texts)
   .option('--take <position=unit>', 'whose value of a position stays, where there are two; several times for several', choices)
   .option('--accept-loss', 'go on though positions are lost for ever')
+  .option('--without-acceptors', 'go on though a majority of acceptors is gone for good: if it lives after all, two clusters of one name go on')
+  .option('--salvage', 'of a file: cluster: open a damaged folder as far as it can be read; the originals stay beside')
   .option('--apply', 'go on though no unit is left out and nothing has to be decided')
   .action(async (flags: RecoverFlags, command: Command) => {
     const context = contextOf(command)
-    const { without, take, acceptLoss, apply } = flags
-    if (apply === true || without !== undefined || take !== undefined || acceptLoss === true) await goOn(context, flags)
-    else await tell(context)
+    const { without, take, acceptLoss, apply, withoutAcceptors, salvage = false } = flags
+    if (apply === true || without !== undefined || take !== undefined || acceptLoss === true || withoutAcceptors === true) await goOn(context, flags)
+    else await tell(context, salvage)
   })
 
 function choices(text: string, before: ReadonlyMap<number, string> | undefined): ReadonlyMap<number, string> {
@@ -46,22 +50,29 @@ function choices(text: string, before: ReadonlyMap<number, string> | undefined):
   return new Map([...before ?? [], [position(at), unit]])
 }
 
-async function tell(context: Context): Promise<void> {
+async function tell(context: Context, salvage: boolean): Promise<void> {
   const { output, signal } = context
-  const report = await withLog(context, (log) => surveyRecovery(log.cluster, { signal, progress: progressOf(output) }))
-  output.data(valueOf(report), textOf(report))
+  const { report, silent } = await withUnits(context, salvage, async (cluster) => {
+    const found = await surveyRecovery(cluster, { signal, progress: progressOf(output) })
+    const votes = await votesOf(cluster, found.layout)
+    const gone = found.layout.acceptors.filter((_, i) => votes[i] !== true)
+    return { report: found, silent: isMajority(votes.length - gone.length, found.layout) ? [] : gone }
+  })
+  output.data({ ...valueOf(report), lostAcceptors: silent }, textOf(report))
+  if (silent.length > 0) throw new Failure(exits.corrupt, `no majority of acceptors is left: ${silent.map(({ address }) => address).join(', ')} ${silent.length === 1 ? 'is' : 'are'} gone, or lost the register. Bring back the folder, or a copy of acceptor.register; when you know that none of them will ever run again: sirtaki recover --without-acceptors`)
   const needed = report.chains.filter((chain) => chain.needed)
   if (needed.length > 0) throw new Failure(exits.corrupt, `${needed.length} of ${report.chains.length} chains have no whole unit: start units that are gone, or go on with what is left: ${commandFor(needed)}`)
 }
 
-async function goOn(context: Context, { without, take, acceptLoss }: RecoverFlags): Promise<void> {
+async function goOn(context: Context, { without, take, acceptLoss, withoutAcceptors, salvage = false }: RecoverFlags): Promise<void> {
   const { output, signal, timeoutMs } = context
-  await withLog(context, async (log) => {
+  if (withoutAcceptors === true) output.talk('going on without a majority of acceptors: if one that is taken for gone still runs anywhere, with units beside it, two clusters of one name and different entries come of it')
+  await withUnits(context, salvage, async (cluster) => {
     const decided = (decision: Decision): void => { output.data({ event: 'decided', ...decision }, decisionText(decision)) }
-    const layout = await recover(log.cluster, { without, take, acceptLoss, signal, timeoutMs: timeoutMs * 2, step: output.talk, progress: progressOf(output), decided })
+    const layout = await recover(cluster, { without, take, acceptLoss, withoutAcceptors, signal, timeoutMs: timeoutMs * 2, step: output.talk, progress: progressOf(output), decided })
     const chains = openSegment(layout).chains.map((chain) => chain.map((unit) => unit.address))
     output.data({ event: 'open', epoch: layout.epoch, chains, sequencer: layout.sequencer }, `epoch ${layout.epoch} is open: sequencer ${layout.sequencer?.address ?? 'none'}, units ${chains.map((chain) => chain.join(',')).join(' | ')}`)
-    if (layout.sequencer === null) output.talk('no sequencer is named: start one with sirtaki sequencer')
+    if (layout.sequencer === null && !context.cluster.startsWith('file:')) output.talk('no sequencer is named: start one with sirtaki sequencer')
   })
 }
 
@@ -109,8 +120,8 @@ function chainText(layout: Layout, chain: ChainReport): string[] {
   ]
 }
 
-function standingText({ isMember, holds, lacks, firstLacking, damaged }: ChainReport['there'][number]): string {
-  const wrong = [...lacks > 0 ? [`lacks ${lacks}, the first at ${firstLacking}`] : [], ...damaged > 0 ? [`cannot read ${damaged}`] : []]
+function standingText({ isMember, isSalvaged, holds, lacks, firstLacking, damaged }: ChainReport['there'][number]): string {
+  const wrong = [...isSalvaged ? ['was salvaged, so that it may lack what nobody knows of'] : [], ...lacks > 0 ? [`lacks ${lacks}, the first at ${firstLacking}`] : [], ...damaged > 0 ? [`cannot read ${damaged}`] : []]
   return `${isMember ? '' : 'is no member, and '}holds ${holds} positions${wrong.length > 0 ? `, ${wrong.join(', ')}` : ''}`
 }
 

@@ -112,6 +112,7 @@ function textOf(members: Members, output: Output): string {
     ...layout.spares.length > 0 ? [`spares     ${layout.spares.map(({ address }) => address).join('  ')}`] : [],
     ...layout.absent.length > 0 ? [`absent     ${layout.absent.map(({ address }) => address).join('  ')}`] : [],
     ...layout.segments.length > 1 ? layout.segments.map(({ from, to, chains }) => `positions  ${from} to ${to ?? 'the tail'}: ${chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | ')}`) : [],
+    ...units.flatMap(({ status }) => status?.acceptor?.lost ?? []),
     tableText([['chain', 'unit', 'instance', 'role', 'epoch', 'prefix', 'tail', 'lag', 'trim', 'disk'], ...rows]),
   ].join('\n')
 }

@@ -59,6 +59,7 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
     await live(server, log, async () => {
       await server.listen()
       announce(server, context, log, pages)
+      if (server.registerLost !== undefined) log.warn(server.registerLost)
       const supervision = superviseUnit(server, log.told)
       const failed = await Promise.race([stopped, aborts(context.signal)])
       supervision.close()

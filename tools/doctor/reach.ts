@@ -13,7 +13,7 @@ import { ownVersion } from '../version.ts'
 import { check, type Check } from './check.ts'
 
 /** What is asked of any server. */
-const Told = type({ kind: string(), role: string(), epoch: number(), boot: string(), version: optional(string()), logTime: optional(number()) })
+const Told = type({ acceptor: optional(type({ lost: optional(string()) })), kind: string(), role: string(), epoch: number(), boot: string(), version: optional(string()), logTime: optional(number()) })
 type Told = Infer<typeof Told>
 /** One server, or why it does not answer. */
 export interface Reached { readonly address: string; readonly told: Told | undefined; readonly roundTripMs: number; readonly problem: string | undefined }
@@ -68,6 +68,7 @@ export function judgeReached({ address, told, roundTripMs, problem }: Reached): 
   if (told === undefined) return check(name, 'fail', `does not answer (${problem}): start it, or let the network through`, { address })
   const facts = { address, kind: told.kind, role: told.role, epoch: told.epoch, roundTripMs }
   const text = `${told.kind}, ${told.role}, epoch ${told.epoch}, ${roundTripMs.toFixed(2)} ms there and back`
+  if (told.acceptor?.lost !== undefined) return check(name, 'fail', `${text}: ${told.acceptor.lost}`, facts)
   return roundTripMs > FAR_MS ? check(name, 'warn', `${text}: that is far, and every append waits for it`, facts) : check(name, 'ok', text, facts)
 }
 

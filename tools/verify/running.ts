@@ -9,7 +9,7 @@ import { integer, type } from 'superstruct'
 import type { LogClient } from '../../log/client/client.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { asError } from '../../log/errors.ts'
-import { chainsOf, firstOfClass, layoutText, placesOf, unitsOf, whole, type Layout, type UnitMember } from '../../log/layout/layout.ts'
+import { chainsOf, firstOfClass, isMajority, layoutText, placesOf, unitsOf, whole, type Layout, type UnitMember } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { DigestAnswer, Identity, LayoutAnswer } from '../../log/wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, EMPTY, TRIMMED, UNDECIDED, readReadItems, writePositions } from '../../log/wire/messages.ts'
@@ -92,7 +92,7 @@ class Running {
     })))
     await Promise.all(layout.acceptors.map(({ address, identity }) => this.#asking(address, async () => {
       const { acceptor, initialised } = await this.#log.cluster.peer(address).control('identify', {}, Identity)
-      if (acceptor !== identity) this.#findings.add(address, `its acceptor is another one than epoch ${layout.epoch} names: its register was lost. sirtaki reconfigure names the new one`)
+      if (acceptor !== identity) this.#findings.add(address, `its acceptor is another one than epoch ${layout.epoch} names: its register was lost. sirtaki ${isMajority(layout.acceptors.length - 1, layout) ? 'reconfigure names the new one' : 'recover --without-acceptors goes on without it'}`)
       else if (!initialised) this.#findings.add(address, 'its acceptor belongs to no cluster yet: start the unit again')
     })))
     const { sequencer } = layout

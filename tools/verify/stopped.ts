@@ -10,9 +10,9 @@ import { join, resolve } from 'node:path'
 import { boolean, is, nullable, string, type } from 'superstruct'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { RegisterFile } from '../../log/io/register-file.ts'
+import { readCopies } from '../../log/io/register-file.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
-import { chainsOf, firstOfClass, placesOf, whole, type Layout } from '../../log/layout/layout.ts'
+import { chainsOf, firstOfClass, isMajority, placesOf, seatOf, whole, type Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { DATA, DAMAGED } from '../../log/unit/position-index.ts'
 import { visitRow } from '../../log/unit/row.ts'
@@ -58,7 +58,7 @@ function openFolder(folder: string, findings: Findings): Opened | undefined {
   try {
     const image = store.open()
     const unit = new Unit({ image: readable(image, folder, findings), boot: 'verify', limits, readRow: (row) => store.read(row) })
-    checkRegister(folder, unit.state.layout, findings)
+    checkRegister(folder, unit, findings)
     isKept = true
     return { folder, store, unit }
   } catch (thrown) {
@@ -87,17 +87,30 @@ function readable(image: StoreImage, folder: string, findings: Findings): StoreI
   return { ...image, headers }
 }
 
-function checkRegister(folder: string, layout: Layout | undefined, findings: Findings): void {
+/** The register, its two copies, and whether it is the one that the layout names. Changes nothing. */
+function checkRegister(folder: string, unit: Unit, findings: Findings): void {
+  const { layout, identity } = unit.state
   try {
-    const text = new RegisterFile(join(folder, 'acceptor.register')).read()
-    if (text === undefined) { if (layout !== undefined) findings.add(folder, 'the register acceptor.register is missing: started like that the unit is another acceptor'); return }
-    const kept: unknown = JSON.parse(text)
+    const copies = readCopies(join(folder, 'acceptor.register'))
+    const whole = copies.find((copy) => copy.kind === 'whole')
+    for (const { kind, path } of copies) if (kind === 'damaged') findings.add(folder, `${path} fails its checksum${whole === undefined ? '' : ': the other copy counts, and the next start mends it'}`)
+    if (whole?.kind !== 'whole') {
+      if (layout !== undefined) findings.add(folder, `the register acceptor.register ${copies.every(({ kind }) => kind === 'absent') ? 'is missing' : 'cannot be read'}: started like that the unit is another acceptor. ${wayBack(layout)}`)
+      return
+    }
+    const kept: unknown = JSON.parse(whole.value)
+    const seat = layout === undefined ? undefined : seatOf(layout, identity)
     if (!is(kept, Register)) findings.add(folder, 'the register acceptor.register makes no sense')
     else if (layout !== undefined && kept.initialised && kept.cluster !== layout.cluster) findings.add(folder, `its register belongs to cluster ${kept.cluster}, its positions to ${layout.cluster}`)
+    else if (layout !== undefined && seat !== undefined && seat.identity !== kept.identity) findings.add(folder, `its register is another one than epoch ${layout.epoch} names: that one was lost. ${wayBack(layout)}`)
   } catch (thrown) {
     findings.add(folder, asError(thrown).message)
   }
 }
+
+const wayBack = (layout: Layout): string => isMajority(layout.acceptors.length - 1, layout)
+  ? 'The next epoch names the new one'
+  : 'Put a copy of it back, or see sirtaki recover --without-acceptors: this folder may be the only copy of the log'
 
 /** Every entry from the disk, and that nothing below the decided prefix is missing. */
 async function checkEntries({ folder, unit: { state } }: Opened, findings: Findings, counts: { entries: number; bytes: number }, { progress, signal }: StoppedOptions): Promise<void> {
