@@ -43,9 +43,14 @@ export class HostLock {
   release(): void {
     if (this.#released) return
     this.#released = true
-    const record = hostOf({ path: this.#path })
-    if (record?.pid === process.pid && record.lock === this.#held.mark) rmSync(join(this.#path, 'host.pid'), { force: true })
-    this.#database.close()
+    try {
+      const record = hostOf({ path: this.#path })
+      if (record?.pid === process.pid && record.lock === this.#held.mark) rmSync(join(this.#path, 'host.pid'), { force: true })
+    } catch {
+      // The folder lets nothing be removed. The next host replaces the record, which names this lock file.
+    } finally {
+      this.#database.close()
+    }
   }
 }
 

@@ -29,15 +29,15 @@ import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHead
 import { syncFolder } from './sync-folder.ts'
 import { TailWitness, type Total } from './tail-witness.ts'
 import {
-  bytesMissing, cutUncommitted, forgetWal, growWal, makeFolder, noteWal, requireWal, scanFolder, sizeOf, takeLock,
+  bytesMissing, cutUncommitted, forgetWal, growWal, heldFiles, makeFolder, noteWal, requireFiles, requireWal, scanFolder, sizeOf, takeLock,
 } from './unit-folder.ts'
 
 /** Frames of a commit or a dropped row beside those of the bytes, on the average: the leaf, at times its parent, meta or the free list. */
 const COMMIT_FRAMES = 2
 /** Commits from one look at the free space to the next: less than the room that is kept takes of the largest that are common. */
 const LOOK_COMMITS = 256
-/** While the disk is full hardly any commit comes: the free space is looked at by the clock. */
-const LOOK_FULL_MS = 1000
+/** Between two looks at the files, and, while the disk is full and hardly any commit comes, at the free space. */
+const LOOK_MS = 500
 const MB = 2 ** 20
 const NOTHING: Total = { count: 0, sum: 0 }
 
@@ -105,7 +105,7 @@ export class SqliteStore implements UnitStore {
       this.#reserve.open()
       const sql = this.#load()
       this.#openWitness(identity)
-      this.#watchRoom()
+      this.#watch()
       return this.#image(identity, sql)
     } catch (thrown) {
       this.close()
@@ -152,9 +152,7 @@ export class SqliteStore implements UnitStore {
    */
   giveBack(): boolean {
     if (this.#sql === undefined) throw this.#notOpen()
-    const given = this.#giveBack()
-    this.#watchRoom()
-    return given
+    return this.#giveBack()
   }
 
   describe(): { kind: string; path: string; diskBytes: number } {
@@ -416,21 +414,26 @@ export class SqliteStore implements UnitStore {
     } catch (thrown) {
       this.onFailed?.(this.#fail(thrown, 'keep the reserve of'))
     }
-    this.#watchRoom()
   }
 
-  #watchRoom(): void {
-    const watches = this.full && this.#failed === undefined
-    if (watches === (this.#lookTimer !== undefined)) return
-    clearInterval(this.#lookTimer)
-    this.#lookTimer = watches ? setInterval(() => { this.#look() }, LOOK_FULL_MS).unref() : undefined
+  /** By the clock: a folder that was removed shows in no commit. */
+  #watch(): void {
+    const files = heldFiles(this.#folder)
+    this.#lookTimer = setInterval(() => {
+      try {
+        requireFiles(files)
+        if (this.full) this.#look()
+      } catch (thrown) {
+        this.onFailed?.(this.#fail(thrown, 'look at'))
+      }
+    }, LOOK_MS).unref()
   }
 
   /** After an error the disk may hold the commit or not, and SQLite would go on as if nothing had happened (P30). */
   #fail(thrown: unknown, doing: string): SirtakiError {
     if (this.#failed !== undefined) return this.#failed
     this.#failed = storeError(thrown, this.#folder, doing, true)
-    this.#watchRoom()
+    clearInterval(this.#lookTimer)
     try {
       if (this.#database?.inTransaction === true) this.#sql?.rollback.run()
     } catch {

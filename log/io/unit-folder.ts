@@ -109,6 +109,29 @@ export function requireWal(folder: string): void {
 /** Bytes of a file, 0 when there is none. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
+/** The files that hold a unit's rows, as the system knows them. */
+export type HeldFiles = readonly { readonly path: string; readonly place: string | undefined }[]
+
+/** Notes which files lie there now. */
+export const heldFiles = (folder: string): HeldFiles => ['unit.db', 'unit.db-wal'].map((name) => join(folder, name)).map((path) => ({ path, place: placeOf(path) }))
+
+/**
+ * Looks whether the files in use are still the ones at their paths: what is written into a file that was removed is gone at the end of
+ * the process, whatever a sync says.
+ *
+ * @throws SirtakiError `IO`.
+ */
+export function requireFiles(files: HeldFiles): void {
+  const gone = files.find(({ path, place }) => placeOf(path) !== place)
+  if (gone === undefined) return
+  throw new SirtakiError('IO', `${gone.path} was ${placeOf(gone.path) === undefined ? 'removed' : 'replaced'} while it was in use: nothing is acknowledged any more, and what only this unit held since is lost. Put the folder back, or start with an empty one as a new unit`, { facts: { path: gone.path } })
+}
+
+function placeOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`
+}
+
 /** Bytes that the database lacks of the pages that its header counts. */
 export function bytesMissing(folder: string): number {
   const path = join(folder, 'unit.db')

@@ -94,8 +94,18 @@ export async function openDoor(ports: Ports, limits: Limits, address: string, se
   }
 }
 
-/** One connection; `caller` is known once it has greeted. `silentLooks`: how often we looked at it since its last frame. */
-interface Guest { readonly connection: Connection; readonly writer: FrameWriter; readonly parser: FrameParser; caller: Caller | undefined; silentLooks: number }
+/**
+ * One connection; `caller` is known once it has greeted. `silentLooks`: how often we looked at it since its last frame. `wants`: the
+ * cluster that it takes us for, as long as we are blank.
+ */
+interface Guest {
+  readonly connection: Connection
+  readonly writer: FrameWriter
+  readonly parser: FrameParser
+  caller: Caller | undefined
+  silentLooks: number
+  wants: string | undefined
+}
 
 /** The longest first frame: who has not said who he is gets no more room than that. */
 const HELLO_BYTES_MAX = 64 << 10
@@ -127,7 +137,7 @@ class Guests {
   accept(connection: Connection): ConnectionEvents {
     const { frameBytesMax, connectionsMax } = this.#limits
     if (this.#open.size >= connectionsMax) { this.#turnAway(connection); return deaf }
-    const guest: Guest = { connection, writer: new FrameWriter(this.#ports.clock, connection), parser: new FrameParser(Math.min(HELLO_BYTES_MAX, frameBytesMax)), caller: undefined, silentLooks: 0 }
+    const guest: Guest = { connection, writer: new FrameWriter(this.#ports.clock, connection), parser: new FrameParser(Math.min(HELLO_BYTES_MAX, frameBytesMax)), caller: undefined, silentLooks: 0, wants: undefined }
     const receive = (frame: Frame): void => { this.#receive(guest, frame) }
     this.#open.set(connection, guest)
     this.#watch()
@@ -172,14 +182,15 @@ class Guests {
   #receive(guest: Guest, frame: Frame): void {
     guest.silentLooks = 0
     if (guest.caller === undefined) { this.#greet(guest, frame); return }
+    if (guest.wants !== undefined) this.#requireCluster(guest, guest.wants)
     if (this.#open.has(guest.connection)) handle(guest.caller, frame, this.#service)
   }
 
   #greet(guest: Guest, frame: Frame): void {
     if (frame.kind !== kinds.hello) throw new SirtakiError('BAD_FRAME', `the first frame of a connection must be a hello, this one is of kind ${frame.kind}`)
     const { cluster, name, versions = UNSAID } = readJson(frame.body, Hello)
+    if (cluster !== null) this.#requireCluster(guest, cluster)
     const own = this.#service.cluster()
-    if (cluster !== null && own !== null && cluster !== own) throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${cluster}: check the address`, { facts: { cluster: own, asked: cluster } })
     const version = agreeVersion(versionsOf(this.#limits), versions)
     const { connectionBytesMax: bytesMax, frameBytesMax } = this.#limits
     const { writer, parser } = guest
@@ -188,6 +199,14 @@ class Guests {
     // Version 1 said nothing of versions.
     const welcome: typeof Welcome.TYPE = { cluster: own, layout: this.#service.layout(), ...version === UNSAID.max ? {} : { version } }
     writer.send(encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson(welcome)))
+  }
+
+  /** Who met us blank is asked again until we belong to a cluster. @throws SirtakiError `WRONG_CLUSTER`. */
+  #requireCluster(guest: Guest, wants: string): void {
+    const own = this.#service.cluster()
+    guest.wants = own === null ? wants : undefined
+    if (own === null || own === wants) return
+    throw new SirtakiError('WRONG_CLUSTER', `this server belongs to cluster ${own}, the client to ${wants}: check the address`, { facts: { cluster: own, asked: wants } })
   }
 
   /** Hangs up and says why. */
