@@ -199,6 +199,20 @@ export const bugs: readonly Bug[] = [
     replace: 'if (found === undefined) this',
   },
   {
+    name: 'removed-files-unseen', sentence: 'A unit whose files were removed goes on acknowledging: nobody looks whether they are still at their paths.',
+    breaks: ['L10'], seed: 0, judge: 'tests', tests: ['test/log/io/sqlite-store.test.ts'],
+    file: 'log/io/sqlite-store.ts',
+    find: '        requireFiles(files)\n',
+    replace: '',
+  },
+  {
+    name: 'blank-server-asks-once', sentence: 'A server asks for the cluster of its clients when they greet it only: who met it blank stays when it belongs to another cluster.',
+    breaks: ['L6'], seed: 0, judge: 'tests', tests: ['test/log/wire/rpc.test.ts'],
+    file: 'log/wire/server.ts',
+    find: 'guest.wants = own === null ? wants : undefined',
+    replace: 'guest.wants = undefined',
+  },
+  {
     name: 'register-kept-once', sentence: 'An acceptor answers when the first of the two copies of its register is durable: the other one may be all that is left, and has forgotten the promise.',
     breaks: ['P45'], seed: 0, judge: 'tests', tests: ['test/log/io/register-file.test.ts'],
     file: 'log/io/register-file.ts',

@@ -94,6 +94,17 @@ test('P50: a host whose lock file is removed stops hosting and says why; another
   await host.client.append(encode('as a guest'), { timeoutMs: 10_000 })
 })
 
+test('L10: a host whose log is removed stops within a second and says why', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  const host = await joined(folder, (run) => { t.teardown(run) })
+  await host.client.append(encode('before'))
+  rmSync(join(folder, 'unit'), { recursive: true })
+  const began = performance.now()
+  const error = await t.throwsAsync(async () => { for (;;) await host.client.append(encode('more'), { timeoutMs: 1_500 }) })
+  t.true(performance.now() - began < 4_000)
+  t.regex(error.message, /unit\.db was removed while it was in use/)
+})
+
 test('P50: a folder that was copied in use is refused with what to do, and the original goes on', async (t) => {
   const folder = makeFolder((run) => { t.teardown(run) })
   const host = await joined(join(folder, 'original'), (run) => { t.teardown(run) })

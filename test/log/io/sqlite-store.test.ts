@@ -232,6 +232,23 @@ test('L10: after a commit that failed every other one fails with the same error'
   t.deepEqual(idsIn(folder), [0])
 })
 
+test('L10: a store whose folder was removed or replaced says so within a second, and acknowledges nothing more', async (t) => {
+  const folder = join(makeFolder((undo) => { t.teardown(undo) }), 'unit')
+  const store = storeIn(folder)
+  store.open()
+  const failed = new Promise<SirtakiError>((tell) => { store.onFailed = tell })
+  t.is(await commit(store, { expectEpoch: 0, row: rowOf(0) }), undefined)
+  rmSync(folder, { recursive: true })
+  mkdirSync(folder)
+  const began = performance.now()
+  const error = await failed
+  t.true(performance.now() - began < 1_000)
+  t.is(error.code, 'IO')
+  t.regex(error.message, /unit\.db was removed while it was in use/)
+  t.is(await commit(store, { expectEpoch: 0, row: rowOf(1) }), error)
+  store.close()
+})
+
 test('a store that is not open says so', async (t) => {
   const store = storeIn(makeFolder((undo) => { t.teardown(undo) }))
   t.true(isError(await commit(store, { expectEpoch: 0 }), 'CLOSED'))

@@ -27,9 +27,9 @@ class Bench {
   readonly callers: Caller[] = []
   #request = 0
 
-  door(over: Partial<Limits> = {}, cluster: string | null = 'c1', layout: Layout | null = null): Promise<Door> {
+  door(over: Partial<Limits> = {}, cluster: string | null | (() => string | null) = 'c1', layout: Layout | null = null): Promise<Door> {
     return openDoor(this.ports, { ...limits, ...over }, 'door', {
-      cluster: () => cluster, layout: () => layout, gone: (caller) => { this.gone.push(caller.name) },
+      cluster: () => typeof cluster === 'function' ? cluster() : cluster, layout: () => layout, gone: (caller) => { this.gone.push(caller.name) },
       request: (request) => {
         this.requests.push(request)
         this.callers.push(request.caller)
@@ -170,6 +170,18 @@ test('a client of another cluster is refused by name, one that does not know its
   await bench.door()
   t.is(await bench.outcome(bench.peer('stranger', 'c2').request('status', nothing)), 'WRONG_CLUSTER')
   t.deepEqual(await bench.outcome(bench.peer('newcomer', null).request('status', nothing)), [])
+})
+
+test('L6: a client that met a blank server is refused as soon as that belongs to another cluster', async (t) => {
+  const bench = new Bench()
+  let cluster: string | null = null
+  await bench.door({}, () => cluster)
+  const [stranger, own] = [bench.peer('stranger', 'c2'), bench.peer('own', 'c1')]
+  t.deepEqual(await bench.outcome(stranger.request('status', nothing)), [])
+  t.deepEqual(await bench.outcome(own.request('status', nothing)), [])
+  cluster = 'c1'
+  t.is(await bench.outcome(stranger.request('status', nothing)), 'WRONG_CLUSTER')
+  t.deepEqual(await bench.outcome(own.request('status', nothing)), [])
 })
 
 test('the greeting and later news carry the newest layout', async (t) => {
