@@ -11,8 +11,7 @@
 import { SirtakiError, isError } from '../log/errors.ts'
 import { chainsOf, firstOfClass, openSegment, segmentOf, unitsOf, type Layout, type UnitMember } from '../log/layout/layout.ts'
 import { namesAll, nextLayout, type Intent, type Survey } from '../log/layout/next-layout.ts'
-import { partsOf } from '../log/layout/whole.ts'
-import { missingParts } from '../log/unit/copy.ts'
+import { missingParts, partsOf } from '../log/layout/whole.ts'
 import { sizeText } from './output.ts'
 
 /** What a unit holds, as it says itself: its positions of [trim, highest], which take about so many bytes. */

@@ -6,7 +6,7 @@
  */
 import type { Cluster } from '../client/cluster.ts'
 import { DigestAnswer } from '../wire/control.ts'
-import { firstOfClass, openSegment, type Layout, type Segment, type UnitMember } from './layout.ts'
+import { chainsOf, firstOfClass, openSegment, type Layout, type Segment, type UnitMember } from './layout.ts'
 
 /** A part of a closed segment that one unit needs: the positions of class `index` of `step`, and who holds them. */
 export interface Part { readonly from: number; readonly to: number; readonly index: number; readonly step: number; readonly sources: readonly UnitMember[] }
@@ -88,4 +88,11 @@ type Range = Omit<Part, 'sources'>
 const leastCommonMultiple = (a: number, b: number): number => {
   const divisor = (x: number, y: number): number => y === 0 ? x : divisor(y, x % y)
   return a / divisor(a, b) * b
+}
+
+/** The parts that a unit has yet to copy under a layout. */
+export function missingParts(layout: Layout, identity: string): Part[] {
+  const chain = chainsOf(openSegment(layout)).find(({ units }) => units.some((unit) => unit.identity === identity))
+  if (chain === undefined) return []
+  return layout.segments.slice(0, -1).flatMap((segment) => holdsAll(layout, segment, chain.index, identity) ? [] : partsOf(layout, segment, chain.index).filter(({ sources }) => !sources.some((unit) => unit.identity === identity)))
 }

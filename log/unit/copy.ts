@@ -8,8 +8,8 @@
  */
 import type { Cluster } from '../client/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { chainsOf, firstOfClass, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
-import { holdsAll, partsOf, type Part } from '../layout/whole.ts'
+import { firstOfClass, type Layout, type UnitMember } from '../layout/layout.ts'
+import type { Part } from '../layout/whole.ts'
 import { DigestAnswer, writeJson } from '../wire/control.ts'
 import { readAsked, type AskedBody } from '../wire/messages.ts'
 import { UNSAID } from '../wire/version.ts'
@@ -17,13 +17,6 @@ import type { CopyProgress, UnitServer } from './server.ts'
 
 /** Positions whose digests are compared at once. */
 const RANGE = 1 << 14
-
-/** The parts that a unit has yet to copy under a layout. */
-export function missingParts(layout: Layout, identity: string): Part[] {
-  const chain = chainsOf(openSegment(layout)).find(({ units }) => units.some((unit) => unit.identity === identity))
-  if (chain === undefined) return []
-  return layout.segments.slice(0, -1).flatMap((segment) => holdsAll(layout, segment, chain.index, identity) ? [] : partsOf(layout, segment, chain.index).filter(({ sources }) => !sources.some((unit) => unit.identity === identity)))
-}
 
 /**
  * Copies parts one after the other as long as the layout stays.

@@ -17,8 +17,8 @@ import { openSegment, placesOf, type AbsentMember, type Layout } from '../layout
 import type { Intent } from '../layout/next-layout.ts'
 import { isTurnOf, reconfigure } from '../layout/reconfigure.ts'
 import { Watch } from '../layout/watch.ts'
-import type { Part } from '../layout/whole.ts'
-import { copyParts, missingParts } from './copy.ts'
+import { missingParts, type Part } from '../layout/whole.ts'
+import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'
 

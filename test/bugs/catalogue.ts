@@ -602,7 +602,7 @@ export const bugs: readonly Bug[] = [
     file: 'log/layout/reconfigure.ts',
     find: "await askMajority(base.acceptors, (address) => cluster.peer(address).control('accept'",
     replace: "await askMajority(proposal.acceptors, (address) => cluster.peer(address).control('accept'",
-    also: [{ file: 'log/layout/reconfigure.ts', find: '.length * 2 <= base.acceptors.length) throw new SirtakiError(\'CONFLICT\', `no majority of acceptors took', replace: '.length * 2 <= proposal.acceptors.length) throw new SirtakiError(\'CONFLICT\', `no majority of acceptors took' }],
+    also: [{ file: 'log/layout/reconfigure.ts', find: 'if (!isEnough(base, driver.intent, answers.map(({ accepted })', replace: 'if (!isEnough(proposal, driver.intent, answers.map(({ accepted })' }],
   },
   {
     name: 'blank-unit-refuses-the-seal', sentence: 'A blank unit cannot be sealed: an epoch that names it, and whose driver died before it was installed there, can neither be opened nor followed once another member was restarted.',

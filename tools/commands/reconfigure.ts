@@ -13,7 +13,7 @@ import { openSegment, unitsOf, type Layout, type UnitMember } from '../../log/la
 import type { Intent, Survey } from '../../log/layout/next-layout.ts'
 import { reconfigure, surveyOf } from '../../log/layout/reconfigure.ts'
 import { Identity } from '../../log/wire/control.ts'
-import { missingParts } from '../../log/unit/copy.ts'
+import { missingParts } from '../../log/layout/whole.ts'
 import { address, texts, wholeFrom } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { Failure, exits } from '../failure.ts'

@@ -92,17 +92,17 @@ function checkRegister(folder: string, unit: Unit, findings: Findings): void {
   const { layout, identity } = unit.state
   try {
     const copies = readCopies(join(folder, 'acceptor.register'))
-    const whole = copies.find((copy) => copy.kind === 'whole')
-    for (const { kind, path } of copies) if (kind === 'damaged') findings.add(folder, `${path} fails its checksum${whole === undefined ? '' : ': the other copy counts, and the next start mends it'}`)
-    if (whole?.kind !== 'whole') {
+    const kept = copies.find((copy) => copy.kind === 'whole')
+    for (const { kind, path } of copies) if (kind === 'damaged') findings.add(folder, `${path} fails its checksum${kept === undefined ? '' : ': the other copy counts, and the next start mends it'}`)
+    if (kept?.kind !== 'whole') {
       if (layout !== undefined) findings.add(folder, `the register acceptor.register ${copies.every(({ kind }) => kind === 'absent') ? 'is missing' : 'cannot be read'}: started like that the unit is another acceptor. ${wayBack(layout)}`)
       return
     }
-    const kept: unknown = JSON.parse(whole.value)
+    const said: unknown = JSON.parse(kept.value)
     const seat = layout === undefined ? undefined : seatOf(layout, identity)
-    if (!is(kept, Register)) findings.add(folder, 'the register acceptor.register makes no sense')
-    else if (layout !== undefined && kept.initialised && kept.cluster !== layout.cluster) findings.add(folder, `its register belongs to cluster ${kept.cluster}, its positions to ${layout.cluster}`)
-    else if (layout !== undefined && seat !== undefined && seat.identity !== kept.identity) findings.add(folder, `its register is another one than epoch ${layout.epoch} names: that one was lost. ${wayBack(layout)}`)
+    if (!is(said, Register)) findings.add(folder, 'the register acceptor.register makes no sense')
+    else if (layout !== undefined && said.initialised && said.cluster !== layout.cluster) findings.add(folder, `its register belongs to cluster ${said.cluster}, its positions to ${layout.cluster}`)
+    else if (layout !== undefined && seat !== undefined && seat.identity !== said.identity) findings.add(folder, `its register is another one than epoch ${layout.epoch} names: that one was lost. ${wayBack(layout)}`)
   } catch (thrown) {
     findings.add(folder, asError(thrown).message)
   }
