@@ -70,6 +70,10 @@ export interface Limits {
   readonly pushBytesMax: number
   /** A subscriber whose connection holds more than this is passed over: its cursor waits. */
   readonly pushLagBytesMax: number
+  /** Rows that a unit drops with one commit after a trim: others wait meanwhile. */
+  readonly dropRowsMax: number
+  /** Bytes of them: with more of them a commit takes many times as long as one of an append. */
+  readonly dropBytesMax: number
   /** Token requests that wait at the sequencer for room in the window. */
   readonly tokensWaitingMax: number
   /** Entries held for a slow subscriber: then it goes on from its position once it has caught up. */
@@ -124,6 +128,8 @@ export const limits: Limits = {
   stepBytesMax: 8 << 20,
   pushBytesMax: 256 << 10,
   pushLagBytesMax: 1 << 20,
+  dropRowsMax: 512,
+  dropBytesMax: 1 << 20,
   tokensWaitingMax: 1_024,
   subscriberEntriesMax: 65_536,
   subscriberBytesMax: 16 << 20,

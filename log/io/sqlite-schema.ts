@@ -54,7 +54,8 @@ export interface Statements {
   readonly lastTotal: Database.Statement<[], Total>
   readonly setTotal: Database.Statement<[number, number]>
   readonly insert: Database.Statement<[number, number, number, number, Uint8Array, Uint8Array]>
-  readonly drop: Database.Statement<[number], number>
+  readonly sumOf: Database.Statement<[number, number], number>
+  readonly drop: Database.Statement<[number, number]>
   readonly read: Database.Statement<[number], Uint8Array>
   readonly headers: Database.Statement<[number, number], HeaderRow>
   readonly checkpoint: Database.Statement<[], { log: number; checkpointed: number }>
@@ -73,7 +74,8 @@ export function prepareStatements(database: Database.Database): Statements {
     lastTotal: database.prepare<[], Total>('select count, total as sum from row order by id desc limit 1'),
     setTotal: database.prepare<[number, number]>('insert into total values(0, ?, ?) on conflict do update set count = excluded.count, total = excluded.total'),
     insert: database.prepare<[number, number, number, number, Uint8Array, Uint8Array]>('insert into row values(?, ?, ?, ?, ?, ?)'),
-    drop: database.prepare<[number], number>('delete from row where id = ? returning sum').pluck(),
+    sumOf: database.prepare<[number, number], number>('select total(sum) from row where id between ? and ?').pluck(),
+    drop: database.prepare<[number, number]>('delete from row where id between ? and ?'),
     read: database.prepare<[number], Uint8Array>('select bytes from row where id = ?').pluck(),
     headers: database.prepare<[number, number], HeaderRow>('select id, sum, header, length(bytes) as bytesLength from row where id > ? order by id limit ?'),
     checkpoint: database.prepare<[], { log: number; checkpointed: number }>('pragma wal_checkpoint(PASSIVE)'),

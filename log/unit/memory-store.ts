@@ -4,14 +4,15 @@
  * Read next: `store.ts` for the contract.
  */
 import { SirtakiError } from '../errors.ts'
+import { ChunkTable } from './chunk-table.ts'
 import type { Commit, StoreImage, UnitStore } from './store.ts'
 
 interface Kept { readonly header: Uint8Array; readonly bytes: Uint8Array }
 
-/** Keeps rows and meta in maps. Two units never share one. */
+/** Keeps rows by id. Two units never share one. */
 export class MemoryStore implements UnitStore {
   readonly #identity: string
-  readonly #rows = new Map<number, Kept>()
+  readonly #rows = new ChunkTable<Kept>()
   #meta: string | undefined
   #epoch = 0
   #bytes = 0
@@ -24,10 +25,16 @@ export class MemoryStore implements UnitStore {
   constructor(identity: string) { this.#identity = identity }
 
   open(): StoreImage {
-    const rows = this.#rows
     return {
       identity: this.#identity, meta: this.#meta, epoch: this.#epoch, salvaged: this.salvaged,
-      headers: { *[Symbol.iterator]() { for (const [id, row] of rows) yield { id, header: row.header, bytesLength: row.bytes.byteLength } } },
+      headers: { [Symbol.iterator]: () => this.#headers() },
+    }
+  }
+
+  *#headers(): Generator<{ readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }> {
+    for (let id = this.#rows.next(0); id >= 0; id = this.#rows.next(id + 1)) {
+      const row = this.#rows.get(id)
+      if (row !== undefined) yield { id, header: row.header, bytesLength: row.bytes.byteLength }
     }
   }
 

@@ -5,21 +5,56 @@
  */
 import { JUNK_HASH } from '../entry.ts'
 import type { JunkRange } from '../ranges.ts'
+import { ChunkTable } from './chunk-table.ts'
 
 export const DATA = 1
 export const JUNK = 2
 export const DECIDED = 4
 export const DAMAGED = 8
+/** Something else was here before: the lists of streams may name this position though the data is of other streams. */
+export const REPLACED = 16
 const HELD = DATA | JUNK | DAMAGED
 const SHIFT = 12
 const SIZE = 1 << SHIFT
 
-interface Chunk { readonly flags: Uint8Array; readonly hash: Uint32Array; readonly row: Uint32Array; readonly offset: Uint32Array }
+/** A row is `base` and a number of 32 bits, 0 for none; where rows lie further apart (2^32 commits), `far` has them. */
+interface Chunk {
+  readonly flags: Uint8Array
+  readonly hash: Uint32Array
+  readonly row: Uint32Array
+  readonly offset: Uint32Array
+  base: number
+  far: Float64Array | undefined
+}
+/** A chunk of which no row is known yet. */
+const NO_BASE = -1
 
-const chunkOf = (flags: number): Chunk => ({ flags: new Uint8Array(SIZE).fill(flags), hash: new Uint32Array(SIZE).fill(flags === 0 ? 0 : JUNK_HASH), row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE) })
+const chunkOf = (flags: Uint8Array, hash: Uint32Array): Chunk => ({
+  flags, hash, row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE), base: NO_BASE, far: undefined,
+})
+const filled = (flags: number): Chunk =>
+  chunkOf(new Uint8Array(SIZE).fill(flags), new Uint32Array(SIZE).fill(flags === 0 ? 0 : JUNK_HASH))
+
+/** The row at a place of a chunk, 0 for none. */
+function rowIn({ row, base, far }: Chunk, at: number): number {
+  if (far !== undefined) return far[at] ?? 0
+  const delta = row[at] ?? 0
+  return delta === 0 ? 0 : base + delta
+}
+
+function setRow(chunk: Chunk, at: number, row: number): void {
+  if (chunk.base === NO_BASE) chunk.base = row - 1
+  const delta = row - chunk.base
+  if (chunk.far === undefined && (delta <= 0 || delta > 0xffff_ffff)) {
+    chunk.far = Float64Array.from({ length: SIZE }, (_, place) => rowIn(chunk, place))
+  }
+  if (chunk.far === undefined) chunk.row[at] = delta
+  else chunk.far[at] = row
+}
+
 /** All junk: what an epoch skips is tens of thousands of such positions, and they need neither time nor memory one by one. Never written to. */
-const ALL_JUNK = chunkOf(JUNK)
-const ALL_JUNK_DECIDED = chunkOf(JUNK | DECIDED)
+const ALL_JUNK = filled(JUNK)
+const ALL_JUNK_DECIDED = filled(JUNK | DECIDED)
 const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || chunk === ALL_JUNK_DECIDED
 
 /** Multiplies positions where they go into a digest: 2^32 over the golden ratio (Knuth, The art of computer programming, 6.4). */
@@ -29,7 +64,7 @@ const sumOfJunk = (at: number, count: number): number => Math.imul(PLACE, Math.i
 
 /** Flags, hash and place of positions; what was never set is empty (flags 0). */
 export class PositionIndex {
-  readonly #chunks = new Map<number, Chunk>()
+  readonly #chunks = new ChunkTable<Chunk>()
   /** The chunk asked for last: positions come in order. */
   #lastKey = -1
   #last: Chunk | undefined
@@ -45,7 +80,7 @@ export class PositionIndex {
   #ensure(position: number): Chunk {
     const found = this.#chunk(position)
     if (found !== undefined && !isShared(found)) return found
-    return this.#set(position, found === undefined ? chunkOf(0) : { flags: found.flags.slice(), hash: found.hash.slice(), row: found.row.slice(), offset: found.offset.slice() })
+    return this.#set(position, found === undefined ? filled(0) : chunkOf(found.flags.slice(), found.hash.slice()))
   }
 
   #set(position: number, chunk: Chunk): Chunk {
@@ -60,7 +95,10 @@ export class PositionIndex {
   holds(position: number): boolean { return (this.flags(position) & HELD) !== 0 }
   isDecided(position: number): boolean { return (this.flags(position) & DECIDED) !== 0 }
   hash(position: number): number { return this.#chunk(position)?.hash[position % SIZE] ?? 0 }
-  row(position: number): number { return this.#chunk(position)?.row[position % SIZE] ?? 0 }
+  row(position: number): number {
+    const chunk = this.#chunk(position)
+    return chunk === undefined ? 0 : rowIn(chunk, position % SIZE)
+  }
   offset(position: number): number { return this.#chunk(position)?.offset[position % SIZE] ?? 0 }
 
   setData(position: number, hash: number, row: number, offset: number): void {
@@ -68,8 +106,14 @@ export class PositionIndex {
     const at = position % SIZE
     chunk.flags[at] = DATA
     chunk.hash[at] = hash
-    chunk.row[at] = row
     chunk.offset[at] = offset
+    setRow(chunk, at, row)
+  }
+
+  /** Notes that the data at a position has replaced something else. */
+  replace(position: number): void {
+    const { flags } = this.#ensure(position)
+    flags[position % SIZE] = (flags[position % SIZE] ?? 0) | REPLACED
   }
 
   /** Junk at from, from + step, ... below to. */
@@ -162,132 +206,8 @@ export class PositionIndex {
 
   /** Forgets everything in whole chunks below `position`. */
   forgetBelow(position: number): void {
-    const keep = Math.floor(position / SIZE)
-    for (const key of this.#chunks.keys()) if (key < keep) this.#chunks.delete(key)
+    this.#chunks.deleteBelow(Math.floor(position / SIZE))
     this.#lastKey = -1
     this.#last = undefined
   }
-}
-
-/** Positions of one list that lie close together: `base` plus each of the first `count` items, ascending. */
-interface Block { readonly base: number; items: Uint32Array; count: number }
-
-const BLOCK_MAX = 4_096
-const BLOCK_MIN = 4
-
-/** Index of the first item at or above `delta`. */
-function placeIn({ items, count }: Block, delta: number): number {
-  if (count > 0 && (items[count - 1] ?? 0) < delta) return count
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((items[middle] ?? 0) < delta) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** Positions in ascending order, each once, in blocks of four bytes a position: a full unit has millions of them. */
-export class PositionList {
-  readonly #blocks: Block[] = []
-  #length = 0
-  /** The block asked for last: positions come in order. */
-  #last = 0
-
-  get length(): number { return this.#length }
-
-  /** The lowest position at or above `position`, -1 when there is none. */
-  next(position: number): number {
-    const index = this.#indexOf(position)
-    const block = this.#blocks[index]
-    if (block === undefined) return -1
-    const at = placeIn(block, position - block.base)
-    if (at < block.count) return block.base + (block.items[at] ?? 0)
-    const following = this.#blocks[index + 1]
-    return following === undefined ? -1 : following.base + (following.items[0] ?? 0)
-  }
-
-  add(position: number): void {
-    const index = this.#indexOf(position)
-    const block = this.#blocks[index]
-    if (block === undefined || position < block.base || position - block.base > 0xffff_ffff) { this.#open(block === undefined || position < block.base ? index : index + 1, position); return }
-    const delta = position - block.base
-    const at = placeIn(block, delta)
-    if (at < block.count && block.items[at] === delta) return
-    if (block.count === BLOCK_MAX) {
-      if (at === block.count) { this.#open(index + 1, position); return }
-      this.#split(index)
-      this.add(position)
-      return
-    }
-    if (block.count === block.items.length) grow(block)
-    block.items.copyWithin(at + 1, at, block.count)
-    block.items[at] = delta
-    block.count++
-    this.#length++
-  }
-
-  remove(position: number): void {
-    const index = this.#indexOf(position)
-    const block = this.#blocks[index]
-    if (block === undefined) return
-    const at = placeIn(block, position - block.base)
-    if (at >= block.count || block.items[at] !== position - block.base) return
-    block.items.copyWithin(at, at + 1, block.count)
-    block.count--
-    this.#length--
-    if (block.count === 0) this.#blocks.splice(index, 1)
-  }
-
-  removeBelow(position: number): void {
-    let gone = 0
-    for (const block of this.#blocks) {
-      const below = placeIn(block, position - block.base)
-      this.#length -= below
-      if (below < block.count) {
-        block.items.copyWithin(0, below, block.count)
-        block.count -= below
-        break
-      }
-      gone++
-    }
-    this.#blocks.splice(0, gone)
-  }
-
-  /** Index of the last block that begins at or below `position`, 0 when there is none. */
-  #indexOf(position: number): number {
-    const blocks = this.#blocks
-    if ((blocks[this.#last]?.base ?? Infinity) <= position && (blocks[this.#last + 1]?.base ?? Infinity) > position) return this.#last
-    let low = 0
-    let high = blocks.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((blocks[middle]?.base ?? Infinity) <= position) low = middle + 1
-      else high = middle
-    }
-    this.#last = Math.max(0, low - 1)
-    return this.#last
-  }
-
-  #open(index: number, position: number): void {
-    this.#blocks.splice(index, 0, { base: position, items: new Uint32Array(BLOCK_MIN), count: 1 })
-    this.#length++
-  }
-
-  /** Makes two half-full blocks of a full one. */
-  #split(index: number): void {
-    const block = this.#blocks[index]
-    if (block === undefined) return
-    const half = block.count >>> 1
-    const shift = block.items[half] ?? 0
-    this.#blocks.splice(index + 1, 0, { base: block.base + shift, items: block.items.slice(half).map((delta) => delta - shift), count: block.count - half })
-    block.count = half
-  }
-}
-
-function grow(block: Block): void {
-  const grown = new Uint32Array(Math.min(BLOCK_MAX, block.items.length * 2))
-  grown.set(block.items)
-  block.items = grown
 }

@@ -12,6 +12,7 @@ import { chainOf, unitsOf, type Layout } from '../layout/layout.ts'
 import { writeJson } from '../wire/control.ts'
 import { readAsked } from '../wire/messages.ts'
 import { DATA } from './position-index.ts'
+import type { PositionSet } from './position-list.ts'
 import type { UnitServer } from './server.ts'
 import type { UnitState } from './unit-state.ts'
 
@@ -56,12 +57,18 @@ export class Scrub {
 export async function repairAll(server: UnitServer, cluster: Cluster, layout: Layout): Promise<number | undefined> {
   const { state } = server.unit
   let lost: number | undefined
-  for (const position of [...state.damaged].slice(0, REPAIRS)) {
+  for (const position of firstOf(state.damaged, REPAIRS)) {
     if (state.recheck(position)) continue
     if (!state.owns(position)) { state.damaged.delete(position); continue }
     if (!await repairOne(server, cluster, layout, position) && !state.isDecided(position)) lost ??= position
   }
   return lost
+}
+
+function firstOf(damaged: PositionSet, count: number): number[] {
+  const first: number[] = []
+  for (let at = damaged.next(0); at >= 0 && first.length < count; at = damaged.next(at + 1)) first.push(at)
+  return first
 }
 
 async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<boolean> {

@@ -66,6 +66,8 @@ export class UnitServer {
   #committing = false
   #stopped: SirtakiError | undefined
   #pushTimer: Timer | undefined
+  #tidyTimer: Timer | undefined
+  #tidies = false
   #commits = 0
   #commitFrom = 0
   #commitTo = 0
@@ -109,6 +111,7 @@ export class UnitServer {
       request: (request) => { this.#enqueue(request) },
       gone: (caller) => { this.#subscriptions.gone(caller); this.#turn.gone(caller) },
     })
+    this.#tidyLater()
   }
 
   /** The address that others dial. */
@@ -149,6 +152,7 @@ export class UnitServer {
   async close(): Promise<void> {
     this.#stopped ??= new SirtakiError('STOPPED', 'the unit was stopped')
     this.#pushTimer?.cancel()
+    this.#tidyTimer?.cancel()
     await this.#door?.close()
     this.options.store.close()
   }
@@ -207,6 +211,7 @@ export class UnitServer {
     for (const { run, reject } of this.#changes.splice(0)) {
       try { answers.all.push(run(this.unit)) } catch (thrown) { reject(asError(thrown)) }
     }
+    if (this.#tidies) { this.#tidies = false; this.unit.state.tidy() }
     for (const asked of batch) {
       // Few bytes may ask for many: the rest is for the next step.
       if (bytes > this.options.limits.stepBytesMax) break
@@ -252,7 +257,20 @@ export class UnitServer {
     })
   }
 
-  #scheduleRest(): void { if (this.#queue.length > 0 || this.#changes.length > 0) this.#schedule() }
+  #scheduleRest(): void {
+    if (this.#queue.length > 0 || this.#changes.length > 0) this.#schedule()
+    this.#tidyLater()
+  }
+
+  /** What a trim has left goes in slices, with pauses as long as a commit takes: requests have half of the time. */
+  #tidyLater(): void {
+    if (!this.unit.state.untidy || this.#tidyTimer !== undefined || this.#tidies) return
+    this.#tidyTimer = this.options.ports.clock.timer(Math.max(this.options.limits.markIdleMs, this.#commitMean), () => {
+      this.#tidyTimer = undefined
+      this.#tidies = true
+      this.#schedule()
+    })
+  }
 
   /** How long its commits take now, with the one that is under way, in milliseconds. */
   get commitMs(): number { return this.#committing ? Math.max(this.#commitMean, this.options.ports.clock.now() - this.#commitFrom) : this.#commitMean }

@@ -35,6 +35,8 @@ export class Subscriptions {
   }
 
   get size(): number { return this.#count }
+  /** How many streams somebody wants. */
+  get streams(): number { return this.#byStream.size }
 
   /** @throws SirtakiError `OVERLOADED` when the caller has too many, `TRIMMED` when the start is gone, `WRONG_CHAIN` where not all is here from the start to the open end. */
   add(caller: Caller, request: number, { stream, from, step, index }: StreamFrom, max: number): void {
@@ -57,7 +59,10 @@ export class Subscriptions {
     const subscription = this.#byCaller.get(caller)?.get(request)
     if (subscription === undefined) return
     this.#byCaller.get(caller)?.delete(request)
-    this.#byStream.get(subscription.stream)?.delete(subscription)
+    const others = this.#byStream.get(subscription.stream)
+    others?.delete(subscription)
+    // There may be as many streams as there were subscriptions ever.
+    if (others?.size === 0) this.#byStream.delete(subscription.stream)
     this.#count--
     if (this.#count === 0) { this.#unit.state.onDecided = undefined; this.#fresh = [] }
   }
@@ -158,11 +163,12 @@ export class Subscriptions {
     for (const position of subscription.late) if (position >= state.trim) give(position)
     subscription.late = []
     const list = state.streams.get(subscription.stream)
-    for (let position = list?.next(subscription.cursor) ?? -1; position >= 0 && bytes < pushBytesMax; position = list?.next(position + 1) ?? -1) {
+    const next = (at: number): number => list === undefined ? -1 : state.nextIn(list, subscription.stream, at)
+    for (let position = next(subscription.cursor); position >= 0 && bytes < pushBytesMax; position = next(position + 1)) {
       if (state.isDecided(position) && state.owns(position)) give(position)
       subscription.cursor = position + 1
     }
-    const more = list !== undefined && list.next(subscription.cursor) >= 0
+    const more = next(subscription.cursor) >= 0
     subscription.dirty = more
     // Complete below the prefix, except what the budget of this turn has cut off.
     const completeTo = Math.min(state.prefix, subscription.damagedFrom, more ? subscription.cursor : Infinity)

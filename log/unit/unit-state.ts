@@ -11,10 +11,14 @@ import type { Limits } from '../limits.ts'
 import { LayoutStruct, firstOfClass, layoutText, placesOf, unitsOf, whole, type Layout, type Place } from '../layout/layout.ts'
 import type { Failpoint } from '../ports.ts'
 import { concat, viewOf } from '../wire/bytes.ts'
-import { DATA, DECIDED, PositionIndex, PositionList } from './position-index.ts'
 import type { JunkRange } from '../ranges.ts'
+import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
+import { PositionList, PositionSet } from './position-list.ts'
 import { RowBuilder, visitRow } from './row.ts'
+import { RowCache } from './row-cache.ts'
+import { Rows } from './rows.ts'
 import type { Commit, StoreImage } from './store.ts'
+import { WideMap } from './wide-map.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */
 export interface UnitOptions {
@@ -32,6 +36,10 @@ const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed
 const NO_BYTES = new Uint8Array(0)
 /** Bytes of rows kept for readers that follow closely. */
 const CACHE_BYTES = 8 << 20
+/** Decisions above the prefix that are listed while rows are read, before those that it has passed are left out. */
+const DECIDED_MAX = 1 << 20
+/** Lists of streams whose beginning one step trims: some microseconds each. */
+const LISTS_A_STEP = 4_096
 
 /** The state of one unit. Positions are of its own residue class unless said otherwise. */
 export class UnitState {
@@ -40,7 +48,7 @@ export class UnitState {
   readonly limits: Limits
   readonly failpoint: Failpoint | undefined
   readonly index = new PositionIndex()
-  readonly streams = new Map<number, PositionList>()
+  readonly streams = new WideMap<number, PositionList>()
   layout: Layout | undefined
   /** Refuses everything below; durable before it is told. Never below the layout's epoch. */
   sealed = 0
@@ -55,7 +63,7 @@ export class UnitState {
   /** Rows were left out when the folder was opened: what is here may lack what was decided. */
   salvaged: boolean
   /** Positions whose bytes were found to be other than what was stored. */
-  readonly damaged = new Set<number>()
+  readonly damaged = new PositionSet()
   /** What was stored since this start. */
   readonly stored = { entries: 0, bytes: 0 }
   /** Positions that are its own under the layout installed, ascending. Several when segments wait to be merged. */
@@ -70,11 +78,12 @@ export class UnitState {
   #class = 0
   #serving = false
   readonly #readRow: (row: number) => Uint8Array | undefined
-  readonly #cache = new Map<number, Uint8Array>()
-  #cacheBytes = 0
+  readonly #cache = new RowCache(CACHE_BYTES)
   #viewed: Uint8Array = NO_BYTES
   #view = viewOf(NO_BYTES)
-  readonly #rowTop = new Map<number, number>()
+  readonly #rows = new Rows()
+  /** Lists of streams whose beginning was trimmed and is still there, while there are any. */
+  #untrimmed: Iterator<[number, PositionList]> | undefined
   #nextRow = 1
   #durableEpoch: number
   #builder = new RowBuilder()
@@ -110,19 +119,37 @@ export class UnitState {
   }
 
   #loadRows(image: StoreImage): void {
-    const decided: number[] = []
-    for (const { id, header } of image.headers) {
-      let top = -1
-      visitRow(id, header, {
-        prefix: (prefix, logTime) => { this.prefix = Math.max(this.prefix, prefix); this.logTime = Math.max(this.logTime, logTime) },
-        data: (position, offset, hash, streams) => { top = Math.max(top, position); this.#noteData(position, hash, id, offset, streams) },
-        junk: (range) => { top = Math.max(top, range.to - 1); this.#noteJunk(range) },
-        decided: (position) => { decided.push(position) },
-      })
-      this.#rowTop.set(id, top)
+    let row = 0
+    let top = -1
+    let decided: number[] = []
+    const visitor = {
+      prefix: (prefix: number, logTime: number): void => {
+        this.prefix = Math.max(this.prefix, prefix)
+        this.logTime = Math.max(this.logTime, logTime)
+      },
+      data: (position: number, offset: number, hash: number, streams: readonly number[]): void => {
+        top = Math.max(top, position)
+        // A row stays until all of it is trimmed, and for a while after.
+        if (position >= this.trim) this.#noteData(position, hash, row, offset, streams)
+      },
+      junk: ({ from, to, step }: JunkRange): void => {
+        top = Math.max(top, to - 1)
+        this.#noteJunk({ from: from + Math.max(0, Math.ceil((this.trim - from) / step)) * step, to, step })
+      },
+      decided: (position: number): void => { decided.push(position) },
+    }
+    for (const { id, header, bytesLength } of image.headers) {
+      row = id
+      top = -1
+      visitRow(id, header, visitor)
+      this.#rows.add(id, top, bytesLength)
       this.#nextRow = id + 1
+      // What the prefix has passed is decided anyway: without that the list would grow with the log.
+      if (decided.length >= DECIDED_MAX) decided = decided.filter((position) => position >= this.prefix)
     }
     for (const position of decided) if (this.index.holds(position)) this.index.decide(position)
+    // A trim that a restart has cut short goes on.
+    if (this.trim > 0) this.#rows.dropBelow(this.trim)
   }
 
   // ---- questions
@@ -235,7 +262,7 @@ export class UnitState {
     const staged = row === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
     const found = staged === undefined ? this.#entryIn(read(row), this.index.offset(position), position) : this.#entryIn(staged.bytes, staged.at, position)
     if (found !== undefined) return found
-    this.#forget(row)
+    this.#cache.delete(row)
     const again = staged === undefined ? this.#entryIn(this.#fromDisk(row), this.index.offset(position), position) : undefined
     if (again !== undefined) return again
     this.index.damage(position)
@@ -266,7 +293,7 @@ export class UnitState {
     const known = this.#cache.get(row)
     if (known !== undefined) return known
     const bytes = this.#fromDisk(row)
-    if (bytes !== undefined) this.#remember(row, bytes)
+    if (bytes !== undefined) this.#cache.set(row, bytes)
     return bytes
   }
 
@@ -303,12 +330,6 @@ export class UnitState {
     this.#builder.junk(range)
     for (let at = range.from; at < range.to && this.failpoint !== undefined; at += range.step) this.failpoint('unit.put', { unit: this.identity, position: at, kind: 'junk', hash: 0, epoch })
     this.#noteJunk(range)
-  }
-
-  /** Takes a position out of the stream lists, before another value replaces the data that it holds. */
-  #forgetStreams(position: number): void {
-    if ((this.index.flags(position) & DATA) === 0) return
-    for (const list of this.streams.values()) list.remove(position)
   }
 
   setMeta(change: { sealed?: number; opened?: number }): void {
@@ -393,27 +414,43 @@ export class UnitState {
     this.prefix = at === Infinity ? Math.max(this.prefix, this.places.at(-1)?.to ?? 0) : at
   }
 
+  /** Takes a trim mark, with the next commit; what it leaves behind goes in slices, the first one with it. */
   trimTo(before: number): void {
     this.trim = before
     this.prefix = Math.max(this.prefix, before)
-    for (const position of this.damaged) if (position < before) this.damaged.delete(position)
-    for (const [stream, list] of this.streams) {
-      list.removeBelow(before)
-      if (list.length === 0) this.streams.delete(stream)
-    }
-    for (const [row, top] of this.#rowTop) {
-      if (top >= before) continue
-      this.#drop.push(row)
-      this.#rowTop.delete(row)
-      this.#forget(row)
-    }
+    this.damaged.deleteBelow(before)
     this.index.forgetBelow(before)
+    this.#untrimmed = this.streams[Symbol.iterator]()
+    this.#rows.dropBelow(before)
     this.#metaChanged = true
+    this.tidy()
     this.failpoint?.('unit.trimmed', { unit: this.identity, before })
   }
 
+  /** Something below the trim mark is still there: `tidy` takes a slice of it. */
+  get untidy(): boolean { return this.#rows.dropping || this.#untrimmed !== undefined }
+
+  /** Lets go of a slice of what was trimmed: rows with the next commit, and the beginnings of lists. */
+  tidy(): void {
+    const { dropRowsMax, dropBytesMax } = this.limits
+    for (const row of this.#rows.takeDropped({ rows: dropRowsMax, bytes: dropBytesMax })) {
+      this.#drop.push(row)
+      this.#cache.delete(row)
+    }
+    for (let left = LISTS_A_STEP; left > 0 && this.#untrimmed !== undefined; left--) {
+      const { done, value } = this.#untrimmed.next()
+      if (done === true) this.#untrimmed = undefined
+      else this.#trimList(...value)
+    }
+  }
+
+  #trimList(stream: number, list: PositionList): void {
+    list.removeBelow(this.trim)
+    if (list.length === 0) this.streams.delete(stream)
+  }
+
   takeCommit(): Commit | undefined {
-    if (this.#builder.empty && !this.#metaChanged) return undefined
+    if (this.#builder.empty && !this.#metaChanged && this.#drop.length === 0) return undefined
     const row = this.#takeRow()
     const expectEpoch = this.#durableEpoch
     const meta = this.#metaChanged ? { epoch: this.sealed, text: this.#metaText() } : undefined
@@ -429,8 +466,8 @@ export class UnitState {
     const { header, pieces } = this.#builder.finish(this.prefix, this.logTime, this.#above)
     const id = this.#nextRow++
     const bytes = concat(pieces)
-    this.#rowTop.set(id, Math.max(this.#rowTop.get(id) ?? -1, this.#stagedTop))
-    this.#remember(id, bytes)
+    this.#rows.add(id, this.#stagedTop, bytes.byteLength)
+    this.#cache.set(id, bytes)
     this.#builder = new RowBuilder()
     this.#above = []
     this.#stagedTop = -1
@@ -446,9 +483,12 @@ export class UnitState {
   #stagedTop = -1
 
   #noteData(position: number, hash: number, row: number, offset: number, streams: readonly number[]): void {
-    this.#forgetStreams(position)
+    const before = this.index.flags(position)
+    const isOther = before !== 0 && ((before & DATA) === 0 || (before & REPLACED) !== 0
+      || this.index.hash(position) !== hash)
     this.damaged.delete(position)
     this.index.setData(position, hash, row, offset)
+    if (isOther) this.index.replace(position)
     this.highest = Math.max(this.highest, position)
     this.#stagedTop = Math.max(this.#stagedTop, position)
     for (const stream of streams) {
@@ -458,29 +498,34 @@ export class UnitState {
     }
   }
 
+  /** Where it replaces data the lists go on naming the position: `nextIn` passes it over. */
   #noteJunk(range: JunkRange): void {
     const { from, to, step } = range
-    for (let at = this.index.pastBlank(from, to, step); at < to; at = this.index.pastBlank(at + step, to, step)) {
-      this.#forgetStreams(at)
-      this.damaged.delete(at)
+    for (let at = this.damaged.next(from); at >= 0 && at < to; at = this.damaged.next(at + 1)) {
+      if ((at - from) % step === 0) this.damaged.delete(at)
     }
     this.index.setJunk(range)
     if (from < to) this.highest = Math.max(this.highest, from + Math.floor((to - 1 - from) / step) * step)
     this.#stagedTop = Math.max(this.#stagedTop, to - 1)
   }
 
-  #remember(row: number, bytes: Uint8Array): void {
-    this.#forget(row)
-    this.#cache.set(row, bytes)
-    this.#cacheBytes += bytes.byteLength
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cacheBytes <= CACHE_BYTES || oldest === row) break
-      this.#forget(oldest)
+  /**
+   * The lowest position at or above `position` in the list of a stream, -1 when there is none. What was trimmed or
+   * replaced since it was listed may still be there, and is passed over: to look for it in every list would take long.
+   */
+  nextIn(list: PositionList, stream: number, position: number): number {
+    for (let at = list.next(Math.max(position, this.trim)); at >= 0; at = list.next(at + 1)) {
+      const flags = this.index.flags(at)
+      if ((flags & DATA) !== 0 && ((flags & REPLACED) === 0 || this.#isOf(at, stream))) return at
+      list.remove(at)
     }
+    if (list.length === 0) this.streams.delete(stream)
+    return -1
   }
 
-  #forget(row: number): void {
-    this.#cacheBytes -= this.#cache.get(row)?.byteLength ?? 0
-    this.#cache.delete(row)
+  /** Whether the entry at a position is of a stream; so is what cannot be read, until it is mended. */
+  #isOf(position: number, stream: number): boolean {
+    const bytes = this.bytesOf(position)
+    return bytes === undefined || streamsAt(this.#viewOf(bytes), 0).includes(stream)
   }
 }

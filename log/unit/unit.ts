@@ -243,7 +243,8 @@ export class Unit {
     let completeTo = Math.min(state.prefix, this.requireCovered({ from, ...chain }))
     let more = false
     let bytes = 0
-    for (let position = list?.next(from) ?? -1; position >= 0; position = list?.next(position + 1) ?? -1) {
+    const next = (at: number): number => list === undefined ? -1 : state.nextIn(list, stream, at)
+    for (let position = next(from); position >= 0; position = next(position + 1)) {
       if (position >= to) { completeTo = Math.min(completeTo, position); break }
       if (!state.isDecided(position) || !state.owns(position)) continue
       const entry = bytes < bytesMax ? state.bytesOf(position) : undefined

@@ -102,6 +102,22 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     again.close()
   })
 
+  disks('P70: rows with ids beyond 31 and 32 bits are kept, listed in order and dropped', async (t, disk) => {
+    const ids = [2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 33]
+    const store = disk.start()
+    store.open()
+    for (const id of ids) t.is(await commit(store, { expectEpoch: 0, row: rowOf(id, id % 1000) }), undefined)
+    const meta = { epoch: 2 ** 32 + 1, text: '' }
+    t.is(await commit(store, { expectEpoch: 0, meta, drop: [2 ** 31, 2 ** 32] }), undefined)
+    store.close()
+    const again = disk.start()
+    const image = again.open()
+    t.is(image.epoch, 2 ** 32 + 1)
+    t.deepEqual(headersOf(image).map(([id]) => id), [2 ** 24, 2 ** 31 - 1, 2 ** 32 - 1, 2 ** 32 + 1, 2 ** 33])
+    t.deepEqual([again.read(2 ** 33)?.byteLength, again.read(2 ** 32)], [2 ** 33 % 1000, undefined])
+    again.close()
+  })
+
   disks('a row that never was reads as undefined, a row without bytes as no bytes', async (t, disk) => {
     const store = disk.start()
     store.open()

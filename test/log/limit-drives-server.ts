@@ -65,7 +65,32 @@ function longFrame(bytes: number): Uint8Array {
   return head
 }
 
+/** Appends thirty entries in rows of their own and trims below the last; gives how many rows each commit drops. */
+async function dropsOf(over: Partial<Limits>): Promise<readonly number[]> {
+  const bench = await LimitBench.start(over)
+  const log = await bench.client()
+  let last = 0
+  for (let i = 0; i < 30; i++) for (const append of appends(log, 1, { bytes: 200 })) last = await bench.done(append, 5)
+  const drops: number[] = []
+  const store = bench.store('unit-0')
+  const commit = store.commit.bind(store)
+  store.commit = (what, done): void => { drops.push(what.drop?.length ?? 0); commit(what, done) }
+  await bench.done(log.trim(last), 20)
+  await bench.until(() => !bench.unit('unit-0').unit.state.untidy, 500)
+  await bench.advance(5)
+  return drops.filter((rows) => rows > 0)
+}
+
 export const serverDrives = {
+  dropRowsMax: { title: 'a trim drops its rows with many commits, no more than this with each', run: async (t) => {
+    const drops = await dropsOf({ dropRowsMax: 4 })
+    t.true(drops.length >= 8 && drops.slice(0, -1).every((rows) => rows === 4), drops.join(' '))
+  } },
+  dropBytesMax: { title: 'rows of more bytes than this go with commits of their own', run: async (t) => {
+    const drops = await dropsOf({ dropBytesMax: 500 })
+    // About 300 bytes a row; the first rows are those of the epochs, which have none.
+    t.true(drops.length >= 10 && drops.slice(1).every((rows) => rows <= 3), drops.join(' '))
+  } },
   unitBytesMax: { title: 'stores beyond it are refused and sent again, and each append is acknowledged once', run: async (t) => {
     const bench = await LimitBench.start({ unitBytesMax: 2_000, batchEntriesMax: 1, fillFloorMs: 1_000 }, { units: 2 })
     const log = await bench.client()

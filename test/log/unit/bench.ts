@@ -5,7 +5,7 @@
  */
 import type { Entry } from '../../../log/entry.ts'
 import { isError } from '../../../log/errors.ts'
-import { limits } from '../../../log/limits.ts'
+import { limits, type Limits } from '../../../log/limits.ts'
 import type { Layout } from '../../../log/layout/layout.ts'
 import { MemoryStore } from '../../../log/unit/memory-store.ts'
 import { Unit } from '../../../log/unit/unit.ts'
@@ -24,11 +24,13 @@ export class UnitBench {
   /** Rows whose bytes read wrong, and rows that cannot be read at all. */
   readonly damagedRows = new Set<number>()
   readonly unreadableRows = new Map<number, Error>()
+  readonly #limits: Limits
   #starts = 1
 
-  constructor(name: string, shape: LayoutShape | null = {}) {
+  constructor(name: string, shape: LayoutShape | null = {}, over: Partial<Limits> = {}, store = new MemoryStore(name)) {
     this.name = name
-    this.store = new MemoryStore(name)
+    this.#limits = { ...limits, ...over }
+    this.store = store
     this.unit = this.#start()
     if (shape === null) return
     this.unit.genesis(layoutOf(shape))
@@ -36,7 +38,10 @@ export class UnitBench {
   }
 
   #start(): Unit {
-    return new Unit({ image: this.store.open(), boot: `${this.name}-${this.#starts}`, limits, readRow: (row) => this.#read(row), failpoint: (point) => { this.points.push(point) } })
+    return new Unit({
+      image: this.store.open(), boot: `${this.name}-${this.#starts}`, limits: this.#limits,
+      readRow: (row) => this.#read(row), failpoint: (point) => { this.points.push(point) },
+    })
   }
 
   #read(row: number): Uint8Array | undefined {

@@ -1,7 +1,8 @@
 /** The arrays behind a unit. */
 import test from 'ava'
 import fc from 'fast-check'
-import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex, PositionList } from '../../../log/unit/position-index.ts'
+import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex } from '../../../log/unit/position-index.ts'
+import { PositionList } from '../../../log/unit/position-list.ts'
 import type { JunkRange } from '../../../log/ranges.ts'
 
 function all(list: PositionList): number[] {

@@ -121,6 +121,18 @@ test('L8: a start below the trim mark is refused, so is one too many', (t) => {
   t.is(b.subscriptions.size, 1)
 })
 
+test('streams that nobody wants any more cost nothing', (t) => {
+  const bench = new Bench()
+  for (let stream = 0; stream < 50; stream++) {
+    bench.subscriptions.add(bench.caller, stream, { stream, from: 0, step: 1 }, 100)
+    bench.subscriptions.add(bench.caller, 1_000, { stream, from: 0, step: 1 }, 100)
+    bench.subscriptions.remove(bench.caller, stream)
+    t.is(bench.subscriptions.streams, 1)
+    bench.subscriptions.remove(bench.caller, 1_000)
+  }
+  t.deepEqual([bench.subscriptions.size, bench.subscriptions.streams], [0, 0])
+})
+
 test('after its end and after its connection a subscription hears nothing', async (t) => {
   const b = new Bench()
   b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
