@@ -677,7 +677,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'lists-read-below-the-mark', sentence: 'A stream is read from a list whose trimmed beginning is still there.',
-    breaks: ['L8'], seed: 0, judge: 'tests', tests: ['test/log/unit/growth.test.ts'],
+    breaks: ['L8'], seed: 0, judge: 'tests', tests: ['test/log/unit/subscriptions.test.ts'],
     file: 'log/unit/unit-state.ts',
     find: 'for (let at = list.next(Math.max(position, this.trim)); at >= 0',
     replace: 'for (let at = list.next(position); at >= 0',

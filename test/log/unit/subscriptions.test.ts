@@ -121,6 +121,21 @@ test('L8: a start below the trim mark is refused, so is one too many', (t) => {
   t.is(b.subscriptions.size, 1)
 })
 
+test('L8: a subscriber who was behind when all was trimmed is pushed nothing from below the mark', async (t) => {
+  const bench = new Bench()
+  const otherAt = (position: number): EntryShape => ({ position, links: [[1_000 + position, { before: 0 }]] })
+  const others = Array.from({ length: 4_200 }, (_, position) => otherAt(position))
+  bench.socket.buffered = 1 << 30
+  bench.subscriptions.add(bench.caller, 1, { stream: 7, from: 0, step: 1 }, 10)
+  bench.store(...others, on7(4_200), on7(4_201))
+  bench.unit.commit()
+  bench.mark(...others, on7(4_200), on7(4_201))
+  bench.unit.unit.trim(1, 4_201)
+  t.true(bench.unit.unit.state.untidy)
+  bench.socket.buffered = 0
+  t.deepEqual((await bench.push()).parts, [{ positions: [4_201], completeTo: 4_202, more: false }])
+})
+
 test('streams that nobody wants any more cost nothing', (t) => {
   const bench = new Bench()
   for (let stream = 0; stream < 50; stream++) {
