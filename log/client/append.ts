@@ -5,7 +5,8 @@
  *                                                             └ anything else: resolve, then acknowledged or appended again
  *
  * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
- * position to junk takes a new token; one whose fate is unknown reads its position until it is decided.
+ * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is trimmed, nobody
+ * can tell any more: others may have read the entry there, so it is not made again (L1).
  * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
  */
@@ -79,7 +80,7 @@ export class Appender {
    * Appends one payload. Durable on every unit of its chain when it resolves.
    *
    * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED` with next
-   *   `unknown`: it may still be in the log.
+   *   `unknown`: it may still be in the log; `TRIMMED` with next `unknown` and its position: it may have been there.
    */
   append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {}): Promise<Appended> {
     const refused = this.#refusal(payload, streams)
@@ -327,7 +328,7 @@ export class Appender {
     })
   }
 
-  /** Finds out what became of an append and acknowledges it, or appends it again. */
+  /** Finds out what became of an append and acknowledges it, or appends it again where it was lost. */
   async #recover(append: Append, batch: Batch): Promise<void> {
     const { clock, failpoint } = this.#cluster.ports
     const { layout: { cluster: name }, grant } = batch
@@ -342,8 +343,13 @@ export class Appender {
         const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
         const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
         if (found.kind === 'data' && found.hash === append.hash) { this.#acknowledge(append, grant); return }
+        if (found.kind === 'trimmed') {
+          failpoint?.('append.trimmed', { position: append.position })
+          this.#end(append, trimmedAt(append.position))
+          return
+        }
         if (found.kind !== 'hole') {
-          failpoint?.(found.kind === 'trimmed' ? 'append.trimmed' : 'append.lost', { position: append.position })
+          failpoint?.('append.lost', { position: append.position })
           await this.#again(append)
           return
         }
@@ -363,7 +369,7 @@ export class Appender {
     this.#end(append, new SirtakiError('TIMEOUT', `the fate of the append at position ${append.position} was not known in time (${cause})`, { facts: { position: append.position }, next: 'unknown' }))
   }
 
-  /** Takes a new token: the old position went to junk, or is gone with the trimmed prefix. */
+  /** Takes a new token: the old position went to junk. */
   async #again(append: Append): Promise<void> {
     if (!this.#cluster.budget.spend()) await this.#cluster.pause(this.#cluster.limits.retryMaxMs * this.#cluster.ports.random.next())
     if (append.ended) return
@@ -394,6 +400,8 @@ export class Appender {
     this.#queueBytes = 0
   }
 }
+
+const trimmedAt = (position: number): SirtakiError => new SirtakiError('TRIMMED', `the append got position ${position}, which was trimmed before its fate was known: it may have been read there, so it is not made again. Append again only where a second copy does no harm`, { next: 'unknown', facts: { position } })
 
 function runsOf(batch: readonly Append[]): TokenRun[] {
   const runs: { count: number; streams: readonly number[] }[] = []

@@ -72,7 +72,9 @@ export class LogClient implements AsyncDisposable {
   /**
    * Appends one entry. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` before anything is sent; `TIMEOUT`, `ABORTED`: it may still take effect.
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` before anything is sent; `TIMEOUT`, `ABORTED`: it may still take effect; `TRIMMED`
+   *   with next `unknown` and its position: others trimmed the log there before this client heard what became of its entry. They may have
+   *   read it, so it is not appended a second time.
    */
   append(payload: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
     return this.#appender.append(payload, options.streams, options)

@@ -13,7 +13,7 @@ import type { Appended } from '../../log/client/append.ts'
 import type { CallOptions } from '../../log/client/cluster.ts'
 import { Backoff, aborted } from '../../log/client/retry.ts'
 import type { Entry } from '../../log/entry.ts'
-import { SirtakiError, asError, invariant } from '../../log/errors.ts'
+import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeOpen, OP_HEAD_BYTES, type Target } from './op-entry.ts'
 import type { Applied, Outcome } from './space.ts'
 import type { SpaceLog } from './space-log.ts'
@@ -151,10 +151,13 @@ export class Session implements LocalSession {
           await this.#wait(call)
           continue
         }
-        const appended = await sending
+        const appended = await sending.catch(unlessTrimmed)
         // Its turn may have come again while the first append was on its way.
-        if (call.sending === sending) call.sending = undefined
-        this.#view.offer(entryOf(appended, call.payload))
+        const isNewest = call.sending === sending
+        if (isNewest) call.sending = undefined
+        if (appended !== undefined) this.#view.offer(entryOf(appended, call.payload))
+        // The log cannot tell whether it was there. Apply drops the second of two, so it is appended once more.
+        else if (isNewest && call.applied === undefined && !call.held) this.#send(call)
       }
       return resultOf(call.applied, call)
     } catch (thrown) {
@@ -268,6 +271,11 @@ export class Session implements LocalSession {
 }
 
 const NO_BYTES = new Uint8Array(0)
+
+/** @throws what an append failed with, but for its position having been trimmed before its fate was known. */
+function unlessTrimmed(thrown: unknown): undefined {
+  if (!isError(thrown, 'TRIMMED') || thrown.next !== 'unknown') throw thrown
+}
 
 /** Nobody can say any more which of its ops were applied. */
 const forgotten = (name: string): SirtakiError => new SirtakiError(

@@ -26,7 +26,7 @@ export interface SpaceLog {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
-  /** Appends one entry: decided when it resolves. It may have been appended twice. @throws SirtakiError as `LogClient.append`. */
+  /** Appends one entry: decided when it resolves. @throws SirtakiError as `LogClient.append`. */
   append(payload: Uint8Array, options: CallOptions & { readonly streams: readonly number[] }): Promise<Appended>
   /** Why an append of so many bytes would be refused at once. */
   overloaded(bytes: number): SirtakiError | undefined

@@ -733,6 +733,13 @@ export const bugs: readonly Bug[] = [
     replace: "if (error.code === 'TRIMMED' || error.code === 'DAMAGED') { this.close(error)",
   },
   {
+    name: 'trimmed-append-made-again', sentence: 'A writer that finds its position trimmed appends again: others may have read the entry there, and see it twice.',
+    breaks: ['L1'], seed: 0, judge: 'tests', tests: ['test/log/client/append.test.ts'],
+    file: 'log/client/append.ts',
+    find: 'this.#end(append, trimmedAt(append.position))',
+    replace: 'await this.#again(append)',
+  },
+  {
     name: 'skips-without-a-trace', sentence: 'A sequencer that passes over positions which others have decided goes on with the pointers of before.',
     breaks: ['Q1'], seed: 0, judge: 'tests', tests: ['test/sequencer/sequencer.test.ts'],
     file: 'sequencer/sequencer.ts',

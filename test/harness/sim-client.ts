@@ -29,8 +29,6 @@ export class SharedHistory {
   readonly operations: { client: number; call: number; return: number; input: LogInput; output: LogOutput | undefined }[] = []
   /** Reads of what is not written yet: the judge has no word for them. */
   readonly dropped = new Set<SharedHistory['operations'][number]>()
-  /** Positions that their writers found trimmed: such an append is made again, so the log may hold its value twice. */
-  readonly twice = new Set<number>()
   clock = 0
   nextValue = 1
   /** The highest trim that was acknowledged, and the highest that was begun. */

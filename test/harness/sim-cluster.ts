@@ -184,7 +184,6 @@ class SimCluster {
         if (!process.alive || process.generation !== generation) return
         this.#count(name)
         if (name === 'watch.suspects' && Array.isArray(facts['absent']) && facts['absent'].length > 0) this.#suspectedUnder = Number(facts['epoch'])
-        if (name === 'append.trimmed') this.shared.twice.add(Number(facts['position']))
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
           // What a process tells of times is on its own clock, which may have jumped.
@@ -702,8 +701,8 @@ class SimCluster {
   }
 
   #judgeHistory(): void {
-    const { operations, dropped, twice } = this.shared
-    const verdict = checkLogHistory(operations.filter((operation) => !dropped.has(operation) && !(operation.input.op === 'read' && twice.has(operation.input.position))))
+    const { operations, dropped } = this.shared
+    const verdict = checkLogHistory(operations.filter((operation) => !dropped.has(operation)))
     if (verdict.kind === 'violation') this.checker.fail(verdict.rule, verdict.message)
   }
 

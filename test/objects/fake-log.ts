@@ -18,9 +18,9 @@ import type { SpaceLog, SpacePlayer } from '../../objects/index.ts'
 /**
  * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
  * twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log; `late`: in
- * the log, acknowledged three steps later.
+ * the log, acknowledged three steps later; `trimmed`: nobody can tell its caller, though it is in the log; `gone`: the same, and it is not.
  */
-export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late'
+export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late' | 'trimmed' | 'gone'
 
 interface Append { readonly payload: Uint8Array; readonly streams: readonly number[]; ended: boolean; resolve(appended: Appended): void; reject(error: SirtakiError): void }
 interface Play { readonly order: StreamOrder; readonly events: StreamEvents; closed: boolean }
@@ -49,6 +49,7 @@ export class FakeClock implements Clock {
 
 const NO_BYTES = new Uint8Array(0)
 const timeout = (): SirtakiError => new SirtakiError('TIMEOUT', 'the append was not answered in time')
+const trimmed = (): SirtakiError => new SirtakiError('TRIMMED', 'the position was trimmed before the fate of the append was known', { next: 'unknown' })
 const macrotask = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 export class FakeLog implements SpaceLog {
@@ -124,9 +125,9 @@ export class FakeLog implements SpaceLog {
 
   #decide(append: Append, fate: Fate): void {
     if (fate === 'junk') { this.#junk(); this.#queue.push(append); return }
-    if (fate === 'lost') { this.#junk(); append.reject(timeout()); return }
+    if (fate === 'lost' || fate === 'gone') { this.#junk(); append.reject(fate === 'lost' ? timeout() : trimmed()); return }
     const first = this.#grant(append.payload, append.streams)
-    if (fate === 'unknown') { append.reject(timeout()); return }
+    if (fate === 'unknown' || fate === 'trimmed') { append.reject(fate === 'unknown' ? timeout() : trimmed()); return }
     const entry = fate === 'twice' ? this.#grant(append.payload, append.streams) : first
     const acknowledge = (): void => { append.resolve({ position: entry.position, epoch: 1, logTime: entry.logTime, streams: append.streams, previous: entry.streams.map(({ previous }) => previous) }) }
     if (fate === 'late') this.#late.push({ steps: 3, acknowledge })

@@ -92,6 +92,19 @@ test('O4: an op appended twice around a missing one settles with the copy that a
   t.is(hits.state.value, 3)
 })
 
+test('O4: an op whose position was trimmed before anybody told its session is appended again, and counts once', async (t) => {
+  const log = new FakeLog()
+  log.pushing = false
+  fates(log, { 1: 'trimmed', 3: 'gone' })
+  const { client, hits } = await openCounter(log)
+  const calls = adds(hits, 4)
+  await log.settle(8)
+  log.push()
+  t.deepEqual(await outcomes(log, calls), [1, 2, 3, 4])
+  t.is(hits.state.value, 4)
+  t.deepEqual(client.sessions().map(({ next }) => next), [4])
+})
+
 test('O4: an op whose turn comes before its first append is acknowledged settles with the second', async (t) => {
   const log = new FakeLog()
   fates(log, { 1: 'junk', 2: 'late' })
