@@ -123,7 +123,7 @@ export const limits: Limits = {
   connectionsMax: 10_000,
   helloMs: 5_000,
   idleMs: 120_000,
-  wireVersionMax: 2,
+  wireVersionMax: 3,
   connectionBytesMax: 64 << 20,
   stepBytesMax: 8 << 20,
   pushBytesMax: 256 << 10,

@@ -30,6 +30,8 @@ export class Sequencer {
   #tail = 0
   #prefix = 0
   #logTime = 0
+  /** What every sequencer that follows starts from, or more. */
+  #provenTime = 0
   #startedAt = 0
   /** Last granted position by stream, the stream touched longest ago first. */
   #streams = new Map<number, number>()
@@ -68,6 +70,7 @@ export class Sequencer {
     this.#tail = layout.tail
     this.#prefix = layout.tail
     this.#logTime = Math.max(this.#logTime, layout.logTime)
+    this.#provenTime = Math.max(this.#provenTime, layout.logTime)
     this.#startedAt = now
     this.#streams = new Map()
     this.#floor = layout.tail
@@ -90,6 +93,15 @@ export class Sequencer {
     this.#logTime = Math.max(this.#logTime, base + now - this.#startedAt)
     return this.#logTime
   }
+
+  /**
+   * The log time to tell with tails. That of a token is not proven yet: a sequencer that follows knows only of entries that are stored,
+   * so a reader that was told more would see log time go back (Q3).
+   */
+  get provenTime(): number { return this.#provenTime }
+
+  /** Learns of a log time that every unit of some chain has stored: each of them brings it into the next epoch. */
+  prove(logTime: number): void { this.#provenTime = Math.max(this.#provenTime, logTime) }
 
   /** Positions that may be granted now. */
   get room(): number { return this.#prefix + (this.#layout?.window ?? 0) - this.#tail }

@@ -14,7 +14,7 @@ import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
 import { Bootstrap, Identity, readJson, writeJson } from '../log/wire/control.ts'
 import { readToken, writeGrant } from '../log/wire/messages.ts'
-import { readPrefix, readTailsQuestion, writeEpoch, writeTailsAnswer } from '../log/wire/tail-messages.ts'
+import { readProgress, readTailsQuestion, writeEpoch, writeTailsAnswer, type Progress } from '../log/wire/tail-messages.ts'
 import { openDoor, type Door, type Request } from '../log/wire/server.ts'
 import { Sequencer } from './sequencer.ts'
 
@@ -54,7 +54,7 @@ export class SequencerServer {
   #resolveFailures = 0
   #closed = false
   #closing: Promise<void> | undefined
-  readonly #told = new Map<string, { readonly epoch: number; readonly prefix: number }>()
+  readonly #told = new Map<string, Progress & { readonly epoch: number }>()
   #turn = 0
   #lag = { from: 0, since: 0 }
   #announced = 0
@@ -256,7 +256,9 @@ export class SequencerServer {
       case 'token': return this.#token(request)
       case 'tails': {
         const { epoch, streams } = readTailsQuestion(request.body)
-        return writeTailsAnswer({ epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.logTime(clock.now())) })
+        const tails = { epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.provenTime) }
+        this.options.ports.failpoint?.('sequencer.tells', { epoch, logTime: tails.logTime })
+        return writeTailsAnswer(tails)
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
@@ -361,8 +363,9 @@ export class SequencerServer {
     const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
       const unit = units[this.#turn % units.length]
       if (unit === undefined) return 0
-      const prefix = readPrefix(await this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))
-      this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step) })
+      const { prefix, logTime } = readProgress(await this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))
+      this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step), logTime })
+      this.machine.prove(Math.min(...units.map((one) => this.#timeOf(one.identity, layout))))
       return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))
     }))
     return Math.min(...prefixes)
@@ -371,6 +374,11 @@ export class SequencerServer {
   #prefixOf(identity: string, layout: Layout): number {
     const told = this.#told.get(identity)
     return told?.epoch === layout.epoch ? told.prefix : layout.tail
+  }
+
+  #timeOf(identity: string, layout: Layout): number {
+    const told = this.#told.get(identity)
+    return told?.epoch === layout.epoch ? told.logTime : layout.logTime
   }
 
   /** The lowest position that some unit has not been told decided: marks can be lost with a writer or a connection. */

@@ -303,6 +303,7 @@ export class Appender {
       this.#acknowledge(append, batch.grant)
     })
     if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - batch.grantedAt); this.#cluster.budget.earn(marks.length) }
+    if (marks.length > 0) this.#cluster.noteLogTime(batch.grant.logTime)
     if (marks.length > 0) this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.watched })
     if (this.#queue.length > 0) this.#schedule()
   }
@@ -342,7 +343,7 @@ export class Appender {
         // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time counts.
         const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
         const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
-        if (found.kind === 'data' && found.hash === append.hash) { this.#acknowledge(append, grant); return }
+        if (found.kind === 'data' && found.hash === append.hash) { this.#cluster.noteLogTime(grant.logTime); this.#acknowledge(append, grant); return }
         if (found.kind === 'trimmed') {
           failpoint?.('append.trimmed', { position: append.position })
           this.#end(append, trimmedAt(append.position))

@@ -59,6 +59,7 @@ export class Cluster {
   #request = 0
   #closed = false
   #granted = 0
+  #logTime = 0
   readonly #grantedListeners = new Set<() => void>()
   /** Since when calls under this epoch have met servers that do not answer. */
   #trouble: { readonly epoch: number; readonly since: number } | undefined
@@ -88,6 +89,12 @@ export class Cluster {
    * names, or that an entry at hand proves. Holes at or above it are nobody's to fill (P66).
    */
   get granted(): number { return this.#granted }
+
+  /** The highest log time of a decided entry that this process knows of, in milliseconds. */
+  get logTime(): number { return this.#logTime }
+
+  /** Learns of the log time of a decided entry. */
+  noteLogTime(logTime: number): void { if (logTime > this.#logTime) this.#logTime = logTime }
 
   /** Learns that everything below `tail` has been granted. */
   noteGranted(tail: number): void {

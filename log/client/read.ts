@@ -10,7 +10,7 @@ import { SirtakiError, asError } from '../errors.ts'
 import { chainOf, segmentOf, unitsOf, type Layout } from '../layout/layout.ts'
 import { viewOf } from '../wire/bytes.ts'
 import { Empty } from '../wire/control.ts'
-import { readPrefix, writeEpoch } from '../wire/tail-messages.ts'
+import { readProgress, writeEpoch } from '../wire/tail-messages.ts'
 import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
 import type { CallOptions, Cluster } from './cluster.ts'
 import { resolveAll, resolveOne, type Resolved } from './resolve.ts'
@@ -134,7 +134,7 @@ export class Reader {
 
 /** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
-  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => readPrefix(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))))
+  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => readProgress(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))).prefix))
   return Math.min(...prefixes)
 }
 

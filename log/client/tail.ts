@@ -12,7 +12,10 @@ import type { CallOptions, Cluster } from './cluster.ts'
 import { proveCurrent } from './proof.ts'
 import { Backoff, aborted } from './retry.ts'
 
-/** Exclusive tails: of the log, and by stream an upper bound of its positions. */
+/**
+ * Exclusive tails: of the log, and by stream an upper bound of its positions. `logTime`: milliseconds that nothing appended later falls
+ * behind. It never goes back for one client, also over a failover, and covers each append and entry that the client knows decided.
+ */
 export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
 
 interface Caller { readonly streams: readonly number[]; readonly deadline: number; readonly signal: AbortSignal | undefined; resolve(tails: Tails): void; reject(error: SirtakiError): void }
@@ -156,5 +159,5 @@ async function askTails(cluster: Cluster, layout: Layout, streams: readonly numb
   const answer = readTailsAnswer(await asked)
   if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
   cluster.noteGranted(answer.tail)
-  return { tail: answer.tail, epoch: answer.epoch, logTime: answer.logTime, streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
+  return { tail: answer.tail, epoch: answer.epoch, logTime: Math.max(answer.logTime, Math.floor(cluster.logTime)), streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
 }

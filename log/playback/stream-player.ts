@@ -332,6 +332,7 @@ export class StreamPlayer {
   #give(due: readonly Entry[]): void {
     if (this.#closed) return
     this.#cluster.noteGranted(this.#order.next)
+    this.#cluster.noteLogTime(due.at(-1)?.logTime ?? 0)
     if (due.length > 0) this.#events.deliver(due)
     this.#events.reached(this.#order.next)
     for (const waiter of this.#waiters) if (waiter.to <= this.#order.next) waiter.wake()

@@ -17,7 +17,7 @@ import type { Ports, Register, Timer } from '../ports.ts'
 import { Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson } from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { type Kind, readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
-import { readEpoch, writeCurrent, writePrefix } from '../wire/tail-messages.ts'
+import { readEpoch, writeCurrent, writeProgress } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
 import type { UnitStore } from './store.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -343,7 +343,7 @@ export class UnitServer {
       case 'unsubscribe': this.#subscriptions.remove(caller, request); return undefined
       case 'watch': this.lookedAtMs = this.options.ports.clock.now(); readEpoch(body); return this.#current()
       case 'current': readEpoch(body); return this.#current()
-      case 'progress': unit.state.requireServing(readEpoch(body)); return writePrefix(unit.state.prefix)
+      case 'progress': unit.state.requireServing(readEpoch(body)); return writeProgress(unit.state, caller.version)
       case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
       case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
       case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }

@@ -2,7 +2,7 @@
  * The messages of reading tails: how far a unit is, whether an epoch is current, the sequencer's tails. By hand, because every
  * linearizable read sends all of them and the sequencer follows the decided prefix with the first.
  *
- *     progress  epoch u32                        answer  prefix f64
+ *     progress  epoch u32                        answer  prefix f64, and from version 3 on log time f64
  *     current   epoch u32                        answer  slot u32, installed u32, sealed u32, commit f64, state u8, identity text, boot text
  *     tails     epoch u32, n u32, stream u32 *   answer  epoch u32, tail f64, log time f64, n u32, tail f64 *
  *
@@ -20,13 +20,19 @@ export function readEpoch(body: Uint8Array): number {
   return epoch
 }
 
-/** The lowest position of its own class that a unit does not know decided. */
-export const writePrefix = (prefix: number): Uint8Array => new ByteWriter(8).f64(prefix).done()
-export function readPrefix(body: Uint8Array): number {
+/**
+ * `prefix`: the lowest position of its own class that a unit does not know decided. `logTime`: the highest of the entries that it
+ * has stored, in milliseconds; 0 where a unit of an earlier version does not say.
+ */
+export interface Progress { readonly prefix: number; readonly logTime: number }
+export const writeProgress = ({ prefix, logTime }: Progress, version: number): Uint8Array => version < 3 ? new ByteWriter(8).f64(prefix).done() : new ByteWriter(16).f64(prefix).f64(logTime).done()
+export function readProgress(body: Uint8Array): Progress {
   const reader = new ByteReader(body)
   const prefix = reader.integer()
+  const logTime = reader.left === 0 ? 0 : reader.f64()
+  if (!(logTime >= 0)) throw new SirtakiError('BAD_FRAME', `progress with log time ${logTime}`)
   reader.end()
-  return prefix
+  return { prefix, logTime }
 }
 
 const LEAVING = 1

@@ -740,6 +740,20 @@ export const bugs: readonly Bug[] = [
     replace: 'await this.#again(append)',
   },
   {
+    name: 'tails-told-with-the-clock', sentence: 'A sequencer tells the log time of its clock with tails: the one that follows starts from what is stored, which is less.',
+    breaks: ['Q3'], seed: 0, judge: 'tests', tests: ['test/sequencer/server.test.ts'],
+    file: 'sequencer/server.ts',
+    find: 'logTime: Math.floor(machine.provenTime) }',
+    replace: 'logTime: Math.floor(machine.logTime(clock.now())) }',
+  },
+  {
+    name: 'one-unit-proves-a-log-time', sentence: 'A log time that one unit of a chain has stored counts as proven: the next epoch may leave out just this one.',
+    breaks: ['Q3'], seed: 0, judge: 'tests', tests: ['test/sequencer/server.test.ts'],
+    file: 'sequencer/server.ts',
+    find: 'this.machine.prove(Math.min(...units.map(',
+    replace: 'this.machine.prove(Math.max(...units.map(',
+  },
+  {
     name: 'skips-without-a-trace', sentence: 'A sequencer that passes over positions which others have decided goes on with the pointers of before.',
     breaks: ['Q1'], seed: 0, judge: 'tests', tests: ['test/sequencer/sequencer.test.ts'],
     file: 'sequencer/sequencer.ts',

@@ -47,6 +47,8 @@ export class Checker {
   readonly #parsed = new Map<number, Layout>()
   readonly #granted = new Map<number, string>()
   #grantedTo = 0
+  /** The highest log time that was told with a tail, by epoch. */
+  readonly #toldTimes = new Map<number, number>()
   readonly #grantedAt = new Map<number, { readonly epoch: number; readonly at: number }>()
   /** A hole younger than this is not to be filled under the epoch of its token: its writer may only be slow (P16). */
   fillFloorMs = 0
@@ -160,6 +162,7 @@ export class Checker {
       case 'trim.called': this.trimCalled = Math.max(this.trimCalled, numberOf(facts, 'before')); return
       case 'sequencer.granted': this.#grant(facts); return
       case 'sequencer.skipped': this.fail('Q1', `positions ${numberOf(facts, 'from')} to ${numberOf(facts, 'to')} were decided and never granted`)
+      case 'sequencer.tells': this.#tells(numberOf(facts, 'epoch'), numberOf(facts, 'logTime')); return
       case 'sequencer.bootstrapped': this.#bootstrap(facts); return
       case 'unit.installed': this.#installed(facts); return
       case 'acceptor.promised': this.#promised(facts); return
@@ -262,6 +265,16 @@ export class Checker {
     for (; this.#decidedTo < numberOf(facts, 'prefix'); this.#decidedTo++) if (!this.decided.has(this.#decidedTo)) this.fail('Q4', `the sequencer believes everything below ${numberOf(facts, 'prefix')} decided, ${this.#decidedTo} is not`)
   }
 
+  /** Whatever log time is told with a tail, later epochs start from it, or from more. */
+  #tells(epoch: number, logTime: number): void {
+    this.#toldTimes.set(epoch, Math.max(this.#toldTimes.get(epoch) ?? 0, logTime))
+    if (this.newest !== undefined) this.#checkTimes(this.newest)
+  }
+
+  #checkTimes(layout: Layout): void {
+    for (const [epoch, logTime] of this.#toldTimes) if (epoch < layout.epoch && logTime > layout.logTime) this.fail('Q3', `log time ${logTime} was told with a tail of epoch ${epoch}, epoch ${layout.epoch} starts from ${layout.logTime}`)
+  }
+
   #bootstrap(facts: Readonly<Record<string, unknown>>): void {
     const epoch = numberOf(facts, 'epoch')
     const boot = textOf(facts, 'boot')
@@ -314,6 +327,7 @@ export class Checker {
     const epoch = numberOf(facts, 'epoch')
     const read = checkLayout(JSON.parse(textOf(facts, 'layout')))
     this.#raiseFence(textOf(facts, 'unit'), epoch)
+    this.#checkTimes(read)
     const member = [...unitsOf(read), ...read.spares].find((unit) => unit.identity === facts['unit'])
     if (epoch > 1 && member?.boot !== facts['boot']) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} installs epoch ${epoch}, which names another boot`)
     for (const [position, value] of this.unit(textOf(facts, 'unit')).held) if (position >= read.tail) this.fail('L6', `unit ${textOf(facts, 'unit').slice(0, 6)} holds ${text(value)} at ${position}, above the tail ${read.tail} of epoch ${epoch}`)

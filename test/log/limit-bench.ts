@@ -6,6 +6,7 @@
  */
 import { Cluster } from '../../log/client/cluster.ts'
 import { LogClient } from '../../log/client/client.ts'
+import { clusterSeed, encodeEntry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
@@ -16,9 +17,10 @@ import type { Connection, Ports, Random, Register, Transport } from '../../log/p
 import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
+import { ByteWriter } from '../../log/wire/bytes.ts'
 import { FRAME_HEAD_BYTES, FrameParser, type Frame } from '../../log/wire/frame.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
-import { kindOf, readGrant, readStore, readToken, writeToken, type Kind } from '../../log/wire/messages.ts'
+import { kindOf, readGrant, readStore, readToken, writeToken, type GrantBody, type Kind } from '../../log/wire/messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { HandClock, countingRandom } from './hand-clock.ts'
 
@@ -326,6 +328,15 @@ export class LimitBench {
     const { from } = readGrant(body)
     raw.noteGranted(from + count)
     return from
+  }
+
+  /** A writer takes a token, stores its entry at one unit only, and dies. Gives what it was granted, within some milliseconds. */
+  async storeAt(raw: Cluster, address: string, stream: number, bytes: Uint8Array): Promise<GrantBody> {
+    const layout = await this.done(raw.current(), 2)
+    const grant = await this.done(raw.peer('sequencer').request('token', writeToken({ epoch: layout.epoch, runs: [{ count: 1, streams: [stream] }] })).then(readGrant), 2)
+    const entry = encodeEntry(clusterSeed(layout.cluster), { position: grant.from, epoch: grant.epoch, writer: 1, logTime: grant.logTime, streams: [stream], previous: grant.previous }, bytes)
+    await this.done(raw.peer(address).request('store', new ByteWriter(8).u32(layout.epoch).u32(1).raw(entry).done()), 2)
+    return grant
   }
 }
 

@@ -183,12 +183,12 @@ export const serverDrives = {
       await told(clock, near.request('status', payload(1)))
       return [callers[0]?.version, near.version]
     }
-    for (const [servers, clients] of [[1, 2], [2, 1]] as const) {
+    for (const [servers, clients] of [[1, 3], [3, 1], [2, 3], [3, 2]] as const) {
       const bench = await LimitBench.start({ wireVersionMax: servers }, { units: 2 })
       const log = await bench.client('client', { wireVersionMax: clients })
       await acknowledgedOnce(t, bench, log, appends(log, 5))
     }
-    t.deepEqual([await versions(2, 2), await versions(1, 2), await versions(2, 1), await versions(1, 1), await versions(9, 9)], [[2, 2], [1, 1], [1, 1], [1, 1], [2, 2]])
+    t.deepEqual([await versions(2, 2), await versions(1, 2), await versions(2, 1), await versions(1, 1), await versions(9, 9)], [[2, 2], [1, 1], [1, 1], [1, 1], [3, 3]])
   } },
   connectionBytesMax: { title: 'a caller that reads nothing is hung up on as soon as it has too many answers, others are not disturbed', run: async (t) => {
     const { clock, accepted, gone, peer } = await bareDoor({ connectionBytesMax: 1_000 })

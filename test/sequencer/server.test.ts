@@ -13,6 +13,7 @@ import { readGrant, writeToken } from '../../log/wire/messages.ts'
 import { keepSequencer } from '../../sequencer/keep.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { HandClock, countingRandom } from '../log/hand-clock.ts'
+import { LimitBench } from '../log/limit-bench.ts'
 
 const limits = { ...usual, window: 4 }
 const register = (): Register => { let kept: string | undefined; return { read: () => kept, write: (value) => { kept = value } } }
@@ -101,4 +102,52 @@ test('P66: a sequencer that stops by itself is followed by the next, and appends
   t.deepEqual([server.role, kept.server.role], ['stopped', 'ready'])
   await within(clock, kept.close())
   t.like(await within(clock, log.append(new Uint8Array([5]), { timeoutMs: 1_000 }).catch((thrown: unknown) => thrown), 6_000), { code: 'TIMEOUT' })
+})
+
+test('Q3: log time told with tails never goes back when another sequencer takes over, and covers what the reader knows acknowledged', async (t) => {
+  const bench = await LimitBench.start({}, { units: 2 })
+  const log = await bench.client()
+  const reader = await bench.client('reader')
+  await bench.advance(500)
+  const appended = await bench.done(log.append(new Uint8Array([1])), 5)
+  t.true(appended.logTime > 400)
+  t.true((await bench.done(log.tail(), 5)).logTime >= appended.logTime)
+  await bench.advance(1_500)
+  const before = (await bench.done(reader.tail(), 5)).logTime
+  t.true(before >= Math.floor(appended.logTime), `${before} after ${appended.logTime}`)
+  await bench.sequencer.close()
+  const next = await bench.sequencerAt('sequencer-2')
+  await bench.done(next.start({ takeOver: true }), 1_000)
+  const after = (await bench.done(reader.tail(), 1_000)).logTime
+  t.true(after >= before, `${after} after ${before}`)
+  const later = await bench.done(log.append(new Uint8Array([2])), 500)
+  t.true(later.logTime >= after)
+})
+
+test('Q3: a log time that only one unit of a chain has stored is not told with tails', async (t) => {
+  const bench = await LimitBench.start({}, { units: 2 })
+  const log = await bench.client()
+  await bench.done(log.append(new Uint8Array([1])), 50)
+  const proven = (await bench.done(log.tail(), 50)).logTime
+  await bench.advance(1_000)
+  const { logTime } = await bench.storeAt(await bench.raw(), 'unit-0', 3, new Uint8Array([2]))
+  t.true(logTime > proven + 900)
+  await bench.advance(40)
+  t.is((await bench.done(log.tail(), 2)).logTime, proven)
+  // The sequencer resolves it: then it is everywhere.
+  await bench.advance(500)
+  t.is((await bench.done(log.tail(), 2)).logTime, Math.floor(logTime))
+})
+
+test('Q3: a token whose entry was never stored proves no log time', async (t) => {
+  const bench = await LimitBench.start({}, { units: 2 })
+  const log = await bench.client()
+  await bench.done(log.append(new Uint8Array([1])), 50)
+  const proven = (await bench.done(log.tail(), 50)).logTime
+  await bench.advance(1_000)
+  await bench.done(bench.token(log.cluster, 1), 5)
+  // The sequencer fills what it granted; junk carries no log time.
+  await bench.advance(1_000)
+  t.is(bench.sequencer.machine.prefix, bench.sequencer.machine.tail)
+  t.is((await bench.done(log.tail(), 50)).logTime, proven)
 })

@@ -17,7 +17,7 @@ import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { Peers } from '../../log/wire/rpc.ts'
 import { openDoor } from '../../log/wire/server.ts'
-import { writePrefix } from '../../log/wire/tail-messages.ts'
+import { writeProgress } from '../../log/wire/tail-messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 
 const [role = '', first = '', second = ''] = process.argv.slice(2)
@@ -51,7 +51,7 @@ async function tokens(): Promise<string> {
   const cluster = 'tokens'
   const door = await openDoor(ports, limits, '127.0.0.1:0', {
     cluster: () => cluster, layout: () => null, gone: () => undefined,
-    request: ({ caller, kind, request }) => { caller.answer(kind, request, writePrefix(server.machine.tail)) },
+    request: ({ caller, kind, request }) => { caller.answer(kind, request, writeProgress({ prefix: server.machine.tail, logTime: 0 }, caller.version)) },
   })
   await server.listen()
   const member = { identity: 'unit', boot: 'unit', address: door.listener.address }

@@ -5,9 +5,6 @@
  */
 import test from 'ava'
 import { LogClient } from '../../../log/client/client.ts'
-import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
-import { ByteWriter } from '../../../log/wire/bytes.ts'
-import { readGrant, writeToken } from '../../../log/wire/messages.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { appends } from '../limit-drives-client.ts'
 
@@ -106,7 +103,7 @@ test('P19: damage that heals ends neither a subscription nor a wait, and a call 
   const failed: string[] = []
   const player = log.player(7, 0, { deliver: (due) => { seen.push(...due.map(({ payload: bytes }) => whichOf(bytes))) }, reached: () => undefined, failed: ({ code }) => { failed.push(code) } })
   // A writer dies between its stores: its entry is on the unit that decides, whose disk damages it.
-  await storeAtFirst(bench)
+  await bench.storeAt(await bench.raw(), 'unit-0', 7, payload(99))
   bench.store('unit-0').damage(bench.store('unit-0').lastRow())
   t.is(bench.unit('unit-0').unit.state.verify((await bench.done(log.tail(), 2)).tail - 1, { row: -1, bytes: undefined }), false)
   await bench.done(Promise.all(appends(log, 2, { streams: [7], from: 2 })), 500)
@@ -118,12 +115,3 @@ test('P19: damage that heals ends neither a subscription nor a wait, and a call 
   await bench.done(player.playTo(tail, { timeoutMs: 10_000 }), 10_000)
   t.deepEqual([seen, failed], [[0, 1, 2, 3], []])
 })
-
-/** Stores an entry of stream 7 at the first unit only, as a writer that dies meanwhile. */
-async function storeAtFirst(bench: LimitBench): Promise<void> {
-  const raw = await bench.raw('dies')
-  const layout = await bench.done(raw.current(), 2)
-  const grant = await bench.done(raw.peer('sequencer').request('token', writeToken({ epoch: layout.epoch, runs: [{ count: 1, streams: [7] }] })).then(readGrant), 2)
-  const entry = encodeEntry(clusterSeed(layout.cluster), { position: grant.from, epoch: grant.epoch, writer: 1, logTime: grant.logTime, streams: [7], previous: grant.previous }, payload(99))
-  await bench.done(raw.peer('unit-0').request('store', new ByteWriter(8).u32(layout.epoch).u32(1).raw(entry).done()), 2)
-}

@@ -237,8 +237,8 @@ test('a client whose versions are all too new or too old is told which end to up
     const { code, message } = readError(raw.heard()?.body ?? nothing)
     return [raw.closed(), code, message]
   }
-  t.deepEqual(await greet({ min: 3, max: 5 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 2, the client versions 3 to 5: upgrade the server'])
-  t.deepEqual(await greet({ min: 0, max: 0 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 2, the client version 0: upgrade the client'])
+  t.deepEqual(await greet({ min: 4, max: 5 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 3, the client versions 4 to 5: upgrade the server'])
+  t.deepEqual(await greet({ min: 0, max: 0 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 3, the client version 0: upgrade the client'])
 })
 
 test('a server that welcomes in a version that the client does not speak is left, and the call told why', async (t) => {
