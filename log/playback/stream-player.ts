@@ -42,6 +42,7 @@ export class StreamPlayer {
   readonly #gapAgain: Backoff
   #pulling: Promise<void> | undefined
   #closed = false
+  readonly #ending = new AbortController()
   #live: boolean
   /** From here on the subscriptions bring everything; what lies below has to be asked for. */
   #subscribedFrom = 0
@@ -86,7 +87,7 @@ export class StreamPlayer {
     const { signal, timeoutMs = this.#cluster.limits.requestMs } = options
     const deadline = clock.now() + timeoutMs
     if (this.#live) await this.#pushedTo(to)
-    if (this.#order.next < to) await this.#tails.reaches(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
+    if (this.#order.next < to && this.#cluster.granted < to) await this.#granted(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
     try {
       await this.#playNow(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
     } catch (thrown) {
@@ -94,9 +95,19 @@ export class StreamPlayer {
     }
   }
 
+  /** Waits until the log has got to `to`, or this player is closed. */
+  async #granted(to: number, { signal, timeoutMs }: CallOptions): Promise<void> {
+    const ending = this.#ending.signal
+    try {
+      await this.#tails.reaches(to, { signal: signal === undefined ? ending : AbortSignal.any([signal, ending]), timeoutMs })
+    } catch (thrown) {
+      throw this.#closed ? playerClosed() : thrown
+    }
+  }
+
   async #playNow(to: number, { signal, timeoutMs }: CallOptions): Promise<void> {
     await this.#cluster.retry({ signal, timeoutMs }, async (layout) => {
-      if (this.#closed) throw new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
+      if (this.#closed) throw playerClosed()
       while (this.#order.next < to) {
         const before = this.#order.next
         if (signal?.aborted === true) throw aborted(signal)
@@ -129,6 +140,7 @@ export class StreamPlayer {
   close(reason?: SirtakiError): void {
     const tells = reason !== undefined && !this.#closed
     this.#closed = true
+    this.#ending.abort()
     this.#generation++
     this.#gapTimer?.cancel()
     for (const end of this.#unsubscribe) end()
@@ -338,6 +350,8 @@ export class StreamPlayer {
     for (const waiter of this.#waiters) if (waiter.to <= this.#order.next) waiter.wake()
   }
 }
+
+const playerClosed = (): SirtakiError => new SirtakiError('CLOSED', 'the player is closed', { next: 'stop' })
 
 /** Whatever an error of damage says: it is mended, or left out with its unit, so the same is asked again. */
 function waitForDamage(thrown: unknown): never {

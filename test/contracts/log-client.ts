@@ -53,6 +53,17 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
     t.is((await log.tail({ linearizable: false })).tail, tails.tail)
   })
 
+  clusters('P66: a position beyond the tail is waited for, fills nothing, and appends go on', async (t, log, more) => {
+    const { position } = await log.append(encode('1'), { streams: [4] })
+    const reader = await more()
+    await t.throwsAsync(reader.readStream({ stream: 4, to: position + 40, timeoutMs: 500 }), { code: 'TIMEOUT', message: /its tail is/ })
+    const read = reader.readStream({ stream: 4, to: position + 2 })
+    const subscribed = take(1, reader.subscribe({ stream: 4, from: position + 1 }))
+    t.is((await log.append(encode('2'), { streams: [4] })).position, position + 1)
+    t.deepEqual((await read).map(textOf), ['1', '2'])
+    t.deepEqual(await subscribed, ['2'])
+  })
+
   clusters('appendMany gives ascending positions, several thousand of them', async (t, log) => {
     const payloads = Array.from({ length: 3000 }, (_, i) => encode(`${i}`))
     const positions = (await log.appendMany(payloads, { streams: [1], timeoutMs: 30_000 })).map(({ position }) => position)

@@ -38,7 +38,7 @@ export type Fault =
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
 /** What is drawn only since the fault that it would show is mended. */
-export const repaired = { deadlines: false, beyondTheTail: false }
+export const repaired = { deadlines: false, beyondTheTail: true }
 
 /** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
 export interface ObjectMix {

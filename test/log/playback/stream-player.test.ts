@@ -67,6 +67,10 @@ test('P66: one who waits beyond the tail keeps nobody waiting who plays to it', 
   t.is(await bench.outcome(beyond, 1_000), 'waiting')
   await bench.done(player.playTo(tail), 20)
   t.is(await bench.outcome(beyond, 3_000), 'TIMEOUT/again')
+  const closed = player.playTo(tail + 100)
+  t.is(await bench.outcome(closed, 100), 'waiting')
+  log.closePlayer(player)
+  t.is(await bench.outcome(closed), 'CLOSED/stop')
 })
 
 test('P67: who knows only the layout before, of as many chains, takes no unit for another chain', async (t) => {
