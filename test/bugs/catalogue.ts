@@ -723,7 +723,7 @@ export const bugs: readonly Bug[] = [
     file: 'log/client/resolve.ts',
     find: 'return Math.max(this.#layout.tail, this.#cluster.granted)',
     replace: 'return Math.max(Infinity, this.#cluster.granted)',
-    also: [{ file: 'log/playback/stream-player.ts', find: 'if (this.#order.next < to) await this.#tails.reaches(', replace: 'if (this.#order.next < 0) await this.#tails.reaches(' }],
+    also: [{ file: 'log/playback/stream-player.ts', find: 'if (this.#order.next < to && this.#cluster.granted < to) await', replace: 'if (this.#order.next < 0) await' }],
   },
   {
     name: 'damage-ends-playback', sentence: 'Damage that a player meets ends its subscription for good, though the cluster mends it within a second.',
