@@ -3,6 +3,7 @@
  *
  * Read next: `client/client.ts`.
  */
+import type { Call } from './client/calls.ts'
 import { LogClient } from './client/client.ts'
 import { SirtakiError } from './errors.ts'
 import { limits as usual, type Limits } from './limits.ts'
@@ -35,15 +36,18 @@ export function parseClusterAddress(address: string): string[] {
   return servers
 }
 
+/** The call that somebody waits for; `refusedMs`: how long all servers may refuse before that is the answer. */
+interface Connecting { readonly call: Call; readonly refusedMs?: number | undefined }
+
 /**
  * Connects to the servers at these addresses. Settles once a layout is known.
  *
- * @throws SirtakiError `UNREACHABLE` or `TIMEOUT` when nobody answers, `WRONG_CLUSTER`, `ABORTED`.
+ * @throws SirtakiError `UNREACHABLE` or `TIMEOUT` when nobody answers, `WRONG_CLUSTER`, `WRONG_VERSION`, `ABORTED`.
  */
-export async function connectServers(ports: Ports, addresses: readonly string[], options: LogConnectOptions = {}): Promise<LogClient> {
+export async function connectServers(ports: Ports, addresses: readonly string[], options: LogConnectOptions, { call, refusedMs }: Connecting): Promise<LogClient> {
   const client = new LogClient({ ports, limits: { ...usual, ...options.limits }, name: options.name ?? 'client', addresses })
   try {
-    await client.layout({ signal: options.signal, timeoutMs: options.timeoutMs })
+    await client.cluster.current(call, refusedMs)
     return client
   } catch (thrown) {
     await client.close()

@@ -25,6 +25,8 @@ export interface Clock {
   turn(run: () => void): void
   /** Runs `run` once, no earlier than `ms` from now. */
   timer(ms: number, run: () => void): Timer
+  /** Keeps the process alive until the function that it gives is called; absent where nothing ends by itself. */
+  hold?(): () => void
 }
 
 /** Chance. */

@@ -5,6 +5,7 @@
  *
  * Read next: `define-object.ts`, `runtime/view.ts`, `runtime/session.ts`.
  */
+import { badArgument } from '../log/client/arguments.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/client/cluster.ts'
 import { SirtakiError, invariant } from '../log/errors.ts'
@@ -55,7 +56,11 @@ export class ObjectClient implements AsyncDisposable {
   /** Makes another session over the same view; its first op opens it. */
   session({ name = this.#name }: { readonly name?: string | undefined } = {}): Promise<ObjectSession> { return Promise.resolve(this.#make(name)) }
 
-  /** Plays up to the tail as of now, or to `atLeast`, inclusive. @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`. */
+  /**
+   * Plays up to the tail as of now, or to `atLeast`, inclusive.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `BAD_ARGUMENT`; why playing cannot go on: `STOPPED`, `TRIMMED`, `CLOSED`.
+   */
   sync(options: SyncOptions = {}): Promise<void> { return this.#view.sync(options) }
 
   /** The digest of the state at `position`: equal positions, equal digests, on every client. */
@@ -96,9 +101,15 @@ export class ObjectSession implements AsyncDisposable {
   /** What names the session in the log: the position that opened it; `undefined` before its first op. */
   get position(): number | undefined { return this.#session.position }
 
-  /** @throws SirtakiError `BAD_ARGUMENT` for a malformed path, `MISUSE`, `TRIMMED`, `TIMEOUT`, `STOPPED` where the type has to be played anew. */
+  /**
+   * Opens an object for this session. Nothing is appended: an object is made by its first op.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT` for what is no type or no path; `MISUSE`; `CLOSED`; where the type has to be played anew also
+   *   `TRIMMED`, `STOPPED`, and `TIMEOUT` or `ABORTED`, next `again`.
+   */
   async open<S extends object, T, O extends Ops>(type: ObjectType<S, T, O>, path: string, options: CallOptions = {}): Promise<Handle<S, T, O>> {
-    if (!isObjectPath(path)) throw new SirtakiError('BAD_ARGUMENT', `${JSON.stringify(path)} names no object: use a path like /hits`)
+    requireType(type)
+    if (typeof path !== 'string' || !isObjectPath(path)) throw new SirtakiError('BAD_ARGUMENT', `${JSON.stringify(path)} names no object: use a path like /hits`)
     await this.#view.register(type, options)
     return makeHandle(type, path, { view: this.#view, session: this.#session })
   }
@@ -139,3 +150,9 @@ function makeHandle<S extends object, T, O extends Ops>(type: ObjectType<S, T, O
 /** What a call answers with is what the op's `apply` returned, at whatever position: the one place where types meet the log. */
 const hasCalls = <H extends object, O extends object>(handle: H, { ops }: { readonly ops: O }): handle is H & Calls<O> =>
   Object.keys(ops).every((op) => op in handle)
+
+/** @throws SirtakiError `BAD_ARGUMENT`. */
+function requireType(type: unknown): void {
+  if (typeof type === 'object' && type !== null && 'bind' in type && 'ops' in type) return
+  throw badArgument('open', 'a type made with defineObject', type)
+}

@@ -8,11 +8,14 @@
  * What hosts a unit or a sequencer is imported when its address is named: a program that dials servers carries neither.
  * Read next: `memory.ts`, `file.ts`, `../log/connect.ts`.
  */
+import { badArgument, requireCallOptions } from '../log/client/arguments.ts'
+import { Calls, type Call } from '../log/client/calls.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectServers, parseClusterAddress, type LogConnectOptions } from '../log/connect.ts'
-import { isError } from '../log/errors.ts'
+import { SirtakiError, isError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
 import { limits as usual } from '../log/limits.ts'
+import type { Clock, Ports } from '../log/ports.ts'
 import type { MemoryCluster } from './memory.ts'
 
 /** How a process connects. */
@@ -32,34 +35,58 @@ const shared = new Map<string, { readonly cluster: Promise<MemoryCluster>; users
  * Connects to the log at an address. With `file:DIR` this process hosts the log when nobody does, now or later, so `close` hands
  * it over to another one.
  *
- * @throws SirtakiError `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`; `ABORTED`. Of `file:` also
- *   `IN_USE` with the pid of a host that is stopped, `DAMAGED` for a folder that was copied in use, `UNSUPPORTED` on a network file
- *   system, `IO` when nobody hosts and this process may not write there.
+ * Ends within `timeoutMs`, or with the signal, and keeps the process alive until then. Servers that refuse connections may be about
+ * to start: without a `timeoutMs` they are asked again for a second, with one until then.
+ *
+ * @throws SirtakiError `BAD_ARGUMENT`, `BAD_ADDRESS`; `UNREACHABLE` when all servers refuse, `TIMEOUT` when one does not answer, both
+ *   with what each of them said; `WRONG_CLUSTER`; `WRONG_VERSION`; `ABORTED`. Of `file:` also `IN_USE` with the pid of a host that is
+ *   stopped, `DAMAGED` for a folder that was copied in use, `UNSUPPORTED` on a network file system, `IO` when nobody hosts and this
+ *   process may not write there.
  */
 export async function connectLog(address: string, options: ConnectLogOptions = {}): Promise<ConnectedLog> {
-  if (address.startsWith('memory:')) return connectMemory(address.slice('memory:'.length), options)
-  if (address.startsWith('file:')) return connectFile(address.slice('file:'.length), options)
-  const client = await connectServers(systemPorts({ unreferenced: true }), parseClusterAddress(address), options)
-  return withClose(client, () => client.close())
+  if (typeof address !== 'string') throw badArgument('connect', 'an address: memory:, file:DIR, tcp://host:port,... or unix:PATH', address)
+  const ports = systemPorts({ unreferenced: true })
+  const wanted = requireCallOptions('connect', options)
+  const seen: Seen = { problem: () => undefined }
+  const calls = new Calls(ports.clock, options.limits?.requestMs ?? usual.requestMs)
+  try {
+    return await calls.run(`connecting to ${address}`, wanted, (call) => open(address, options, { ports, call, seen }), (late) => { void late.close() })
+  } catch (thrown) {
+    // That a call took too long says less than why.
+    throw isError(thrown, 'TIMEOUT', 'UNREACHABLE') ? seen.problem() ?? thrown : thrown
+  } finally {
+    calls.close(new SirtakiError('CLOSED', 'connected'))
+  }
 }
 
-async function connectMemory(name: string, options: ConnectLogOptions): Promise<ConnectedLog> {
-  const start = async (): Promise<MemoryCluster> => {
-    const { startMemoryCluster } = await import('./memory.ts')
-    const { clock, random } = systemPorts({ unreferenced: true })
-    return startMemoryCluster(clock, random, options)
-  }
+/** What one attempt to connect has seen: why callers get no answer. */
+interface Seen { problem: () => SirtakiError | undefined }
+interface Opening { readonly ports: Ports; readonly call: Call; readonly seen: Seen }
+
+/** How long servers are asked again that refuse connections: they may be about to start. */
+const REFUSED_MS = 1_000
+
+async function open(address: string, options: ConnectLogOptions, opening: Opening): Promise<ConnectedLog> {
+  if (address.startsWith('memory:')) return connectMemory(address.slice('memory:'.length), options, opening)
+  if (address.startsWith('file:')) return connectFile(address.slice('file:'.length), options, opening)
+  const { ports, call } = opening
+  const client = await connectServers(ports, parseClusterAddress(address), options, { call, refusedMs: options.timeoutMs === undefined ? REFUSED_MS : undefined })
+  return withClose(client, ports.clock, () => client.close())
+}
+
+async function connectMemory(name: string, options: ConnectLogOptions, { ports: { clock, random } }: Opening): Promise<ConnectedLog> {
+  const start = async (): Promise<MemoryCluster> => (await import('./memory.ts')).startMemoryCluster(clock, random, options)
   if (name === '') {
     const cluster = await start()
     const client = cluster.client(options.name)
-    return withClose(client, async () => { await client.close(); await cluster.close() })
+    return withClose(client, clock, async () => { await client.close(); await cluster.close() })
   }
   const entry = shared.get(name) ?? { cluster: start(), users: 0 }
   shared.set(name, entry)
   entry.users++
   const cluster = await entry.cluster
   const client = cluster.client(options.name)
-  return withClose(client, async () => {
+  return withClose(client, clock, async () => {
     await client.close()
     if (--entry.users > 0) return
     shared.delete(name)
@@ -67,23 +94,29 @@ async function connectMemory(name: string, options: ConnectLogOptions): Promise<
   })
 }
 
-async function connectFile(directory: string, options: ConnectLogOptions): Promise<ConnectedLog> {
+async function connectFile(directory: string, options: ConnectLogOptions, { ports, call, seen }: Opening): Promise<ConnectedLog> {
   const [{ FileCluster }, { UNIT_ADDRESS, openHostFolder }] = await Promise.all([import('./file.ts'), import('../log/io/host-folder.ts')])
   const folder = openHostFolder(directory)
-  const cluster = new FileCluster({ ports: systemPorts({ unreferenced: true }), limits: { ...usual, ...options.limits }, folder })
+  const cluster = new FileCluster({ ports, limits: { ...usual, ...options.limits }, folder })
+  seen.problem = () => cluster.problem
   try {
-    await cluster.ready(options)
-    const client = await connectServers(cluster.ports, [UNIT_ADDRESS], options)
-    return withClose(client, async () => { await client.close(); await cluster.close() })
+    await cluster.ready(call)
+    const client = await connectServers(cluster.ports, [UNIT_ADDRESS], options, { call })
+    return withClose(client, ports.clock, async () => { await client.close(); await cluster.close() })
   } catch (thrown) {
     await cluster.close()
-    // That a call took too long says less than why.
-    throw isError(thrown, 'TIMEOUT', 'UNREACHABLE') ? cluster.problem ?? thrown : thrown
+    throw thrown
   }
 }
 
-function withClose(client: LogClient, end: () => Promise<void>): ConnectedLog {
+/** Ends once; the process lives until it has. */
+function withClose(client: LogClient, clock: Clock, end: () => Promise<void>): ConnectedLog {
   let ended: Promise<void> | undefined
-  const close = (): Promise<void> => { ended ??= end(); return ended }
+  const close = (): Promise<void> => {
+    if (ended !== undefined) return ended
+    const release = clock.hold?.()
+    ended = end().finally(() => { release?.() })
+    return ended
+  }
   return { client, close, [Symbol.asyncDispose]: close }
 }

@@ -22,7 +22,7 @@ import type { Host, startHost } from './host.ts'
 /** What a process joins or hosts with. */
 export interface FileClusterOptions { readonly ports: Ports; readonly limits: Limits; readonly folder: HostFolder }
 
-/** Pauses between two questions: below what a clock lets a process end over, since callers wait meanwhile. */
+/** Pauses between two questions: callers wait meanwhile. */
 const PAUSE_MAX_MS = 90
 
 interface Dialled { readonly connection: Connection; readonly events: ConnectionEvents }

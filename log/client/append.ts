@@ -16,19 +16,25 @@ import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/l
 import { viewOf } from '../wire/bytes.ts'
 import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { kinds, readGrant, readStored, sealStore, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
+import { requireCallOptions } from './arguments.ts'
+import { abortedBefore, timedOut, type CallOptions } from './calls.ts'
 import type { Cluster } from './cluster.ts'
+import { Deadlines, type Due } from './deadlines.ts'
 import { MarkQueue } from './marks.ts'
 import { resolveOne } from './resolve.ts'
-import { Backoff, aborted } from './retry.ts'
+import { Backoff } from './retry.ts'
 
 /** Where an append ended. `previous` belongs to the streams one by one. */
 export interface Appended { readonly position: number; readonly epoch: number; readonly logTime: number; readonly streams: readonly number[]; readonly previous: readonly Previous[] }
 
+/** How an append goes, beside its streams. */
+interface AppenderOptions extends CallOptions { readonly background?: boolean | undefined }
+
 /** One append on its way. */
-interface Append {
+interface Append extends Due<Append> {
   readonly payload: Uint8Array
   readonly streams: readonly number[]
-  readonly deadline: number
+  readonly since: number
   readonly signal: AbortSignal | undefined
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: SirtakiError) => void
@@ -36,6 +42,10 @@ interface Append {
   hash: number
   previous: readonly number[]
   ended: boolean
+  /** A token was asked for: what is granted is stored, so it may take effect. */
+  sent: boolean
+  /** What went wrong with it last. */
+  trouble: SirtakiError | undefined
   /** Takes the listener off a signal that outlives the append. */
   unlisten: () => void
 }
@@ -44,7 +54,12 @@ interface Append {
 interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 
 const NO_STREAMS: readonly number[] = []
+const NO_OPTIONS: AppenderOptions = {}
 const NOTHING_TO_DO = (): void => undefined
+
+const abortedAppend = ({ sent }: Append, signal: AbortSignal): SirtakiError => sent
+  ? new SirtakiError('ABORTED', 'append was aborted; it may still take effect', { cause: signal.reason, next: 'unknown' })
+  : abortedBefore('append', signal)
 
 /** All appends of one client. `writer` names who appends, in every entry. */
 export class Appender {
@@ -68,32 +83,41 @@ export class Appender {
   /** Token requests and batches on their way. */
   #inFlight = 0
   readonly #marks: MarkQueue
+  /** All appends that have not ended. */
+  readonly #open: Deadlines<Append>
 
   constructor(cluster: Cluster, writer: number) {
     this.#cluster = cluster
     this.#writer = writer
     this.#marks = new MarkQueue(cluster)
+    this.#open = new Deadlines(cluster.ports.clock, (late) => { this.#late(late) })
     this.#backoff = new Backoff(cluster.ports, cluster.limits)
   }
 
   /**
    * Appends one payload. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED` with next
-   *   `unknown`: it may still be in the log; `TRIMMED` with next `unknown` and its position: it may have been there.
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED`: with next
+   *   `unknown` it may still be in the log, with `again` it is not; `TRIMMED` with next `unknown` and its position: it may have been
+   *   there.
    */
-  append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {}): Promise<Appended> {
+  append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: AppenderOptions = NO_OPTIONS): Promise<Appended> {
     const refused = this.#refusal(payload, streams)
     if (refused !== undefined) return Promise.reject(refused)
-    const { signal } = options
-    if (signal?.aborted === true) return Promise.reject(aborted(signal))
     return new Promise((resolve, reject) => {
-      const append: Append = { payload, streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject, position: -1, hash: 0, previous: NO_STREAMS, ended: false, unlisten: NOTHING_TO_DO }
+      const { signal, timeoutMs = this.#cluster.limits.requestMs, background = false } = requireCallOptions('append', options)
+      if (signal?.aborted === true) throw abortedBefore('append', signal)
+      const since = this.#cluster.ports.clock.now()
+      const append: Append = {
+        payload, streams, since, deadline: since + timeoutMs, attended: !background, signal, resolve, reject, position: -1, hash: 0,
+        previous: NO_STREAMS, ended: false, sent: false, trouble: undefined, unlisten: NOTHING_TO_DO, before: undefined, after: undefined,
+      }
       if (signal !== undefined) {
-        const onAbort = (): void => { this.#end(append, aborted(signal)) }
+        const onAbort = (): void => { this.#end(append, abortedAppend(append, signal)) }
         signal.addEventListener('abort', onAbort, { once: true })
         append.unlisten = (): void => { signal.removeEventListener('abort', onAbort) }
       }
+      this.#open.add(append)
       this.#enqueue(append)
     })
   }
@@ -159,8 +183,9 @@ export class Appender {
       // One that is larger than the bound by itself goes alone.
       if (batch.length >= max || (bytes + size > bytesMax && this.#bytes + bytes > 0)) break
       taken++
-      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', `no token in time: ${this.#tokenError?.message ?? 'the sequencer was busy or silent'}`, { cause: this.#tokenError, next: 'again' }))
+      if (append.deadline <= now) this.#end(append, this.#timeout(append, now))
       if (append.ended) continue
+      append.sent = true
       bytes += size
       batch.push(append)
     }
@@ -193,7 +218,7 @@ export class Appender {
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
     this.#tokenError = error
-    for (const append of batch) this.#release(append)
+    for (const append of batch) { this.#release(append); append.sent = false; append.trouble = error }
     // A full disk is no matter of a moment: who appends must know.
     if (error.next === 'stop' || error.code === 'FULL') {
       for (const append of batch) this.#end(append, error)
@@ -202,7 +227,7 @@ export class Appender {
     }
     const now = this.#cluster.ports.clock.now()
     const again = batch.filter((append) => {
-      if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', `no token in time: ${error.message}`, { cause: error, next: 'again' }))
+      if (append.deadline <= now) this.#end(append, this.#timeout(append, now))
       return !append.ended
     })
     // They wait at the head of the queue, where they count, and nobody behind them asks meanwhile.
@@ -219,11 +244,8 @@ export class Appender {
   }
 
   #waitForSequencer(layout: Layout | undefined): void {
-    const { clock } = this.#cluster.ports
-    const now = clock.now()
-    for (const append of this.#queue) if (append.deadline <= now) this.#end(append, new SirtakiError('TIMEOUT', layout === undefined ? 'no server of the cluster answered in time' : 'no sequencer is named by the layout: start one', { next: 'again' }))
-    this.#queue = this.#queue.filter((append) => !append.ended)
-    this.#queueBytes = this.#queue.reduce((sum, append) => sum + append.payload.byteLength, 0)
+    this.#tokenError = layout === undefined ? undefined : new SirtakiError('NOT_READY', 'no sequencer is named by the layout: start one')
+    this.#sweepQueue()
     if (this.#queue.length === 0 || this.#scheduled) return
     this.#scheduled = true
     const wake = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
@@ -298,7 +320,7 @@ export class Appender {
     const marks: Mark[] = []
     batch.appends.forEach((append, i) => {
       this.#release(append)
-      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { this.#recoverSoon(append, batch); return }
+      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { append.trouble ??= batch.failed; this.#recoverSoon(append, batch); return }
       marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
       this.#acknowledge(append, batch.grant)
     })
@@ -312,6 +334,7 @@ export class Appender {
     if (append.ended) return
     append.ended = true
     append.unlisten()
+    this.#open.delete(append)
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
     append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map(unpackPrevious) })
   }
@@ -335,7 +358,6 @@ export class Appender {
     const { layout: { cluster: name }, grant } = batch
     const own = encodeEntry(clusterSeed(name), { position: append.position, epoch: grant.epoch, writer: this.#writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
     const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
-    let cause = 'TIMEOUT'
     while (!append.ended && clock.now() < append.deadline) {
       const { layout } = this.#cluster
       if (layout === undefined) return
@@ -357,7 +379,7 @@ export class Appender {
         await this.#cluster.backOff(backoff, layout.epoch, append.signal)
       } catch (thrown) {
         const error = asError(thrown)
-        cause = `${error.code}: ${error.message}`
+        append.trouble = error
         try {
           await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'again' }) : error, layout.epoch, backoff, append.signal)
         } catch (final) {
@@ -367,15 +389,40 @@ export class Appender {
         }
       }
     }
-    this.#end(append, new SirtakiError('TIMEOUT', `the fate of the append at position ${append.position} was not known in time (${cause})`, { facts: { position: append.position }, next: 'unknown' }))
+    this.#end(append, this.#timeout(append, clock.now()))
   }
 
   /** Takes a new token: the old position went to junk. */
   async #again(append: Append): Promise<void> {
     if (!this.#cluster.budget.spend()) await this.#cluster.pause(this.#cluster.limits.retryMaxMs * this.#cluster.ports.random.next())
     if (append.ended) return
-    if (this.#cluster.ports.clock.now() >= append.deadline) this.#end(append, new SirtakiError('TIMEOUT', `position ${append.position} went to junk and there is no time left to append again`, { next: 'again', facts: { position: append.position } }))
-    else this.#enqueue(append)
+    append.trouble = new SirtakiError('CONFLICT', `position ${append.position} went to junk`, { facts: { position: append.position } })
+    append.sent = false
+    append.position = -1
+    this.#enqueue(append)
+  }
+
+  /** Ends what is past its deadline, whatever it waits for: the queue, a token, the units, its fate. */
+  #late(late: readonly Append[]): void {
+    const now = this.#cluster.ports.clock.now()
+    for (const append of late) this.#end(append, this.#timeout(append, now))
+    this.#sweepQueue()
+  }
+
+  /** Those that have ended make room for others. */
+  #sweepQueue(): void {
+    this.#queue = this.#queue.filter((append) => !append.ended)
+    this.#queueBytes = this.#queue.reduce((sum, append) => sum + append.payload.byteLength, 0)
+    this.#full = undefined
+  }
+
+  #timeout(append: Append, now: number): SirtakiError {
+    const { sent, position, since, trouble } = append
+    const what = !sent ? 'append: no token was granted, and it' : position < 0 ? 'append: a token was asked for, but it' : `append at position ${position}`
+    return timedOut({
+      what, afterMs: now - since, next: sent ? 'unknown' : 'again', waitsFor: this.#cluster.waitsFor(),
+      trouble: trouble ?? this.#tokenError, facts: position < 0 ? undefined : { position },
+    })
   }
 
   #release(append: Append): void {
@@ -387,6 +434,7 @@ export class Appender {
     if (append.ended) return
     append.ended = true
     append.unlisten()
+    this.#open.delete(append)
     append.reject(error)
   }
 
@@ -394,6 +442,8 @@ export class Appender {
   close(): void {
     this.#marks.close()
     this.#endQueue(new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
+    for (const append of this.#open.all()) this.#end(append, new SirtakiError('CLOSED', 'the client was closed; the append may still take effect'))
+    this.#open.close()
   }
 
   #endQueue(error: SirtakiError): void {

@@ -9,36 +9,51 @@ import type { Layout } from '../layout/layout.ts'
 import { Watch } from '../layout/watch.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
-import { Cluster, type CallOptions, type ClusterOptions } from './cluster.ts'
+import { badArgument, isBytes, requireCallOptions, requireStream } from './arguments.ts'
+import { Calls, type Call, type CallOptions } from './calls.ts'
+import { Cluster, type ClusterOptions } from './cluster.ts'
 import { Reader, requirePosition, type ReadResult } from './read.ts'
 import { Subscriber } from './subscriber.ts'
 import { TailReader, type Tails } from './tail.ts'
 
-/** How an append goes. `streams` are ids from 0 to 4294967295, each once. */
+/** How an append goes. */
 export interface AppendOptions extends CallOptions {
   /** Streams that the entry is on: integers from 0 to 4294967295, each once, 64 at most. */
   readonly streams?: readonly number[] | undefined
+  /** Nobody awaits it: it does not keep the process alive. */
+  readonly background?: boolean | undefined
 }
-/** Where a stream is read. `from` is inclusive, `to` exclusive; without `to` up to the tail as of now. */
+/** Which tails are read. */
+export interface TailOptions extends CallOptions {
+  /** Streams whose tails are asked for as well. */
+  readonly streams?: readonly number[] | undefined
+  /** Whether the tail covers every append acknowledged before the call; true unless told. */
+  readonly linearizable?: boolean | undefined
+}
+/** Where a stream is read. */
 export interface StreamOptions extends CallOptions {
   readonly stream: number
-  /** First position, inclusive; 0 unless given. */
+  /** Inclusive; 0 unless told. */
   readonly from?: number | undefined
-  /** End, exclusive; the tail as of now unless given. */
+  /** Exclusive; up to the tail as of now unless told. */
   readonly to?: number | undefined
 }
 /** A subscription ends with its signal or a `break`. */
 export interface SubscribeOptions {
   readonly stream: number
-  /** First position, inclusive; 0 unless given. */
+  /** Inclusive; 0 unless told. */
   readonly from?: number | undefined
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined
 }
+const NO_OPTIONS: CallOptions = {}
 
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 
-/** One client of one cluster. Every wait has a deadline (`timeoutMs`, 5 s unless told) and takes a signal. */
+/**
+ * One client of one cluster. Every call ends within its deadline (`timeoutMs`, 5 s unless told), or when its signal aborts; while
+ * it is under way it keeps the process alive, an idle client does not. Keeps: P72, P73.
+ */
 export class LogClient implements AsyncDisposable {
   readonly cluster: Cluster
   /** Names this client in every entry it writes. */
@@ -48,9 +63,11 @@ export class LogClient implements AsyncDisposable {
   readonly #reader: Reader
   readonly #players = new Set<StreamPlayer>()
   readonly #watch: Watch
+  readonly #calls: Calls
 
   constructor(options: ClusterOptions) {
     this.cluster = new Cluster(options)
+    this.#calls = new Calls(options.ports.clock, options.limits.requestMs, () => this.cluster.waitsFor())
     this.writer = Math.floor(options.ports.random.next() * Number.MAX_SAFE_INTEGER)
     this.#appender = new Appender(this.cluster, this.writer)
     this.#tails = new TailReader(this.cluster)
@@ -66,18 +83,26 @@ export class LogClient implements AsyncDisposable {
     void this.#watch.look()
   }
 
-  /** The newest layout learnt, or asked for. @throws SirtakiError `TIMEOUT`, `UNREACHABLE`, `WRONG_CLUSTER`. */
-  layout(options: CallOptions = {}): Promise<Layout> { return this.cluster.current(options) }
+  /**
+   * The newest layout learnt, or asked for.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`, `WRONG_CLUSTER`, `WRONG_VERSION`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
+   */
+  layout(options: CallOptions = NO_OPTIONS): Promise<Layout> {
+    return this.#calls.run('looking for the cluster', options, (call) => this.cluster.current(call))
+  }
 
   /**
    * Appends one entry. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` before anything is sent; `TIMEOUT`, `ABORTED`: it may still take effect; `TRIMMED`
-   *   with next `unknown` and its position: others trimmed the log there before this client heard what became of its entry. They may have
-   *   read it, so it is not appended a second time.
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT`, `OVERLOADED` before anything is sent; `FULL` when the disk of a unit is full;
+   *   `TIMEOUT`, `ABORTED`, `CLOSED`: with `next` `unknown` it may still take effect, with `again` it does not;
+   *   `TRIMMED` with next `unknown` and its position: others trimmed the log there before this client heard what became of its
+   *   entry. They may have read it, so it is not appended a second time.
    */
-  append(payload: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
-    return this.#appender.append(payload, options.streams, options)
+  append(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
+    const odd = oddAppend(payload, options)
+    return odd === undefined ? this.#appender.append(payload, options.streams, options) : Promise.reject(odd)
   }
 
   /** Why an append of so many bytes would be refused at once; `undefined` when it would not. */
@@ -85,44 +110,65 @@ export class LogClient implements AsyncDisposable {
 
   /** Appends several entries, each for itself, in ascending positions as long as nothing fails. Any number: they go by thousands. @throws as `append`. */
   async appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> {
+    if (!Array.isArray(payloads)) throw badArgument('appendMany', 'an array of payloads', payloads)
     const done: Appended[] = []
     const size = Math.min(this.cluster.limits.batchEntriesMax, this.cluster.limits.appendsWaitingMax)
     for (let from = 0; from < payloads.length; from += size) done.push(...await Promise.all(payloads.slice(from, from + size).map((payload) => this.append(payload, options))))
     return done
   }
 
-  /** Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `TIMEOUT`, `ABORTED`. */
-  read(position: number, options: CallOptions = {}): Promise<ReadResult> { return this.#reader.read(position, options) }
+  /** Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */
+  read(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
+    return this.#calls.run('read', options, (call) => this.#reader.read(position, call))
+  }
 
   /**
    * Tails, exclusive. `linearizable` (the default) covers every append acknowledged before the call.
    *
-   * @throws SirtakiError `TIMEOUT`, `ABORTED`.
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `OVERLOADED` when too many callers wait; `CLOSED`, `BAD_ARGUMENT`.
    */
-  tail(options: CallOptions & { readonly streams?: readonly number[]; readonly linearizable?: boolean } = {}): Promise<Tails> {
-    return options.linearizable === false ? this.#tails.plain(options.streams, options) : this.#tails.linearizable(options.streams, options)
+  tail(options: TailOptions = NO_OPTIONS): Promise<Tails> {
+    return this.#calls.run('tail', options, (call) => {
+      const { streams, linearizable } = options
+      for (const stream of streams ?? []) requireStream('tail', stream)
+      return linearizable === false ? this.#tails.plain(streams, call) : this.#tails.linearizable(streams, call)
+    })
   }
 
-  /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
-  fill(position: number, options: CallOptions = {}): Promise<ReadResult> { return this.#reader.fill(position, options) }
+  /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */
+  fill(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
+    return this.#calls.run('fill', options, (call) => this.#reader.fill(position, call))
+  }
 
-  /** Drops everything below `before`, everywhere. @throws SirtakiError `BAD_ARGUMENT`, `TIMEOUT`, `ABORTED`. */
-  trim(before: number, options: CallOptions = {}): Promise<void> { return this.#reader.trim(before, options) }
+  /**
+   * Drops everything below `before`, everywhere. Repeating it is harmless.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `CLOSED`; `TIMEOUT`, `ABORTED`: with `next` `unknown` some units may have dropped it.
+   */
+  trim(before: number, options: CallOptions = NO_OPTIONS): Promise<void> {
+    return this.#calls.run('trim', options, (call) => this.#reader.trim(before, call))
+  }
 
   /**
    * All entries of a stream in [from, to), in order. A `to` beyond the tail is waited for.
    *
-   * @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `TIMEOUT` (with the tail in its facts where the log did not get to `to`), `ABORTED`.
+   * @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `DAMAGED`; `TIMEOUT` (with the tail in its facts where the log did not get to `to`),
+   *   `ABORTED`, both with next `again`; `CLOSED`.
    */
-  async readStream({ stream, from = 0, to, ...options }: StreamOptions): Promise<Entry[]> {
-    requirePosition(from)
+  readStream(options: StreamOptions): Promise<Entry[]> {
+    return this.#calls.run('readStream', options, (call) => this.#readStream(options, call))
+  }
+
+  async #readStream(options: StreamOptions, call: Call): Promise<Entry[]> {
+    const { stream, from } = requireStreamOptions('readStream', options)
+    const { to } = options
     if (to !== undefined) requirePosition(to)
-    const end = to ?? (await this.#tails.linearizable([stream], options)).streams.get(stream) ?? 0
+    const end = to ?? (await this.#tails.linearizable([stream], call)).streams.get(stream) ?? 0
     const entries: Entry[] = []
     let failed: SirtakiError | undefined
     const player = this.player(stream, from, { deliver: (due) => { entries.push(...due) }, reached: () => undefined, failed: (error) => { failed = error } }, { live: false })
     try {
-      await player.playTo(end, options)
+      await player.playTo(end, call)
       if (failed !== undefined) throw failed
     } finally {
       this.closePlayer(player)
@@ -147,16 +193,18 @@ export class LogClient implements AsyncDisposable {
    * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error. A consumer that
    * is slower than the stream costs a position and a bounded queue: it is read to from there when it has caught up.
    *
-   * @throws SirtakiError `TRIMMED` with the first position kept, `CLOSED`.
+   * @throws SirtakiError `TRIMMED` with the first position kept, `DAMAGED`, `CLOSED`; `BAD_ARGUMENT` at the first entry asked for.
    */
-  async *subscribe({ stream, from = 0, signal }: SubscribeOptions): AsyncGenerator<Entry, void, undefined> {
+  async *subscribe(options: SubscribeOptions): AsyncGenerator<Entry, void, undefined> {
+    const { stream, from } = requireStreamOptions('subscribe', options)
+    const { signal } = options
     const subscriber = new Subscriber(this, stream, from)
     const onAbort = (): void => { subscriber.wake() }
     signal?.addEventListener('abort', onAbort)
     try {
       while (!isAborted(signal)) {
         for (const entry of subscriber.take()) { yield entry; if (isAborted(signal)) return }
-        if (subscriber.idle) await subscriber.woken()
+        if (subscriber.idle) await this.#attended(subscriber.woken())
       }
     } finally {
       signal?.removeEventListener('abort', onAbort)
@@ -164,13 +212,36 @@ export class LogClient implements AsyncDisposable {
     }
   }
 
+  /** Keeps the process alive while somebody waits for it. */
+  async #attended(event: Promise<void>): Promise<void> {
+    const release = this.cluster.ports.clock.hold?.()
+    try { await event } finally { release?.() }
+  }
+
   /** Closes connections; what waits is rejected with `CLOSED`. */
   close(): Promise<void> {
-    for (const player of this.#players) player.close(new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' }))
+    const closed = new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' })
+    for (const player of this.#players) player.close(closed)
+    this.#calls.close(closed)
     this.#appender.close()
     this.cluster.close()
     return Promise.resolve()
   }
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }
+}
+
+/** Why an append that names such things is none. On the way of every append: nothing is made where all is well. */
+function oddAppend(payload: unknown, options: unknown): SirtakiError | undefined {
+  if (!isBytes(payload)) return badArgument('append', 'its payload as a Uint8Array', payload)
+  if (typeof options !== 'object' || options === null) return badArgument('append', 'its options as an object', options)
+  const streams = 'streams' in options ? options.streams : undefined
+  return streams === undefined || Array.isArray(streams) ? undefined : badArgument('append', 'streams as an array of integers', streams)
+}
+
+/** @throws SirtakiError `BAD_ARGUMENT`. */
+function requireStreamOptions(what: string, options: StreamOptions | SubscribeOptions): { readonly stream: number; readonly from: number } {
+  const { stream, from = 0 }: Partial<StreamOptions> = requireCallOptions(what, options)
+  requirePosition(from)
+  return { stream: requireStream(what, stream), from }
 }

@@ -11,7 +11,10 @@ import { addressesOf, unitsOf, type Layout } from '../layout/layout.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
 import { Peers, type Peer } from '../wire/rpc.ts'
+import { timedOut, type FlowOptions } from './calls.ts'
 import { Backoff, RetryBudget, pause } from './retry.ts'
+
+export type { CallOptions } from './calls.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {
@@ -26,17 +29,6 @@ export interface ClusterOptions {
   /** A layout known already, from a disk. */
   readonly layout?: Layout | undefined
 }
-
-/** How long a call may take. */
-export interface CallOptions {
-  /** Gives the call up: it is rejected with `ABORTED`. */
-  readonly signal?: AbortSignal | undefined
-  /** Milliseconds after which the call is rejected with `TIMEOUT`; 5,000 unless given. */
-  readonly timeoutMs?: number | undefined
-}
-
-/** Shorter than what the real clock takes for watching over things. */
-const ATTENDED_MS = 90
 
 /** Who answers what clients wait for. An acceptor beside a unit that was left out may keep its seat: nobody waits for that one alone. */
 const servingIn = (layout: Layout): string[] => [...unitsOf(layout).map(({ address }) => address), ...layout.sequencer === null ? [] : [layout.sequencer.address]]
@@ -54,8 +46,8 @@ export class Cluster {
   readonly #listeners = new Set<(layout: Layout) => void>()
   #layout: Layout | undefined
   #refreshing: Promise<void> | undefined
-  /** Why somebody last did not answer, for the message of who gave up. */
-  #failure: SirtakiError | undefined
+  /** By address why it did not answer in the last round; empty when one did. */
+  #failures: ReadonlyMap<string, SirtakiError> = new Map()
   #request = 0
   #closed = false
   #granted = 0
@@ -132,25 +124,42 @@ export class Cluster {
   /**
    * Gives a layout of an epoch above `above`, asking around until there is one.
    *
-   * @throws SirtakiError `TIMEOUT`, `UNREACHABLE`, `WRONG_CLUSTER`, `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TIMEOUT`, `WRONG_CLUSTER`, `ABORTED`, `CLOSED`; `UNREACHABLE` when all servers have refused for `refusedMs`.
    */
-  async newer(above: number, options: CallOptions = {}): Promise<Layout> {
+  async newer(above: number, options: FlowOptions = {}, refusedMs = Infinity): Promise<Layout> {
     const { clock } = this.ports
-    const deadline = clock.now() + (options.timeoutMs ?? this.limits.requestMs)
+    const since = clock.now()
+    const deadline = since + (options.timeoutMs ?? this.limits.requestMs)
+    const refusedAt = since + refusedMs
     const backoff = new Backoff(this.ports, this.limits)
     for (;;) {
       if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
       if (this.#closed) throw new SirtakiError('CLOSED', 'the client is closed')
       await this.refresh()
       if (this.#layout !== undefined && this.#layout.epoch > above) return this.#layout
-      if (clock.now() >= deadline) throw new SirtakiError('TIMEOUT', `no epoch above ${above} was seen in time at ${this.#addresses().join(', ')}${this.#failure === undefined ? '' : `: ${this.#failure.message}`}`, { next: 'again', cause: this.#failure, facts: { epoch: above } })
-      await Promise.race([this.#attend(backoff.next(), options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
+      const trouble = this.#unreached()
+      if (trouble !== undefined) options.noted?.(trouble)
+      if (trouble?.facts['refused'] === true && clock.now() >= refusedAt) throw trouble
+      if (clock.now() >= deadline) throw this.#notSeen(above, trouble)
+      const ms = Math.min(backoff.next(), Math.max(1, refusedAt - clock.now()))
+      await Promise.race([pause(this.ports.clock, ms, options.signal), new Promise<void>((wake) => { this.#wakeOnce(wake) })])
     }
   }
 
-  /** Waits in pieces so short that the clock counts them as a call that somebody awaits: a process must not end in the middle of it. */
-  async #attend(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    for (let left = ms; left > 0 && !this.#closed; left -= ATTENDED_MS) await pause(this.ports.clock, Math.min(left, ATTENDED_MS), signal)
+  #notSeen(above: number, trouble: SirtakiError | undefined): SirtakiError {
+    const why = trouble === undefined ? '' : `: ${trouble.message}`
+    const what = above === 0 ? 'no layout of the cluster' : `no epoch above ${above}`
+    return new SirtakiError('TIMEOUT', `${what} was seen in time at ${this.#addresses().join(', ')}${why}`, { next: 'again', cause: trouble, facts: { epoch: above } })
+  }
+
+  /** Why no server answered in the last round; `undefined` when one did. `refused`: each said so at once, none was only silent. */
+  #unreached(): SirtakiError | undefined {
+    const failures = [...this.#failures.values()]
+    if (failures.length === 0) return undefined
+    const refused = failures.every(({ facts }) => facts['refused'] !== undefined)
+    const messages = failures.map(({ message }) => message).join('; ')
+    const advice = refused ? '. Is a server running there, and is the address right?' : ''
+    return new SirtakiError('UNREACHABLE', `no server of the cluster answers: ${messages}${advice}`, { cause: failures[0], next: 'again', facts: { addresses: [...this.#failures.keys()], refused } })
   }
 
   /** Settles when a newer layout is learnt, or after `ms`. */
@@ -169,7 +178,7 @@ export class Cluster {
   }
 
   /** The layout to act under. @throws as `newer`. */
-  async current(options: CallOptions = {}): Promise<Layout> { return this.#layout ?? this.newer(0, options) }
+  async current(options: FlowOptions = {}, refusedMs?: number): Promise<Layout> { return this.#layout ?? this.newer(0, options, refusedMs) }
 
   /** Asks everybody known for the newest layout; callers of one moment share the round. */
   refresh(): Promise<void> {
@@ -181,22 +190,23 @@ export class Cluster {
     const addresses = this.#addresses()
     const timeoutMs = Math.max(this.limits.retryMinMs * 4, this.limits.requestMs / 5)
     const before = this.#layout?.epoch ?? 0
-    let failed: SirtakiError | undefined
+    const failures = new Map<string, SirtakiError>()
     let known = false
     const answers = addresses.map(async (address) => {
       try {
         const { layout } = await this.peer(address).control('layout', {}, LayoutAnswer, timeoutMs)
         if (layout !== null) { known = true; this.learn(layout) }
       } catch (thrown) {
-        failed = asError(thrown)
-        this.#failure = failed
+        failures.set(address, asError(thrown))
       }
     })
     // The first newer layout is enough; the others may be dead and would cost their time-out.
     const newer = new Promise<void>((wake) => { this.#wakeOnce(wake) })
     await Promise.race([Promise.all(answers), newer])
     // One stranger among our own is a server that somebody has put in the wrong place: the others still count.
-    if (!known && (this.#layout?.epoch ?? 0) === before && failed?.code === 'WRONG_CLUSTER') throw failed
+    this.#failures = failures.size === addresses.length ? failures : new Map()
+    const stranger = [...failures.values()].find(({ code }) => code === 'WRONG_CLUSTER')
+    if (!known && (this.#layout?.epoch ?? 0) === before && stranger !== undefined) throw stranger
   }
 
   #addresses(): string[] { return [...new Set([...this.#seeds, ...(this.#layout === undefined ? [] : addressesOf(this.#layout))])] }
@@ -235,11 +245,12 @@ export class Cluster {
   /**
    * Runs `attempt` under the newest layout until it works: one try, one layout (P7).
    *
-   * @throws SirtakiError what cannot be tried again, or the last error once `timeoutMs` are over.
+   * @throws SirtakiError what cannot be tried again; `TIMEOUT` with the last error as its cause once `timeoutMs` are over.
    */
-  async retry<T>(options: CallOptions, attempt: (layout: Layout) => Promise<T>): Promise<T> {
+  async retry<T>(options: FlowOptions, attempt: (layout: Layout) => Promise<T>): Promise<T> {
     const { clock } = this.ports
-    const deadline = clock.now() + (options.timeoutMs ?? this.limits.requestMs)
+    const since = clock.now()
+    const timeoutMs = options.timeoutMs ?? this.limits.requestMs
     const backoff = new Backoff(this.ports, this.limits)
     for (;;) {
       if (this.#closed) throw new SirtakiError('CLOSED', 'the client is closed')
@@ -247,10 +258,19 @@ export class Cluster {
       try {
         return await attempt(layout)
       } catch (thrown) {
-        if (clock.now() >= deadline) throw thrown
+        const error = asError(thrown)
+        if (error.next === 'stop') throw error
+        options.noted?.(error)
+        if (clock.now() - since >= timeoutMs) throw timedOut({ what: options.what ?? 'a call', afterMs: timeoutMs, next: options.next ?? 'again', trouble: error })
         await this.afterError(thrown, layout.epoch, backoff, options.signal)
       }
     }
+  }
+
+  /** Says who owes an answer at present, and has for longest; `undefined` when nobody does. */
+  waitsFor(): string | undefined {
+    const owed = this.peers.owed()
+    return owed === undefined ? undefined : `${owed.address} has not answered ${owed.kind} for ${Math.round(this.ports.clock.now() - owed.since)} ms`
   }
 
   pause(ms: number, signal?: AbortSignal): Promise<void> { return pause(this.ports.clock, ms, signal) }

@@ -12,7 +12,8 @@ import { viewOf } from '../wire/bytes.ts'
 import { Empty } from '../wire/control.ts'
 import { readProgress, writeEpoch } from '../wire/tail-messages.ts'
 import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
-import type { CallOptions, Cluster } from './cluster.ts'
+import type { FlowOptions } from './calls.ts'
+import type { Cluster } from './cluster.ts'
 import { resolveAll, resolveOne, type Resolved } from './resolve.ts'
 import type { TailReader } from './tail.ts'
 
@@ -35,32 +36,32 @@ export class Reader {
    *
    * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED` when no unit can serve it, `TIMEOUT`, `ABORTED`.
    */
-  async read(position: number, options: CallOptions = {}): Promise<ReadResult> {
+  async read(position: number, options: FlowOptions = {}): Promise<ReadResult> {
     requirePosition(position)
     const result = await this.#cluster.retry(options, (layout) => this.#readOnce(layout, position, options))
     this.#cluster.ports.failpoint?.('read', { position, kind: result.kind, hash: result.kind === 'data' ? result.entry.hash : 0 })
     return result
   }
 
-  async #readOnce(layout: Layout, position: number, options: CallOptions): Promise<ReadResult> {
+  async #readOnce(layout: Layout, position: number, options: FlowOptions): Promise<ReadResult> {
     if (segmentOf(layout, position) === undefined) return { kind: 'trimmed', position }
-    const known = await this.#ask(layout, position)
+    const known = await this.#ask(layout, position, options)
     if (known !== undefined) return known
     await this.#cluster.pause(Math.max(1, this.#cluster.appendLatency.p99), options.signal)
-    const again = await this.#ask(layout, position)
+    const again = await this.#ask(layout, position, options)
     if (again !== undefined) return again
     return this.#fromResolved(layout, position, await resolveOne(this.#cluster, layout, position, { mayFill: false }))
   }
 
   /** Asks one unit after the other until one can serve it; `undefined` when it is not decided there. */
-  async #ask(layout: Layout, position: number): Promise<ReadResult | undefined> {
+  async #ask(layout: Layout, position: number, { timeoutMs }: FlowOptions): Promise<ReadResult | undefined> {
     const { units } = chainOf(layout, position)
     let failed: SirtakiError | undefined
     for (let i = 0; i < units.length; i++) {
       const unit = units[(i + this.#turn) % units.length]
       if (unit === undefined) continue
       try {
-        const [item] = readReadItems(await this.#cluster.peer(unit.address).request('read', writePositions([position])))
+        const [item] = readReadItems(await this.#cluster.peer(unit.address).request('read', writePositions([position]), timeoutMs))
         if (item?.status === TRIMMED) return { kind: 'trimmed', position }
         if (item?.status === JUNK_DECIDED) return { kind: 'junk', position }
         if (item?.status === DATA_DECIDED && item.bytes !== undefined) return { kind: 'data', position, entry: this.#entry(layout, item.bytes) }
@@ -96,7 +97,7 @@ export class Reader {
    *
    * @throws SirtakiError `BAD_ARGUMENT` at or above the tail, `TIMEOUT`, `ABORTED`.
    */
-  async fill(position: number, options: CallOptions = {}): Promise<ReadResult> {
+  async fill(position: number, options: FlowOptions = {}): Promise<ReadResult> {
     requirePosition(position)
     const { tail } = await this.#tails.linearizable([], options)
     if (position >= tail) throw new SirtakiError('BAD_ARGUMENT', `position ${position} is not granted yet, the tail is ${tail}: only holes below it can be filled`, { facts: { position, tail } })
@@ -115,7 +116,7 @@ export class Reader {
    *
    * @throws SirtakiError `BAD_ARGUMENT` above the tail, `TIMEOUT` (next `unknown`), `ABORTED`.
    */
-  async trim(before: number, options: CallOptions = {}): Promise<void> {
+  async trim(before: number, options: FlowOptions = {}): Promise<void> {
     requirePosition(before)
     const { tail } = await this.#tails.linearizable([], options)
     if (before > tail) throw new SirtakiError('BAD_ARGUMENT', `cannot trim below ${before}, the tail is ${tail}`, { facts: { before, tail } })
@@ -127,6 +128,7 @@ export class Reader {
         await this.#cluster.pause(Math.max(0, seen + this.#cluster.fillAgeMs - this.#cluster.ports.clock.now()), options.signal)
         await resolveAll(this.#cluster, layout, from, before)
       }
+      options.takesEffect?.()
       await Promise.all(unitsOf(layout).map((unit) => this.#cluster.peer(unit.address).control('trim', { epoch: layout.epoch, before }, Empty)))
     })
   }

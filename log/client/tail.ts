@@ -8,7 +8,8 @@
 import { SirtakiError, asError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
 import { readTailsAnswer, writeTailsQuestion } from '../wire/tail-messages.ts'
-import type { CallOptions, Cluster } from './cluster.ts'
+import type { FlowOptions } from './calls.ts'
+import type { Cluster } from './cluster.ts'
 import { proveCurrent } from './proof.ts'
 import { Backoff, aborted } from './retry.ts'
 
@@ -18,7 +19,7 @@ import { Backoff, aborted } from './retry.ts'
  */
 export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
 
-interface Caller { readonly streams: readonly number[]; readonly deadline: number; readonly signal: AbortSignal | undefined; resolve(tails: Tails): void; reject(error: SirtakiError): void }
+interface Caller { readonly streams: readonly number[]; readonly deadline: number; readonly options: FlowOptions; resolve(tails: Tails): void; reject(error: SirtakiError): void }
 
 /** The tail reads of one client. */
 export class TailReader {
@@ -38,13 +39,12 @@ export class TailReader {
    *
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`, `OVERLOADED`.
    */
-  linearizable(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
-    const { signal } = options
+  linearizable(streams: readonly number[] = [], options: FlowOptions = {}): Promise<Tails> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) { reject(aborted(signal)); return }
       const { tailCallersMax } = this.#cluster.limits
+      if (this.#waiting.length >= tailCallersMax) this.#waiting = this.#waiting.filter((caller) => caller.options.isOver !== true)
       if (this.#waiting.length >= tailCallersMax) { reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`)); return }
-      this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), signal, resolve, reject })
+      this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), options, resolve, reject })
       if (this.#running) return
       this.#running = true
       // Callers that were answered together ask together, and nobody waits for the end of a turn.
@@ -53,8 +53,8 @@ export class TailReader {
   }
 
   /** Gives the sequencer's tails without proof: what was true at some time. @throws as `linearizable`. */
-  async plain(streams: readonly number[] = [], options: CallOptions = {}): Promise<Tails> {
-    return this.#cluster.retry(options, (layout) => askTails(this.#cluster, layout, streams))
+  async plain(streams: readonly number[] = [], options: FlowOptions = {}): Promise<Tails> {
+    return this.#cluster.retry(options, (layout) => askTails(this.#cluster, layout, streams, options.timeoutMs))
   }
 
   /**
@@ -63,10 +63,13 @@ export class TailReader {
    *
    * @throws SirtakiError `TIMEOUT` (next `again`) with the tail in its facts, `ABORTED`, `CLOSED`.
    */
-  reaches(position: number, { timeoutMs, signal }: CallOptions = {}): Promise<void> {
+  reaches(position: number, options: FlowOptions = {}): Promise<void> {
     const cluster = this.#cluster
     if (cluster.granted >= position) return Promise.resolve()
     return new Promise((resolve, reject) => {
+      const { timeoutMs, signal } = options
+      const missed = (): SirtakiError => notReached(position, cluster.granted)
+      options.noted?.(missed())
       if (signal?.aborted === true) { reject(aborted(signal)); return }
       const end = (): void => {
         timer.cancel()
@@ -76,8 +79,8 @@ export class TailReader {
       }
       const fail = (error: SirtakiError): void => { end(); reject(error) }
       const onAbort = (): void => { if (signal !== undefined) fail(aborted(signal)) }
-      const unlisten = cluster.onGranted(() => { if (cluster.granted >= position) { end(); resolve() } })
-      const timer = cluster.ports.clock.timer(timeoutMs ?? cluster.limits.requestMs, () => { fail(notReached(position, cluster.granted)) })
+      const unlisten = cluster.onGranted(() => { if (cluster.granted >= position) { end(); resolve() } else options.noted?.(missed()) })
+      const timer = cluster.ports.clock.timer(timeoutMs ?? cluster.limits.requestMs, () => { fail(missed()) })
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#wishes.add(fail)
       this.#hurry()
@@ -108,6 +111,7 @@ export class TailReader {
     const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
     while (this.#waiting.length > 0) {
       const callers = this.#board()
+      if (callers.length === 0) continue
       if (callers.length > 1) this.#cluster.ports.failpoint?.('tail.shared')
       const epoch = this.#cluster.layout?.epoch ?? 0
       try {
@@ -122,9 +126,10 @@ export class TailReader {
     this.#running = false
   }
 
-  /** Takes those that go with the next round: all, unless they name more streams than a message may hold. */
+  /** Takes those that go with the next round: all that still wait, unless they name more streams than a message may hold. */
   #board(): Caller[] {
     let streams = 0
+    this.#waiting = this.#waiting.filter((caller) => caller.options.isOver !== true)
     const end = this.#waiting.findIndex((caller, i) => { streams += caller.streams.length; return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2 })
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
   }
@@ -138,8 +143,8 @@ export class TailReader {
     }
     const now = this.#cluster.ports.clock.now()
     for (const caller of callers) {
-      if (caller.signal?.aborted === true) caller.reject(aborted(caller.signal))
-      else if (final !== undefined) caller.reject(final)
+      caller.options.noted?.(error)
+      if (final !== undefined) caller.reject(final)
       else if (caller.deadline <= now) caller.reject(new SirtakiError('TIMEOUT', `the tail could not be read in time: ${error.message}`, { cause: error, next: 'again' }))
       else this.#waiting.push(caller)
     }
@@ -151,10 +156,10 @@ const again = (error: SirtakiError): SirtakiError => error.next === 'unknown' ? 
 
 const notReached = (position: number, tail: number): SirtakiError => new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: its tail is ${tail}, nothing at or above it has been appended`, { next: 'again', facts: { position, tail } })
 
-async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[]): Promise<Tails> {
+async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[], timeoutMs?: number): Promise<Tails> {
   if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
   const peer = cluster.peer(layout.sequencer.address)
-  const asked = peer.request('tails', writeTailsQuestion({ epoch: layout.epoch, streams }))
+  const asked = peer.request('tails', writeTailsQuestion({ epoch: layout.epoch, streams }), timeoutMs)
   peer.flush()
   const answer = readTailsAnswer(await asked)
   if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)

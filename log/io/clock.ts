@@ -8,24 +8,40 @@ import type { Clock, Timer } from '../ports.ts'
 /** Node turns a longer delay into one millisecond. */
 const DELAY_MAX_MS = 2 ** 31 - 1
 
-/** Shorter waits are part of a call that somebody awaits; longer ones watch over things. */
-const BACKGROUND_FROM_MS = 100
-
-/** `unreferenced`: timers of 100 ms and more do not keep the process alive. */
-export interface ClockOptions { readonly unreferenced?: boolean | undefined }
+/** How a clock is made. */
+export interface ClockOptions {
+  /** Timers do not keep the process alive: only what holds it does (`hold`). */
+  readonly unreferenced?: boolean | undefined
+}
 
 /** Makes a clock of this machine. */
 export function makeClock({ unreferenced = false }: ClockOptions = {}): Clock {
   return {
+    ...unreferenced ? { hold: holder() } : {},
     now: () => performance.now(),
     wall: () => Date.now(),
     turn: (run) => { setImmediate(run) },
-    timer: (ms, run) => startTimer(ms, run, unreferenced && ms >= BACKGROUND_FROM_MS),
+    timer: (ms, run) => startTimer(ms, run, unreferenced),
   }
 }
 
 /** The clock of this machine; its timers keep the process alive. */
 export const systemClock: Clock = makeClock()
+
+/** One timer that never fires does it for all who hold the process. */
+function holder(): () => () => void {
+  let holds = 0
+  let handle: NodeJS.Timeout | undefined
+  return () => {
+    if (holds++ === 0) handle = handle?.ref() ?? setInterval(() => undefined, DELAY_MAX_MS)
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      if (--holds === 0) handle?.unref()
+    }
+  }
+}
 
 /**
  * Node counts a delay from the start of the loop's turn, so after a long turn it fires early, and an age that was not

@@ -23,19 +23,24 @@ export interface NetTransportOptions {
   readonly lingerMs?: number | undefined
   /** Connections of one listener, with those that still linger: the next one is closed before anything is made for it. Twice what a door accepts, so that a door can still say why it refuses. */
   readonly connectionsMax?: number | undefined
+  /** Dialled connections do not keep the process alive. */
+  readonly unreferenced?: boolean | undefined
 }
 
 /** Bytes of one read. */
 const READ_BYTES = 64 << 10
 
-type Settings = { readonly [Name in keyof NetTransportOptions]-?: number }
+/** What says at once that nobody is to be reached at an address: not that somebody is slow. */
+const REFUSALS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'EPERM', 'ENOTFOUND', 'EADDRNOTAVAIL', 'ENOTSOCK'])
+
+type Settings = { readonly [Name in keyof NetTransportOptions]-?: NonNullable<NetTransportOptions[Name]> }
 
 /**
  * Makes a transport over the machine's network. An accepted connection is open from the start and gets no `opened`.
  * `connect` throws `BAD_ADDRESS` for an address that makes no sense; everything else comes by `closed`.
  */
 export function netTransport(options: NetTransportOptions = {}): Transport {
-  const chosen: Settings = { connectMs: options.connectMs ?? limits.requestMs, keepAliveMs: options.keepAliveMs ?? 10_000, lingerMs: options.lingerMs ?? 1_000, connectionsMax: options.connectionsMax ?? 2 * limits.connectionsMax }
+  const chosen: Settings = { connectMs: options.connectMs ?? limits.requestMs, keepAliveMs: options.keepAliveMs ?? 10_000, lingerMs: options.lingerMs ?? 1_000, connectionsMax: options.connectionsMax ?? 2 * limits.connectionsMax, unreferenced: options.unreferenced ?? false }
   return {
     connect: (address, events) => dial(address, events, chosen),
     listen: (address, accept) => listen(address, accept, chosen),
@@ -50,6 +55,7 @@ function dial(address: string, events: ConnectionEvents, chosen: Settings): Conn
   const onread = { buffer, callback: (count: number): boolean => { connection.received(buffer.subarray(0, count)); return true } }
   const socket = connect({ ...endpoint(target), ...socketOptions(chosen), onread })
   const deadline = setTimeout(() => { socket.destroy(new Error(`no answer within ${chosen.connectMs} ms`)) }, chosen.connectMs)
+  if (chosen.unreferenced) { socket.unref(); deadline.unref() }
   socket.once('close', () => { clearTimeout(deadline) })
   const connection = new NetConnection(socket, address, chosen)
   connection.attach(events)
@@ -201,6 +207,8 @@ class NetConnection implements Connection {
 
   #broken(cause: Error): SirtakiError {
     const verb = this.#open ? 'the connection broke' : 'cannot connect'
-    return new SirtakiError('UNREACHABLE', `${this.remote}: ${verb} (${reasonOf(cause)})`, { cause, facts: { address: this.remote } })
+    const code = codeOf(cause)
+    const refused = !this.#open && REFUSALS.has(code) ? { refused: code } : {}
+    return new SirtakiError('UNREACHABLE', `${this.remote}: ${verb} (${reasonOf(cause)})`, { cause, facts: { address: this.remote, ...refused } })
   }
 }

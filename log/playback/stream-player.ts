@@ -8,7 +8,8 @@
 import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { chainsOf, firstOfClass, openSegment, segmentOf, type Chain, type Layout } from '../layout/layout.ts'
-import type { CallOptions, Cluster } from '../client/cluster.ts'
+import type { FlowOptions } from '../client/calls.ts'
+import type { Cluster } from '../client/cluster.ts'
 import { decodeEntries } from '../client/read.ts'
 import { resolveRange } from '../client/resolve.ts'
 import { Backoff, aborted } from '../client/retry.ts'
@@ -81,32 +82,38 @@ export class StreamPlayer {
    * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with `DAMAGED` as its cause where
    *   no unit could give what was damaged; `ABORTED`, `CLOSED`.
    */
-  async playTo(to: number, options: CallOptions = {}): Promise<void> {
+  async playTo(to: number, options: FlowOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
     const { clock } = this.#cluster.ports
-    const { signal, timeoutMs = this.#cluster.limits.requestMs } = options
-    const deadline = clock.now() + timeoutMs
+    const deadline = clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs)
     if (this.#live) await this.#pushedTo(to)
-    if (this.#order.next < to && this.#cluster.granted < to) await this.#granted(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
+    if (this.#order.next >= to) return
+    const { signal } = options
+    const left = (): FlowOptions => ({
+      signal, timeoutMs: Math.max(0, deadline - clock.now()), noted: (error) => { options.noted?.(error) },
+    })
+    if (this.#cluster.granted < to) await this.#granted(to, left())
     try {
-      await this.#playNow(to, { signal, timeoutMs: Math.max(0, deadline - clock.now()) })
+      await this.#playNow(to, left())
     } catch (thrown) {
       throw isError(thrown, 'DAMAGED') ? new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${thrown.message}`, { next: 'again', cause: thrown, facts: thrown.facts }) : thrown
     }
   }
 
   /** Waits until the log has got to `to`, or this player is closed. */
-  async #granted(to: number, { signal, timeoutMs }: CallOptions): Promise<void> {
+  async #granted(to: number, options: FlowOptions): Promise<void> {
     const ending = this.#ending.signal
+    const signal = options.signal === undefined ? ending : AbortSignal.any([options.signal, ending])
     try {
-      await this.#tails.reaches(to, { signal: signal === undefined ? ending : AbortSignal.any([signal, ending]), timeoutMs })
+      await this.#tails.reaches(to, { ...options, signal })
     } catch (thrown) {
       throw this.#closed ? playerClosed() : thrown
     }
   }
 
-  async #playNow(to: number, { signal, timeoutMs }: CallOptions): Promise<void> {
-    await this.#cluster.retry({ signal, timeoutMs }, async (layout) => {
+  async #playNow(to: number, options: FlowOptions): Promise<void> {
+    const { signal } = options
+    await this.#cluster.retry(options, async (layout) => {
       if (this.#closed) throw playerClosed()
       while (this.#order.next < to) {
         const before = this.#order.next

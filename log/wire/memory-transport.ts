@@ -15,7 +15,7 @@ export function memoryTransport(clock: Clock): Transport {
       const near = new MemoryConnection(clock, address)
       near.events = events
       if (accept === undefined) {
-        clock.turn(() => { near.end(new SirtakiError('UNREACHABLE', `nothing listens at ${address}`)) })
+        clock.turn(() => { near.end(new SirtakiError('UNREACHABLE', `nothing listens at ${address}`, { facts: { address, refused: 'nothing listens' } })) })
         return near
       }
       const far = new MemoryConnection(clock, 'memory')

@@ -50,6 +50,8 @@ export interface SubscriberEvents { push(body: Uint8Array): void; closed(error?:
 /** One connection. `heard`: when it last gave a sign of life; before any it is when it was dialled. `ping`: the request that asks whether it lives. */
 interface Link { readonly connection: Connection; readonly writer: FrameWriter; readonly parser: FrameParser; heard: number; ping: number | undefined; version: number | undefined; closed: boolean }
 interface Pending { readonly kind: Kind; readonly link: Link; readonly since: number; readonly deadline: number; readonly answer: OnAnswer }
+/** A request without an answer yet; `since` on the clock of the process. */
+export interface Owed { readonly address: string; readonly kind: Kind; readonly since: number }
 interface Subscribed { readonly link: Link; readonly events: SubscriberEvents }
 const nothing = new Uint8Array(0)
 
@@ -147,6 +149,12 @@ export class Peer {
     for (const link of [...this.#retired, ...this.#link === undefined ? [] : [this.#link]]) this.#endSubscriptions(link)
   }
 
+  /** What it has owed an answer to for longest, beside pings. */
+  get owed(): Owed | undefined {
+    for (const { kind, since } of this.#pending.values()) if (kind !== 'ping') return { address: this.address, kind, since }
+    return undefined
+  }
+
   /** Bytes on their way. */
   get buffered(): number { return this.#link?.writer.buffered ?? 0 }
 
@@ -181,7 +189,7 @@ export class Peer {
     const connection: Connection = ports.transport.connect(this.address, {
       opened: () => { link.heard = ports.clock.now() },
       data: (bytes) => { this.#received(link, bytes) },
-      closed: (error) => { this.#lost(link, new SirtakiError('UNREACHABLE', error instanceof SirtakiError ? error.message : `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { address: this.address } })) },
+      closed: (error) => { this.#lost(link, new SirtakiError('UNREACHABLE', error instanceof SirtakiError ? error.message : `${this.address}: ${error?.message ?? 'the connection was closed'}`, { cause: error, next: 'unknown', facts: { ...error instanceof SirtakiError ? error.facts : {}, address: this.address } })) },
     })
     const writer = new FrameWriter(ports.clock, connection)
     const link: Link = { connection, writer, parser: new FrameParser(limits.frameBytesMax), heard: ports.clock.now(), ping: undefined, version: undefined, closed: false }
@@ -354,6 +362,13 @@ export class Peers {
     if (this.#closed) peer.close()
     else this.#peers.set(address, peer)
     return peer
+  }
+
+  /** What somebody has owed an answer to for longest. */
+  owed(): Owed | undefined {
+    let oldest: Owed | undefined
+    for (const { owed } of this.#peers.values()) if (owed !== undefined && (oldest === undefined || owed.since < oldest.since)) oldest = owed
+    return oldest
   }
 
   abandon(address: string, error: SirtakiError): void { this.#peers.get(address)?.abandon(error) }

@@ -11,6 +11,8 @@
  */
 import type { Appended } from '../../log/client/append.ts'
 import type { CallOptions } from '../../log/client/cluster.ts'
+import { requireCallOptions } from '../../log/client/arguments.ts'
+import { abortedBefore } from '../../log/client/calls.ts'
 import { Backoff, aborted } from '../../log/client/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
@@ -120,10 +122,11 @@ export class Session implements LocalSession {
     this.#sendHeld()
   }
 
-  #admit(to: CallTarget, value: unknown, { signal, timeoutMs }: CallOptions): Call {
+  #admit(to: CallTarget, value: unknown, options: CallOptions): Call {
+    const { signal, timeoutMs } = requireCallOptions(to.target.op, options)
     if (this.#stopped !== undefined) throw this.#stopped
-    if (signal?.aborted === true) throw aborted(signal)
     const { object, op } = to.target
+    if (signal?.aborted === true) throw abortedBefore(`op ${op} of ${object}`, signal)
     const input = canonical(value)
     const refusal = to.refusal(input)
     if (refusal !== undefined) throw new SirtakiError('BAD_ARGUMENT', `the input of ${op} of ${object} is refused: ${refusal}`)
@@ -179,7 +182,7 @@ export class Session implements LocalSession {
     invariant(session !== undefined, 'O4', { number: call.number })
     const { abandoned, to, number, input, deadline, signal } = call
     call.payload = abandoned === undefined ? encodeOp(session, number, to.bytes, input) : encodeEmpty(session, number)
-    const options = abandoned === undefined ? { streams: this.#streams, signal, timeoutMs: deadline - this.#log.clock.now() } : { streams: this.#streams }
+    const options = abandoned === undefined ? { streams: this.#streams, signal, timeoutMs: deadline - this.#log.clock.now() } : { streams: this.#streams, background: true }
     call.sending = this.#log.append(call.payload, options)
   }
 
@@ -219,10 +222,13 @@ export class Session implements LocalSession {
       if (this.#stopped !== undefined) { reject(this.#stopped); return }
       const { signal, number, to: { target } } = call
       const late = (): void => { call.fail?.(new SirtakiError('TIMEOUT', `op ${target.op} of ${target.object} (${number} of session ${this.#position}) was not applied in time`)) }
+      // An op that was given up is nobody's call any more: the process may end over it.
+      const release = call.abandoned === undefined ? this.#log.clock.hold?.() : undefined
       const timer = call.abandoned === undefined ? this.#log.clock.timer(Math.max(0, call.deadline - this.#log.clock.now()), late) : undefined
       const onAbort = (): void => { if (signal !== undefined) call.fail?.(aborted(signal)) }
       const end = (): void => {
         timer?.cancel()
+        release?.()
         signal?.removeEventListener('abort', onAbort)
         call.wake = undefined
         call.fail = undefined
@@ -249,7 +255,7 @@ export class Session implements LocalSession {
     const payload = encodeOpen(this.name)
     while (this.#stopped === undefined) {
       try {
-        const appended = await this.#log.append(payload, { streams: this.#streams })
+        const appended = await this.#log.append(payload, { streams: this.#streams, background: true })
         if (!this.#isStopped()) this.#opened(appended, payload)
         return
       } catch (thrown) {

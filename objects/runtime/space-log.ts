@@ -4,7 +4,8 @@
  * `LogClient` gives it through `spaceLogOf`; tests give one of their own. Read next: `view.ts`, `session.ts`.
  */
 import type { Appended } from '../../log/client/append.ts'
-import type { LogClient } from '../../log/client/client.ts'
+import type { FlowOptions } from '../../log/client/calls.ts'
+import type { AppendOptions, LogClient } from '../../log/client/client.ts'
 import type { CallOptions } from '../../log/client/cluster.ts'
 import type { Entry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
@@ -17,7 +18,7 @@ export interface SpacePlayer {
   /** Offers a decided entry that its writer has at hand. What is due is delivered before it returns. */
   offer(entry: Entry): void
   /** Settles when everything of the stream below `to` has been delivered. @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`. */
-  playTo(to: number, options?: CallOptions): Promise<void>
+  playTo(to: number, options?: FlowOptions): Promise<void>
   close(): void
 }
 
@@ -27,11 +28,13 @@ export interface SpaceLog {
   readonly random: Random
   readonly limits: Limits
   /** Appends one entry: decided when it resolves. @throws SirtakiError as `LogClient.append`. */
-  append(payload: Uint8Array, options: CallOptions & { readonly streams: readonly number[] }): Promise<Appended>
+  append(payload: Uint8Array, options: AppendOptions & { readonly streams: readonly number[] }): Promise<Appended>
   /** Why an append of so many bytes would be refused at once. */
   overloaded(bytes: number): SirtakiError | undefined
   /** The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`, `ABORTED`. */
   tail(stream: number, options: CallOptions): Promise<number>
+  /** Says who owes an answer at present, for messages. */
+  waitsFor?(): string | undefined
   /** Plays a stream from its start, also what comes later. */
   play(stream: number, events: StreamEvents): SpacePlayer
 }
@@ -43,8 +46,9 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     clock, random, limits,
     append: (payload, options) => client.append(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
-    tail: async (stream, options) => {
-      const { tail, streams } = await client.tail({ ...options, streams: [stream] })
+    waitsFor: () => client.cluster.waitsFor(),
+    tail: async (stream, { signal, timeoutMs }) => {
+      const { tail, streams } = await client.tail({ signal, timeoutMs, streams: [stream] })
       return streams.get(stream) ?? tail
     },
     play: (stream, events) => {

@@ -8,7 +8,8 @@
  * once it has caught up; outcomes are told once, by whichever of the two is ahead. Keeps: O1, O3, O11.
  * Read next: `space.ts`, `session.ts`.
  */
-import type { CallOptions } from '../../log/client/cluster.ts'
+import { badArgument } from '../../log/client/arguments.ts'
+import { Calls, type CallOptions, type FlowOptions } from '../../log/client/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Digest } from './digest.ts'
@@ -43,6 +44,7 @@ export class View {
   readonly #sessions = new Map<number, LocalSession>()
   readonly #unopened = new Set<LocalSession>()
   readonly #waiters = new Set<Waiter>()
+  readonly #calls: Calls
   #current: Playback
   #replaying: Promise<void> | undefined
   #stopped: SirtakiError | undefined
@@ -51,6 +53,7 @@ export class View {
     this.log = log
     this.stream = stream
     this.#types = [...types]
+    this.#calls = new Calls(log.clock, log.limits.requestMs, () => log.waitsFor?.())
     this.#current = this.#start()
   }
 
@@ -92,9 +95,13 @@ export class View {
   /**
    * Makes a type known; replays the stream where ops of it have been skipped.
    *
-   * @throws SirtakiError `MISUSE`, `TRIMMED`, `TIMEOUT`, `STOPPED`.
+   * @throws SirtakiError `BAD_ARGUMENT`, `MISUSE`, `TRIMMED`, `STOPPED`, `CLOSED`; `TIMEOUT`, `ABORTED`, next `again`.
    */
-  async register(type: AnyObjectType, options: CallOptions = {}): Promise<void> {
+  register(type: AnyObjectType, options: CallOptions = {}): Promise<void> {
+    return this.#calls.run('open', options, (call) => this.#register(type, call))
+  }
+
+  async #register(type: AnyObjectType, options: FlowOptions): Promise<void> {
     for (;;) {
       this.check()
       // Before it is kept: a replay registers all types, so one that conflicts would fail every later replay.
@@ -108,14 +115,22 @@ export class View {
     }
   }
 
-  /** Plays up to the tail as of now, or to `atLeast`. @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`. */
-  async sync({ atLeast, ...options }: SyncOptions = {}): Promise<void> {
-    this.check()
-    await this.playTo(atLeast === undefined ? await this.log.tail(this.stream, options) : atLeast + 1, options)
+  /**
+   * Plays up to the tail as of now, or to `atLeast`.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `BAD_ARGUMENT`; why the view cannot go on: `STOPPED`, `TRIMMED`, `CLOSED`.
+   */
+  sync(options: SyncOptions = {}): Promise<void> {
+    return this.#calls.run('sync', options, async (call) => {
+      this.check()
+      const { atLeast, signal, timeoutMs } = options
+      if (atLeast !== undefined && !Number.isSafeInteger(atLeast)) throw badArgument('sync', 'atLeast as a position', atLeast)
+      await this.playTo(atLeast === undefined ? await this.log.tail(this.stream, { signal, timeoutMs }) : atLeast + 1, call)
+    })
   }
 
   /** Settles when everything below `to` has been applied. @throws as `sync`. */
-  async playTo(to: number, options: CallOptions = {}): Promise<void> {
+  async playTo(to: number, options: FlowOptions = {}): Promise<void> {
     while (this.#current.next < to) {
       this.check()
       const playback = this.#current
@@ -173,13 +188,14 @@ export class View {
     if (this.#stopped !== undefined) return
     this.#stopped = error
     end(this.#current)
+    this.#calls.close(error)
     for (const waiter of this.#waiters) waiter.reject(error)
     for (const session of [...this.#sessions.values(), ...this.#unopened]) session.stop(error)
     this.#sessions.clear()
     this.#unopened.clear()
   }
 
-  #reaches(playback: Playback, to: number, options: CallOptions): Promise<void> {
+  #reaches(playback: Playback, to: number, options: FlowOptions): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = { to, resolve: () => { this.#waiters.delete(waiter); resolve() }, reject: (error) => { this.#waiters.delete(waiter); reject(error) } }
       this.#waiters.add(waiter)
@@ -187,7 +203,7 @@ export class View {
     })
   }
 
-  async #replay(options: CallOptions): Promise<void> {
+  async #replay(options: FlowOptions): Promise<void> {
     const playback = this.#start()
     try {
       while (playback !== this.#current) {

@@ -1,0 +1,66 @@
+/** Deadlines of many things behind one timer. */
+import test from 'ava'
+import { Deadlines, type Due } from '../../../log/client/deadlines.ts'
+import { HandClock } from '../hand-clock.ts'
+
+interface Waiting extends Due<Waiting> { readonly name: string }
+
+const waiting = (name: string, deadline: number, attended = true): Waiting => ({ name, deadline, attended, before: undefined, after: undefined })
+
+/** A clock that counts its timers and who holds the process. */
+class CountingClock extends HandClock {
+  timers = 0
+  holds = 0
+  override timer(...timer: Parameters<HandClock['timer']>): ReturnType<HandClock['timer']> { this.timers++; return super.timer(...timer) }
+  hold(): () => void { this.holds++; return () => { this.holds-- } }
+}
+
+function listOf(clock: CountingClock): { readonly list: Deadlines<Waiting>; readonly late: string[] } {
+  const late: string[] = []
+  const list = new Deadlines<Waiting>(clock, (due) => { for (const one of due) { late.push(`${one.name} at ${clock.now()}`); list.delete(one) } })
+  return { list, late }
+}
+
+test('P72: each thing that waits is told at its own deadline, whatever came before it', async (t) => {
+  const clock = new CountingClock()
+  const { list, late } = listOf(clock)
+  for (const one of [waiting('slow', 900), waiting('quick', 50), waiting('middle', 300)]) list.add(one)
+  await clock.advance(49)
+  t.deepEqual(late, [])
+  await clock.advance(1_000)
+  t.deepEqual(late, ['quick at 50', 'middle at 300', 'slow at 900'])
+  t.deepEqual(list.all(), [])
+})
+
+test('P72: what has ended is told nothing, and takes its neighbours out of nothing', async (t) => {
+  const clock = new CountingClock()
+  const { list, late } = listOf(clock)
+  const all = ['a', 'b', 'c', 'd'].map((name) => waiting(name, 100))
+  for (const one of all) list.add(one)
+  for (const i of [1, 0, 3]) list.delete(all[i] ?? waiting('none', 0))
+  t.deepEqual(list.all().map(({ name }) => name), ['c'])
+  await clock.advance(200)
+  t.deepEqual(late, ['c at 100'])
+})
+
+test('P72: thousands that end in time share a timer', async (t) => {
+  const clock = new CountingClock()
+  const { list, late } = listOf(clock)
+  for (let i = 0; i < 1_000; i++) { const one = waiting(`${i}`, clock.now() + 5_000); list.add(one); list.delete(one); await clock.advance(1) }
+  t.deepEqual([clock.timers, late], [1, []])
+})
+
+test('P73: the process is held while somebody awaits one of them, and only then', (t) => {
+  const clock = new CountingClock()
+  const { list } = listOf(clock)
+  const [first, second, background] = [waiting('first', 100), waiting('second', 100), waiting('background', 100, false)]
+  list.add(background)
+  t.is(clock.holds, 0)
+  list.add(first)
+  list.add(second)
+  t.is(clock.holds, 1)
+  list.delete(first)
+  t.is(clock.holds, 1)
+  list.delete(second)
+  t.is(clock.holds, 0)
+})
