@@ -44,9 +44,16 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     actions: ['check the address: sirtaki status', 'run the same version of Sirtaki everywhere'],
   },
   BAD_LAYOUT: {
-    meaning: 'a layout of the cluster makes no sense',
-    causes: ['a register or database that was changed by hand', 'a server or client of another version'],
-    actions: ['look at what each member says: sirtaki status --json', 'run the same version of Sirtaki everywhere', 'leave a member that tells nonsense out: sirtaki reconfigure remove UNIT'],
+    meaning: 'a layout of the cluster makes no sense, or a change would make one that has too many segments',
+    causes: [
+      'many changes one after the other: each closes a segment, which goes when it is copied and merged, or trimmed',
+      'a register or database that was changed by hand', 'a server or client of another version',
+    ],
+    actions: [
+      'where segments are too many, wait until copies are merged (sirtaki status shows how far), then repeat',
+      'look at what each member says: sirtaki status --json', 'run the same version of Sirtaki everywhere',
+      'leave a member that tells nonsense out: sirtaki reconfigure remove UNIT',
+    ],
   },
   BOOT: {
     meaning: 'the layout names another start of that process',

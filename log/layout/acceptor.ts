@@ -40,6 +40,18 @@ export class Acceptor {
   /** The newest agreed layout that a proposer has built on: perhaps no unit has it. */
   get base(): Layout | undefined { return this.#kept.base ?? undefined }
 
+  /**
+   * Refuses what is meant for another one: the disk that was at this address took its promises with it, and a vote of
+   * its successor is none of its own (Y2).
+   *
+   * @throws SirtakiError `NOT_MEMBER`.
+   */
+  requireMeant(identity: string | undefined): void {
+    if (identity === undefined || identity === this.identity) return
+    const message = `the acceptor here is ${this.identity}, asked for is ${identity}: its disk is another one's`
+    throw new SirtakiError('NOT_MEMBER', message, { facts: { identity: this.identity, asked: identity } })
+  }
+
   /** Makes it an acceptor of this layout's successors, if the layout names it. Repeats harmlessly. */
   initialise(layout: Layout): void {
     if (!layout.acceptors.some((one) => one.identity === this.identity)) return

@@ -25,9 +25,14 @@ export const Drops = object({ identity: name, times: min(integer(), 1), at: whol
 /** Positions [from, to) and the chains that hold them; `to` is null in the open segment. A closed segment lists only units that hold all of it. */
 export const Segment = object({ from: whole, to: nullable(whole), kind: enums(['chain']), chains: size(array(size(array(UnitMember), 1, 16)), 1, 64) })
 
+/** Segments of a layout at most: each is looked through wherever somebody asks whose a position is. */
+export const SEGMENTS_MAX = 64
+
 const LayoutShape = object({
   cluster: name, epoch: min(integer(), 1), acceptors: size(array(AcceptorMember), 1, 15), sequencer: nullable(SequencerMember),
-  tail: whole, window: min(integer(), 4), trim: whole, logTime: min(integer(), 0), featureLevel: min(integer(), 1), segments: size(array(Segment), 1, 64), spares: size(array(UnitMember), 0, 64), absent: size(array(AbsentMember), 0, 64), drops: size(array(Drops), 0, 64),
+  tail: whole, window: min(integer(), 4), trim: whole, logTime: min(integer(), 0), featureLevel: min(integer(), 1),
+  segments: size(array(Segment), 1, SEGMENTS_MAX),
+  spares: size(array(UnitMember), 0, 64), absent: size(array(AbsentMember), 0, 64), drops: size(array(Drops), 0, 64),
 })
 const CheckedLayout = refine(LayoutShape, 'layout', (layout) => problemOf(layout) ?? true)
 
@@ -61,7 +66,10 @@ export const FEATURE_LEVEL = 1
 function problemOf(layout: Layout): string | undefined {
   const last = layout.segments.at(-1)
   if (layout.acceptors.length % 2 === 0) return `a layout needs an odd number of acceptors, this one has ${layout.acceptors.length}`
-  if (new Set(layout.acceptors.map((a) => a.identity)).size !== layout.acceptors.length) return 'a layout names one acceptor twice'
+  // One address is one process, and one vote.
+  const names = layout.acceptors.flatMap((one) => [`the identity ${one.identity}`, `the address ${one.address}`])
+  const twice = names.find((one, i) => names.indexOf(one) < i)
+  if (twice !== undefined) return `a layout names one acceptor twice, by ${twice}`
   if (last === undefined || last.to !== null || layout.tail < last.from) return 'the last segment must be open and begin at or below the tail'
   let from = layout.segments[0]?.from ?? 0
   for (const segment of layout.segments) {

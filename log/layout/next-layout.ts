@@ -10,7 +10,10 @@
  */
 import { SirtakiError } from '../errors.ts'
 import type { Identity } from '../wire/control.ts'
-import { checkLayout, openSegment, type AbsentMember, type AcceptorMember, type Drops, type Layout, type Segment, type SequencerMember, type UnitMember } from './layout.ts'
+import {
+  SEGMENTS_MAX, checkLayout, openSegment,
+  type AbsentMember, type AcceptorMember, type Drops, type Layout, type Segment, type SequencerMember, type UnitMember,
+} from './layout.ts'
 
 /** What a driver wants of the next epoch. Without anything: the members that are there, under the boots they have. */
 export interface Intent {
@@ -51,6 +54,8 @@ export interface Findings {
   readonly sealed?: { readonly tail: number; readonly trim: number; readonly logTime: number } | undefined
 }
 
+/** Segments that wishes leave for what goes wrong: each loss that a spare makes up for takes one. */
+const SEGMENTS_KEPT = 8
 /** A unit that was left out so long ago is no flapping one. */
 const DROPS_REMEMBERED_MS = 3_600_000
 
@@ -67,7 +72,23 @@ const named = (names: readonly string[] | undefined, unit: { identity: string; a
  */
 export function nextLayout(base: Layout, survey: Survey, intent: Intent, findings: Findings = {}): Layout {
   const sealed = findings.sealed ?? { tail: base.tail + base.window, trim: base.trim, logTime: base.logTime }
-  return new Build(base, survey, intent, findings).layout(sealed)
+  const wide = new Build(base, survey, intent, findings).layout(sealed)
+  const { join, chains, drop, restored } = intent
+  const isWish = restored === undefined && (join ?? chains ?? drop) !== undefined
+  const max = isWish ? Math.max(base.segments.length, SEGMENTS_MAX - SEGMENTS_KEPT) : SEGMENTS_MAX
+  if (wide.segments.length <= max) return checkLayout(wide)
+  if (join !== undefined || chains !== undefined) throw tooMany(wide, max)
+  // Fewer units now are better than none: spares, and who has lost something, wait for merges.
+  const narrow = new Build(base, survey, intent, findings, true).layout(sealed)
+  if (narrow.segments.length > max) throw tooMany(narrow, max)
+  return checkLayout(narrow)
+}
+
+function tooMany({ epoch, segments: { length } }: Layout, max: number): SirtakiError {
+  const kept = max < SEGMENTS_MAX ? ', the rest is kept for losses' : ''
+  const problem = `epoch ${epoch} would have ${length} segments, ${max} is the most${kept}`
+  const way = 'wait until closed positions are copied and merged (sirtaki status shows how far), or trim them'
+  return new SirtakiError('BAD_LAYOUT', `${problem}: ${way}`, { next: 'again', facts: { segments: length, max } })
 }
 
 class Build {
@@ -75,12 +96,15 @@ class Build {
   readonly #survey: Survey
   readonly #intent: Intent
   readonly #findings: Findings
+  /** Nobody joins: no segment is closed for what goes wrong. */
+  readonly #isNarrow: boolean
 
-  constructor(base: Layout, survey: Survey, intent: Intent, findings: Findings) {
+  constructor(base: Layout, survey: Survey, intent: Intent, findings: Findings, isNarrow = false) {
     this.#base = base
     this.#survey = survey
     this.#intent = intent
     this.#findings = findings
+    this.#isNarrow = isNarrow
   }
 
   layout({ tail, trim, logTime }: { readonly tail: number; readonly trim: number; readonly logTime: number }): Layout {
@@ -88,16 +112,21 @@ class Build {
     const open = openSegment(base)
     const { chains, used } = this.#openChains(open)
     const joins = chains.some((chain, i) => chain.some((unit) => !this.#stays(open.chains[i] ?? [], unit.identity)))
-    const closes = joins || chains.length !== open.chains.length
+    // Who is left out alive keeps what it has until the others have read back theirs.
+    const leaving = open.chains.flatMap((chain, i) => missing(chain, chains[i] ?? []))
+    const isWhole = ({ identity }: UnitMember): boolean => this.#findings.notWhole?.has(identity) !== true
+    const retires = leaving.some((unit) => this.#staysClosed(unit) && isWhole(unit))
+    const closes = joins || retires || chains.length !== open.chains.length
+    if (!closes) open.chains.forEach((chain, i) => { this.#requireReadable(open, chain, chains[i] ?? []) })
     const closed = [...base.segments.slice(0, -1), ...closes ? [{ ...open, to: tail }] : []].filter(({ to }) => to === null || to > trim)
     const segments = joined([...closed.map((segment) => this.#closed(segment, chains)), { from: closes ? tail : open.from, to: null, kind: 'chain', chains }])
     const members = segments.flatMap((segment) => segment.chains.flat())
     const spares = this.#spares(used, members)
     const absent = this.#absent(chains, spares, used)
-    return checkLayout({
+    return {
       ...base, epoch: base.epoch + 1, tail, trim, logTime, segments, spares, sequencer: this.#sequencer(), absent, drops: this.#drops(logTime),
       acceptors: this.#acceptors(chains.flat(), spares, absent),
-    })
+    }
   }
 
   /** A member of the last layout that goes on where it is. */
@@ -124,7 +153,8 @@ class Build {
     // Who has lost something stays, as one who joins; never as the only one.
     open.chains.forEach((chain, i) => {
       if ((chains[i]?.length ?? 0) === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} would lose its last whole unit (${chain.map(({ address }) => address).join(', ')})${this.#findings.notWhole === undefined ? '' : ': see sirtaki recover'}`, { facts: { chain: i }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
-      chains[i]?.push(...chain.filter((unit) => this.#lacks(open.from, chain, unit.identity) && !this.#leaves(unit)).map((unit) => this.#member(unit)))
+      const lacking = this.#isNarrow ? [] : chain.filter((unit) => this.#lacks(open.from, chain, unit.identity))
+      chains[i]?.push(...lacking.filter((unit) => !this.#leaves(unit)).map((unit) => this.#member(unit)))
     })
     for (const { address, chain } of this.#intent.join ?? []) this.#joinTo(chains, this.#newcomer(address), chain)
     const used = this.#replaceAbsent(open, chains)
@@ -150,6 +180,7 @@ class Build {
   /** A spare that answers takes the place of each unit that is lost. */
   #replaceAbsent(open: Segment, chains: UnitMember[][]): ReadonlySet<string> {
     const used = new Set<string>()
+    if (this.#isNarrow) return used
     open.chains.forEach((chain, i) => {
       for (const lost of chain.filter((unit) => named(this.#intent.absent, unit) && !named(this.#intent.drop, unit))) {
         const spare = this.#base.spares.find((unit) => !used.has(unit.identity) && !this.#leaves(unit) && this.#survey.get(unit.address)?.identity === unit.identity && !chains.flat().some(({ identity }) => identity === unit.identity))
@@ -197,10 +228,35 @@ class Build {
       const members = chain.filter((unit) => !this.#lacks(segment.from, same ? [...chain, ...open[i] ?? []] : chain, unit.identity) && this.#staysClosed(unit))
       const holders = same ? (open[i] ?? []).filter((unit) => members.some(({ identity }) => identity === unit.identity) || whole.has(unit.identity)) : []
       if (members.length + holders.length === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} of the positions [${segment.from}, ${segment.to}) would lose its last whole copy (${chain.map(({ address }) => address).join(', ')})`, { facts: { chain: i, from: segment.from }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
-      // In the order of the open chain, so that equal chains join; with all of them whole nobody else is needed.
-      if (same && holders.length === open[i]?.length) return holders.map((unit) => ({ ...unit }))
-      return [...members.filter((unit) => !holders.some(({ identity }) => identity === unit.identity)).map((unit) => this.#member(unit)), ...holders]
+      // In the order of the open chain, so that equal chains join; nobody else is needed when all of them are whole and
+      // one has read it back.
+      const others = missing(members, holders)
+      const isEnough = others.length === 0 || holders.some(({ identity }) => whole.has(identity))
+      const suffice = same && holders.length === open[i]?.length && isEnough
+      const kept = suffice ? [] : others.map((unit) => this.#member(unit))
+      const after = [...kept, ...holders.map((unit) => ({ ...unit }))]
+      this.#requireReadable(segment, chain, after)
+      return after
     }) }
+  }
+
+  /**
+   * Who is gone is missed where those who are left know of damage: it may have the last good copy. They mend it as soon
+   * as it is back.
+   *
+   * @throws SirtakiError `NOT_WHOLE`.
+   */
+  #requireReadable({ from, to }: Segment, before: readonly UnitMember[], after: readonly UnitMember[]): void {
+    const gone = missing(before, after).filter((unit) => this.#leaves(unit))
+    const lies = (position: number): boolean => position >= from && (to === null || position < to)
+    const damaged = after.map((unit) => this.#survey.get(addressIn(unit, this.#intent))?.damaged?.find(lies))
+    const position = damaged[0]
+    if (gone.length === 0 || position === undefined || damaged.includes(undefined)) return
+    const [left, right] = [gone, after].map((units) => units.map(({ address }) => address).join(', '))
+    const message = `position ${position} is damaged at ${right}, and ${left} may have the last good copy of it`
+    const way = `start ${left} again, or decide with sirtaki recover what is lost`
+    const next = this.#intent.drop === undefined ? 'again' : 'stop'
+    throw new SirtakiError('NOT_WHOLE', `${message}: ${way}`, { facts: { from, position }, next })
   }
 
   #staysClosed(unit: UnitMember): boolean {
@@ -224,9 +280,13 @@ class Build {
   #absent(chains: readonly (readonly UnitMember[])[], spares: readonly UnitMember[], used: ReadonlySet<string>): AbsentMember[] {
     const back = (identity: string): boolean => chains.flat().some((unit) => unit.identity === identity) || spares.some((unit) => unit.identity === identity)
     const old = this.#base.absent.filter((one) => !back(one.identity) && !named(this.#intent.drop, one))
-    const lost = openSegment(this.#base).chains.flatMap((chain, i) => chain.filter((unit) => named(this.#intent.absent, unit) && !named(this.#intent.drop, unit) && !back(unit.identity)).map((unit): AbsentMember => ({
-      identity: unit.identity, address: unit.address, chain: i, replaced: used.has(unit.identity),
-    })))
+    const open = openSegment(this.#base)
+    const isLost = (chain: readonly UnitMember[], unit: UnitMember): boolean =>
+      named(this.#intent.absent, unit) || (this.#isNarrow && this.#lacks(open.from, chain, unit.identity))
+    const isOut = (unit: UnitMember): boolean => !named(this.#intent.drop, unit) && !back(unit.identity)
+    const lost = open.chains.flatMap((chain, i) => chain.filter((unit) => isLost(chain, unit) && isOut(unit)).map(
+      ({ identity, address }): AbsentMember => ({ identity, address, chain: i, replaced: used.has(identity) }),
+    ))
     return [...old.filter((one) => !lost.some(({ identity }) => identity === one.identity)), ...lost].slice(-64)
   }
 
@@ -240,9 +300,10 @@ class Build {
   }
 
   /**
-   * Those that still have their register, then new registers of units that stay, then of spares; an odd number of them. Old ones
-   * that are silent now keep their seats where there would be hardly any others, as long as those who answer are a majority: one
-   * acceptor alone would take the cluster with it when its disk is lost.
+   * Those that still have their register, then new registers of units that stay, then of spares; an odd number of them.
+   * Old ones that are silent now keep their seats where there would be hardly any others, as long as those who answer
+   * are a majority: one acceptor alone would take the cluster with it when its disk is lost. Where another one answers
+   * at its address, its disk is gone, and its seat with it.
    */
   #acceptors(units: readonly UnitMember[], spares: readonly UnitMember[], absent: readonly AbsentMember[]): AcceptorMember[] {
     const { acceptors } = this.#base
@@ -253,7 +314,10 @@ class Build {
     const old = members.filter((one) => acceptors.some((acceptor) => acceptor.identity === one.identity))
     const count = acceptorCount(members.length)
     const answering = [...old, ...members.filter((one) => !old.includes(one))].slice(0, Math.max(count, Math.min(members.length, 2)))
-    const silent = acceptors.filter((one) => !members.some(({ identity }) => identity === one.identity) && [...absent, ...spares].some(({ address }) => address === one.address))
+    const mayReturn = ({ address }: AcceptorMember): boolean =>
+      this.#survey.get(address) === undefined && [...absent, ...spares].some((unit) => unit.address === address)
+    const isMember = ({ identity }: AcceptorMember): boolean => members.some((one) => one.identity === identity)
+    const silent = acceptors.filter((one) => !isMember(one) && mayReturn(one))
     if (count === 1 && answering.length === 2 && silent[0] !== undefined) return [...answering, { identity: silent[0].identity, address: silent[0].address }]
     return answering.slice(0, count)
   }
@@ -272,6 +336,10 @@ class Build {
 
 /** How many acceptors so many units can be: odd, and no more than five, which survive two losses. */
 export const acceptorCount = (units: number): number => units >= 5 ? 5 : units >= 3 ? 3 : 1
+
+/** Units of one list that the other does not name. */
+const missing = (units: readonly UnitMember[], others: readonly UnitMember[]): UnitMember[] =>
+  units.filter((unit) => !others.some(({ identity }) => identity === unit.identity))
 
 /** Makes one of neighbours with equal chains. */
 function joined(segments: readonly Segment[]): Segment[] {

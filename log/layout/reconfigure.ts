@@ -14,17 +14,20 @@
  * Read next: `next-layout.ts`, `acceptor.ts`, `../client/resolve.ts`.
  * @source DESIGN 4 (Reconfiguration); CORFU TOCS'13 4.1; Lamport, Paxos made simple.
  */
+import type { Infer } from 'superstruct'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { lowestUndecided } from '../client/read.ts'
 import { resolveAll } from '../client/resolve.ts'
 import { Backoff, aborted } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson, type Accepted, type AskTurn, type Rank } from '../wire/control.ts'
-import type { Infer } from 'superstruct'
 import { UNSAID } from '../wire/version.ts'
-import { addressesOf, isMajority, openSegment, placesOf, unitsOf, type Layout, type Place, type UnitMember } from './layout.ts'
+import {
+  addressesOf, isMajority, openSegment, placesOf, unitsOf,
+  type AcceptorMember, type Layout, type Place, type UnitMember,
+} from './layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
-import { isSame, lackingFrom, wholeUnits } from './whole.ts'
+import { holdsDecided, isSame, lackingFrom, wholeUnits } from './whole.ts'
 
 /**
  * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was found: it gives up,
@@ -150,7 +153,8 @@ async function takeTurn(driver: Driver, { cluster: name, epoch, acceptors }: Lay
   const urgent = intent.sequencer !== undefined || intent.standby !== undefined
   const asked: AskTurn = { cluster: name, slot: epoch + 1, proposer, stepMs: Math.ceil(driver.stepMs), urgent }
   driver.turnAt = acceptors.map(({ address }) => address)
-  const answers = await askMajority(acceptors, (address) => askTurn(cluster, address, asked), ({ by }) => by === null)
+  const ask = ({ address }: AcceptorMember): Promise<Infer<typeof TurnAnswer>> => askTurn(cluster, address, asked)
+  const answers = await askMajority(acceptors, ask, ({ by }) => by === null)
   const by = answers.find((answer) => answer.by !== null)?.by
   if (answers.filter((answer) => answer.by === null).length * 2 > acceptors.length || by === undefined) return
   cluster.ports.failpoint?.('drive.waits', { epoch })
@@ -285,7 +289,10 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
   if (adopted !== undefined) cluster.ports.failpoint?.('drive.adopted', { epoch: adopted.epoch })
   const proposal = adopted ?? await sealed(driver, base, orThrow(wanted), finish)
   driver.step(`agreeing on epoch ${proposal.epoch} with tail ${proposal.tail}`)
-  const answers = await askMajority(base.acceptors, (address) => cluster.peer(address).control('accept', { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }, AcceptedAnswer), (answer) => answer.accepted)
+  const proposed = { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }
+  const accept = ({ identity, address }: AcceptorMember): Promise<Infer<typeof AcceptedAnswer>> =>
+    cluster.peer(address).control('accept', { ...proposed, acceptor: identity }, AcceptedAnswer)
+  const answers = await askMajority(base.acceptors, accept, (answer) => answer.accepted)
   for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
   if (!isEnough(base, driver.intent, answers.map(({ accepted }) => accepted))) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
   cluster.ports.failpoint?.('drive.agreed', { epoch: proposal.epoch })
@@ -295,7 +302,9 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
 /** Asks for promises; gives the highest-ranked layout that one of a majority has accepted already. */
 async function promiseOf(driver: Driver, base: Layout, slot: number, rank: Rank): Promise<Layout | undefined> {
   const { cluster } = driver
-  const answers = await askMajority(base.acceptors, (address) => cluster.peer(address).control('prepare', { cluster: base.cluster, slot, rank, base }, Promised), (answer) => answer.promised)
+  const prepare = ({ identity, address }: AcceptorMember): Promise<Promised> =>
+    cluster.peer(address).control('prepare', { cluster: base.cluster, acceptor: identity, slot, rank, base }, Promised)
+  const answers = await askMajority(base.acceptors, prepare, (answer) => answer.promised)
   for (const { layout, rank: other, promised } of answers) {
     if (layout !== null) cluster.learn(layout)
     if (!promised && other !== null) driver.round = Math.max(driver.round, other.round + 1)
@@ -312,12 +321,14 @@ function highestRanked(accepted: readonly Accepted[]): Layout | undefined {
 }
 
 /** Asks all; settles with the answers so far once a majority says yes, else when everybody has answered or failed. */
-function askMajority<T>(members: readonly { readonly address: string }[], ask: (address: string) => Promise<T>, isYes: (answer: T) => boolean): Promise<T[]> {
+function askMajority<M, T>(
+  members: readonly M[], ask: (member: M) => Promise<T>, isYes: (answer: T) => boolean,
+): Promise<T[]> {
   return new Promise((resolve) => {
     const answers: T[] = []
     let left = members.length
     const count = (): void => { if (--left === 0 || answers.filter(isYes).length * 2 > members.length) resolve(answers) }
-    for (const { address } of members) void ask(address).then((answer) => { answers.push(answer); count() }, count)
+    for (const member of members) void ask(member).then((answer) => { answers.push(answer); count() }, count)
   })
 }
 
@@ -371,12 +382,30 @@ async function lacks(cluster: Cluster, restarted: Member, place: Place, members:
   const own = { from: Math.max(place.from, restarted.answer.trim), to: Math.min(place.to, restarted.answer.prefix), index, step }
   const lost = await lackingFrom(cluster, own, restarted.unit)
   if (lost !== undefined) return `lacks something from position ${lost} on, below ${own.to}, which it knows decided`
-  const peers = members.filter(({ places }) => places.some((other) => other.from === place.from && other.index === index && other.step === step))
-  const best = peers.reduce((a, b) => b.answer.prefix > a.answer.prefix ? b : a)
-  const range = { from: Math.max(place.from, restarted.answer.trim, best.answer.trim), to: Math.min(place.to, best.answer.prefix), index, step }
-  if (best === restarted || range.from >= range.to) return undefined
-  if (restarted.answer.heldTo >= range.from && restarted.answer.heldTo < range.to) return `lacks position ${restarted.answer.heldTo} below ${range.to}, which its peer at ${best.unit.address} knows decided`
-  return await isSame(cluster, range, restarted.unit, best.unit) ? undefined : `differs below ${range.to} from its peer at ${best.unit.address}`
+  const isThere = (other: Place): boolean => other.from === place.from && other.index === index && other.step === step
+  const peers = members.filter((peer) => peer !== restarted && peer.places.some(isThere))
+  const found = await Promise.all(peers.map((peer) => lacksOf(cluster, restarted, peer, place)))
+  return found.find((text) => text !== undefined)
+}
+
+/**
+ * What a restarted unit lacks, or holds otherwise, of what one peer knows decided: all below its prefix, single
+ * positions above it.
+ */
+async function lacksOf(cluster: Cluster, restarted: Member, peer: Member, place: Place): Promise<string | undefined> {
+  const { from, to, index, step } = place
+  const [ours, theirs] = [restarted.answer, peer.answer]
+  const knows = `its peer at ${peer.unit.address} knows decided`
+  const first = Math.max(from, ours.trim, theirs.trim)
+  const below = { from: first, to: Math.min(to, theirs.prefix), index, step }
+  if (below.from < below.to) {
+    const lacking = ours.heldTo >= below.from && ours.heldTo < below.to
+    if (lacking) return `lacks position ${ours.heldTo} below ${below.to}, which ${knows}`
+    if (!await isSame(cluster, below, restarted.unit, peer.unit)) return `differs below ${below.to} from what ${knows}`
+  }
+  const above = { from: Math.max(first, theirs.prefix), to: Math.min(to, theirs.highest + 1), index, step }
+  const holds = above.from >= above.to || await holdsDecided(cluster, above, restarted.unit, peer.unit)
+  return holds ? undefined : `does not hold what ${knows} above ${theirs.prefix}`
 }
 
 // ---- 5 to 7: install, resolve, bootstrap

@@ -10,7 +10,7 @@ import { SirtakiError, asError } from '../errors.ts'
 import { Identity } from '../wire/control.ts'
 import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
-import { unitsOf, type Layout, type SequencerMember, type UnitMember } from './layout.ts'
+import { openSegment, unitsOf, type Layout, type SequencerMember, type UnitMember } from './layout.ts'
 import { isTurnOf, reconfigure } from './reconfigure.ts'
 
 /** Who was told to wait for another driver waits for so many times what finding that out took. */
@@ -51,7 +51,9 @@ export class Watch {
     this.#detector = new Detector(cluster.limits)
   }
 
-  /** A unit whose disk is full, as it told last. */
+  /**
+   * A unit of the open segment whose disk is full, as it told last: nothing is appended to who holds closed ones only.
+   */
   get full(): string | undefined { return this.#full.values().next().value }
 
   get looking(): boolean { return this.#looking }
@@ -81,7 +83,7 @@ export class Watch {
       if (answers === boot) this.#restarted.delete(identity)
       else if ((await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity) this.#restarted.add(identity)
       else { this.#detector.missed(identity); return }
-      if (full) this.#full.add(identity)
+      if (full && openSegment(layout).chains.flat().some((unit) => unit.identity === identity)) this.#full.add(identity)
       else this.#full.delete(identity)
       this.#detector.answered(identity, { commitMs, idle, leaving }, ports.clock.now())
     } catch {

@@ -17,6 +17,8 @@ import type { CopyProgress, UnitServer } from './server.ts'
 
 /** Positions whose digests are compared at once. */
 const RANGE = 1 << 14
+/** How often a range is copied to a disk that does not keep it before somebody is told. */
+const COPY_TRIES = 3
 
 /**
  * Copies parts one after the other as long as the layout stays.
@@ -56,7 +58,13 @@ class PartCopy {
     const { state } = this.#server.unit
     for (let at = firstOfClass(Math.max(from, state.trim), index, step); at < to;) {
       const end = Math.min(to, at + RANGE * step)
-      if (!await this.#isSame(at, end)) await this.#copy(at, end)
+      for (let tries = 0; !await this.#isSame(at, end) || !await this.#isKept(at, end); tries++) {
+        if (tries === COPY_TRIES) {
+          const message = `the disk here does not keep what is copied of the positions [${at}, ${end})`
+          throw new SirtakiError('DAMAGED', message, { next: 'again', facts: { from: at, to: end } })
+        }
+        await this.#copy(at, end)
+      }
       this.#progress.at = end
       at = firstOfClass(end, index, step)
     }
@@ -64,11 +72,22 @@ class PartCopy {
 
   async #isSame(from: number, to: number): Promise<boolean> {
     const { index, step } = this.#part
-    const range = { from, to, index, step }
+    // What is trimmed here already is not asked for again.
+    const range = { from: firstOfClass(Math.max(from, this.#server.unit.state.trim), index, step), to, index, step }
+    if (range.from >= to) return true
     const theirs = await this.#fromSource((unit) => this.#cluster.peer(unit.address).control('digest', range, DigestAnswer))
     await this.#adoptTrim(theirs.trim)
-    const ours = this.#server.unit.digest(range)
-    return ours.trim === theirs.trim && ours.count === theirs.count && ours.sum === theirs.sum
+    // What is damaged here is copied again.
+    const ours = this.#server.unit.digest(range, true)
+    const startsAlike = Math.max(ours.trim, range.from) === Math.max(theirs.trim, range.from)
+    return startsAlike && ours.count === theirs.count && ours.sum === theirs.sum
+  }
+
+  /** Others give up their copies for this one: what counts is what can be read back. */
+  async #isKept(from: number, to: number): Promise<boolean> {
+    const { index, step } = this.#part
+    await this.#server.readBack({ from, to })
+    return this.#server.unit.isSound({ from, to, index, step })
   }
 
   async #copy(from: number, to: number): Promise<void> {

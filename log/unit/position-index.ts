@@ -17,7 +17,12 @@ const HELD = DATA | JUNK | DAMAGED
 const SHIFT = 12
 const SIZE = 1 << SHIFT
 
-/** A row is `base` and a number of 32 bits, 0 for none; where rows lie further apart (2^32 commits), `far` has them. */
+/**
+ * A row is `base` and a number of 32 bits, 0 for none; where rows lie further apart (2^32 commits), `far` has them. `count`
+ * and `sum` are the digest of all that is held here. `first` is a place that holds something (-1: none did yet), `gap`
+ * divides its distance to every other: so it is known whether the digest is that of one class. The bytes at places below
+ * `readTo` were read back.
+ */
 interface Chunk {
   readonly flags: Uint8Array
   readonly hash: Uint32Array
@@ -25,13 +30,24 @@ interface Chunk {
   readonly offset: Uint32Array
   base: number
   far: Float64Array | undefined
+  count: number
+  sum: number
+  first: number
+  gap: number
+  damaged: number
+  readTo: number
 }
 /** A chunk of which no row is known yet. */
 const NO_BASE = -1
 
 const chunkOf = (flags: Uint8Array, hash: Uint32Array): Chunk => ({
   flags, hash, row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE), base: NO_BASE, far: undefined,
+  count: 0, sum: 0, first: -1, gap: 0, damaged: 0, readTo: 0,
 })
+/** A chunk of its own in place of a shared one, which is junk from `at` on. */
+function unshared({ flags, hash }: Chunk, at: number): Chunk {
+  return Object.assign(chunkOf(flags.slice(), hash.slice()), { count: SIZE, sum: sumOfJunk(at, SIZE), first: 0, gap: 1 })
+}
 const filled = (flags: number): Chunk =>
   chunkOf(new Uint8Array(SIZE).fill(flags), new Uint32Array(SIZE).fill(flags === 0 ? 0 : JUNK_HASH))
 
@@ -61,6 +77,30 @@ const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || ch
 const PLACE = 2_654_435_761
 /** What `count` positions of junk from `at` on add to a digest: PLACE times the sum of the positions, modulo 2^32, and a constant for each. */
 const sumOfJunk = (at: number, count: number): number => Math.imul(PLACE, Math.imul(count, at) + count * (count - 1) / 2) + Math.imul(count, 40_503)
+const VALUE = DATA | JUNK
+/** What the value at a position adds to a digest. */
+const termOf = (at: number, flags: number, hash: number): number =>
+  (flags & JUNK) !== 0 ? sumOfJunk(at, 1) : Math.imul(at, PLACE) ^ (hash + (flags & DATA))
+
+const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b)
+
+/** Takes what is held at a place out of the digest of its chunk. */
+function uncount(chunk: Chunk, position: number, place: number): void {
+  const flags = chunk.flags[place] ?? 0
+  if ((flags & DAMAGED) !== 0) chunk.damaged--
+  if ((flags & VALUE) === 0) return
+  chunk.count--
+  chunk.sum -= termOf(position, flags, chunk.hash[place] ?? 0)
+}
+
+/** Adds a value that goes to a place. The sum is kept modulo 2^32, as a signed number. */
+function countIn(chunk: Chunk, place: number, term: number): void {
+  chunk.count++
+  chunk.sum = (chunk.sum + term) | 0
+  const { first, gap } = chunk
+  if (first < 0) chunk.first = place
+  else if (gap === 0 || (place - first) % gap !== 0) chunk.gap = gcd(gap, Math.abs(place - first))
+}
 
 /** Flags, hash and place of positions; what was never set is empty (flags 0). */
 export class PositionIndex {
@@ -80,7 +120,7 @@ export class PositionIndex {
   #ensure(position: number): Chunk {
     const found = this.#chunk(position)
     if (found !== undefined && !isShared(found)) return found
-    return this.#set(position, found === undefined ? filled(0) : chunkOf(found.flags.slice(), found.hash.slice()))
+    return this.#set(position, found === undefined ? filled(0) : unshared(found, position - position % SIZE))
   }
 
   #set(position: number, chunk: Chunk): Chunk {
@@ -104,10 +144,13 @@ export class PositionIndex {
   setData(position: number, hash: number, row: number, offset: number): void {
     const chunk = this.#ensure(position)
     const at = position % SIZE
+    if ((chunk.flags[at] ?? 0) !== 0) uncount(chunk, position, at)
     chunk.flags[at] = DATA
     chunk.hash[at] = hash
     chunk.offset[at] = offset
     setRow(chunk, at, row)
+    countIn(chunk, at, termOf(position, DATA, hash))
+    if (at < chunk.readTo) chunk.readTo = at
   }
 
   /** Notes that the data at a position has replaced something else. */
@@ -121,11 +164,18 @@ export class PositionIndex {
     for (let at = from; at < to; at += step) {
       if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) { this.#set(at, ALL_JUNK); at += SIZE - 1; continue }
       if (isShared(this.#chunk(at))) continue
-      const { flags, hash } = this.#ensure(at)
+      const chunk = this.#ensure(at)
+      const { flags, hash } = chunk
       const end = Math.min(SIZE, to - at + at % SIZE)
       let place = at % SIZE
       const first = place
-      for (; place < end; place += step) { flags[place] = JUNK; hash[place] = JUNK_HASH }
+      for (; place < end; place += step) {
+        const position = at - first + place
+        if ((flags[place] ?? 0) !== 0) uncount(chunk, position, place)
+        flags[place] = JUNK
+        hash[place] = JUNK_HASH
+        countIn(chunk, place, sumOfJunk(position, 1))
+      }
       at += place - first - step
     }
   }
@@ -135,6 +185,9 @@ export class PositionIndex {
 
   /** The first of at, at + step, ... that is not decided; `to` or above when there is none below it. */
   pastDecided(at: number, to: number, step: number): number { return this.#past(DECIDED, DECIDED, at, to, step) }
+
+  /** The first of at, at + step, ... that is decided; `to` or above when there is none below it. */
+  pastUndecided(at: number, to: number, step: number): number { return this.#past(0, DECIDED, at, to, step) }
 
   /** The first of at, at + step, ... that is anything but junk to be decided; `to` or above when there is none below it. */
   pastJunk(at: number, to: number, step: number): number { return this.#past(JUNK, 0xff, at, to, step) }
@@ -180,29 +233,78 @@ export class PositionIndex {
     }
   }
 
-  /** How many positions of a range hold something, and a sum of kinds and hashes in which places count: equal values at other places do not cancel. */
-  digest({ from, to, step }: JunkRange): { count: number; sum: number } {
+  /**
+   * How many positions of a range hold something, and a sum of kinds and hashes in which places count: equal values at
+   * other places do not cancel. Chunks of one class are known by their sums: five million positions are a thousand
+   * steps. With `sound`, what was found damaged is not held.
+   */
+  digest({ from, to, step }: JunkRange, sound = false): { count: number; sum: number } {
     let count = 0
     let sum = 0
     for (let at = this.pastBlank(from, to, step); at < to; at = this.pastBlank(at + step, to, step)) {
       const chunk = this.#chunk(at)
+      if (chunk === undefined) continue
       const place = at % SIZE
-      if (step === 1 && place === 0 && at + SIZE <= to && isShared(chunk)) {
-        count += SIZE
-        sum = (sum + sumOfJunk(at, SIZE)) >>> 0
-        at += SIZE - 1
-        continue
+      const base = at - place
+      if (from < base + step && base + SIZE <= to) {
+        const last = at + Math.floor((base + SIZE - 1 - at) / step) * step
+        if (step === 1 && isShared(chunk)) {
+          count += SIZE
+          sum = (sum + sumOfJunk(base, SIZE)) | 0
+          at = last
+          continue
+        }
+        const isOfClass = chunk.gap % step === 0 && (base + chunk.first) % step === at % step && !isShared(chunk)
+        if (isOfClass && (chunk.damaged === 0 || !sound)) {
+          count += chunk.count
+          sum = (sum + chunk.sum) | 0
+          at = last
+          continue
+        }
       }
-      const flags = chunk?.flags[place] ?? 0
-      if (flags === 0) continue
+      const flags = chunk.flags[place] ?? 0
+      if ((flags & VALUE) === 0 || (sound && (flags & DAMAGED) !== 0)) continue
       count++
-      sum = (sum + ((flags & JUNK) !== 0 ? sumOfJunk(at, 1) : Math.imul(at, PLACE) ^ ((chunk?.hash[place] ?? 0) + (flags & DATA)))) >>> 0
+      sum = (sum + termOf(at, flags, chunk.hash[place] ?? 0)) | 0
     }
-    return { count, sum }
+    return { count, sum: sum >>> 0 }
   }
 
-  undamage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) & ~DAMAGED }
-  damage(position: number): void { const chunk = this.#ensure(position); const at = position % SIZE; chunk.flags[at] = (chunk.flags[at] ?? 0) | DAMAGED }
+  undamage(position: number): void {
+    const chunk = this.#ensure(position)
+    const at = position % SIZE
+    const flags = chunk.flags[at] ?? 0
+    if ((flags & DAMAGED) !== 0) chunk.damaged--
+    chunk.flags[at] = flags & ~DAMAGED
+  }
+
+  damage(position: number): void {
+    const chunk = this.#ensure(position)
+    const at = position % SIZE
+    const flags = chunk.flags[at] ?? 0
+    if ((flags & DAMAGED) === 0) chunk.damaged++
+    chunk.flags[at] = flags | DAMAGED
+  }
+
+  /**
+   * The first position with data in the chunks of [from, to), none below `trim`, whose bytes were not read back since
+   * they were put there; -1 when there is none.
+   */
+  unreadIn(trim: number, from: number, to: number): number {
+    for (let base = Math.floor(Math.max(trim, from) / SIZE) * SIZE; base < to; base += SIZE) {
+      const chunk = this.#chunk(base)
+      if (chunk === undefined || isShared(chunk)) continue
+      const end = Math.min(SIZE, to - base)
+      for (let place = Math.max(chunk.readTo, trim - base); place < end; place++) {
+        if (((chunk.flags[place] ?? 0) & DATA) !== 0) return base + place
+      }
+      if (end === SIZE) chunk.readTo = SIZE
+    }
+    return -1
+  }
+
+  /** Notes that the bytes at a position which `unreadIn` gave were read back. */
+  noteRead(position: number): void { this.#ensure(position).readTo = position % SIZE + 1 }
 
   /** Forgets everything in whole chunks below `position`. */
   forgetBelow(position: number): void {

@@ -13,7 +13,7 @@
 import { asError, isError } from '../errors.ts'
 import { Cluster } from '../client/cluster.ts'
 import { Backoff, pause } from '../client/retry.ts'
-import { openSegment, placesOf, type AbsentMember, type Layout } from '../layout/layout.ts'
+import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout/layout.ts'
 import type { Intent } from '../layout/next-layout.ts'
 import { isTurnOf, reconfigure } from '../layout/reconfigure.ts'
 import { Watch } from '../layout/watch.ts'
@@ -197,7 +197,9 @@ class Supervision implements Rejoin {
     void this.#copy(cluster, layout, parts).finally(() => {
       this.#copying = false
       // Copied, and not merged yet: others of the open segment are not ready, or a source was out of reach.
-      this.#copyAt = clock.now() + cluster.limits.stuckMs * Math.min(this.#merges, MERGE_PAUSES_MAX)
+      // Where segments become few, nobody waits long: without them a lost unit cannot be replaced.
+      const isUrgent = layout.segments.length > SEGMENTS_MAX / 2
+      this.#copyAt = clock.now() + cluster.limits.stuckMs * (isUrgent ? 1 : Math.min(this.#merges, MERGE_PAUSES_MAX))
     })
   }
 

@@ -57,7 +57,9 @@ export class Scrub {
 export async function repairAll(server: UnitServer, cluster: Cluster, layout: Layout): Promise<number | undefined> {
   const { state } = server.unit
   let lost: number | undefined
-  for (const position of firstOf(state.damaged, REPAIRS)) {
+  // From anywhere on where they are many: what nobody has must not keep the rest from being mended.
+  const from = state.damaged.size > REPAIRS ? Math.floor(cluster.ports.random.next() * (state.highest + 1)) : 0
+  for (const position of someOf(state.damaged, REPAIRS, from)) {
     if (state.recheck(position)) continue
     if (!state.owns(position)) { state.damaged.delete(position); continue }
     if (!await repairOne(server, cluster, layout, position) && !state.isDecided(position)) lost ??= position
@@ -65,10 +67,12 @@ export async function repairAll(server: UnitServer, cluster: Cluster, layout: La
   return lost
 }
 
-function firstOf(damaged: PositionSet, count: number): number[] {
-  const first: number[] = []
-  for (let at = damaged.next(0); at >= 0 && first.length < count; at = damaged.next(at + 1)) first.push(at)
-  return first
+/** So many positions from `from` on, and at the end from the start on. */
+function someOf(damaged: PositionSet, count: number, from: number): number[] {
+  const some: number[] = []
+  for (let at = damaged.next(from); at >= 0 && some.length < count; at = damaged.next(at + 1)) some.push(at)
+  for (let at = damaged.next(0); at >= 0 && at < from && some.length < count; at = damaged.next(at + 1)) some.push(at)
+  return some
 }
 
 async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<boolean> {

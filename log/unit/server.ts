@@ -5,6 +5,7 @@
  * is durable (L9); after the first error of the disk none leaves at all (L10). Owns: the queue and the order of effects.
  * Read next: `unit.ts`, `../layout/acceptor.ts`, `rejoin.ts`.
  */
+import type { Infer } from 'superstruct'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { pause } from '../client/retry.ts'
 import { LatencyEstimate } from '../latency.ts'
@@ -14,11 +15,15 @@ import { isMajority, seatOf, type Layout } from '../layout/layout.ts'
 import { Turn } from '../layout/turn.ts'
 import { missingParts } from '../layout/whole.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
-import { Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson } from '../wire/control.ts'
+import {
+  Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson,
+  type DigestAnswer,
+} from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { type Kind, readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writeProgress } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
+import { readBack, type Range } from './read-back.ts'
 import type { UnitStore } from './store.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Unit } from './unit.ts'
@@ -80,6 +85,8 @@ export class UnitServer {
   /** When a sequencer's detector last looked at this unit, on our clock. */
   lookedAtMs: number
   readonly #commitMs = new LatencyEstimate()
+  /** What somebody asked for and is being read back. */
+  #toRead: Range | undefined
   #told: Layout | undefined
   readonly #subscriptions: Subscriptions
   readonly #turn: Turn
@@ -385,15 +392,65 @@ export class UnitServer {
       case 'seal': { const { cluster, slot } = readJson(body, Seal); return writeJson(unit.seal(cluster, slot)) }
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
       case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); this.#afterCommit.push(() => { this.noteWhole() }); return writeJson({}) }
-      case 'digest': return writeJson(unit.digest(readJson(body, ClassRange)))
+      case 'digest': return writeJson(this.#digest(readJson(body, ClassRange)))
       // Each part waits for commits of appends at both ends: measured 53 MB/s beside them with a quarter, 72 with half.
       case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 2))
-      case 'prepare': { const { cluster, slot, rank, base } = readJson(body, Prepare); this.#becomeAcceptor(base); const answer = acceptor.prepare(cluster, slot, rank, base); return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) }) }
-      case 'accept': { const { cluster, slot, rank, layout } = readJson(body, Accept); return writeJson(acceptor.accept(cluster, slot, rank, layout)) }
+      case 'prepare': {
+        const { cluster, acceptor: asked, slot, rank, base } = readJson(body, Prepare)
+        acceptor.requireMeant(asked)
+        this.#becomeAcceptor(base)
+        const answer = acceptor.prepare(cluster, slot, rank, base)
+        return writeJson({ ...answer, layout: answer.promised ? null : newestOf(state.layout, acceptor.base) })
+      }
+      case 'accept': {
+        const { cluster, acceptor: asked, slot, rank, layout } = readJson(body, Accept)
+        acceptor.requireMeant(asked)
+        return writeJson(acceptor.accept(cluster, slot, rank, layout))
+      }
       case 'layout': return writeJson({ layout: state.layout ?? null })
       case 'identify': return writeJson(unit.identity(acceptor))
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a unit does not answer ${kind}`)
+    }
+  }
+
+  /** Whoever relies on the bytes has them read back first: that takes its time, and the asker asks again. */
+  #digest(range: Infer<typeof ClassRange>): DigestAnswer {
+    const { unit } = this
+    if (range.decided === true) return unit.digestDecided(range)
+    if (range.among !== undefined) return { ...unit.digestAmong(range, range.among), decided: range.among }
+    if (range.sound !== true) return unit.digest(range)
+    const read = unit.isReadBack(range)
+    if (!read) this.#readBackSoon(range)
+    return { ...unit.digest(range, true), read }
+  }
+
+  /** One range at a time, which grows with what is asked for. */
+  #readBackSoon({ from, to }: Range): void {
+    const asked = this.#toRead
+    this.#toRead = asked === undefined ? { from, to } : { from: Math.min(from, asked.from), to: Math.max(to, asked.to) }
+    if (asked !== undefined) return
+    const run = async (): Promise<void> => {
+      for (let range; this.#toRead !== undefined && range !== this.#toRead;) await this.readBack(range = this.#toRead)
+    }
+    // A unit that stops reads nothing any more; its errors are told elsewhere.
+    void run().catch(() => undefined).finally(() => { this.#toRead = undefined })
+  }
+
+  /**
+   * Reads everything in a range back from the disk, a slice at a time between other steps, as fast as copies are made.
+   * What is found damaged is noted as such. Settles when all of it was read.
+   *
+   * @throws SirtakiError `STOPPED`.
+   */
+  async readBack(range: Range): Promise<void> {
+    const { ports: { clock }, limits } = this.options
+    for (let started = clock.now(), bytes = 0; ;) {
+      const slice = await this.change(({ state }) => readBack(state, range))
+      if (slice.done) return
+      bytes += slice.bytes
+      const dueMs = bytes / limits.copyBytesPerSecond * 1000 - (clock.now() - started)
+      if (dueMs > 1) await pause(clock, dueMs)
     }
   }
 

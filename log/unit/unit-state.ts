@@ -248,6 +248,19 @@ export class UnitState {
     }) !== undefined
   }
 
+  /** Whether the bytes at a position wait for the next commit. */
+  isStaged(position: number): boolean { return this.index.row(position) === this.#nextRow }
+
+  /** Positions of its own that are known to be damaged, `max` of them at most. */
+  damagedOwn(max: number): number[] {
+    const found: number[] = []
+    for (const position of this.damaged) {
+      if (found.length === max) break
+      if (this.owns(position)) found.push(position)
+    }
+    return found
+  }
+
   /** Reads a damaged position once more: a disk may also have read from a wrong place. True when it is whole. */
   recheck(position: number): boolean {
     this.index.undamage(position)

@@ -30,6 +30,16 @@ interface CopyOptions extends CopyRange { readonly any?: boolean | undefined; re
 /** Positions that one answer to a copy covers at most, however little it says of them: a turn stays short. */
 const COPY_POSITIONS = 1 << 14
 
+/** A sum of what is held at some positions, at or above the trim mark. */
+interface Digest { readonly count: number; readonly sum: number; readonly trim: number }
+/** Positions [from, to). */
+type Span = [from: number, to: number]
+/** Parts that one answer names at most. */
+const DECIDED_PARTS = 4_096
+
+/** Damaged positions that a unit tells of itself at most. */
+const DAMAGED_TOLD = 64
+
 /** One log unit. */
 export class Unit {
   readonly state: UnitState
@@ -364,7 +374,11 @@ export class Unit {
   /** Answers who this is. */
   identity({ identity: acceptor, initialised, slot }: { readonly identity: string; readonly initialised: boolean; readonly slot: number }): Identity {
     const { state } = this
-    return { kind: 'unit', acceptor, identity: state.identity, boot: state.boot, role: state.role, cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, opened: state.opened, sealed: state.sealed, slot: initialised ? slot : 0, initialised }
+    const { identity, boot, role, layout, opened, sealed } = state
+    return {
+      kind: 'unit', acceptor, identity, boot, role, cluster: layout?.cluster ?? null, epoch: layout?.epoch ?? 0,
+      opened, sealed, slot: initialised ? slot : 0, initialised, damaged: state.damagedOwn(DAMAGED_TOLD),
+    }
   }
 
   /**
@@ -441,10 +455,54 @@ export class Unit {
     if (before > state.trim) state.trimTo(before)
   }
 
-  /** Sums up what is held at the positions of class `index` of `step` in [from, to), its own or not: equal digests, equal content. */
-  digest({ from, to, index, step }: CopyRange): { count: number; sum: number; trim: number } {
+  /**
+   * Sums up what is held at the positions of class `index` of `step` in [from, to), its own or not: equal digests,
+   * equal content. With `sound` what is known to be damaged is not held; else it counts with the hash that it had.
+   */
+  digest({ from, to, index, step }: CopyRange, sound = false): Digest {
     const { state } = this
-    return { ...state.index.digest({ from: firstOfClass(Math.max(from, state.trim), index, step), to: Math.min(to, state.highest + 1), step }), trim: state.trim }
+    const first = firstOfClass(Math.max(from, state.trim), index, step)
+    const held = { from: first, to: Math.min(to, state.highest + 1), step }
+    return { ...state.index.digest(held, sound), trim: state.trim }
+  }
+
+  /**
+   * The parts of a range in which everything is decided, in order, some of them where there are many, and their digest.
+   */
+  digestDecided({ from, to, index, step }: CopyRange): Digest & { readonly decided: Span[] } {
+    const { state } = this
+    const end = Math.min(to, state.highest + 1)
+    const decided: Span[] = []
+    const below = firstOfClass(state.prefix, index, step)
+    for (let at = firstOfClass(Math.max(from, state.trim), index, step); decided.length < DECIDED_PARTS;) {
+      if (at >= below) at = state.index.pastUndecided(at, end, step)
+      if (at >= end) break
+      const last = Math.min(state.index.pastDecided(Math.max(at, below), end, step), end)
+      decided.push([at, last])
+      at = firstOfClass(last, index, step)
+    }
+    return { ...this.digestAmong({ index, step }, decided), decided }
+  }
+
+  /** Sums up what is held in parts of the log at the positions of one class. */
+  digestAmong({ index, step }: Pick<CopyRange, 'index' | 'step'>, parts: readonly Span[]): Digest {
+    let count = 0
+    let sum = 0
+    for (const [from, to] of parts) {
+      const part = this.digest({ from, to, index, step })
+      count += part.count
+      sum = (sum + part.sum) >>> 0
+    }
+    return { count, sum, trim: this.state.trim }
+  }
+
+  /** Whether nothing in a range is known to be damaged. */
+  isSound(range: CopyRange): boolean { return this.digest(range).count === this.digest(range, true).count }
+
+  /** Whether the bytes of everything in [from, to) were read back from the disk since they were written there. */
+  isReadBack({ from, to }: { readonly from: number; readonly to: number }): boolean {
+    const { index, trim, highest } = this.state
+    return index.unreadIn(trim, from, Math.min(to, highest + 1)) < 0
   }
 
   // ---- one position

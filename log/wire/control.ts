@@ -7,7 +7,9 @@
  *
  * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
  */
-import { array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct } from 'superstruct'
+import {
+  array, boolean, integer, min, nullable, object, optional, record, string, any, tuple, type, type Infer, type Struct,
+} from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout/layout.ts'
 import { Versions } from './version.ts'
@@ -29,8 +31,14 @@ export const Hello = type({ cluster: nullable(string()), name: string(), version
 /** `version`: the one that both ends speak from here on. */
 export const Welcome = type({ cluster: nullable(string()), layout: nullable(LayoutStruct), version: optional(whole) })
 export const LayoutAnswer = type({ layout: nullable(LayoutStruct) })
-/** Who answers at an address. `role`: blank, recovering, serving, sealed, stopped; ready, waiting for a sequencer. */
-export const Identity = type({ kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()), epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean() })
+/**
+ * Who answers at an address. `role`: blank, recovering, serving, sealed, stopped; ready, waiting for a sequencer.
+ * `damaged`: positions of its own whose bytes it has found to be others, some of them where there are many.
+ */
+export const Identity = type({
+  kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()),
+  epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean(), damaged: optional(array(whole)),
+})
 export type Identity = Infer<typeof Identity>
 export const Seal = type({ cluster: string(), slot: whole })
 /** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of its own, `heldTo` lowest empty of them. `salvaged`: rows were left out at its start. */
@@ -38,16 +46,38 @@ export const Sealed = type({ identity: string(), boot: string(), installed: whol
 export type Sealed = Infer<typeof Sealed>
 export const Install = type({ layout: LayoutStruct })
 export const DecidedBelow = type({ epoch: whole, tail: whole })
-/** The positions of class `index` of `step` in [from, to): of `digest` and `copy`; `any`: also what is not decided; `ranges`: decided junk as ranges, for a reader of version 2. */
-export const ClassRange = type({ from: whole, to: whole, index: whole, step: min(integer(), 1), any: optional(boolean()), ranges: optional(boolean()) })
-/** Of what lies at or above the unit's trim mark. */
-export const DigestAnswer = type({ count: whole, sum: whole, trim: whole })
+/** Parts [from, to) of the log, in order. */
+const Parts = array(tuple([whole, whole]))
+/**
+ * The positions of class `index` of `step` in [from, to): of `digest` and `copy`. Of copies, `any`: also what is not
+ * decided; `ranges`: decided junk as ranges, for a reader of version 2. Of digests, `sound`: without what is damaged,
+ * of bytes that were read back; `decided`: of what is decided there; `among`: of these parts [from, to) only.
+ */
+export const ClassRange = type({
+  from: whole, to: whole, index: whole, step: min(integer(), 1),
+  any: optional(boolean()), ranges: optional(boolean()),
+  sound: optional(boolean()), decided: optional(boolean()), among: optional(Parts),
+})
+/**
+ * Of what lies at or above the unit's trim mark. `read`, where `sound` was asked for: all of its bytes were read back.
+ * `decided`: the parts summed up, where such were asked for; a unit of the version before says nothing of them.
+ */
+export const DigestAnswer = type({
+  count: whole, sum: whole, trim: whole, read: optional(boolean()), decided: optional(Parts),
+})
 export type DigestAnswer = Infer<typeof DigestAnswer>
-/** `base`: the agreed layout that the proposal is built on. */
-export const Prepare = type({ cluster: string(), slot: whole, rank: Rank, base: optional(LayoutStruct) })
+/**
+ * `acceptor`: who is asked, by its identity, for at its address another one may answer; not said in the version before.
+ * `base`: the agreed layout that the proposal is built on.
+ */
+export const Prepare = type({
+  cluster: string(), acceptor: optional(string()), slot: whole, rank: Rank, base: optional(LayoutStruct),
+})
 export const Promised = type({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
 export type Promised = Infer<typeof Promised>
-export const Accept = type({ cluster: string(), slot: whole, rank: Rank, layout: LayoutStruct })
+export const Accept = type({
+  cluster: string(), acceptor: optional(string()), slot: whole, rank: Rank, layout: LayoutStruct,
+})
 export const AcceptedAnswer = type({ accepted: boolean(), rank: nullable(Rank) })
 /** A driver asks for the turn to drive `slot`; its slowest step so far took `stepMs`; `urgent`: it would name a sequencer. */
 export const AskTurn = type({ cluster: string(), slot: whole, proposer: string(), stepMs: whole, urgent: optional(boolean()) })

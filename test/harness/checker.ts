@@ -117,8 +117,11 @@ export class Checker {
   /** A unit was started anew: what its last process had not made durable is forgotten. */
   started(identity: string, boot: string): void { const unit = this.unit(identity); unit.fence = unit.sealed; unit.boot = boot }
 
-  /** A disk has dropped rows that it had synced; `knownTo`: below it others of its chain know everything decided, and must notice. */
-  dropped(identity: string, headers: StoreImage['headers'], knownTo: number): void {
+  /**
+   * A disk has dropped rows that it had synced; `isKnown`: another unit of its chain knows the position decided, and
+   * must notice.
+   */
+  dropped(identity: string, headers: StoreImage['headers'], isKnown: (position: number) => boolean): void {
     const unit = this.unit(identity)
     const before = new Map(unit.held)
     unit.held.clear()
@@ -132,7 +135,7 @@ export class Checker {
     for (const [position, value] of before) {
       const held = unit.held.get(position)
       if (held === undefined) unit.since.delete(position)
-      if (position >= knownTo && (held === undefined || !same(held, value))) unit.excused.set(position, value)
+      if (!isKnown(position) && (held === undefined || !same(held, value))) unit.excused.set(position, value)
     }
   }
 

@@ -158,7 +158,11 @@ function drawLoss(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/loss`)
   if (plan.unitsPerChain < 2 || !prng.chance(0.08)) return plan
   const loss: Fault = { kind: 'loseWrites', at: prng.integer(30, plan.loadMs), unit: prng.integer(0, plan.chains * plan.unitsPerChain), rows: prng.integer(1, 12), downMs: prng.integer(1, 60) }
-  const faults = [...plan.faults.filter(({ kind }) => harmless.has(kind)), loss].sort((x, y) => x.at - y.at)
+  // Writers that die just before leave holes: what stands above them is decided one by one.
+  const deathAt = (): number => Math.max(1, loss.at - prng.integer(0, 20))
+  const dies = (): Fault => ({ kind: 'client', at: deathAt(), client: prng.integer(0, plan.clients) })
+  const deaths = Array.from({ length: prng.integer(0, 5) }, dies)
+  const faults = [...plan.faults.filter(({ kind }) => harmless.has(kind)), ...deaths, loss].sort((x, y) => x.at - y.at)
   return { ...plan, faults, deadAtEnd: undefined, network: { ...plan.network, slowChance: 0, jitterMs: 0.2 } }
 }
 

@@ -490,8 +490,10 @@ class SimCluster {
     if (!slot.process.alive || others.length === 0 || others.some((units) => !units.some((unit) => this.#servesNow(unit)))) return
     void this.#crashUnit(i, downMs, false)
     if (slot.disk.loseLast(rows) > 0) this.#count('disk.lostWrites')
-    const prefixes = others.flat().map((unit) => this.#units.find(({ disk }) => disk.identity === unit.identity)?.server?.unit.state.prefix ?? 0)
-    this.checker.dropped(identity, slot.disk.headers, Math.max(0, ...prefixes))
+    const serverOf = (unit: UnitMember): UnitServer | undefined =>
+      this.#units.find(({ disk }) => disk.identity === unit.identity)?.server
+    const states = others.flat().map((unit) => serverOf(unit)?.unit.state)
+    this.checker.dropped(identity, slot.disk.headers, (position) => states.some((state) => state?.isDecided(position)))
   }
 
   /** Bits flip where another unit has every value: what only one has and loses is lost by right. */

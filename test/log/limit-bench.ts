@@ -147,6 +147,8 @@ export function doors(inner: Transport, accepted: Far[]): Transport {
 /** A disk whose commits wait while it is `stalled`, take `commitMs`, and whose bytes can go bad. */
 export class HandStore extends MemoryStore {
   stalled = false
+  /** Everything reads wrong. */
+  rotten = false
   commitMs = 0
   readonly #clock: HandClock
   readonly #damaged = new Set<number>()
@@ -170,11 +172,13 @@ export class HandStore extends MemoryStore {
 
   /** From now on the last byte of every row that is there reads wrong, or of one. */
   damage(row?: number): void { for (const { id } of this.open().headers) if (row === undefined || row === id) this.#damaged.add(id) }
+  /** Every row reads right again. */
+  heal(): void { this.#damaged.clear() }
   lastRow(): number { return Math.max(0, ...[...this.open().headers].map(({ id }) => id)) }
 
   override read(row: number): Uint8Array | undefined {
     const bytes = super.read(row)
-    if (bytes === undefined || bytes.byteLength === 0 || !this.#damaged.has(row)) return bytes
+    if (bytes === undefined || bytes.byteLength === 0 || (!this.rotten && !this.#damaged.has(row))) return bytes
     const wrong = bytes.slice()
     wrong[wrong.byteLength - 1] = (wrong.at(-1) ?? 0) ^ 1
     return wrong
@@ -249,6 +253,19 @@ export class LimitBench {
     const unit = await this.#open(address, store)
     this.units[at] = unit
     if (supervised !== undefined) this.supervise(address)
+    return unit
+  }
+
+  /** Ends the process of a unit and starts another one at its address on a blank disk, `identity`. */
+  async replaceDisk(address: string, identity: string): Promise<UnitServer> {
+    const at = this.units.findIndex((unit) => unit.options.address === address)
+    await this.units[at]?.close()
+    let kept: string | undefined
+    this.#registers.set(address, { read: () => kept, write: (value) => { kept = value } })
+    const store = new HandStore(identity, this.clock)
+    const unit = await this.#open(address, store)
+    this.stores[at] = store
+    this.units[at] = unit
     return unit
   }
 

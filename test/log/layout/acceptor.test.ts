@@ -29,6 +29,14 @@ test('a blank acceptor promises nothing, and becomes one only of a layout that n
   t.throws(() => acceptor.prepare('c2', 2, rank(1)), { code: 'WRONG_CLUSTER' })
 })
 
+test('Y2: what is meant for another acceptor is refused, whoever answers at its address now', (t) => {
+  const acceptor = acceptorOf()
+  t.throws(() => { acceptor.requireMeant('the one before') }, { code: 'NOT_MEMBER', message: /the one before/ })
+  t.notThrows(() => { acceptor.requireMeant('x') })
+  // A driver of the version before does not say whom it means.
+  t.notThrows(() => { acceptor.requireMeant(undefined) })
+})
+
 test('Y3: an agreed epoch outlives the promise for the slot after it, and a restart', (t) => {
   const register = new TestRegister()
   const acceptor = acceptorOf(register)

@@ -22,6 +22,9 @@ test('a position below the first segment is trimmed', (t) => {
 test('a layout that contradicts itself is refused with the reason', (t) => {
   t.throws(() => checkLayout({ ...twoChains, acceptors: twoChains.acceptors.slice(0, 2) }), { code: 'BAD_LAYOUT', message: /odd number/ })
   t.throws(() => layoutOf({ acceptors: ['x', 'x', 'y'] }), { code: 'BAD_LAYOUT', message: /acceptor twice/ })
+  const oneAddress = ['x', 'y', 'z'].map((identity) => ({ identity, address: identity === 'x' ? 'a:1' : 'c:1' }))
+  const twice = { code: 'BAD_LAYOUT', message: /acceptor twice, by the address c:1/ }
+  t.throws(() => checkLayout({ ...layoutOf({}), acceptors: oneAddress }), twice)
   t.throws(() => layoutOf({ chains: [['a', 'a']] }), { code: 'BAD_LAYOUT', message: /unit twice/ })
   t.throws(() => layoutOf({ chains: [['a'], ['a']] }), { code: 'BAD_LAYOUT', message: /unit twice/ })
   t.throws(() => checkLayout({ ...twoChains, segments: [{ from: 0, to: 5, kind: 'chain', chains: [[unit('a')]] }] }), { code: 'BAD_LAYOUT', message: /must be open/ })

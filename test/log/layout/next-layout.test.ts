@@ -133,9 +133,36 @@ test('Y4: the last copy of a closed segment keeps its unit, and what would lose 
   t.throws(() => nextLayout(copying, dead, { drop: ['c'] }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
   t.throws(() => nextLayout(copying, dead, { absent: ['c'] }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
   t.throws(() => nextLayout(copying, surveyOf(), {}, { notWhole: new Set(['c']) }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
-  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { drop: ['c'] })), ['[0,20) c', '[20,) a b'])
+  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { drop: ['c'] })), ['[0,20) c', '[20,66) c a b', '[66,) a b'])
   t.deepEqual(segmentsOf(nextLayout(copying, dead, { drop: ['c'] }, whole({ 0: ['a'] }))), ['[0,20) a', '[20,) a b'])
   t.deepEqual(segmentsOf(nextLayout(copying, dead, { drop: ['c'] }, { ...whole({}), sealed: { tail: 66, trim: 20, logTime: 0 } })), ['[20,) a b'])
+})
+
+test('Y4: who is left out alive keeps what it has until one of the others has read back its own', (t) => {
+  const next = nextLayout(base, surveyOf(), { drop: ['c'] })
+  t.deepEqual(segmentsOf(next), ['[0,66) c a b', '[66,) a b'])
+  t.deepEqual(segmentsOf(nextLayout(next, surveyOf(), {})), ['[0,66) c a b', '[66,) a b'])
+  const merged = (...readBack: string[]): string[] =>
+    segmentsOf(nextLayout(next, surveyOf(), { merge: true }, whole({ 0: readBack })))
+  t.deepEqual([merged(), merged('b')], [['[0,66) c a b', '[66,) a b'], ['[0,) a b']])
+  t.deepEqual(segmentsOf(nextLayout(next, surveyOf({ 'c:1': null }), { absent: ['c'] })), ['[0,) a b'])
+})
+
+test('Y4: nobody is given up for units all of which know of damage in their copies', (t) => {
+  const two = epoch4({ chains: [['a', 'b']] })
+  const damagedA = { ...answerOf('a', 'a-1', 'x'), damaged: [7] }
+  for (const intent of [{ absent: ['b'] }, { drop: ['b'] }]) {
+    const survey = surveyOf({ 'a:1': damagedA, 'b:1': null })
+    const message = /position 7 is damaged at a:1.*b:1.*sirtaki recover/
+    t.throws(() => nextLayout(two, survey, intent), { code: 'NOT_WHOLE', message })
+  }
+  t.deepEqual(segmentsOf(nextLayout(two, surveyOf({ 'a:1': damagedA }), { drop: ['b'] })), ['[0,66) b a', '[66,) a'])
+  t.deepEqual(segmentsOf(nextLayout(base, surveyOf({ 'a:1': damagedA, 'c:1': null }), { absent: ['c'] })), ['[0,) a b'])
+  const closed = epoch4({ closed: [{ to: 20, chains: [['a', 'c']] }], chains: [['a', 'b']] })
+  const without = (a: Identity) => () => nextLayout(closed, surveyOf({ 'a:1': a, 'c:1': null }), { absent: ['c'] })
+  t.throws(without(damagedA), { code: 'NOT_WHOLE' })
+  t.notThrows(without({ ...damagedA, damaged: [20] }))
+  t.notThrows(() => nextLayout(two, surveyOf({ 'a:1': damagedA }), {}))
 })
 
 test('Y4: a unit that has lost something stays as one who joins, the last whole one is never such', (t) => {
@@ -161,7 +188,8 @@ test('one unit becomes three, and three become one', (t) => {
   const merged = nextLayout(three, surveyOf(), { merge: true }, whole({ 0: ['a', 'b', 'c'] }))
   t.deepEqual(segmentsOf(merged), ['[0,) a b c'])
   const again = nextLayout(merged, surveyOf(), { drop: ['b', 'c'] })
-  t.deepEqual([segmentsOf(again), namesOf(again.acceptors)], [['[0,) a'], ['x']])
+  t.deepEqual([segmentsOf(again), namesOf(again.acceptors)], [['[0,98) b c a', '[98,) a'], ['x']])
+  t.deepEqual(segmentsOf(nextLayout(again, surveyOf(), { merge: true }, whole({ 0: ['a'] }))), ['[0,) a'])
 })
 
 test('one chain becomes two: closed segments are divided when every unit of the open one has its part', (t) => {
@@ -204,6 +232,45 @@ test('P24: a spare that answers takes the place of a unit that is gone', (t) => 
   t.deepEqual(next.absent, [{ identity: 'c', address: 'c:1', chain: 0, replaced: true }])
   t.deepEqual(namesOf(next.spares), ['d'])
   t.true(namesAll(next, survey, { absent: ['c'] }))
+})
+
+/**
+ * Closed segments of one position each, of `a` and `b` by turns, and an open one of `a`, `b`, `c` with the spare `d`.
+ */
+const longLayout = (count: number): typeof base => epoch4({
+  closed: Array.from({ length: count }, (_, i) => ({ to: i + 1, chains: [i % 2 === 0 ? ['a'] : ['b']] })),
+  spares: ['d'], tail: 64,
+})
+
+test('L11: where there is no room for another segment a lost unit is left out without the spare', (t) => {
+  const gone = surveyOf({ 'c:1': null, ...withUnits('d') })
+  const after = (count: number): unknown[] => {
+    const next = nextLayout(longLayout(count), gone, { absent: ['c'] })
+    const open = namesOf(openSegment(next).chains.flat()).join(' ')
+    return [next.segments.length, open, next.spares.length, next.absent[0]?.replaced]
+  }
+  t.deepEqual(after(62), [64, 'a b d', 0, true])
+  t.deepEqual(after(63), [64, 'a b', 1, false])
+  const next = nextLayout(longLayout(63), gone, { absent: ['c'] })
+  t.true(namesAll(next, gone, { absent: ['c'] }))
+})
+
+test('L11: where there is no room for another segment, who has lost something waits outside', (t) => {
+  const lacking = { notWhole: new Set(['c']) }
+  const next = nextLayout(longLayout(63), surveyOf(withUnits('d')), {}, lacking)
+  t.deepEqual([next.segments.length, segmentsOf(next).at(-1), namesOf(next.absent)], [64, '[63,) a b', ['c']])
+})
+
+test('wishes leave segments for what goes wrong, and say what to wait for', (t) => {
+  const survey = surveyOf(withUnits('d'))
+  const wishes = [{ join: [{ address: 'd:1' }] }, { chains: [['a:1', 'b:1', 'd:1']] }, { drop: ['c'] }]
+  for (const wish of wishes) {
+    t.is(nextLayout(longLayout(54), survey, wish).segments.length, 56)
+    const message = /would have 57 segments, 56 is the most.*wait until closed positions are copied and merged/
+    t.throws(() => nextLayout(longLayout(55), survey, wish), { code: 'BAD_LAYOUT', message })
+  }
+  t.notThrows(() => nextLayout(longLayout(63), surveyOf({ 'c:1': null }), { drop: ['c'] }))
+  t.notThrows(() => nextLayout(longLayout(63), survey, {}))
 })
 
 test('P24: without a spare the chain goes on shorter, and nothing has to be copied', (t) => {
@@ -315,6 +382,15 @@ test('Y1: an odd number of units are acceptors: one, three, and never more than 
   t.is(acceptorsOf(['a', 'b', 'c', 'd', 'e']).length, 5)
   t.is(acceptorsOf(['a', 'b', 'c', 'd', 'e', 'f']).length, 5)
   t.deepEqual(acceptorsOf(['a', 'b'], ['d']), ['acceptor-a', 'acceptor-b', 'acceptor-d'])
+})
+
+test('Y1: the seat of a lost disk goes with it, and is not left to who answers at its address', (t) => {
+  const lost = epoch4({ chains: [['a', 'b']], absent: [{ name: 'c' }] })
+  const blank = surveyOf({ 'c:1': answerOf('d', 'd-1', 'w') })
+  const intent = { drop: ['b'], join: [{ address: 'c:1' }] }
+  t.deepEqual(namesOf(nextLayout(lost, blank, intent).acceptors), ['x'])
+  t.deepEqual(namesOf(nextLayout(lost, blank, { join: [{ address: 'c:1' }] }).acceptors), ['x', 'y', 'w'])
+  t.deepEqual(namesOf(nextLayout(lost, surveyOf({ 'c:1': null }), {}).acceptors), ['x', 'y', 'z'])
 })
 
 test('Y1: registers that are there stay acceptors before new ones are taken', (t) => {

@@ -10,6 +10,8 @@ import { openSegment, type Layout } from '../../../log/layout/layout.ts'
 import { reconfigure } from '../../../log/layout/reconfigure.ts'
 import { ClassRange, readJson } from '../../../log/wire/control.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
+import { missingParts } from '../../../log/layout/whole.ts'
+import { copyParts } from '../../../log/unit/copy.ts'
 import { acknowledgedOnce, appends } from '../limit-drives-client.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }
@@ -215,4 +217,73 @@ test('L8: while a unit that was replaced is still copied from, what lies above i
   const position = Math.max(...await bench.done(Promise.all(appends(log, 3)), 50))
   await bench.done(log.trim(position), 1_000)
   t.deepEqual(bench.units.map(({ unit }) => unit.state.trim), [position, position, position])
+})
+
+test('P68: a copy that its disk does not keep is none: nobody is given up for it, and it is made again', async (t) => {
+  const bench = await LimitBench.start(times, { units: 1 })
+  const log = await bench.client()
+  const positions = await bench.done(Promise.all(appends(log, 10)), 100)
+  await bench.blank('unit-1')
+  // Read from memory all is well: only who asks the disk can know.
+  bench.store('unit-1').rotten = true
+  bench.supervise('unit-0', 'unit-1')
+  await bench.drive({ chains: [['unit-1']] })
+  await bench.advance(2_000)
+  t.deepEqual(segmentsOf(bench, 'unit-1'), ['0', '1'])
+  bench.store('unit-1').rotten = false
+  await bench.until(() => segmentsOf(bench, 'unit-1').join() === '1', 5_000)
+  await bench.unit('unit-0').close()
+  t.deepEqual(await readAt(bench, log, 'unit-1', positions), tenOf)
+})
+
+test('P68: what a copy is known to have lost is lacking, however its index sums up', async (t) => {
+  const bench = await LimitBench.start(times, { units: 1 })
+  const log = await bench.client()
+  const positions = await bench.done(Promise.all(appends(log, 10)), 100)
+  const { unit } = await bench.blank('unit-1')
+  await bench.drive({ chains: [['unit-1']] })
+  const layout = layoutOf(bench)
+  const ports = bench.ports('copier')
+  const copier = new Cluster({ ports, limits: bench.limits, name: 'copier', addresses: ['unit-0'], layout })
+  const parts = missingParts(layout, unit.state.identity)
+  await bench.done(copyParts(bench.unit('unit-1'), copier, layout, parts), 1_000)
+  copier.close()
+  bench.store('unit-1').damage()
+  unit.state.verify(positions[9] ?? -1, { row: -1, bytes: undefined })
+  await bench.drive({ merge: true })
+  t.deepEqual([segmentsOf(bench, 'unit-1'), [...unit.state.damaged]], [['0', '1'], positions.slice(9)])
+  bench.store('unit-1').heal()
+  t.true(unit.state.recheck(positions[9] ?? -1))
+  await bench.drive({ merge: true })
+  t.deepEqual(segmentsOf(bench, 'unit-1'), ['1'])
+})
+
+test('Y4: a living unit that is taken out keeps what it has until the others have read theirs back', async (t) => {
+  const bench = await LimitBench.start(times, { units: 2 })
+  const log = await bench.client()
+  const positions = await bench.done(Promise.all(appends(log, 10)), 100)
+  bench.store('unit-0').damage()
+  await bench.drive({ drop: ['unit-1'] })
+  t.deepEqual(segmentsOf(bench), ['10', '0'])
+  bench.supervise('unit-0')
+  await bench.done(Promise.all(appends(log, 5, { from: 10 })), 100)
+  await bench.until(() => segmentsOf(bench).join() === '0', 5_000)
+  await bench.unit('unit-1').close()
+  t.deepEqual(await readAt(bench, log, 'unit-0', positions), tenOf)
+})
+
+test('Y4: a chain that is divided stays one of copies until each unit has read back its part', async (t) => {
+  const bench = await LimitBench.start(times, { units: 2 })
+  const log = await bench.client()
+  const positions = await bench.done(Promise.all(appends(log, 10)), 100)
+  bench.store('unit-0').rotten = true
+  await bench.drive({ chains: [['unit-0'], ['unit-1']] })
+  bench.supervise('unit-0', 'unit-1')
+  await bench.advance(2_000)
+  t.deepEqual(segmentsOf(bench), ['01', '0|1'])
+  bench.store('unit-0').rotten = false
+  await bench.until(() => segmentsOf(bench).join() === '0|1', 5_000)
+  const even = positions.filter((position) => position % 2 === 0)
+  const wanted = positions.flatMap((position, i) => position % 2 === 0 ? [i] : [])
+  t.deepEqual(await readAt(bench, log, 'unit-0', even), wanted)
 })

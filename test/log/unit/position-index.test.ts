@@ -69,6 +69,61 @@ test('junk in long ranges is what it is one by one, also where something else is
   }), { numRuns: 100 })
 })
 
+/** What a digest is by its definition. */
+function sumUp(index: PositionIndex, { from, to, step }: JunkRange, sound: boolean): { count: number; sum: number } {
+  const found = { count: 0, sum: 0 }
+  for (let at = from; at < to; at += step) {
+    const flags = index.flags(at)
+    if ((flags & (DATA | JUNK)) === 0 || (sound && (flags & DAMAGED) !== 0)) continue
+    const place = Math.imul(at, 2_654_435_761)
+    const term = (flags & JUNK) !== 0 ? place + 40_503 : place ^ (index.hash(at) + 1)
+    found.count++
+    found.sum = (found.sum + term) >>> 0
+  }
+  return found
+}
+
+test('P68: digests kept chunk by chunk are what summing up gives, of every class, with and without damage', (t) => {
+  const position = fc.oneof(fc.nat(12_000), fc.constantFrom(0, 4095, 4096, 8191, 8192))
+  const change = fc.oneof<{ weight: number; arbitrary: fc.Arbitrary<(index: PositionIndex) => void> }[]>(
+    { weight: 4, arbitrary: fc.tuple(position, fc.nat(300), fc.nat(3)).map(([from, count, by]) => (index) => {
+      for (let i = 0; i < count; i++) index.setData(from + i * (by + 1), Math.imul(from + i, 77) >>> 0, 1, i)
+    }) },
+    { weight: 2, arbitrary: fc.tuple(position, fc.nat(9_000), fc.nat(1)).map(([from, count, by]) => (index) => {
+      index.setJunk({ from, to: from + count, step: by + 1 })
+    }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { if (index.holds(at)) index.damage(at) }) },
+    { weight: 1, arbitrary: position.map((at) => (index) => { index.undamage(at) }) },
+    { weight: 1, arbitrary: fc.tuple(position, fc.nat(9_000)).map(([from, count]) => (index) => {
+      index.decideRange(from, index.pastJunk(from, from + count, 1))
+    }) },
+  )
+  fc.assert(fc.property(fc.array(change, { maxLength: 12 }), fc.nat(4_000), (changes, from) => {
+    const index = new PositionIndex()
+    for (const each of changes) each(index)
+    const to = 16_384
+    const some = [{ from: 0, to, step: 1 }, { from, to: 12_288, step: 1 }, { from: 1, to, step: 2 }]
+    for (const range of [...some, { from: 0, to, step: 4 }, { from: from * 3, to: 16_000, step: 3 }]) {
+      for (const sound of [false, true]) t.deepEqual(index.digest(range, sound), sumUp(index, range, sound))
+    }
+  }), { numRuns: 150 })
+})
+
+test('P68: what was put somewhere is unread until it is noted as read, and again when it is put there anew', (t) => {
+  const index = new PositionIndex()
+  for (const at of [5, 7, 4100]) index.setData(at, 1, 1, 0)
+  index.setJunk({ from: 8, to: 4096, step: 1 })
+  t.deepEqual([index.unreadIn(0, 0, 9_000), index.unreadIn(0, 6, 7), index.unreadIn(6, 0, 9_000)], [5, 5, 7])
+  t.deepEqual([index.unreadIn(8, 0, 9_000), index.unreadIn(8, 0, 4_100)], [4100, -1])
+  for (let at = index.unreadIn(0, 0, 9_000); at >= 0; at = index.unreadIn(0, at, 9_000)) index.noteRead(at)
+  t.is(index.unreadIn(0, 0, 9_000), -1)
+  index.setData(9, 2, 2, 0)
+  t.is(index.unreadIn(0, 0, 9_000), 9)
+  index.noteRead(9)
+  index.setData(6_000, 2, 2, 0)
+  t.is(index.unreadIn(0, 0, 9_000), 6_000)
+})
+
 test('a digest tells other places, kinds and hashes, also of long ranges of junk', (t) => {
   const digestOf = (fill: (index: PositionIndex) => void): string => { const index = new PositionIndex(); fill(index); return JSON.stringify(index.digest({ from: 0, to: 40_960, step: 1 })) }
   const junk = (from: number, to: number) => (index: PositionIndex): void => { index.setJunk({ from, to, step: 1 }) }

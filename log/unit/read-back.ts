@@ -1,0 +1,38 @@
+/**
+ * Reads back from the disk what others are about to be given up for: held is what can be read (Y4).
+ *
+ *     put there ── unread ── read as it was stored ── read, until it is put there anew
+ *                     └───── read otherwise ───────── damaged: not held
+ *
+ * What was read is noted in the index, position by position. Keeps: Y4, P68.
+ * Read next: `copy.ts`, `../layout/whole.ts` (who asks).
+ */
+import type { UnitState } from './unit-state.ts'
+
+/** The positions [from, to). */
+export interface Range { readonly from: number; readonly to: number }
+/** Bytes read back in one go: some milliseconds of a unit's time. */
+const SLICE_BYTES = 1 << 20
+/** Positions of them: small entries take more time than bytes. */
+const SLICE_POSITIONS = 4_096
+
+/**
+ * Goes on reading back what lies in a range and was not read since it was put there, of whatever class. `done`: all of
+ * it was; else it waits for another go, or for a commit.
+ */
+export function readBack(state: UnitState, { from, to }: Range): { readonly done: boolean; readonly bytes: number } {
+  const last: { row: number; bytes: Uint8Array | undefined } = { row: -1, bytes: undefined }
+  const { index } = state
+  let bytes = 0
+  const next = (at: number): number => index.unreadIn(state.trim, at, Math.min(to, state.highest + 1))
+  for (let at = next(from), count = 0; at >= 0; at = next(at), count++) {
+    // A row that was read is looked through, as in a scrub.
+    if ((bytes >= SLICE_BYTES || count >= SLICE_POSITIONS) && index.row(at) !== last.row) return { done: false, bytes }
+    if (state.isStaged(at)) return { done: false, bytes }
+    const { row } = last
+    state.verify(at, last)
+    index.noteRead(at)
+    if (last.row !== row) bytes += last.bytes?.byteLength ?? 0
+  }
+  return { done: true, bytes }
+}
