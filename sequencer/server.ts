@@ -7,7 +7,7 @@
 import { Cluster } from '../log/client/cluster.ts'
 import { resolveRange } from '../log/client/resolve.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
-import { chainsOf, firstOfClass, openSegment, type Layout, type SequencerMember } from '../log/layout/layout.ts'
+import { chainsOf, firstOfClass, openSegment, unitsOf, type Layout, type SequencerMember } from '../log/layout/layout.ts'
 import { isTurnOf, reconfigure } from '../log/layout/reconfigure.ts'
 import { Watch } from '../log/layout/watch.ts'
 import type { Limits } from '../log/limits.ts'
@@ -66,6 +66,8 @@ export class SequencerServer {
   readonly #stopListeners: ((error: SirtakiError) => void)[] = []
   /** When somebody last asked who this is: who stands by does so all the time. */
   #lookedAtMs = -Infinity
+  /** Who stands by, by name, and when it asked last. */
+  readonly #standbys = new Map<string, number>()
   readonly #members: Watch
   #watching = false
 
@@ -262,11 +264,21 @@ export class SequencerServer {
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'watch': this.#lookedAtMs = clock.now(); return this.#identity()
+      case 'watch': this.#noteStandby(request.caller.name); return this.#identity()
       case 'identify': return this.#identity()
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
     }
+  }
+
+  /** Only who stands by asks a sequencer so. */
+  #noteStandby(name: string): void {
+    const { ports: { clock }, limits } = this.options
+    const now = clock.now()
+    this.#lookedAtMs = now
+    this.#standbys.set(name, now)
+    const oldest = now - limits.probeMs * limits.suspicionProbes
+    for (const [one, at] of this.#standbys) if (at < oldest) this.#standbys.delete(one)
   }
 
   #identity(): Uint8Array {
@@ -274,9 +286,15 @@ export class SequencerServer {
     return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
   }
 
+  #fullError(identity: string): SirtakiError {
+    const { layout } = this.#cluster
+    const address = layout === undefined ? undefined : unitsOf(layout).find((unit) => unit.identity === identity)?.address
+    return new SirtakiError('FULL', `the disk of ${address === undefined ? 'a unit' : `the unit at ${address}`} is full: make room there or trim, appends go on by themselves then`, { facts: { identity, address } })
+  }
+
   #token(request: Request): Uint8Array | undefined {
     const { epoch, runs } = readToken(request.body)
-    if (this.#members.full !== undefined) { this.machine.requireEpoch(epoch); throw new SirtakiError('FULL', `the disk of a unit is full: make room there, appends go on by themselves then`, { facts: { identity: this.#members.full } }) }
+    if (this.#members.full !== undefined) { this.machine.requireEpoch(epoch); throw this.#fullError(this.#members.full) }
     const grant = this.#waiting.length > 0 || epoch > this.machine.epoch ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
     if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
     const { tokensWaitingMax } = this.options.limits
@@ -463,6 +481,8 @@ export class SequencerServer {
   /** Everything that people want to know of this sequencer. */
   status(): Record<string, unknown> {
     const { machine } = this
-    return { kind: 'sequencer', name: this.options.name, version: this.options.version, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), connections: this.#door?.connections() ?? 0 }
+    const { ports: { clock }, limits } = this.options
+    const standbys = [...this.#standbys].flatMap(([name, at]) => clock.now() - at <= limits.probeMs * limits.suspicionProbes ? [name] : [])
+    return { kind: 'sequencer', name: this.options.name, version: this.options.version, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), standbys, connections: this.#door?.connections() ?? 0 }
   }
 }

@@ -3,7 +3,7 @@
  *
  * Read next: `../log/unit/server.ts` and `../sequencer/server.ts` (`status`).
  */
-import { array, nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
+import { array, boolean, nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
 import type { LogClient } from '../log/client/client.ts'
 import { asError } from '../log/errors.ts'
 import { chainsOf, openSegment, type Layout } from '../log/layout/layout.ts'
@@ -18,7 +18,8 @@ export type Copy = Infer<typeof Copy>
 /** What a unit's status must be like. */
 export const UnitStatus = type({
   name: string(), identity: string(), boot: string(), role: string(), stopped: optional(string()), cluster: nullable(string()), epoch: number(), sealed: number(), opened: number(),
-  prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number() }),
+  prefix: number(), highest: number(), trim: number(), streams: number(), connections: number(), store: type({ kind: string(), path: optional(string()), diskBytes: number(), freeBytes: optional(number()) }),
+  full: optional(boolean()),
   subscriptions: optional(number()), entries: optional(number()), bytes: optional(number()), commits: optional(number()), commitMs: optional(Latency), waitingBytes: optional(number()),
   copy: optional(nullable(Copy)), version: optional(string()), acceptor: optional(type({ lost: optional(string()) })),
 })
@@ -28,7 +29,7 @@ export type UnitStatus = Infer<typeof UnitStatus>
 export const SequencerStatus = type({
   name: string(), boot: string(), role: string(), epoch: number(), tail: number(), prefix: number(), holes: number(), streams: number(), waiting: number(), connections: number(),
   grants: optional(number()), granted: optional(number()), appendMs: optional(Latency), busiest: optional(array(type({ stream: number(), entries: number() }))),
-  window: optional(number()), logTime: optional(number()), version: optional(string()),
+  window: optional(number()), logTime: optional(number()), standbys: optional(array(string())), version: optional(string()),
 })
 /** What a sequencer says of itself. */
 export type SequencerStatus = Infer<typeof SequencerStatus>

@@ -6,6 +6,8 @@
  *     free space  0 ........... room ...... room + a quarter .......
  *                 full from here down       no longer full from here up, with the reserve made again
  *
+ * Free space is what the file system has and what the unit's own files have inside, since a trim shrinks no file.
+ *
  * Owns: the file and whether the disk counts as full. Read next: `sqlite-store.ts`.
  */
 import { randomFillSync } from 'node:crypto'
@@ -19,6 +21,8 @@ export interface DiskReserveOptions {
   readonly bytes: number
   /** Free bytes beside the reserve below which the disk counts as full. */
   readonly roomBytes: number
+  /** Bytes inside the files of the unit that are free to be written again: after a trim the files keep their size. */
+  readonly freedBytes?: (() => number) | undefined
 }
 
 const PIECE_BYTES = 1 << 20
@@ -28,13 +32,15 @@ export class DiskReserve {
   readonly #path: string
   readonly #bytes: number
   readonly #roomBytes: number
+  readonly #freedBytes: () => number
   #full = false
   #held = 0
 
-  constructor({ path, bytes, roomBytes }: DiskReserveOptions) {
+  constructor({ path, bytes, roomBytes, freedBytes = () => 0 }: DiskReserveOptions) {
     this.#path = path
     this.#bytes = bytes
     this.#roomBytes = roomBytes
+    this.#freedBytes = freedBytes
     this.#held = allocated(path)
   }
 
@@ -45,14 +51,17 @@ export class DiskReserve {
   open(): void {
     // A copy of the folder can have made it sparse: it would be no reserve.
     if (this.#held !== this.#bytes && statSync(this.#path, { throwIfNoEntry: false }) !== undefined) this.#shrink()
-    this.#full = freeBytes(this.#path) - this.#missing < this.#roomBytes || !this.#make()
+    const free = freeBytes(dirname(this.#path)) - this.#missing
+    this.#full = free < 0 || free + this.#freedBytes() < this.#roomBytes || !this.#make()
   }
 
   /** Looks at the free space. @throws the system's error, but none of a full disk. */
   look(): void {
-    const free = freeBytes(this.#path)
-    if (!this.#full) this.#full = free < this.#roomBytes
-    else if (free - this.#missing >= this.#roomBytes * 1.25) this.#full = !this.#make()
+    const free = freeBytes(dirname(this.#path))
+    const room = free + this.#freedBytes()
+    if (!this.#full) this.#full = room < this.#roomBytes
+    // The reserve itself has to be the file system's: registers lie beside the database.
+    else if (free >= this.#missing && room - this.#missing >= this.#roomBytes * 1.25) this.#full = !this.#make()
   }
 
   /** Gives the reserve to whoever needs room, and counts as full; tells whether there was anything to give. @throws the system's error. */
@@ -95,9 +104,10 @@ function allocated(path: string): number {
   return process.platform === 'win32' || entry.blocks * 512 >= entry.size ? entry.size : 0
 }
 
-function freeBytes(path: string): number {
+/** Bytes that the file system of a folder has left for this process; Infinity where it does not say. */
+export function freeBytes(folder: string): number {
   try {
-    const { bavail, bsize } = statfsSync(dirname(path))
+    const { bavail, bsize } = statfsSync(folder)
     return bavail * bsize
   } catch {
     // Some network file systems do not tell; then only a write that finds no room does.

@@ -58,6 +58,7 @@ export interface Statements {
   readonly drop: Database.Statement<[number, number]>
   readonly read: Database.Statement<[number], Uint8Array>
   readonly headers: Database.Statement<[number, number], HeaderRow>
+  readonly freedPages: Database.Statement<[], number>
   readonly checkpoint: Database.Statement<[], { log: number; checkpointed: number }>
 }
 
@@ -78,6 +79,7 @@ export function prepareStatements(database: Database.Database): Statements {
     drop: database.prepare<[number, number]>('delete from row where id between ? and ?'),
     read: database.prepare<[number], Uint8Array>('select bytes from row where id = ?').pluck(),
     headers: database.prepare<[number, number], HeaderRow>('select id, sum, header, length(bytes) as bytesLength from row where id > ? order by id limit ?'),
+    freedPages: database.prepare<[], number>('pragma freelist_count').pluck(),
     checkpoint: database.prepare<[], { log: number; checkpointed: number }>('pragma wal_checkpoint(PASSIVE)'),
   }
 }

@@ -22,7 +22,7 @@ import { SirtakiError, isError } from '../errors.ts'
 import { openDatabase } from './database.ts'
 import type { Random } from '../ports.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
-import { DiskReserve } from './disk-reserve.ts'
+import { DiskReserve, freeBytes } from './disk-reserve.ts'
 import { dropOriginals, isSalvaged, isWhole, keepOriginals, markSalvaged, mendWal, padDatabase, rebuild, unmarkSalvaged, type Originals } from './salvage.ts'
 import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
 import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type HeaderRow, type Statements } from './sqlite-schema.ts'
@@ -115,14 +115,16 @@ export class SqliteStore implements UnitStore {
       makeFolder(this.#folder)
       this.#lock = takeLock(this.#folder)
       const bytes = (this.#options.reserveMb ?? 64) * MB
-      this.#reserve = new DiskReserve({ path: this.#path('unit.reserve'), bytes, roomBytes: this.#walBytes + bytes })
+      const roomBytes = this.#walBytes + bytes
+      const freedBytes = (): number => this.#freedBytes()
+      this.#reserve = new DiskReserve({ path: this.#path('unit.reserve'), bytes, roomBytes, freedBytes })
       const originals = this.#withRoom(() => this.#openWal())
       const identity = this.#withRoom(() => this.#openDatabase(originals))
       growWal(this.#path('unit.db-wal'), this.#walBytes)
       syncFolder(this.#folder)
       noteWal(this.#folder)
-      this.#reserve.open()
       const sql = this.#load()
+      this.#reserve.open()
       this.#openWitness(identity)
       this.#watch()
       return this.#image(identity, sql)
@@ -174,9 +176,14 @@ export class SqliteStore implements UnitStore {
     return this.#giveBack()
   }
 
-  describe(): { kind: string; path: string; diskBytes: number } {
-    return { kind: 'sqlite', path: this.#folder, diskBytes: ['unit.db', 'unit.db-wal', 'unit.reserve'].reduce((bytes, name) => bytes + sizeOf(this.#path(name)), 0) }
+  describe(): { kind: string; path: string; diskBytes: number; freeBytes?: number } {
+    const diskBytes = ['unit.db', 'unit.db-wal', 'unit.reserve'].reduce((bytes, name) => bytes + sizeOf(this.#path(name)), 0)
+    const room = freeBytes(this.#folder) + this.#freedBytes()
+    return { kind: 'sqlite', path: this.#folder, diskBytes, ...Number.isFinite(room) ? { freeBytes: room } : {} }
   }
+
+  /** Bytes of pages in the database that nothing is in. */
+  #freedBytes(): number { return this.#failed === undefined ? (this.#sql?.freedPages.get() ?? 0) * PAGE_BYTES : 0 }
 
   close(): void {
     clearInterval(this.#lookTimer)

@@ -507,7 +507,7 @@ export class UnitServer {
     return {
       kind: 'unit', name: this.options.name, version: this.options.version, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', salvaged: state.salvaged, stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
-      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised, lost: this.registerLost },
+      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, full: this.options.store.full, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised, lost: this.registerLost },
     }
   }
 }

@@ -53,7 +53,7 @@ export interface UnitStore {
   read(row: number): Uint8Array | undefined
   /** The unit has fetched what was left out: the next image is not salvaged. Durable when it returns. @throws SirtakiError `IO`. */
   healed(): void
-  /** For people: kind, place and bytes on disk. */
-  describe(): { readonly kind: string; readonly path?: string; readonly diskBytes: number }
+  /** For people: kind, place, bytes on disk, and those that are free for more, where the system says so. */
+  describe(): { readonly kind: string; readonly path?: string; readonly diskBytes: number; readonly freeBytes?: number }
   close(): void
 }

@@ -41,6 +41,20 @@ const ownsAll: Edit = { file: 'log/unit/unit-state.ts', find: 'position < this.#
 /** Every bug. */
 export const bugs: readonly Bug[] = [
   {
+    name: 'freed-pages-are-no-room', sentence: 'A full disk looks at the file system alone: after a trim, which shrinks no file, it stays full.',
+    breaks: ['P32'], seed: 0, judge: 'tests', tests: ['test/log/io/disk-reserve.test.ts'],
+    file: 'log/io/disk-reserve.ts',
+    find: 'const room = free + this.#freedBytes()',
+    replace: 'const room = free',
+  },
+  {
+    name: 'ends-before-its-readers', sentence: 'A command ends before its readers have taken what it printed.',
+    breaks: ['P74'], seed: 0, judge: 'tests', tests: ['test/tools/pipes.test.ts'],
+    file: 'tools/output.ts',
+    find: '  await Promise.all([process.stdout, process.stderr].map(drained))\n',
+    replace: '  await Promise.all([process.stdout, process.stderr].slice(2).map(drained))\n',
+  },
+  {
     name: 'sync-joins-a-sent-read', sentence: "A view's sync takes the tail that another sync of it has asked for already: what was acknowledged in between is not in it.",
     breaks: ['O1'], seed: 1,
     file: 'objects/runtime/view.ts',

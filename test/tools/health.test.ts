@@ -11,6 +11,8 @@ const healthOf = (status: UnitStatus): boolean => new UnitHealth().judge(status,
 
 test('a unit that serves or is spare is healthy; one in any other role says why not', (t) => {
   t.deepEqual(['serving', 'spare'].map((role) => healthOf(unit(role))), [true, true])
+  t.deepEqual(['serving', 'spare'].map((role) => healthOf(unit(role, { full: true }))), [false, false])
+  t.regex(new UnitHealth().judge(unit('serving', { full: true }), 0).reason ?? '', /^full: .* appends are refused/)
   t.deepEqual(['blank', 'recovering', 'copying', 'stopping', 'stopped', 'unheard of'].map((role) => healthOf(unit(role))), [false, false, false, false, false, false])
   t.regex(new UnitHealth().judge(unit('stopped', { stopped: 'disk full' }), 0).reason ?? '', /disk full/)
   t.regex(new UnitHealth().judge(unit('copying', { copy: { from: 0, to: 100, at: 42, bytes: 1, bytesPerSecond: 1 } }), 0).reason ?? '', /position 42 of 100/)

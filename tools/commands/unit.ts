@@ -28,6 +28,9 @@ import { ownVersion } from '../version.ts'
 
 interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string; readonly witness?: string; readonly salvage?: boolean; readonly reserveMb: number }
 
+/** Between two looks at the room on the disk. */
+const LOOK_MS = 1_000
+
 /** Makes the command. */
 export const unitCommand = (): Command => servingOptions(new Command('unit')
   .description('run a log unit on a folder')
@@ -61,7 +64,9 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
       announce(server, context, log, pages)
       if (server.registerLost !== undefined) log.warn(server.registerLost)
       const supervision = superviseUnit(server, log.told)
+      const room = setInterval(tellFull(log, store, folder), LOOK_MS)
       const failed = await Promise.race([stopped, aborts(context.signal)])
+      clearInterval(room)
       supervision.close()
       if (failed instanceof SirtakiError) throw failed
     })
@@ -77,6 +82,19 @@ function requireOwnFolder(folder: string): void {
   const host = [folder, dirname(folder)].find(isHostFolder)
   if (host === undefined || (host !== folder && basename(folder) !== 'unit')) return
   throw new SirtakiError('WRONG_CLUSTER', `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, which programs of this machine host by themselves: use it with --cluster file:${host}, or name another folder with --data`, { facts: { path: folder } })
+}
+
+/** Gives what says once that the disk has become full, and once that it has room again. */
+function tellFull(log: Log, store: SqliteStore, folder: string): () => void {
+  let was = false
+  return () => {
+    const { full } = store
+    if (full === was) return
+    was = full
+    const { freeBytes } = store.describe()
+    if (full) log.warn(`the disk of ${folder} is full: appends are refused until there is room, trim or make some`, { code: 'FULL', freeBytes })
+    else log.info(`the disk of ${folder} has room again: appends go on`, { freeBytes })
+  }
 }
 
 /** @throws SirtakiError `WRONG_CLUSTER`. */

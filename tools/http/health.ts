@@ -1,7 +1,7 @@
 /**
  * Whether a server does what it is there for: the page /healthz.
  *
- *     unit        serving, spare: healthy     sealed: for as long as an epoch takes to open     everything else: not
+ *     unit        serving, spare: healthy, unless its disk is full     sealed: for as long as an epoch takes to open     everything else: not
  *     sequencer   ready: healthy              waiting: where it was started to stand by         deposed: not
  *
  * A machine: time is handed in. Read next: `http-server.ts`, `../serving.ts`.
@@ -22,14 +22,15 @@ export class UnitHealth {
   #sealedSince: number | undefined
 
   /** Gives the verdict at `now`, in milliseconds of a clock that only goes forward. */
-  judge({ role, epoch, sealed, stopped, copy }: UnitStatus, now: number): Health {
+  judge({ role, epoch, sealed, stopped, copy, full }: UnitStatus, now: number): Health {
     this.#sealedSince = role === 'sealed' ? this.#sealedSince ?? now : undefined
     if (this.#sealedSince !== undefined) {
       const ms = now - this.#sealedSince
       return ms < SEALED_MS ? healthy : ill(`sealed at epoch ${sealed} for ${Math.floor(ms / 1_000)} s, and that epoch does not open: sirtaki reconfigure opens the next one`)
     }
     switch (role) {
-      case 'serving': case 'spare': return healthy
+      case 'serving': case 'spare':
+        return full === true ? ill('full: its disk has too little room, and appends are refused until there is more') : healthy
       case 'blank': return ill('blank: it belongs to no cluster yet, sirtaki init makes one')
       case 'recovering': return ill(`recovering: epoch ${epoch} names another start of this unit, and the next one is not open yet`)
       case 'copying': return ill(copy === undefined || copy === null ? 'copying' : `copying: at position ${copy.at} of ${copy.to}`)

@@ -27,6 +27,8 @@ export const unitMetrics: readonly Metric<UnitStatus>[] = [
   { name: 'sirtaki_unit_recent_commit_seconds', type: 'gauge', unit: 'seconds', help: 'How long the last 128 commits took, by the label quantile (0.5, 0.99).', read: ({ commitMs }) => quantileSamples(commitMs) },
   { name: 'sirtaki_unit_waiting_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes of requests that wait for a commit to end.', read: ({ waitingBytes }) => waitingBytes },
   { name: 'sirtaki_unit_disk_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes of the store on disk.', read: ({ store }) => store.diskBytes },
+  { name: 'sirtaki_unit_disk_free_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes that are free for more entries, on the file system and inside the store.', read: ({ store }) => store.freeBytes },
+  { name: 'sirtaki_unit_disk_full', type: 'gauge', unit: 'one', help: '1 while the unit refuses appends because its disk is full, else 0.', read: ({ full }) => full === undefined ? undefined : Number(full) },
   { name: 'sirtaki_unit_copy_remaining_positions', type: 'gauge', unit: 'positions', help: 'Positions that are still to be copied; only while the unit copies.', read: ({ copy }) => copy === undefined || copy === null ? undefined : Math.max(0, copy.to - copy.at) },
   { name: 'sirtaki_unit_copied_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes copied so far; only while the unit copies.', read: ({ copy }) => copy?.bytes },
   { name: 'sirtaki_unit_copy_bytes_per_second', type: 'gauge', unit: 'bytes per second', help: 'How fast the unit copies; only while it does.', read: ({ copy }) => copy?.bytesPerSecond },

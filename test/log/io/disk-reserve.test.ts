@@ -66,3 +66,17 @@ test('P32: a disk without the room that is asked for is full, and no reserve tak
   reserve.look()
   t.true(reserve.full)
 })
+
+test('P32: bytes that are free inside the files of the unit count as room, at a start and later', (t) => {
+  const path = placeFor(t)
+  let freed = 2 ** 61
+  const reserve = new DiskReserve({ path, bytes: 2 * MB, roomBytes: 2 ** 60, freedBytes: () => freed })
+  reserve.open()
+  t.false(reserve.full)
+  freed = 0
+  reserve.look()
+  t.true(reserve.full)
+  freed = 2 ** 61
+  reserve.look()
+  t.false(reserve.full)
+})
