@@ -5,6 +5,7 @@
  */
 import { array, boolean, nullable, number, optional, string, type, type Infer, type Struct } from 'superstruct'
 import type { LogClient } from '../log/client/client.ts'
+import type { Cluster } from '../log/client/cluster.ts'
 import { asError } from '../log/errors.ts'
 import { chainsOf, openSegment, type Layout } from '../log/layout/layout.ts'
 
@@ -36,31 +37,49 @@ export type SequencerStatus = Infer<typeof SequencerStatus>
 
 /** A unit of the layout with its answer, or why there is none. */
 export interface UnitMemberStatus { readonly chain: number; readonly address: string; readonly identity: string; readonly boot: string; readonly status: UnitStatus | undefined; readonly problem: string | undefined }
-/** The whole cluster at one look. */
+/** A unit outside the chains, with its answer or why there is none: one that waits, or was left out. */
+export interface OtherUnit { readonly address: string; readonly identity: string; readonly status: UnitStatus | undefined; readonly problem: string | undefined }
+/** The whole cluster at one look. `spares` and `absent` are empty where nobody asked for them. */
 export interface Members {
   readonly layout: Layout
   readonly units: readonly UnitMemberStatus[]
+  readonly spares: readonly OtherUnit[]
+  readonly absent: readonly OtherUnit[]
   readonly sequencer: { readonly address: string; readonly boot: string; readonly status: SequencerStatus | undefined; readonly problem: string | undefined } | null
 }
 
 /** Asks every member of the newest layout. */
 export async function membersOf(log: LogClient): Promise<Members> {
   await log.cluster.refresh()
-  return askMembers(log)
+  return askMembers(log.cluster)
 }
 
-/** Asks every member of the layout that is known, each for at most `timeoutMs`. */
-export async function askMembers(log: LogClient, timeoutMs?: number): Promise<Members> {
-  const layout = await log.layout()
-  const ask = <T, S>(address: string, struct: Struct<T, S>): Promise<{ status: T | undefined; problem: string | undefined }> =>
-    log.cluster.peer(address).control('status', {}, struct, timeoutMs).then((status) => ({ status, problem: undefined }), (thrown: unknown) => ({ status: undefined, problem: asError(thrown).message }))
-  const units = chainsOf(openSegment(layout)).flatMap(({ index, units: members }) => members.map(async ({ address, identity, boot }) => {
+/** How members are asked: each for at most `timeoutMs`; only those of the chains, and the sequencer, with `chainsOnly`. */
+export interface AskOptions { readonly timeoutMs?: number; readonly chainsOnly?: boolean }
+
+interface Answer<T> { readonly status: T | undefined; readonly problem: string | undefined }
+
+/** Asks every member of the layout that is known. */
+export async function askMembers(cluster: Cluster, { timeoutMs, chainsOnly = false }: AskOptions = {}): Promise<Members> {
+  const layout = await cluster.current()
+  const ask = <T, S>(address: string, struct: Struct<T, S>): Promise<Answer<T>> =>
+    cluster.peer(address).control('status', {}, struct, timeoutMs)
+      .then((status) => ({ status, problem: undefined }), (thrown: unknown) => ({ status: undefined, problem: asError(thrown).message }))
+  const askUnit = async ({ address, identity }: { readonly address: string; readonly identity: string }): Promise<Answer<UnitStatus>> => {
     const answer = await ask(address, UnitStatus)
-    if (answer.status !== undefined && answer.status.identity !== identity) return { chain: index, address, identity, boot, status: undefined, problem: `another disk answers there: ${answer.status.identity}` }
-    return { chain: index, address, identity, boot, ...answer }
-  }))
+    if (answer.status === undefined || answer.status.identity === identity) return answer
+    return { status: undefined, problem: `another disk answers there: ${answer.status.identity}` }
+  }
   const { sequencer } = layout
-  return { layout, units: await Promise.all(units), sequencer: sequencer === null ? null : { ...sequencer, ...await ask(sequencer.address, SequencerStatus) } }
+  const [units, spares, absent, answered] = await Promise.all([
+    Promise.all(chainsOf(openSegment(layout)).flatMap(({ index, units: members }) =>
+      members.map(async (unit) => ({ chain: index, ...unit, ...await askUnit(unit) })))),
+    Promise.all((chainsOnly ? [] : layout.spares).map(async (unit) => ({ ...unit, ...await askUnit(unit) }))),
+    Promise.all((chainsOnly ? [] : layout.absent).map(async ({ address, identity }) =>
+      ({ address, identity, ...await ask(address, UnitStatus) }))),
+    sequencer === null ? undefined : ask(sequencer.address, SequencerStatus),
+  ])
+  return { layout, units, spares, absent, sequencer: sequencer === null || answered === undefined ? null : { ...sequencer, ...answered } }
 }
 
 /** How far the decided prefix of a unit is behind the best of its chain. */

@@ -5,6 +5,8 @@
  * quietly (P74); that nobody looks at a silent command for longer than three seconds. Read next: `main.ts`.
  */
 
+import type { Writable } from 'node:stream'
+
 /** How a command speaks. */
 export interface Output {
   readonly json: boolean
@@ -105,7 +107,7 @@ export async function endProcess(code: number, patienceMs = Infinity): Promise<n
 }
 
 /** Settles when a stream has handed on what was written to it, or cannot any more. */
-function drained(stream: NodeJS.WriteStream): Promise<void> {
+export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed || stream.writableLength === 0) { resolve(); return }
     stream.once('error', () => { resolve() })

@@ -34,6 +34,8 @@ export interface Plan {
   readonly copies: readonly PlannedCopy[]
   readonly chains: readonly ChainRisk[]
   readonly acceptors: { readonly now: AcceptorRisk; readonly after: AcceptorRisk }
+  /** Spares that answer. */
+  readonly spares: { readonly now: number; readonly after: number }
   readonly sequencer: { readonly now: string | undefined; readonly after: string | undefined }
 }
 
@@ -73,6 +75,7 @@ export function planOf({ base, next, survey, holdings }: PlanInput): Plan {
     copies: after.chains.flat().flatMap((unit) => copiesOf(next, unit, holdings)),
     chains,
     acceptors: { now: acceptorsOf(base, survey), after: acceptorsOf(next, survey) },
+    spares: { now: base.spares.filter(answers).length, after: next.spares.filter(answers).length },
     sequencer: { now: base.sequencer?.address, after: next.sequencer?.address },
   }
 }
@@ -101,6 +104,22 @@ function acceptorsOf({ acceptors }: Layout, survey: Survey): AcceptorRisk {
   const answering = acceptors.filter(({ address, identity }) => survey.get(address)?.acceptor === identity).length
   return { count: acceptors.length, losses: Math.max(0, answering - Math.floor(acceptors.length / 2) - 1) }
 }
+
+/** What the cluster survives now and would not after the plan, in sentences. */
+export function lowered({ chains, acceptors, spares, joins }: Plan): string[] {
+  // A chain that is new takes its units from those that are there.
+  const weakest = Math.min(...chains.flatMap((chain) => chain.now === undefined ? [] : [chain.now]))
+  const weaker = chains.filter((chain) => chain.after < (chain.now ?? weakest))
+  const moved = joins.filter(({ chain }) => chain !== undefined).length
+  return [
+    ...weaker.map((chain) => `chain ${chain.chain} may lose ${unitsText(chain.after)}, now ${unitsText(chain.now ?? weakest)}`),
+    ...acceptors.after.losses < acceptors.now.losses
+      ? [`of the acceptors may be lost ${losses(acceptors.after.losses)}, now ${losses(acceptors.now.losses)}`] : [],
+    ...spares.after + moved < spares.now ? [`${spares.after} spares wait, now ${spares.now}`] : [],
+  ]
+}
+
+const unitsText = (count: number): string => count <= 0 ? 'no unit' : count === 1 ? '1 unit' : `${count} units`
 
 const losses = (count: number): string => count < 0 ? 'none, and one is missing' : count === 0 ? 'none' : String(count)
 

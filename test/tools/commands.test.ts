@@ -169,7 +169,7 @@ test.serial('sequencer: refuses while another lives with exit code 5; waits with
   await ready
   t.is((await on('append', 'under the new sequencer')).code, 0)
   t.is((await on('reconfigure', 'move-sequencer', cluster.units[0] ?? '')).code, 2)
-  const [dropped] = json((await on('reconfigure', '--json', 'remove', cluster.units[2] ?? '')).out)
+  const [dropped] = json((await on('reconfigure', '--json', '--yes', 'remove', cluster.units[2] ?? '')).out)
   t.deepEqual(dropped?.['chains'], [cluster.units.slice(0, 2)])
 })
 

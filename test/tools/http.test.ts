@@ -95,6 +95,15 @@ test('every metric is documented as it is, and nothing else is', (t) => {
   t.deepEqual(documented, metrics.map(({ name, type, unit, help }) => `| \`${name}\` | ${type} | ${unit} | ${help} |`))
 })
 
+test('every metric that the pages name is one that /metrics has', (t) => {
+  const pagesOf = ['README.md', 'ARCHITECTURE.md', 'docs/metrics.md', 'docs/operations.md', 'docs/chaos.md']
+  const text = pagesOf.map((page) => readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8')).join('\n')
+  const known = new Set(metrics.map(({ name }) => name))
+  const used = [...text.matchAll(/\b(?:sirtaki_(?:unit|sequencer)|process)_[a-z_]+/g)].map(([name]) => name)
+  t.true(used.length > metrics.length)
+  t.deepEqual(used.filter((name) => !known.has(name)), [])
+})
+
 test('names follow the rules: whose it is first, base units last, counters end in _total', (t) => {
   t.deepEqual(metrics.filter(({ name }) => !/^(sirtaki_(unit|sequencer)|process)(_[a-z]+)+$/.test(name)), [])
   t.deepEqual(metrics.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter')), [])

@@ -3,7 +3,7 @@ import test from 'ava'
 import { openSegment, type Layout } from '../../log/layout/layout.ts'
 import { nextLayout, type Intent, type Survey } from '../../log/layout/next-layout.ts'
 import type { Identity } from '../../log/wire/control.ts'
-import { planOf, planText, wantedLayout, type Holding, type Plan } from '../../tools/plan.ts'
+import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../../tools/plan.ts'
 import { layoutOf } from '../log/layouts.ts'
 
 const answerOf = (name: string, kind = 'unit'): Identity => ({ kind, identity: name, acceptor: `acceptor-${name}`, boot: `${name}-1`, role: 'serving', cluster: 'c1', epoch: 4, opened: 4, sealed: 4, slot: 4, initialised: true })
@@ -37,6 +37,18 @@ test('replacing a unit that is gone: until the merge the chain survives one loss
   t.deepEqual(made.leaves, [{ address: 'c:1', identity: 'c', readUntilMerged: false }])
   t.deepEqual(made.chains, [{ chain: 0, now: 1, during: 1, after: 2 }])
   t.deepEqual(made.acceptors.now, { count: 3, losses: 0 })
+})
+
+test('what a plan takes from what the cluster survives is said; what is lost already, or moved, is not', (t) => {
+  const three = baseOf(['a', 'b', 'c'])
+  t.deepEqual(lowered(plan(three, surveyOf('a', 'b', 'c'), { drop: ['c'] })), ['chain 0 may lose 1 unit, now 2 units', 'of the acceptors may be lost none, now 1'])
+  t.deepEqual(lowered(plan(three, surveyOf('a', 'b', 'c'), { chains: [['a:1'], ['b:1', 'c:1']] })).slice(0, 2), ['chain 0 may lose no unit, now 2 units', 'chain 1 may lose 1 unit, now 2 units'])
+  t.deepEqual(lowered(plan(three, surveyOf('a', 'b'), { drop: ['c'] })), [])
+  t.deepEqual(lowered(plan(three, surveyOf('a', 'b', 'c', 'd'), { drop: ['c'], join: [{ address: 'd:1', chain: 0 }] })), [])
+  t.deepEqual(lowered(plan(baseOf(['a']), surveyOf('a', 'b', 'c'), { join: [{ address: 'b:1' }, { address: 'c:1' }] })), [])
+  const spare = layoutOf({ epoch: 4, tail: 50, chains: [['a']], acceptors: ['acceptor-a'], spares: ['d'] })
+  t.deepEqual(lowered(plan(spare, surveyOf('a', 'd'), { drop: ['d'] })), ['0 spares wait, now 1'])
+  t.deepEqual(lowered(plan(spare, surveyOf('a', 'd'), { join: [{ address: 'd:1', chain: 0 }] })), [])
 })
 
 test('taking one of three out leaves one acceptor, which survives no loss', (t) => {

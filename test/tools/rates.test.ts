@@ -12,7 +12,7 @@ const layout: Layout = { cluster: 'c', epoch: 2, acceptors: [], sequencer: { boo
 const look = (atMs: number, ofUnit: Partial<UnitStatus> | undefined, ofSequencer: Partial<SequencerStatus> = {}): Look => ({
   atMs,
   members: {
-    layout,
+    layout, spares: [], absent: [],
     units: [{ chain: 0, address: 'u:1', identity: 'disk', boot: 'b1', status: ofUnit === undefined ? undefined : { ...unit, ...ofUnit }, problem: ofUnit === undefined ? 'it is away' : undefined }],
     sequencer: { address: 's:1', boot: 's1', status: { ...sequencer, ...ofSequencer }, problem: undefined },
   },

@@ -35,7 +35,7 @@ class Grown {
 
   /** Runs the command while somebody appends; gives what it told with --json. */
   async reconfigure(t: ExecutionContext, ...args: readonly string[]): Promise<Record<string, unknown>> {
-    const [ran] = await Promise.all([this.on('reconfigure', '--json', ...args), this.append(`during ${args.join(' ')}`)])
+    const [ran] = await Promise.all([this.on('reconfigure', '--json', '--yes', ...args), this.append(`during ${args.join(' ')}`)])
     t.is(ran.code, 0, ran.err)
     await this.append(`after ${args.join(' ')}`)
     return json(ran.out)[0] ?? {}
@@ -62,6 +62,13 @@ test('grow: from one unit to three under appends; a dry run changes nothing; the
   const three = await grown.reconfigure(t, 'grow', grown.unit(1), grown.unit(2))
   t.like(three, { merged: true, chains: [[grown.unit(0), grown.unit(1), grown.unit(2)]] })
   await grown.holdsAll(t)
+
+  const epoch = (await grown.status())['epoch']
+  const refused = await grown.on('reconfigure', 'stripe', '--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`)
+  t.is(refused.code, 2, refused.err)
+  t.regex(refused.out, /would be[^]*chain 0 +may lose units: now 2, .*then none/)
+  t.regex(refused.err, /^sirtaki: the cluster would survive less: chain 0 may lose no unit, now 2 units; .* repeat the command with --yes/m)
+  t.is((await grown.status())['epoch'], epoch)
 
   const striped = await grown.reconfigure(t, 'stripe', '--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`)
   t.like(striped, { merged: true, chains: [[grown.unit(0)], [grown.unit(1), grown.unit(2)]] })
@@ -131,7 +138,7 @@ test('what cannot be is refused before anything is sealed, with the command that
 test('a copied folder is one identity at two addresses; a unit that was taken out may join anew', async (t) => {
   const grown = await Grown.start(t, 2, 1)
   await grown.append('first')
-  t.is((await grown.on('reconfigure', 'remove', grown.unit(1))).code, 0)
+  t.is((await grown.on('reconfigure', 'remove', grown.unit(1), '--yes')).code, 0)
   grown.use(0)
   const again = await grown.on('reconfigure', 'remove', grown.unit(1))
   t.is(again.code, 2)

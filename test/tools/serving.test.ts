@@ -56,6 +56,7 @@ test('one Ctrl-C that comes twice is one; told again later, a process ends at on
 test('the role of a unit that copies says how far it is', (t) => {
   t.is(roleText({ role: 'serving' }), 'serving')
   t.is(roleText({ role: 'serving', copy: null }), 'serving')
+  t.is(roleText({ role: 'serving', copy: null, full: true }), 'serving, disk full')
   t.is(roleText({ role: 'copying', copy: { from: 100, to: 300, at: 184, bytes: 5e6, bytesPerSecond: 12_340_000 } }), 'copying 42 % 12.3 MB/s')
   t.is(roleText({ role: 'copying', copy: { from: 5, to: 5, at: 5, bytes: 0, bytesPerSecond: 0 } }), 'copying 100 % 0.0 MB/s')
 })

@@ -21,9 +21,9 @@ import { rest } from '../interrupt.ts'
 import { UnitStatus, type Copy } from '../members.ts'
 import { nearest } from '../nearest.ts'
 import { withLog } from '../open-log.ts'
-import { planOf, planText, wantedLayout, type Holding, type Plan } from '../plan.ts'
+import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../plan.ts'
 
-interface ReconfigureFlags { readonly dryRun?: boolean; readonly wait: boolean }
+interface ReconfigureFlags { readonly dryRun?: boolean; readonly wait: boolean; readonly yes?: boolean }
 interface AddFlags { readonly chain?: number; readonly spare?: boolean }
 interface StripeFlags { readonly chain: readonly (readonly string[])[] }
 
@@ -84,6 +84,7 @@ function didYouMean(odd: string, names: readonly string[]): string {
 /** The flags that all of them take. */
 const planned = (command: Command): Command => command
   .option('--dry-run', 'only tell the plan and what may be lost')
+  .option('--yes', 'go on though the cluster survives less afterwards')
   .option('--no-wait', 'do not wait until closed positions are copied and merged')
 
 function addressesOfUnits(text: string, before: readonly string[] | undefined): string[] { return [...before ?? [], ...text.split(',').map((one) => address(one.trim()))] }
@@ -104,6 +105,11 @@ async function run(command: Command, ask: Ask): Promise<void> {
     const changes = next !== base
     const plan = planOf({ base, next, survey, holdings: await holdingsOf(log, next) })
     if (flags.dryRun === true) { tell(context, { layout: next, plan, changed: changes, dryRun: true, merged: undefined }); return }
+    const worse = changes ? lowered(plan) : []
+    if (worse.length > 0 && flags.yes !== true) {
+      tell(context, { layout: next, plan, changed: changes, dryRun: true, merged: undefined })
+      throw new Failure(exits.usage, `the cluster would survive less: ${worse.join('; ')}. Nothing was changed: repeat the command with --yes if that is meant`)
+    }
     if (changes && !output.json) output.talk(planText(plan))
     const layout = await reconfigure(log.cluster, intent, { timeoutMs: timeoutMs * 2, signal, step: output.talk })
     const merged = flags.wait && changes && layout.segments.length > 1 ? await waitUntilMerged(context, log) : layout

@@ -13,8 +13,9 @@ import { wholeFrom } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
 import { Failure, exits } from '../failure.ts'
 import { aborts, rest } from '../interrupt.ts'
-import { askMembers, lagOf, membersOf, type Members, type UnitStatus } from '../members.ts'
+import { askMembers, lagOf, membersOf, type Members, type OtherUnit, type UnitStatus } from '../members.ts'
 import { withLog } from '../open-log.ts'
+import { standingOf, whyAbsent } from '../standing.ts'
 import { sizeText, tableText, type Output } from '../output.ts'
 import { openScreen } from '../screen.ts'
 
@@ -25,7 +26,7 @@ const PATIENCE_MIN_MS = 250
 
 /** Makes the command. */
 export const statusCommand = (): Command => new Command('status')
-  .description('tell the layout, the sequencer and every unit; exit code 3 when one does not answer')
+  .description('tell the layout, the sequencer and every unit; exit code 3 when one does not answer, 1 when the cluster is degraded')
   .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
   .option('--every <ms>', 'time between two looks of --watch', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
   .action(async (flags: StatusFlags, command: Command) => {
@@ -43,6 +44,8 @@ async function tellOnce(context: Context): Promise<void> {
   const absent = [...members.units, ...members.sequencer === null ? [] : [members.sequencer]].filter((one) => one.status === undefined)
   if (absent.length > 0) throw new Failure(exits.unreachable, `${absent.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: start it again, or take it out with sirtaki reconfigure`)
   if (members.sequencer === null) throw new Failure(exits.unreachable, `epoch ${members.layout.epoch} has no sequencer: start one with sirtaki sequencer`)
+  const { degraded } = standingOf(members)
+  if (degraded.length > 0) throw new Failure(exits.failed, `the cluster is degraded: ${degraded.join('; ')}`)
 }
 
 async function watchBlocks(context: Context, log: LogClient, { every }: StatusFlags): Promise<void> {
@@ -74,7 +77,7 @@ async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: nu
       // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
       void log.cluster.refresh().catch(() => undefined)
       const startedAt = performance.now()
-      const members = await askMembers(log, Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS)))
+      const members = await askMembers(log.cluster, { timeoutMs: Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS)) })
       if (isAborted(signal)) return
       show(members)
       await rest(Math.max(0, startedAt + everyMs - performance.now()), signal)
@@ -85,19 +88,26 @@ async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: nu
 
 const isAborted = (signal: AbortSignal): boolean => signal.aborted
 
+/** Where a sequencer is, of the name that it has. */
+const placeOf = (name: string): string => name.replace(/^sequencer at (\S+).*$/, '$1')
+
 const short = (id: string): string => id.slice(0, 8)
 
 function jsonOf(members: Members): object {
-  const { layout, units, sequencer } = members
+  const { layout, units, spares, absent, sequencer } = members
+  const others = (found: readonly OtherUnit[]): object[] => found.map(({ address, identity, status, problem }) => ({ address, identity, role: status?.role ?? null, problem }))
   return {
-    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window, acceptors: layout.acceptors, spares: layout.spares, absent: layout.absent, segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
+    ...standingOf(members), standbys: sequencer?.status?.standbys?.map(placeOf) ?? [],
+    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window, acceptors: layout.acceptors, spares: others(spares), absent: others(absent).map((one, i) => ({ ...layout.absent[i], ...one, why: absent[i] === undefined ? undefined : whyAbsent(members, absent[i]) })), segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
     sequencer: sequencer === null ? null : { address: sequencer.address, boot: sequencer.boot, ...sequencer.status, problem: sequencer.problem },
     units: units.map((unit) => ({ chain: unit.chain, address: unit.address, identity: unit.identity, boot: unit.boot, ...unit.status, lag: lagOf(members, unit), problem: unit.problem })),
   }
 }
 
 function textOf(members: Members, output: Output): string {
-  const { layout, units, sequencer } = members
+  const { layout, units, spares, absent, sequencer } = members
+  const { degraded, notes } = standingOf(members)
+  const standbys = sequencer?.status?.standbys?.map(placeOf) ?? []
   const decided = sequencer?.status === undefined ? '' : `, tail ${sequencer.status.tail}, decided below ${sequencer.status.prefix}, ${sequencer.status.holes} holes`
   const rows = units.map((unit) => {
     const { status } = unit
@@ -109,16 +119,20 @@ function textOf(members: Members, output: Output): string {
     output.bold(`cluster ${layout.cluster}, epoch ${layout.epoch}${decided}`),
     `sequencer  ${sequencer === null ? 'none' : `${sequencer.address}  ${short(sequencer.boot)}  ${sequencer.status?.role ?? 'unreachable'}`}`,
     `acceptors  ${layout.acceptors.map(({ address }) => address).join('  ')}`,
-    ...layout.spares.length > 0 ? [`spares     ${layout.spares.map(({ address }) => address).join('  ')}`] : [],
-    ...layout.absent.length > 0 ? [`absent     ${layout.absent.map(({ address }) => address).join('  ')}`] : [],
+    ...standbys.length > 0 ? [`standbys   ${standbys.join('  ')}`] : [],
+    ...spares.length > 0 ? [`spares     ${spares.map(({ address, status }) => status === undefined ? `${address} (unreachable)` : address).join('  ')}`] : [],
+    ...absent.map((one) => `absent     ${one.address} (${short(one.identity)}): ${whyAbsent(members, one)}`),
     ...layout.segments.length > 1 ? layout.segments.map(({ from, to, chains }) => `positions  ${from} to ${to ?? 'the tail'}: ${chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | ')}`) : [],
     ...units.flatMap(({ status }) => status?.acceptor?.lost ?? []),
     tableText([['chain', 'unit', 'instance', 'role', 'epoch', 'prefix', 'tail', 'lag', 'trim', 'disk'], ...rows]),
+    ...degraded.map((one) => `degraded   ${one}`),
+    ...notes.map((one) => `note       ${one}`),
   ].join('\n')
 }
 
 /** The role, and of a unit that copies how far it is: `copying 42 % 12.3 MB/s`. */
-export function roleText({ role, copy }: Pick<UnitStatus, 'role' | 'copy'>): string {
+export function roleText({ role, copy, full }: Pick<UnitStatus, 'role' | 'copy' | 'full'>): string {
+  if (full === true) return `${role}, disk full`
   if (copy === undefined || copy === null) return role
   const { from, to, at, bytesPerSecond } = copy
   const percent = to <= from ? 100 : Math.floor(100 * Math.min(1, Math.max(0, (at - from) / (to - from))))

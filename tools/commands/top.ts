@@ -79,7 +79,7 @@ async function lookAt({ timeoutMs }: Context, log: LogClient, { interval }: TopF
   // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
   void log.cluster.refresh().catch(() => undefined)
   const atMs = performance.now()
-  return { atMs, members: await askMembers(log, Math.min(timeoutMs, Math.max(interval, PATIENCE_MIN_MS))) }
+  return { atMs, members: await askMembers(log.cluster, { timeoutMs: Math.min(timeoutMs, Math.max(interval, PATIENCE_MIN_MS)), chainsOnly: true }) }
 }
 
 function jsonOf(rates: Rates): object {

@@ -7,6 +7,8 @@ import { number, optional, string, type, type Infer } from 'superstruct'
 import type { Cluster } from '../../log/client/cluster.ts'
 import { asError } from '../../log/errors.ts'
 import { addressesOf } from '../../log/layout/layout.ts'
+import { askMembers, type Members } from '../members.ts'
+import { standingOf } from '../standing.ts'
 import { rest } from '../interrupt.ts'
 import { quantile } from '../job/progress.ts'
 import { ownVersion } from '../version.ts'
@@ -41,6 +43,7 @@ export async function* checkReach(options: ReachOptions): AsyncGenerator<Check> 
   for (const one of all) yield members.includes(one.address) ? judgeReached(one) : judgeStranger(one)
   const answered = all.flatMap(({ address, told }) => told === undefined ? [] : [{ address, version: told.version }])
   if (answered.length > 0 && options.isOneProcess !== true) yield judgeVersions(answered)
+  if (cluster.layout !== undefined && !signal.aborted) yield judgeStanding(await askMembers(cluster, { timeoutMs: options.timeoutMs }))
   const sequencer = all.find(({ told }) => told?.kind === 'sequencer' && told.role === 'ready')
   if (sequencer !== undefined && !signal.aborted) yield await checkLogTime(options, sequencer.address)
 }
@@ -80,6 +83,15 @@ export function judgeStranger(reached: Reached): Check {
   if (told === undefined) return check(name, 'warn', `does not answer (${problem}), and is no member of the cluster: leave it out of --cluster`, facts)
   if (told.kind === 'sequencer') return { ...judgeReached(reached), text: `sequencer that stands by, ${told.role}` }
   return check(name, 'warn', `${told.kind}, ${told.role}, and no member of the cluster: leave it out of --cluster, or stop it`, facts)
+}
+
+/** Judges whether the cluster survives what it was made to survive. */
+export function judgeStanding(members: Members): Check {
+  const { degraded, notes } = standingOf(members)
+  const facts = { degraded, notes }
+  if (degraded.length > 0) return check('replication', 'fail', degraded.join('; '), facts)
+  if (notes.length > 0) return check('replication', 'warn', notes.join('; '), facts)
+  return check('replication', 'ok', 'every chain has all its units and positions', facts)
 }
 
 /** Judges what the servers run. */

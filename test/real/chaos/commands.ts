@@ -65,7 +65,7 @@ export class Commands {
   async replace(lost: string, by: string): Promise<void> { await this.#reconfigure('replace', lost, by, '--no-wait') }
 
   #reconfigure(...args: readonly string[]): Promise<string> {
-    return repeated(['--cluster', this.url, '--timeout', '10000', 'reconfigure', ...args], ({ code, out }) => code === 0 ? out : undefined)
+    return repeated(['--cluster', this.url, '--timeout', '10000', 'reconfigure', '--yes', ...args], ({ code, out }) => code === 0 ? out : undefined)
   }
 }
 
