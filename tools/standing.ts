@@ -8,7 +8,7 @@
  */
 import { UNIT_ADDRESS } from '../log/io/host-folder.ts'
 import { openSegment, type AbsentMember } from '../log/layout/layout.ts'
-import { missingParts } from '../log/unit/copy.ts'
+import { missingParts } from '../log/layout/whole.ts'
 import type { Members, OtherUnit } from './members.ts'
 import { sizeText } from './output.ts'
 
