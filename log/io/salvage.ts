@@ -11,7 +11,7 @@
  * Keeps: L2, by telling. Read next: `page-scan.ts`, `sqlite-schema.ts`, `wal-scan.ts`.
  */
 import {
-  appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, truncateSync,
+  appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, truncateSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
@@ -30,6 +30,11 @@ const markOf = (folder: string): string => join(folder, 'unit.salvaged')
 
 /** Whether this folder was salvaged and has not been healed. */
 export const isSalvaged = (folder: string): boolean => existsSync(markOf(folder))
+
+/** What was left out of a folder that was salvaged, a line each; nothing where it was not, or is whole again. */
+export function salvageNotes(folder: string): string[] {
+  return isSalvaged(folder) ? readFileSync(markOf(folder), 'utf8').split('\n').filter((one) => one !== '') : []
+}
 
 /** Notes durably that this folder is not whole. @throws the system's error. */
 export function markSalvaged(folder: string, text: string): void {

@@ -47,7 +47,8 @@ for (const [major, version] of [[22, '22.22.0'], [24, '']] as const) {
     t.timeout(240_000)
     const folder = mkdtempSync(join(tmpdir(), 'sirtaki-package-'))
     t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-    run('npm', ['run', '-s', 'build'], root)
+    // The pack builds by itself: nothing of an older build, or none, gets out.
+    rmSync(join(root, 'dist'), { recursive: true, force: true })
     const [packed = ''] = run('npm', ['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').slice(-1)
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', version: '1.0.0', type: 'module', allowScripts: { node: true, 'better-sqlite3': false } }))
     writeFileSync(join(folder, 'program.js'), program)

@@ -115,6 +115,26 @@ const told = (text: string): Record<string, string> => ({ ...JSON.parse(text) })
 const named = (page: string): string[] => [...page.matchAll(/^# TYPE (\S+) /gm)].map((found) => found[1] ?? '')
 const names = (...all: readonly (readonly { readonly name: string }[])[]): string[] => all.flat().map(({ name }) => name)
 
+/** What `promtool check metrics` would complain of in a page, by its rules. */
+function complaints(page: string): string[] {
+  const lines = page.split('\n')
+  const heads = lines.flatMap((one) => /^# (HELP|TYPE) (\S+)/.exec(one)?.slice(1, 3).join(' ') ?? [])
+  const samples = lines.filter((one) => one !== '' && !one.startsWith('#')).map((one) => one.replace(/ \S+$/, ''))
+  const families = samples.map((one) => one.replace(/\{.*/, ''))
+  const twice = (all: readonly string[]): string[] => all.filter((one, i) => all.indexOf(one) !== i)
+  const types = new Map([...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map((found) => [found[1] ?? '', found[2] ?? '']))
+  return [
+    ...twice(heads).map((one) => `${one} comes twice`),
+    ...twice(samples).map((one) => `the sample ${one} comes twice`),
+    ...twice(families.filter((one, i) => one !== families[i - 1])).map((one) => `${one} is no group`),
+    ...families.filter((one) => !types.has(one) || !heads.includes(`HELP ${one}`)).map((one) => `${one} has no head`),
+    ...[...types].filter(([name, type]) => name.endsWith('_total') !== (type === 'counter')).map(([name]) => `${name} is no ${types.get(name)}`),
+    ...samples.filter((one) => /[{,](quantile|le)="/.test(one)).map((one) => `${one} is no summary or histogram`),
+    ...lines.filter((one) => !/^(|# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+)$/.test(one)).map((one) => `${one} makes no sense`),
+    ...page.endsWith('\n') ? [] : ['the last line does not end'],
+  ]
+}
+
 test('real servers print exactly the documented metrics, and their health follows their role', async (t) => {
   const { path, remove } = folder()
   t.teardown(remove)
@@ -140,6 +160,7 @@ test('real servers print exactly the documented metrics, and their health follow
   t.is(unitPage?.type, 'text/plain; version=0.0.4; charset=utf-8')
   t.deepEqual(named(unitPage?.body ?? ''), names(unitMetrics, processMetrics).filter((name) => !/_cop(y|ied)_/.test(name)))
   t.deepEqual(named(sequencerPage?.body ?? ''), names(sequencerMetrics, processMetrics))
+  t.deepEqual([unitPage, sequencerPage].flatMap((page) => complaints(page?.body ?? '')), [])
   t.regex(unitPage?.body ?? '', /^sirtaki_unit_stored_entries_total 1$/m)
   t.regex(sequencerPage?.body ?? '', /^sirtaki_sequencer_granted_positions_total 1$/m)
   const ends = [sequencer, standby, unit].map((child) => ended(child))

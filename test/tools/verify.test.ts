@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { countOf, firstWrong } from '../../tools/verify/finding.ts'
-import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+import { ended, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(300_000) })
 
@@ -31,6 +31,29 @@ function flip(folder: string, text: string): void {
   bytes[at] = (bytes[at] ?? 0) ^ 1
   writeFileSync(path, bytes)
 }
+
+test('L2: --salvage says what it left out, and verify that the folder is not whole', async (t) => {
+  const cluster = await startCluster({ units: 2, window: 1_024 })
+  t.teardown(() => { cluster.close() })
+  await run(['--cluster', cluster.address, 'append', '--stream', '17', 'this entry is kept'])
+  const folder = join(cluster.data, 'u1')
+  for (const i of [2, 1, 0]) await stop(cluster, i)
+  // The count of cells in the page of the last row: SQLite would not find it.
+  const path = join(folder, 'unit.db')
+  const bytes = readFileSync(path)
+  bytes[bytes.length - 8_192] = 0
+  writeFileSync(path, bytes)
+  const salvaging = start(['unit', '--data', folder, '--listen', cluster.units[1] ?? '', '--salvage'])
+  const end = ended(salvaging)
+  let said = ''
+  await new Promise<void>((resolve) => { salvaging.stderr?.on('data', (piece) => { said += String(piece); if (said.includes(' listens at ')) resolve() }) })
+  t.regex(said, /warn +salvaged, and not whole again yet: .*unit\.db/)
+  salvaging.kill('SIGTERM')
+  await end
+  const verified = await run(['verify', '--data', folder])
+  t.is(verified.code, 6, verified.err)
+  t.regex(verified.out, /u1 +was salvaged, and is not whole again: .*unit\.db/)
+})
 
 const first = ({ out }: Ran): Record<string, unknown> => json(out)[0] ?? {}
 

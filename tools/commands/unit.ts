@@ -10,6 +10,7 @@ import { SirtakiError, asError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { isHostFolder } from '../../log/io/host-folder.ts'
 import { RegisterFile } from '../../log/io/register-file.ts'
+import { salvageNotes } from '../../log/io/salvage.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
@@ -55,6 +56,7 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
   let pages: HttpServer | undefined
   try {
     const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register'), () => store.giveBack()), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })
+    for (const note of salvageNotes(folder)) log.warn(`salvaged, and not whole again yet: ${note}`)
     requireCluster(server, folder, flags.clusterId)
     const stopped = new Promise<SirtakiError>((tell) => { server.onStopped(tell) })
     const health = new UnitHealth()

@@ -48,9 +48,10 @@ function numberText(value: number): string {
 /** Gives the text as a page. */
 export const metricsPage = (text: string): Page => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: text })
 
-/** A latency's quantiles as samples in seconds. */
-export const quantileSamples = (latency: { readonly p50?: number | undefined; readonly p99?: number | undefined } | undefined): readonly Sample[] =>
-  [['0.5', latency?.p50] as const, ['0.99', latency?.p99] as const].flatMap(([quantile, ms]) => ms === undefined ? [] : [{ labels: { quantile }, value: ms / 1_000 }])
+/** A latency's percentiles as samples in seconds; the label `quantile` is for summaries, which count from the start. */
+export const percentileSamples = (latency: { readonly p50?: number | undefined; readonly p99?: number | undefined } | undefined): readonly Sample[] =>
+  [['50', latency?.p50] as const, ['99', latency?.p99] as const]
+    .flatMap(([percentile, ms]) => ms === undefined ? [] : [{ labels: { percentile }, value: ms / 1_000 }])
 
 /** One sample for each role, 1 for the one that holds. */
 export const roleSamples = (roles: readonly string[], role: string): readonly Sample[] =>

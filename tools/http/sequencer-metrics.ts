@@ -4,7 +4,7 @@
  * Every row stands in docs/metrics.md too, and a test compares them. Read next: `metric.ts`, `../members.ts`.
  */
 import type { SequencerStatus } from '../members.ts'
-import { quantileSamples, roleSamples, type Metric } from './metric.ts'
+import { percentileSamples, roleSamples, type Metric } from './metric.ts'
 
 const roles = ['waiting', 'standby', 'ready', 'blind', 'leaving', 'deposed', 'stopped'] as const
 
@@ -20,7 +20,7 @@ export const sequencerMetrics: readonly Metric<SequencerStatus>[] = [
   { name: 'sirtaki_sequencer_streams', type: 'gauge', unit: 'streams', help: 'Streams whose tail it remembers.', read: ({ streams }) => streams },
   { name: 'sirtaki_sequencer_grants_total', type: 'counter', unit: 'grants', help: 'Grants of this epoch; starts at 0 with each epoch.', read: ({ grants }) => grants },
   { name: 'sirtaki_sequencer_granted_positions_total', type: 'counter', unit: 'positions', help: 'Positions granted in this epoch; starts at 0 with each epoch.', read: ({ granted }) => granted },
-  { name: 'sirtaki_sequencer_recent_append_seconds', type: 'gauge', unit: 'seconds', help: 'How long the last 128 groups of grants took to be known decided, by the label quantile (0.5, 0.99).', read: ({ appendMs }) => quantileSamples(appendMs) },
+  { name: 'sirtaki_sequencer_recent_append_seconds', type: 'gauge', unit: 'seconds', help: 'How long the last 128 groups of grants took to be known decided, by the label percentile (50, 99).', read: ({ appendMs }) => percentileSamples(appendMs) },
   { name: 'sirtaki_sequencer_waiting_requests', type: 'gauge', unit: 'requests', help: 'Token requests that wait for room in the window.', read: ({ waiting }) => waiting },
   { name: 'sirtaki_sequencer_connections', type: 'gauge', unit: 'connections', help: 'Open connections of clients and servers.', read: ({ connections }) => connections },
   { name: 'sirtaki_sequencer_log_time_seconds', type: 'gauge', unit: 'seconds', help: 'Log time: the seconds that the log has had a sequencer, never going back.', read: ({ logTime }) => logTime === undefined ? undefined : logTime / 1_000 },

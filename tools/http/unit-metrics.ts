@@ -4,7 +4,7 @@
  * Every row stands in docs/metrics.md too, and a test compares them. Read next: `metric.ts`, `../members.ts`.
  */
 import type { UnitStatus } from '../members.ts'
-import { quantileSamples, roleSamples, type Metric } from './metric.ts'
+import { percentileSamples, roleSamples, type Metric } from './metric.ts'
 
 const roles = ['blank', 'recovering', 'serving', 'sealed', 'spare', 'copying', 'stopping', 'stopped'] as const
 
@@ -24,7 +24,7 @@ export const unitMetrics: readonly Metric<UnitStatus>[] = [
   { name: 'sirtaki_unit_stored_entries_total', type: 'counter', unit: 'entries', help: 'Entries stored since the start.', read: ({ entries }) => entries },
   { name: 'sirtaki_unit_stored_bytes_total', type: 'counter', unit: 'bytes', help: 'Bytes of the entries stored since the start.', read: ({ bytes }) => bytes },
   { name: 'sirtaki_unit_commits_total', type: 'counter', unit: 'commits', help: 'Commits to disk since the start, each with one sync.', read: ({ commits }) => commits },
-  { name: 'sirtaki_unit_recent_commit_seconds', type: 'gauge', unit: 'seconds', help: 'How long the last 128 commits took, by the label quantile (0.5, 0.99).', read: ({ commitMs }) => quantileSamples(commitMs) },
+  { name: 'sirtaki_unit_recent_commit_seconds', type: 'gauge', unit: 'seconds', help: 'How long the last 128 commits took, by the label percentile (50, 99).', read: ({ commitMs }) => percentileSamples(commitMs) },
   { name: 'sirtaki_unit_waiting_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes of requests that wait for a commit to end.', read: ({ waitingBytes }) => waitingBytes },
   { name: 'sirtaki_unit_disk_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes of the store on disk.', read: ({ store }) => store.diskBytes },
   { name: 'sirtaki_unit_disk_free_bytes', type: 'gauge', unit: 'bytes', help: 'Bytes that are free for more entries, on the file system and inside the store.', read: ({ store }) => store.freeBytes },

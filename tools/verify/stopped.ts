@@ -11,6 +11,7 @@ import { boolean, is, nullable, string, type } from 'superstruct'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import { systemRandom } from '../../log/io/random.ts'
 import { readCopies } from '../../log/io/register-file.ts'
+import { salvageNotes } from '../../log/io/salvage.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { chainsOf, firstOfClass, isMajority, placesOf, seatOf, whole, type Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
@@ -58,6 +59,7 @@ function openFolder(folder: string, findings: Findings): Opened | undefined {
   try {
     const image = store.open()
     const unit = new Unit({ image: readable(image, folder, findings), boot: 'verify', limits, readRow: (row) => store.read(row) })
+    for (const note of salvageNotes(folder)) findings.add(folder, `was salvaged, and is not whole again: ${note}`)
     checkRegister(folder, unit, findings)
     isKept = true
     return { folder, store, unit }
