@@ -7,7 +7,9 @@
 import { Cluster } from '../log/client/cluster.ts'
 import { resolveRange } from '../log/client/resolve.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
-import { chainsOf, firstOfClass, openSegment, unitsOf, type Layout, type SequencerMember } from '../log/layout/layout.ts'
+import {
+  chainsOf, firstOfClass, openSegment, unitsOf, type Layout, type SequencerMember,
+} from '../log/layout/layout.ts'
 import { isTurnOf, reconfigure } from '../log/layout/reconfigure.ts'
 import { Watch } from '../log/layout/watch.ts'
 import type { Limits } from '../log/limits.ts'
@@ -288,13 +290,16 @@ export class SequencerServer {
 
   #fullError(identity: string): SirtakiError {
     const { layout } = this.#cluster
-    const address = layout === undefined ? undefined : unitsOf(layout).find((unit) => unit.identity === identity)?.address
-    return new SirtakiError('FULL', `the disk of ${address === undefined ? 'a unit' : `the unit at ${address}`} is full: make room there or trim, appends go on by themselves then`, { facts: { identity, address } })
+    const unit = layout === undefined ? undefined : unitsOf(layout).find((one) => one.identity === identity)
+    const whose = unit === undefined ? 'a unit' : `the unit at ${unit.address}`
+    const facts = { identity, address: unit?.address }
+    return new SirtakiError('FULL', `the disk of ${whose} is full: make room there or trim, appends go on by themselves then`, { facts })
   }
 
   #token(request: Request): Uint8Array | undefined {
     const { epoch, runs } = readToken(request.body)
-    if (this.#members.full !== undefined) { this.machine.requireEpoch(epoch); throw this.#fullError(this.#members.full) }
+    const { full } = this.#members
+    if (full !== undefined) { this.machine.requireEpoch(epoch); throw this.#fullError(full) }
     const grant = this.#waiting.length > 0 || epoch > this.machine.epoch ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
     if (grant !== undefined) { this.#watch(PROGRESS_MS); return writeGrant(grant) }
     const { tokensWaitingMax } = this.options.limits
@@ -482,7 +487,8 @@ export class SequencerServer {
   status(): Record<string, unknown> {
     const { machine } = this
     const { ports: { clock }, limits } = this.options
-    const standbys = [...this.#standbys].flatMap(([name, at]) => clock.now() - at <= limits.probeMs * limits.suspicionProbes ? [name] : [])
+    const oldest = clock.now() - limits.probeMs * limits.suspicionProbes
+    const standbys = [...this.#standbys].flatMap(([name, at]) => at >= oldest ? [name] : [])
     return { kind: 'sequencer', name: this.options.name, version: this.options.version, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), standbys, connections: this.#door?.connections() ?? 0 }
   }
 }

@@ -53,7 +53,7 @@ export function failureOf(thrown: unknown): Failure {
   return new Failure(exitOf(code), `${oneLine(message)} [${code}]`, { code, next, facts })
 }
 
-/** A failure as one line of stderr: for people, or as JSON `{code, message, next, facts, exit}`. Nothing where it has no message. */
+/** A failure as one line of stderr, for people or as JSON `{code, message, next, facts, exit}`; '' without a message. */
 export function failureText({ exit, message, known }: Failure, json: boolean): string {
   if (message === '') return ''
   if (!json) return `sirtaki: ${message}\n`

@@ -20,11 +20,13 @@ import type { Context } from './context.ts'
 /** The bounds of a command: only its patience is its own. */
 export const limitsOf = ({ timeoutMs }: { readonly timeoutMs: number }): Limits => ({ ...usual, requestMs: timeoutMs })
 
+type Use<T> = (log: LogClient) => Promise<T>
+
 /** How a command uses the log. */
 export interface UseOptions {
   /** Whether a `file:` cluster that is not there is made: only for who writes. */
   readonly mayCreate?: boolean
-  /** What people are told that it does while all members answer; without it, that it waits for the cluster. '' says nothing. */
+  /** What people are told that it does while all members answer: that it waits for the cluster, unless told. '' says nothing. */
   readonly doing?: string
 }
 
@@ -35,7 +37,7 @@ export interface UseOptions {
  * @throws SirtakiError `BAD_ADDRESS`, `UNREACHABLE` when nobody answers or the folder has no cluster, `NOT_READY` when
  *   there is no cluster yet; of `file:` what `connectLog` throws.
  */
-export async function withLog<T>(context: Context, use: (log: LogClient) => Promise<T>, options: UseOptions = {}): Promise<T> {
+export async function withLog<T>(context: Context, use: Use<T>, options: UseOptions = {}): Promise<T> {
   if (context.cluster.startsWith('file:')) return withFolder(context, use, options)
   const addresses = parseClusterAddress(context.cluster)
   const log = new LogClient({ ports: systemPorts(), limits: limitsOf(context), name: 'sirtaki', addresses })
@@ -50,7 +52,7 @@ export async function withLog<T>(context: Context, use: (log: LogClient) => Prom
   }
 }
 
-async function withFolder<T>(context: Context, use: (log: LogClient) => Promise<T>, { mayCreate = false, doing }: UseOptions): Promise<T> {
+async function withFolder<T>(context: Context, use: Use<T>, { mayCreate = false, doing }: UseOptions): Promise<T> {
   const { output, cluster, timeoutMs, signal } = context
   const path = folderOf(cluster)
   if (!mayCreate) requireFolder(path)
@@ -108,13 +110,16 @@ function requireFolder(path: string): void {
 
 /** The error of a folder without a cluster. */
 export const noCluster = (path: string): SirtakiError =>
-  new SirtakiError('UNREACHABLE', `there is no cluster in ${path}, and nothing was made there: check the path of --cluster or SIRTAKI_CLUSTER; sirtaki append makes one`, { next: 'stop', facts: { path } })
+  new SirtakiError('UNREACHABLE', `there is no cluster in ${path}, and nothing was made there: `
+    + 'check the path of --cluster or SIRTAKI_CLUSTER; sirtaki append makes one', { next: 'stop', facts: { path } })
 
 /** For how long a member is asked that somebody waits for, in milliseconds. */
 const ASK_MS = 500
 
 /** Whom a command waits for. */
-async function waitingText(cluster: Cluster, known: readonly string[], doing = 'waiting for the cluster'): Promise<string | undefined> {
+async function waitingText(
+  cluster: Cluster, known: readonly string[], doing = 'waiting for the cluster',
+): Promise<string | undefined> {
   const { layout } = cluster
   const addresses = layout === undefined ? known : addressesOf(layout)
   const asked = await Promise.all(addresses.map((address) =>

@@ -36,7 +36,10 @@ export function makeOutput(json: boolean, signal: AbortSignal): Output {
   let saidAt = performance.now()
   const output: Output = {
     json,
-    data: (value, text) => { saidAt = performance.now(); process.stdout.write(`${json ? JSON.stringify(value) : text}\n`) },
+    data: (value, text) => {
+      saidAt = performance.now()
+      process.stdout.write(`${json ? JSON.stringify(value) : text}\n`)
+    },
     talk: (text) => { saidAt = performance.now(); process.stderr.write(`${text}\n`) },
     flow: () => flowing(signal),
     during: async (what, run) => {
@@ -47,10 +50,12 @@ export function makeOutput(json: boolean, signal: AbortSignal): Output {
         asking = true
         const text = await what().catch(() => undefined)
         asking = false
-        if (text !== undefined && !done) output.talk(`${text} (${Math.round((performance.now() - startedAt) / 1_000)} s so far)`)
+        const seconds = Math.round((performance.now() - startedAt) / 1_000)
+        if (text !== undefined && !done) output.talk(`${text} (${seconds} s so far)`)
       }
       let done = false
-      const timer = setInterval(() => { if (!asking && performance.now() - saidAt >= SILENCE_MS) void speak() }, LOOK_MS)
+      const look = (): void => { if (!asking && performance.now() - saidAt >= SILENCE_MS) void speak() }
+      const timer = setInterval(look, LOOK_MS)
       try {
         return await run()
       } finally {

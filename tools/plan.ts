@@ -112,7 +112,7 @@ export function lowered({ chains, acceptors, spares, joins }: Plan): string[] {
   const weaker = chains.filter((chain) => chain.after < (chain.now ?? weakest))
   const moved = joins.filter(({ chain }) => chain !== undefined).length
   return [
-    ...weaker.map((chain) => `chain ${chain.chain} may lose ${unitsText(chain.after)}, now ${unitsText(chain.now ?? weakest)}`),
+    ...weaker.map(({ chain, now = weakest, after }) => `chain ${chain} may lose ${unitsText(after)}, now ${unitsText(now)}`),
     ...acceptors.after.losses < acceptors.now.losses
       ? [`of the acceptors may be lost ${losses(acceptors.after.losses)}, now ${losses(acceptors.now.losses)}`] : [],
     ...spares.after + moved < spares.now ? [`${spares.after} spares wait, now ${spares.now}`] : [],

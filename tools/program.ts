@@ -62,7 +62,8 @@ export function makeProgram(): Command {
 
 /** Errors are told by `main.ts`, in one line. */
 function plain(command: Command): void {
-  command.exitOverride((error) => { throw usageOf(command, error) }).configureOutput({ outputError: () => undefined }).helpCommand(false)
+  command.exitOverride((error) => { throw usageOf(command, error) })
+    .configureOutput({ outputError: () => undefined }).helpCommand(false)
 }
 
 /** What the parser refuses, with the help of the command that it is about. */

@@ -27,23 +27,29 @@ export function standingOf(members: Members): Standing {
   const full = [...units, ...spares].filter(({ status }) => status?.full === true)
   return {
     degraded: [
-      ...units.flatMap(({ address, problem }) => problem === undefined ? [] : [`the unit at ${address} does not answer (${problem})`]),
-      ...sequencer?.problem === undefined ? [] : [`the sequencer at ${sequencer.address} does not answer (${sequencer.problem})`],
+      ...units.flatMap((unit) => silentText('unit', unit)),
+      ...sequencer === null ? [] : silentText('sequencer', sequencer),
       ...sequencer === null ? [`epoch ${layout.epoch} has no sequencer: start one with sirtaki sequencer`] : [],
-      ...absent.filter((one) => !replaced(one)).map((one) => `the unit at ${one.address} was left out of its chain: ${whyAbsent(members, one)}`),
+      ...absent.filter((one) => !replaced(one))
+        .map((one) => `the unit at ${one.address} was left out of its chain: ${whyAbsent(members, one)}`),
       ...copying.map(({ address }) => `the unit at ${address} has not copied everything below position ${closed} yet`),
-      ...full.map(({ address, status }) => `the disk of the unit at ${address} is full${freeText(status?.store.freeBytes)}: appends are refused until there is room, make some there or trim`),
-      ...spares.flatMap(({ address, problem }) => problem === undefined ? [] : [`the spare at ${address} does not answer (${problem})`]),
+      ...full.map(({ address, status }) => `the disk of the unit at ${address} is full${freeText(status?.store.freeBytes)}: `
+        + 'appends are refused until there is room, make some there or trim'),
+      ...spares.flatMap((unit) => silentText('spare', unit)),
     ],
     notes: [
-      ...absent.filter(replaced).map((one) => `the unit at ${one.address} was left out, and a spare has its place: ${whyAbsent(members, one)}`),
+      ...absent.filter(replaced)
+        .map((one) => `the unit at ${one.address} was left out, and a spare has its place: ${whyAbsent(members, one)}`),
       ...layout.segments.length > 1 && copying.length === 0 ? ['closed positions are about to be merged'] : [],
       ...standsAlone(members) ? ['no sequencer stands by: start one with sirtaki sequencer --standby'] : [],
     ],
   }
 }
 
-/** A host of a folder is followed by any other process that uses it. What an old sequencer does not tell is not known. */
+const silentText = (kind: string, { address, problem }: Pick<OtherUnit, 'address' | 'problem'>): string[] =>
+  problem === undefined ? [] : [`the ${kind} at ${address} does not answer (${problem})`]
+
+/** Any other process that uses a folder follows its host. What an old sequencer does not tell is not known. */
 function standsAlone({ units, sequencer }: Members): boolean {
   return sequencer?.status?.standbys?.length === 0 && units.every(({ address }) => address !== UNIT_ADDRESS)
 }
@@ -56,10 +62,15 @@ const memberOf = ({ layout }: Members, { identity }: OtherUnit): AbsentMember | 
 /** Why a unit that was left out is not back. */
 export function whyAbsent({ layout }: Members, { identity, address, status, problem }: OtherUnit): string {
   const place = identity.slice(0, 8)
-  if (status === undefined) return `it does not answer (${problem ?? 'no reason known'}): start it again, or put another one in its place with sirtaki reconfigure replace ${place} ADDRESS`
-  if (status.identity !== identity) return `another disk is at its address: let that one take its place with sirtaki reconfigure replace ${place} ${address}`
+  const replace = `sirtaki reconfigure replace ${place}`
+  if (status === undefined) {
+    return `it does not answer (${problem ?? 'no reason known'}): start it again, or put another one in its place with ${replace} ADDRESS`
+  }
+  if (status.identity !== identity) return `another disk is at its address: let that one take its place with ${replace} ${address}`
   if (status.stopped !== undefined) return `it has stopped (${status.stopped}): start it again`
   const times = layout.drops.find((one) => one.identity === identity)?.times ?? 1
-  if (times > PATIENT_DROPS) return `it answers, was left out ${times} times lately, and waits some minutes before it asks for its place again`
+  if (times > PATIENT_DROPS) {
+    return `it answers, was left out ${times} times lately, and waits some minutes before it asks for its place again`
+  }
   return 'it answers, and asks for its place again'
 }

@@ -21,11 +21,17 @@ export const appendCommand = (): Command => new Command('append')
   .action(async (text: string, flags: AppendFlags, command: Command) => {
     const context = contextOf(command)
     const own = flags.stream?.find((stream) => stream < OBJECT_STREAMS)
-    if (own !== undefined && flags.force !== true) throw new Failure(exits.usage, `stream ${own} is one of the objects (0 to ${OBJECT_STREAMS - 1}), where only their own entries belong: name a stream from ${OBJECT_STREAMS} on, or say --force`)
+    if (own !== undefined && flags.force !== true) throw objectStream(own)
     const payload = text === '-' ? await stdin() : Buffer.from(text)
-    const { position, epoch } = await withLog(context, (log) => log.append(payload, { streams: flags.stream, signal: context.signal, timeoutMs: context.timeoutMs }), { mayCreate: true })
+    const { signal, timeoutMs } = context
+    const options = { streams: flags.stream, signal, timeoutMs }
+    const { position, epoch } = await withLog(context, (log) => log.append(payload, options), { mayCreate: true })
     context.output.data({ position, epoch, streams: flags.stream ?? [], bytes: payload.byteLength }, String(position))
   })
+
+const objectStream = (stream: number): Failure =>
+  new Failure(exits.usage, `stream ${stream} is one of the objects (0 to ${OBJECT_STREAMS - 1}), where only their own entries belong: `
+    + `name a stream from ${OBJECT_STREAMS} on, or say --force`)
 
 async function stdin(): Promise<Buffer> {
   const pieces: Buffer[] = []

@@ -29,12 +29,14 @@ const ROWS: readonly Row[] = [
 /** Before the first row, so that it does not pay for connections and cold code. */
 const WARM_UP_MS = 300
 
+const benchStream = wholeFrom(OBJECT_STREAMS, 'a stream of no objects', 0xffff_ffff)
+
 /** Makes the command. */
 export const benchCommand = (): Command => new Command('bench')
   .description('measure appends and tail reads; the entries it writes stay in the log')
   .option('--ms <ms>', 'how long each row is measured', wholeFrom(1, 'a time in milliseconds', 600_000), 1_000)
   .option('--bytes <n>', 'the size of an entry', wholeFrom(0, 'a size in bytes', limits.entryBytesMax), 128)
-  .option('--stream <n>', 'the stream of the entries', wholeFrom(OBJECT_STREAMS, 'a stream of no objects', 0xffff_ffff), 0xffff_fffe)
+  .option('--stream <n>', 'the stream of the entries', benchStream, 0xffff_fffe)
   .addOption(new Option('--only <name>', 'only this row').choices(ROWS.map(({ name }) => name)))
   .action(async (flags: BenchFlags, command: Command) => {
     const context = contextOf(command)

@@ -35,7 +35,8 @@ export const doctorCommand = (): Command => new Command('doctor')
     const tell = (text: string): void => { doing = text; meter.show(text) }
     // On a terminal the meter says it.
     await context.output.during(() => Promise.resolve(process.stderr.isTTY ? undefined : doing), async () => {
-      for await (const one of checks(context, flags, command.parent?.getOptionValueSource('cluster') !== 'default', tell)) {
+      const isNamed = command.parent?.getOptionValueSource('cluster') !== 'default'
+      for await (const one of checks(context, flags, isNamed, tell)) {
         meter.clear()
         context.signal.throwIfAborted()
         context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
@@ -78,13 +79,15 @@ async function* checkFolder(context: Context, tell: Tell): AsyncGenerator<Check>
   const path = folderOf(address)
   const facts = { path }
   if (path === '' || !holdsCluster(path)) {
-    yield check('cluster', 'fail', `there is no cluster in ${path === '' ? address : path}: check the path of --cluster; the first program that connects there makes one`, facts)
+    yield check('cluster', 'fail', `there is no cluster in ${path === '' ? address : path}: `
+      + 'check the path of --cluster; the first program that connects there makes one', facts)
     return
   }
   const host = hostOf({ path })
   tell(`connecting to ${address}`)
   try {
-    await using log = await connectLog(address, { name: 'sirtaki doctor', limits: limitsOf(context), timeoutMs, signal })
+    const options = { name: 'sirtaki doctor', limits: limitsOf(context), timeoutMs, signal }
+    await using log = await connectLog(address, options)
     const { client: { cluster } } = log
     const pid = hostOf({ path })?.pid
     if (pid === process.pid) yield check('host', 'ok', `nobody hosts ${path} now: this command did meanwhile`, facts)

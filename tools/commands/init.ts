@@ -8,7 +8,7 @@ import { addresses, chains, wholeFrom } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { Failure, exits } from '../failure.ts'
 import { init } from '../../log/layout/genesis.ts'
-import { openSegment } from '../../log/layout/layout.ts'
+import { openSegment, type Layout } from '../../log/layout/layout.ts'
 import { peersAt } from '../open-log.ts'
 
 interface InitFlags { readonly units?: readonly string[]; readonly chain?: readonly (readonly string[])[]; readonly chains: number; readonly window?: number }
@@ -25,8 +25,9 @@ export const initCommand = (): Command => new Command('init')
     const shape = shapeOf(flags)
     const cluster = peersAt(context, shape.flat())
     try {
-      const layout = await context.output.during(() => Promise.resolve(`waiting for the units at ${shape.flat().join(', ')}`), () =>
-        init(cluster, { chains: shape, window: flags.window }))
+      const waiting = `waiting for the units at ${shape.flat().join(', ')}`
+      const make = (): Promise<Layout> => init(cluster, { chains: shape, window: flags.window })
+      const layout = await context.output.during(() => Promise.resolve(waiting), make)
       context.output.data({ cluster: layout.cluster, epoch: layout.epoch, chains: openSegment(layout).chains.map((chain) => chain.map(({ address }) => address)), window: layout.window }, `cluster ${layout.cluster} with ${shape.flat().length} units`)
       context.output.talk(`next: sirtaki sequencer --listen HOST:PORT --units ${shape.flat().join(',')}`)
     } finally {

@@ -108,7 +108,8 @@ async function run(command: Command, ask: Ask): Promise<void> {
     const worse = changes ? lowered(plan) : []
     if (worse.length > 0 && flags.yes !== true) {
       tell(context, { layout: next, plan, changed: changes, dryRun: true, merged: undefined })
-      throw new Failure(exits.usage, `the cluster would survive less: ${worse.join('; ')}. Nothing was changed: repeat the command with --yes if that is meant`)
+      throw new Failure(exits.usage, `the cluster would survive less: ${worse.join('; ')}. `
+        + 'Nothing was changed: repeat the command with --yes if that is meant')
     }
     if (changes && !output.json) output.talk(planText(plan))
     const layout = await reconfigure(log.cluster, intent, { timeoutMs: timeoutMs * 2, signal, step: output.talk })

@@ -26,14 +26,15 @@ const PATIENCE_MIN_MS = 250
 
 /** Makes the command. */
 export const statusCommand = (): Command => new Command('status')
-  .description('tell the layout, the sequencer and every unit; exit code 3 when one does not answer, 1 when the cluster is degraded')
+  .description('tell the layout, the sequencer and every unit; exit code 3: one does not answer, 1: the cluster is degraded')
   .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
   .option('--every <ms>', 'time between two looks of --watch', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
   .action(async (flags: StatusFlags, command: Command) => {
     const context = contextOf(command)
     if (flags.watch !== true) { await tellOnce(context); return }
     const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchBlocks(context, log, flags), { doing: '' })
+    const show = live ? watchLive : watchBlocks
+    await withLog(context, (log) => show(context, log, flags), { doing: '' })
     context.signal.throwIfAborted()
   })
 
@@ -77,7 +78,8 @@ async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: nu
       // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
       void log.cluster.refresh().catch(() => undefined)
       const startedAt = performance.now()
-      const members = await askMembers(log.cluster, { timeoutMs: Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS)) })
+      const patienceMs = Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS))
+      const members = await askMembers(log.cluster, { timeoutMs: patienceMs })
       if (isAborted(signal)) return
       show(members)
       await rest(Math.max(0, startedAt + everyMs - performance.now()), signal)
@@ -88,6 +90,8 @@ async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: nu
 
 const isAborted = (signal: AbortSignal): boolean => signal.aborted
 
+const spareText = ({ address, status }: OtherUnit): string => status === undefined ? `${address} (unreachable)` : address
+
 /** Where a sequencer is, of the name that it has. */
 const placeOf = (name: string): string => name.replace(/^sequencer at (\S+).*$/, '$1')
 
@@ -95,10 +99,13 @@ const short = (id: string): string => id.slice(0, 8)
 
 function jsonOf(members: Members): object {
   const { layout, units, spares, absent, sequencer } = members
-  const others = (found: readonly OtherUnit[]): object[] => found.map(({ address, identity, status, problem }) => ({ address, identity, role: status?.role ?? null, problem }))
+  const other = ({ address, identity, status, problem }: OtherUnit): object => ({ address, identity, role: status?.role ?? null, problem })
+  const left = absent.map((one, i) => ({ ...layout.absent[i], ...other(one), why: whyAbsent(members, one) }))
   return {
     ...standingOf(members), standbys: sequencer?.status?.standbys?.map(placeOf) ?? [],
-    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window, acceptors: layout.acceptors, spares: others(spares), absent: others(absent).map((one, i) => ({ ...layout.absent[i], ...one, why: absent[i] === undefined ? undefined : whyAbsent(members, absent[i]) })), segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
+    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window,
+    acceptors: layout.acceptors, spares: spares.map(other), absent: left,
+    segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
     sequencer: sequencer === null ? null : { address: sequencer.address, boot: sequencer.boot, ...sequencer.status, problem: sequencer.problem },
     units: units.map((unit) => ({ chain: unit.chain, address: unit.address, identity: unit.identity, boot: unit.boot, ...unit.status, lag: lagOf(members, unit), problem: unit.problem })),
   }
@@ -120,7 +127,7 @@ function textOf(members: Members, output: Output): string {
     `sequencer  ${sequencer === null ? 'none' : `${sequencer.address}  ${short(sequencer.boot)}  ${sequencer.status?.role ?? 'unreachable'}`}`,
     `acceptors  ${layout.acceptors.map(({ address }) => address).join('  ')}`,
     ...standbys.length > 0 ? [`standbys   ${standbys.join('  ')}`] : [],
-    ...spares.length > 0 ? [`spares     ${spares.map(({ address, status }) => status === undefined ? `${address} (unreachable)` : address).join('  ')}`] : [],
+    ...spares.length > 0 ? [`spares     ${spares.map(spareText).join('  ')}`] : [],
     ...absent.map((one) => `absent     ${one.address} (${short(one.identity)}): ${whyAbsent(members, one)}`),
     ...layout.segments.length > 1 ? layout.segments.map(({ from, to, chains }) => `positions  ${from} to ${to ?? 'the tail'}: ${chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | ')}`) : [],
     ...units.flatMap(({ status }) => status?.acceptor?.lost ?? []),

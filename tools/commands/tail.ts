@@ -28,7 +28,9 @@ export const tailCommand = (): Command => new Command('tail')
   .option('--lines <n>', 'without --from, how many of the newest entries', wholeFrom(0, 'a number of entries'), 10)
   .action(async (flags: TailFlags, command: Command) => {
     const context = contextOf(command)
-    await withLog(context, (log) => flags.stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, flags.stream), flags.follow === true ? { doing: '' } : {})
+    const { stream, follow = false } = flags
+    await withLog(context, (log) => stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, stream),
+      follow ? { doing: '' } : {})
   })
 
 const width = (): number => process.stdout.isTTY ? Math.max(40, process.stdout.columns - 14) : 400
@@ -76,7 +78,10 @@ async function tailStream({ output, signal, timeoutMs }: Context, log: LogClient
   for (const entry of told) { tellEntry(output, entry, width()); await output.flow() }
   if (!follow) return
   const next = (entries.at(-1)?.position ?? (from ?? 0) - 1) + 1
-  for await (const entry of log.subscribe({ stream, from: next, signal })) { tellEntry(output, entry, width()); await output.flow() }
+  for await (const entry of log.subscribe({ stream, from: next, signal })) {
+    tellEntry(output, entry, width())
+    await output.flow()
+  }
   signal.throwIfAborted()
 }
 

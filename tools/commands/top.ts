@@ -30,7 +30,8 @@ export const topCommand = (): Command => new Command('top')
   .action(async (flags: TopFlags, command: Command) => {
     const context = contextOf(command)
     const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    await withLog(context, (log) => live ? watchLive(context, log, flags) : watchLines(context, log, flags), { doing: '' })
+    const show = live ? watchLive : watchLines
+    await withLog(context, (log) => show(context, log, flags), { doing: '' })
     context.signal.throwIfAborted()
   })
 
@@ -79,7 +80,8 @@ async function lookAt({ timeoutMs }: Context, log: LogClient, { interval }: TopF
   // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
   void log.cluster.refresh().catch(() => undefined)
   const atMs = performance.now()
-  return { atMs, members: await askMembers(log.cluster, { timeoutMs: Math.min(timeoutMs, Math.max(interval, PATIENCE_MIN_MS)), chainsOnly: true }) }
+  const patienceMs = Math.min(timeoutMs, Math.max(interval, PATIENCE_MIN_MS))
+  return { atMs, members: await askMembers(log.cluster, { timeoutMs: patienceMs, chainsOnly: true }) }
 }
 
 function jsonOf(rates: Rates): object {

@@ -6,7 +6,7 @@
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
-import { OBJECT_STREAMS } from '../../log/entry.ts'
+import { OBJECT_STREAMS, type Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
 import { position } from '../arguments.ts'
 import { contextOf, type Context } from '../context.ts'
@@ -30,7 +30,8 @@ export const trimCommand = (): Command => new Command('trim')
     await withLog(context, (log) => trim(context, log, flags))
   })
 
-async function trim(context: Context, log: LogClient, { before, dryRun = false, force = false }: TrimFlags): Promise<void> {
+async function trim(context: Context, log: LogClient, flags: TrimFlags): Promise<void> {
+  const { before, dryRun = false, force = false } = flags
   const { output } = context
   const { units } = await membersOf(log)
   const { tail } = await log.tail(context)
@@ -40,11 +41,16 @@ async function trim(context: Context, log: LogClient, { before, dryRun = false, 
   const objects = before > from ? await objectsIn(context, log, from, before) : []
   if (objects.length > 0) {
     const lost = lossText(objects)
-    if (!force && !dryRun) throw new Failure(exits.usage, `refused: ${lost}. Keep what they need with --before ${Math.min(...objects.map(({ first }) => first))}, or repeat the command with --force and lose them`)
+    const lowest = Math.min(...objects.map(({ first }) => first))
+    if (!force && !dryRun) {
+      throw new Failure(exits.usage, `refused: ${lost}. Keep what they need with --before ${lowest}, `
+        + 'or repeat the command with --force and lose them')
+    }
     output.talk(dryRun ? `needs --force: ${lost}` : `${positions} positions are dropped: ${lost}`)
   }
   if (!dryRun) await log.trim(before, context)
-  output.data({ before, from, positions, objects, dryRun }, `${dryRun ? 'would drop' : 'dropped'} ${positions} positions, ${from} to ${before} (exclusive)`)
+  const text = `${dryRun ? 'would drop' : 'dropped'} ${positions} positions, ${from} to ${before} (exclusive)`
+  output.data({ before, from, positions, objects, dryRun }, text)
 }
 
 /** The streams of the objects that have an entry in [from, before). */
@@ -62,12 +68,15 @@ async function objectsIn(context: Context, log: LogClient, from: number, before:
 }
 
 /** The first entry of a stream in [from, before), where there is one: of the rest nothing is read. */
-async function firstOf(context: Context, log: LogClient, stream: number, from: number, before: number): Promise<number | undefined> {
+async function firstOf(
+  context: Context, log: LogClient, stream: number, from: number, before: number,
+): Promise<number | undefined> {
   const { signal, timeoutMs } = context
   let found: number | undefined
   let seen = (): void => undefined
   const first = new Promise<void>((resolve) => { seen = resolve })
-  const player = log.player(stream, from, { deliver: (due) => { found ??= due[0]?.position; if (found !== undefined) seen() }, reached: () => undefined, failed: seen }, { live: false })
+  const deliver = (due: readonly Entry[]): void => { found ??= due[0]?.position; if (found !== undefined) seen() }
+  const player = log.player(stream, from, { deliver, reached: () => undefined, failed: seen }, { live: false })
   const played = player.playTo(before, { signal, timeoutMs })
   try {
     await Promise.race([played, first])
@@ -85,5 +94,6 @@ async function firstOf(context: Context, log: LogClient, stream: number, from: n
 
 function lossText(objects: readonly ObjectStream[]): string {
   const streams = objects.map(({ stream, first }) => `${stream} (from position ${first} on)`).join(', ')
-  return `the objects play stream${objects.length === 1 ? '' : 's'} ${streams} from the beginning, and without it none of them can be opened ever again`
+  return `the objects play stream${objects.length === 1 ? '' : 's'} ${streams} from the beginning, `
+    + 'and without it none of them can be opened ever again'
 }

@@ -83,7 +83,9 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
 function requireOwnFolder(folder: string): void {
   const host = [folder, dirname(folder)].find(isHostFolder)
   if (host === undefined || (host !== folder && basename(folder) !== 'unit')) return
-  throw new SirtakiError('WRONG_CLUSTER', `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, which programs of this machine host by themselves: use it with --cluster file:${host}, or name another folder with --data`, { facts: { path: folder } })
+  throw new SirtakiError('WRONG_CLUSTER', `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, `
+    + `which programs of this machine host by themselves: use it with --cluster file:${host}, or name another folder with --data`,
+  { facts: { path: folder } })
 }
 
 /** Gives what says once that the disk has become full, and once that it has room again. */
@@ -94,7 +96,8 @@ function tellFull(log: Log, store: SqliteStore, folder: string): () => void {
     if (full === was) return
     was = full
     const { freeBytes } = store.describe()
-    if (full) log.warn(`the disk of ${folder} is full: appends are refused until there is room, trim or make some`, { code: 'FULL', freeBytes })
+    const refused = 'appends are refused until there is room, trim or make some'
+    if (full) log.warn(`the disk of ${folder} is full: ${refused}`, { code: 'FULL', freeBytes })
     else log.info(`the disk of ${folder} has room again: appends go on`, { freeBytes })
   }
 }

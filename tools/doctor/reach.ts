@@ -20,8 +20,17 @@ type Told = Infer<typeof Told>
 /** One server, or why it does not answer. */
 export interface Reached { readonly address: string; readonly told: Told | undefined; readonly roundTripMs: number; readonly problem: string | undefined }
 
-/** Where to look. `isNamed`: somebody said that a cluster is there; `isOneProcess`: its servers are parts of a program. */
-export interface ReachOptions { readonly cluster: Cluster; readonly addresses: readonly string[]; readonly isNamed: boolean; readonly isOneProcess?: boolean; readonly timeoutMs: number; readonly signal: AbortSignal }
+/** Where to look. */
+export interface ReachOptions {
+  readonly cluster: Cluster
+  readonly addresses: readonly string[]
+  /** Somebody said that a cluster is there. */
+  readonly isNamed: boolean
+  /** Its servers are parts of one program, which has no version of its own. */
+  readonly isOneProcess?: boolean
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
 
 const TRIPS = 5
 const FAR_MS = 50
@@ -43,7 +52,8 @@ export async function* checkReach(options: ReachOptions): AsyncGenerator<Check> 
   for (const one of all) yield members.includes(one.address) ? judgeReached(one) : judgeStranger(one)
   const answered = all.flatMap(({ address, told }) => told === undefined ? [] : [{ address, version: told.version }])
   if (answered.length > 0 && options.isOneProcess !== true) yield judgeVersions(answered)
-  if (cluster.layout !== undefined && !signal.aborted) yield judgeStanding(await askMembers(cluster, { timeoutMs: options.timeoutMs }))
+  const { timeoutMs } = options
+  if (cluster.layout !== undefined && !signal.aborted) yield judgeStanding(await askMembers(cluster, { timeoutMs }))
   const sequencer = all.find(({ told }) => told?.kind === 'sequencer' && told.role === 'ready')
   if (sequencer !== undefined && !signal.aborted) yield await checkLogTime(options, sequencer.address)
 }
@@ -80,9 +90,12 @@ export function judgeStranger(reached: Reached): Check {
   const { address, told, problem } = reached
   const name = `member ${address}`
   const facts = { address, isMember: false }
-  if (told === undefined) return check(name, 'warn', `does not answer (${problem}), and is no member of the cluster: leave it out of --cluster`, facts)
+  if (told === undefined) {
+    return check(name, 'warn', `does not answer (${problem}), and is no member of the cluster: leave it out of --cluster`, facts)
+  }
   if (told.kind === 'sequencer') return { ...judgeReached(reached), text: `sequencer that stands by, ${told.role}` }
-  return check(name, 'warn', `${told.kind}, ${told.role}, and no member of the cluster: leave it out of --cluster, or stop it`, facts)
+  const text = `${told.kind}, ${told.role}, and no member of the cluster: leave it out of --cluster, or stop it`
+  return check(name, 'warn', text, facts)
 }
 
 /** Judges whether the cluster survives what it was made to survive. */

@@ -1,7 +1,8 @@
 /**
  * Whether a server does what it is there for: the page /healthz.
  *
- *     unit        serving, spare: healthy, unless its disk is full     sealed: for as long as an epoch takes to open     everything else: not
+ *     unit        serving, spare: healthy, unless its disk is full
+ *                 sealed: healthy for as long as an epoch takes to open     everything else: not
  *     sequencer   ready: healthy              waiting: where it was started to stand by         deposed: not
  *
  * A machine: time is handed in. Read next: `http-server.ts`, `../serving.ts`.
@@ -30,7 +31,7 @@ export class UnitHealth {
     }
     switch (role) {
       case 'serving': case 'spare':
-        return full === true ? ill('full: its disk has too little room, and appends are refused until there is more') : healthy
+        return full === true ? ill('full: its disk has too little room, appends are refused until there is more') : healthy
       case 'blank': return ill('blank: it belongs to no cluster yet, sirtaki init makes one')
       case 'recovering': return ill(`recovering: epoch ${epoch} names another start of this unit, and the next one is not open yet`)
       case 'copying': return ill(copy === undefined || copy === null ? 'copying' : `copying: at position ${copy.at} of ${copy.to}`)

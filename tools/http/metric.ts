@@ -48,8 +48,10 @@ function numberText(value: number): string {
 /** Gives the text as a page. */
 export const metricsPage = (text: string): Page => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: text })
 
+interface Percentiles { readonly p50?: number | undefined; readonly p99?: number | undefined }
+
 /** A latency's percentiles as samples in seconds; the label `quantile` is for summaries, which count from the start. */
-export const percentileSamples = (latency: { readonly p50?: number | undefined; readonly p99?: number | undefined } | undefined): readonly Sample[] =>
+export const percentileSamples = (latency: Percentiles | undefined): readonly Sample[] =>
   [['50', latency?.p50] as const, ['99', latency?.p99] as const]
     .flatMap(([percentile, ms]) => ms === undefined ? [] : [{ labels: { percentile }, value: ms / 1_000 }])
 
