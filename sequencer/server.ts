@@ -255,7 +255,6 @@ export class SequencerServer {
 
   #execute(request: Request): Uint8Array | undefined {
     const { machine } = this
-    const { clock } = this.options.ports
     switch (request.kind) {
       case 'token': return this.#token(request)
       case 'tails': {
