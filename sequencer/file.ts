@@ -43,6 +43,10 @@ export class FileCluster {
   #problem: SirtakiError | undefined
   /** Why this process cannot host, or must not any more. */
   #barred: SirtakiError | undefined
+  /** Why the last try to host failed. */
+  #failure: SirtakiError | undefined
+  /** What the system said to the last dial that failed. */
+  #refused: string | undefined
   #awaiting = false
   #silence: Timer | undefined
 
@@ -64,12 +68,19 @@ export class FileCluster {
     const { clock } = this.#options.ports
     const settled = new AbortController()
     const patience = pause(clock, timeoutMs ?? this.#options.limits.requestMs, AbortSignal.any([settled.signal, ...signal === undefined ? [] : [signal]]))
-    const late = patience.then(() => { throw this.#problem ?? new SirtakiError('TIMEOUT', `nobody hosted ${this.#options.folder.path} in time`, { next: 'again', facts: { path: this.#options.folder.path } }) })
+    const late = patience.then(() => { throw this.#problem ?? this.#unhosted() })
     try {
       await Promise.race([this.#look({ first: true }), late])
     } finally {
       settled.abort()
     }
+  }
+
+  /** Nobody hosts, with the last reason why this process does not. */
+  #unhosted(): SirtakiError {
+    const { path } = this.#options.folder
+    const why = this.#failure === undefined ? '' : `; this process could not: ${this.#failure.message}`
+    return new SirtakiError('TIMEOUT', `nobody hosted ${path} in time${why}`, { cause: this.#failure, next: 'again', facts: { path } })
   }
 
   /** Why calls get no answer at present, if that is known. */
@@ -166,8 +177,10 @@ export class FileCluster {
     const { probeMs, suspicionProbes } = this.#options.limits
     try {
       await asking.peer(UNIT_ADDRESS).control('identify', {}, Identity, probeMs * suspicionProbes)
+      this.#failure = undefined
       return 'answers'
     } catch (thrown) {
+      this.#refused = systemCode(thrown)
       return isError(thrown, 'TIMEOUT') ? 'silent' : 'nobody'
     }
   }
@@ -181,10 +194,30 @@ export class FileCluster {
       this.#host = await start({ ports: this.#inner, limits, folder, signal: this.#ending.signal, stopped: (error) => { this.#lostHosting(error) } })
       return undefined
     } catch (thrown) {
-      const error = asError(thrown)
-      if (error.next === 'stop' && error.code !== 'IN_USE') this.#barred = error
-      return this.#barred ?? (error.code === 'IN_USE' ? this.#silent(since, error) : undefined)
+      if (this.#closed) return undefined
+      const error = this.#nameSockets(asError(thrown))
+      this.#failure = error
+      if (error.code === 'IN_USE') return this.#silent(since, error)
+      if (error.next === 'stop') this.#barred = error
+      // What may pass by itself is told when it has lasted for a while.
+      return this.#barred ?? (this.#isLate(since) ? this.#unhosted() : undefined)
     }
+  }
+
+  /** Where somebody hosts, or did, and what cannot be dialled is the reason why this process finds nobody. */
+  #nameSockets(error: SirtakiError): SirtakiError {
+    const { path } = this.#options.folder
+    const pid = hostOf(this.#options.folder)?.pid
+    const who = pid === undefined ? 'the process that hosts it' : `process ${pid}`
+    const facts = { path, pid }
+    if (this.#refused === 'EACCES') return new SirtakiError('IO', `the sockets in ${path} belong to another user, whose ${who} hosts it, and may not be used by this one (EACCES): connect as that user, or let a group write to the folder and what is in it (${error.message})`, { cause: error, facts })
+    if (this.#refused === 'ENOENT' && error.code === 'IN_USE') return new SirtakiError('IN_USE', `${error.message}. There is no ${UNIT_ADDRESS.slice('unix:'.length)} in ${path}: ${who} is starting, or that file was removed; then only its end helps`, { cause: error, next: 'again', facts })
+    return error
+  }
+
+  #isLate(since: number): boolean {
+    const { ports: { clock }, limits: { requestMs } } = this.#options
+    return clock.now() - since >= requestMs / 2
   }
 
   /** This process must not host again: what went wrong would go wrong again. Others may. */
@@ -196,11 +229,11 @@ export class FileCluster {
 
   /** A host that is stopped is told at once, one that is only slow has a while; `undefined`: not yet. */
   #silent(since: number, error?: SirtakiError): SirtakiError | undefined {
-    const { ports: { clock }, limits: { requestMs }, folder } = this.#options
+    const { folder } = this.#options
     const pid = hostOf(folder)?.pid
     const stopped = pid === undefined ? undefined : isStopped(pid)
     if (pid !== undefined && stopped === true) return new SirtakiError('IN_USE', `process ${pid} hosts ${folder.path} and is stopped: continue it (kill -CONT ${pid}) or end it, then another one hosts`, { next: 'again', facts: { path: folder.path, pid } })
-    if (clock.now() - since < requestMs / 2) return undefined
+    if (!this.#isLate(since)) return undefined
     return error ?? new SirtakiError('IN_USE', `${pid === undefined ? 'the process' : `process ${pid}`} that hosts ${folder.path} does not answer: it is busy or hangs. If it stays so, end it, then another one hosts`, { next: 'again', facts: { path: folder.path, pid } })
   }
 
@@ -213,6 +246,12 @@ export class FileCluster {
     }
     this.#dialled.clear()
   }
+}
+
+/** What the system said, however deep it lies. */
+function systemCode(thrown: unknown): string | undefined {
+  for (let error = thrown; error instanceof Error; error = error.cause) if ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return error.code
+  return undefined
 }
 
 async function loadHost(): Promise<typeof startHost> {

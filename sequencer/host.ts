@@ -62,6 +62,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
   try {
     const unit = openUnit(options, ends)
+    requireWhole(unit, folder)
     lock.check()
     unit.onStopped(stop)
     await unit.listen()
@@ -112,6 +113,12 @@ function openUnit({ ports, limits, folder, salvage }: Omit<HoldOptions, 'salvage
   ends.push(() => unit.close())
   requireOwnUnit(unit, folder)
   return unit
+}
+
+/** What was salvaged goes on only when somebody has looked at what is left. @throws SirtakiError `NOT_WHOLE`. */
+function requireWhole({ unit: { state } }: UnitServer, { path }: HostFolder): void {
+  if (!state.salvaged || state.layout === undefined) return
+  throw new SirtakiError('NOT_WHOLE', `the log in ${path} was salvaged and may lack entries that were acknowledged: sirtaki --cluster file:${path} recover prints what is left, with --apply it goes on with that`, { facts: { path } })
 }
 
 /** Nobody starts the unit of such a cluster by itself: what salvages it is another command. */

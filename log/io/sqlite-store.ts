@@ -66,6 +66,8 @@ export interface SqliteStoreOptions {
   readonly witness?: string | undefined
   /** Open a damaged folder as far as what verifies, and say so in the image. */
   readonly salvage?: boolean | undefined
+  /** Hears what people should know of an opening that goes on all the same. */
+  readonly tell?: ((text: string) => void) | undefined
 }
 
 /** Ids as ranges that end with `to`: dropped one by one, a thousand rows of a long log take 23 ms, as a range 3 ms. */
@@ -113,7 +115,7 @@ export class SqliteStore implements UnitStore {
     if (this.#lock !== undefined) throw new SirtakiError('MISUSE', `the store in ${this.#folder} is open already`)
     try {
       makeFolder(this.#folder)
-      this.#lock = takeLock(this.#folder)
+      this.#lock = takeLock(this.#folder, this.#options.tell)
       const bytes = (this.#options.reserveMb ?? 64) * MB
       const roomBytes = this.#walBytes + bytes
       const freedBytes = (): number => this.#freedBytes()

@@ -37,11 +37,26 @@ export function makeFolder(folder: string): void {
 
 /**
  * Takes the folder for this process. A database of its own carries the lock, so that the WAL can be scanned under it, and
- * the system gives it back when the process dies in whatever way.
+ * the system gives it back when the process dies in whatever way. A lock file that is no database holds nothing worth keeping and
+ * is emptied: `tell` hears of it. While somebody has the lock it cannot be read at all, so nobody loses it by that.
  */
-export function takeLock(folder: string): Database.Database {
+export function takeLock(folder: string, tell: (text: string) => void = () => undefined): Database.Database {
+  const path = join(folder, 'unit.lock')
+  try {
+    return lockAt(path, folder)
+  } catch (thrown) {
+    if (!isNoDatabase(thrown)) throw thrown
+    cutFile(path, 0)
+    tell(`${path} was no lock (${thrown.message}): it was made anew, the log is not concerned`)
+    return lockAt(path, folder)
+  }
+}
+
+const isNoDatabase = (thrown: unknown): thrown is Error => thrown instanceof Error && 'code' in thrown && /^SQLITE_(NOTADB|CORRUPT)/.test(String(thrown.code))
+
+function lockAt(path: string, folder: string): Database.Database {
   // Two that start at once can refuse each other; waiting a moment lets one of them win.
-  const lock = openDatabase(join(folder, 'unit.lock'), { timeout: 100 })
+  const lock = openDatabase(path, { timeout: 100 })
   try {
     lock.pragma('journal_mode = MEMORY')
     lock.exec('begin exclusive')
@@ -153,6 +168,8 @@ export function bytesMissing(folder: string): number {
 /** Scans the WAL of a database that nobody has open. @throws SirtakiError `DAMAGED` when its database is gone. */
 export function scanFolder(folder: string): WalScan {
   const path = join(folder, 'unit.db-wal')
+  // The register is written behind the database: beside nothing it is that of a unit whose rows are gone.
+  if (sizeOf(join(folder, 'unit.db')) === 0 && existsSync(join(folder, 'acceptor.register'))) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, though the register acceptor.register of this unit is there')
   const scan: WalScan = sizeOf(path) === 0 ? { kind: 'empty' } : scanWal(readFileSync(path))
   if (scan.kind === 'whole' && sizeOf(join(folder, 'unit.db')) === 0) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, but its WAL has rows')
   return scan

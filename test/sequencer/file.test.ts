@@ -154,6 +154,57 @@ test('a folder that may not be written to is an IO error that names it', async (
   t.false(existsSync(join(folder, 'unit')))
 })
 
+test('sockets of another user are told as such, not as a busy host', async (t) => {
+  if (process.getuid?.() !== 0) { t.pass(); return }
+  const folder = makeFolder((run) => { t.teardown(run) })
+  chmodSync(folder, 0o755)
+  await joined(folder, (run) => { t.teardown(run) })
+  const said = runScript(tryConnecting(folder), 65_534)
+  t.regex(said, new RegExp(`^IO the sockets in ${folder} belong to another user, whose process ${process.pid} hosts it.*EACCES`))
+})
+
+test('a socket that was removed is named, with whose end helps', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  await joined(folder, (run) => { t.teardown(run) })
+  rmSync(join(folder, 'unit.sock'))
+  const said = runScript(tryConnecting(folder))
+  t.regex(said, new RegExp(`^IN_USE .*There is no unit\\.sock in ${folder}: process ${process.pid} is starting, or that file was removed`))
+})
+
+test('L2: a log that was salvaged is hosted by nobody until somebody has looked at what is left', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  await (await joined(folder, () => undefined)).close()
+  writeFileSync(join(folder, 'unit', 'unit.salvaged'), 'by hand')
+  await t.throwsAsync(connectLog(`file:${folder}`), { code: 'NOT_WHOLE', message: /was salvaged.*recover prints what is left, with --apply it goes on/ })
+})
+
+test('why this process could not host is said when nobody did in time', async (t) => {
+  const folder = makeFolder((run) => { t.teardown(run) })
+  await (await joined(folder, () => undefined)).close()
+  await t.throwsAsync(connectLog(`file:${folder}`, { timeoutMs: 8_000, limits: { requestMs: 2 } }), { message: /nobody hosted .* in time; this process could not: / })
+})
+
+test('P50: a start that fails is told as it is, and lets the lock go, though the folder lets nothing be removed', async (t) => {
+  const user = process.getuid?.() === 0 ? 65_534 : undefined
+  const parent = makeFolder((run) => { t.teardown(run) })
+  chmodSync(parent, 0o777)
+  const folder = join(parent, 'log')
+  t.teardown(() => { chmodSync(folder, 0o755) })
+  const said = runScript(`
+    import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+    mkdirSync('${folder}')
+    ${tryConnecting(folder)}
+    writeFileSync('${folder}/unit/unit.db', Buffer.alloc(8192, 'garbage '))
+    writeFileSync('${folder}/host.pid', '')
+    chmodSync('${folder}', 0o555)
+    const { takeHostLock } = await import(${JSON.stringify(`${children}log/io/host-lock.ts`)})
+    for (const _ of [1, 2]) console.log(await connectLog('file:${folder}', { timeoutMs: 3000 }).then(() => 'connected', (error) => error.code))
+    takeHostLock({ path: '${folder}' }).release()
+    takeHostLock({ path: '${folder}' }).release()
+    console.log('free')`, user)
+  t.deepEqual(said.split('\n'), ['connected', 'DAMAGED', 'DAMAGED', 'free'])
+})
+
 test('a damaged log is told to who connects, and nobody keeps the lock', async (t) => {
   const folder = makeFolder((run) => { t.teardown(run) })
   mkdirSync(join(folder, 'unit'))

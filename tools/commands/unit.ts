@@ -52,7 +52,7 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
   const ports = systemPorts()
   const folder = makeParent(flags.data)
   requireOwnFolder(folder)
-  const store = new SqliteStore({ folder, random: ports.random, witness: flags.witness, salvage: flags.salvage, reserveMb: flags.reserveMb })
+  const store = new SqliteStore({ folder, random: ports.random, witness: flags.witness, salvage: flags.salvage, reserveMb: flags.reserveMb, tell: (text) => { log.warn(text) } })
   let pages: HttpServer | undefined
   try {
     const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register'), () => store.giveBack()), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })

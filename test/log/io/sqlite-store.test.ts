@@ -124,6 +124,28 @@ test('a database that is missing beside its WAL is damage, not a blank unit', (t
   t.true(error?.message.includes('unit.db is damaged'))
 })
 
+test('a database that is missing beside the register is damage that says so, not a blank unit', (t) => {
+  const folder = makeFolder((undo) => { t.teardown(undo) })
+  idsIn(folder)
+  writeFileSync(join(folder, 'acceptor.register'), 'of this unit')
+  rmSync(join(folder, 'unit.db'))
+  const error = refusal(folder)
+  t.is(error?.code, 'DAMAGED')
+  t.regex(error?.message ?? '', /unit\.db is damaged: it is missing or empty, though the register acceptor\.register of this unit is there/)
+  t.false(existsSync(join(folder, 'unit.db')))
+})
+
+test('a lock file that is no database is named, made anew, and costs nothing', (t) => {
+  const folder = crashedFolder((undo) => { t.teardown(undo) }, 5)
+  writeFileSync(join(folder, 'unit.lock'), Buffer.alloc(4096, 'garbage '))
+  const told: string[] = []
+  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, tell: (text) => { told.push(text) } })
+  t.is(headersOf(store.open()).length, 5)
+  t.is(refusal(folder)?.code, 'IN_USE')
+  store.close()
+  t.regex(told.join(), /unit\.lock was no lock.*made anew/)
+})
+
 test('a database overwritten with garbage is damage', (t) => {
   const folder = makeFolder((undo) => { t.teardown(undo) })
   idsIn(folder)
