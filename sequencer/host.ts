@@ -39,6 +39,8 @@ export interface Host { close(): Promise<void> }
 const LOOK_MS = 1_000
 /** A takeover waits until the WAL is grown: opening an almost empty store takes 57 ms with 32 MB and 23 ms with 8 MB (medians of 15). */
 const WAL_MB = 8
+/** Who waits for a host waits as long as for any request: what kept it from starting is to be known by then. */
+const START_PART = 0.8
 /** A folder on the disk of a workstation: enough for seals and layouts. */
 const RESERVE_MB = 8
 
@@ -55,19 +57,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
   let closing: Promise<void> | undefined
   let failed: SirtakiError | undefined
   let started = false
+  let unit: UnitServer | undefined
   const close = (): Promise<void> => { closing ??= endAll(ends); return closing }
   const stop = (error: SirtakiError): void => {
     failed ??= error
     if (started && closing === undefined) void close().catch(() => undefined).then(() => { options.stopped(error) })
   }
   try {
-    const unit = openUnit(options, ends)
+    unit = openUnit(options, ends)
     requireWhole(unit, folder)
     lock.check()
     unit.onStopped(stop)
     await unit.listen()
     if (unit.unit.state.layout === undefined) await makeCluster(options)
-    const sequencer = await keepSequencer({ ports, limits, address: SEQUENCER_ADDRESS, name: `sequencer in ${folder.path}`, units: [UNIT_ADDRESS] }, { signal: options.signal })
+    const sequencer = await keepSequencer({ ports, limits, address: SEQUENCER_ADDRESS, name: `sequencer in ${folder.path}`, units: [UNIT_ADDRESS] }, { timeoutMs: limits.requestMs * START_PART, signal: options.signal })
     ends.push(() => sequencer.close())
     const rejoin = superviseUnit(unit)
     ends.push(() => { rejoin.close() })
@@ -78,9 +81,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     return { close }
   } catch (thrown) {
     // What went wrong first says more than that something cannot be closed either.
+    const isFull = unit?.options.store.full === true
     await close().catch(() => undefined)
     // What the unit stopped with says more than that it did not answer.
-    throw withWay(failed ?? thrown, folder)
+    throw withWay(failed ?? (isFull ? fullError(thrown, folder) : thrown), folder)
   }
 }
 
@@ -114,6 +118,10 @@ function openUnit({ ports, limits, folder, salvage }: Omit<HoldOptions, 'salvage
   requireOwnUnit(unit, folder)
   return unit
 }
+
+/** Without room for an epoch nothing goes on: its reserve is what a host starts with on a full disk. */
+const fullError = (thrown: unknown, { path }: HostFolder): SirtakiError =>
+  new SirtakiError('FULL', `the disk of ${path} is full, and its reserve is used up, so that no epoch can be opened (${asError(thrown).message}): make room there`, { cause: thrown, facts: { path } })
 
 /** What was salvaged goes on only when somebody has looked at what is left. @throws SirtakiError `NOT_WHOLE`. */
 function requireWhole({ unit: { state } }: UnitServer, { path }: HostFolder): void {

@@ -23,7 +23,7 @@ export interface KeptSequencer {
  *
  * @throws SirtakiError as `listen` and `start` of the first one.
  */
-export async function keepSequencer(options: SequencerServerOptions, how: { readonly takeOver?: boolean; readonly signal?: AbortSignal } = {}): Promise<KeptSequencer> {
+export async function keepSequencer(options: SequencerServerOptions, how: { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<KeptSequencer> {
   const kept = new Kept(options)
   await kept.start(how)
   return kept
@@ -43,7 +43,7 @@ class Kept implements KeptSequencer {
     this.server = new SequencerServer(options)
   }
 
-  async start(how: { readonly takeOver?: boolean; readonly signal?: AbortSignal }): Promise<void> {
+  async start(how: { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void> {
     const { server } = this
     const { ports: { clock } } = this.#options
     let started = false

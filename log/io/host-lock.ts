@@ -12,6 +12,7 @@ import type Database from 'better-sqlite3'
 import { SirtakiError } from '../errors.ts'
 import { openDatabase } from './database.ts'
 import { hostOf, type HostFolder } from './host-folder.ts'
+import { isFull } from './sqlite-error.ts'
 
 /** A file replaced between two looks is tried again this often. */
 const TRIES = 3
@@ -28,7 +29,7 @@ export class HostLock {
     this.#path = path
     this.#database = database
     this.#held = held
-    writeFileSync(join(path, 'host.pid'), `${process.pid} ${held.mark}\n`)
+    noteHost(join(path, 'host.pid'), `${process.pid} ${held.mark}\n`)
   }
 
   /** Looks whether the file held is still the one at the path. @throws SirtakiError `STOPPED` when it is not: another process may host by now. */
@@ -51,6 +52,15 @@ export class HostLock {
     } finally {
       this.#database.close()
     }
+  }
+}
+
+/** On a full disk the log is hosted all the same, for who reads: then nobody is told who hosts, nor that a copy was made in use. */
+function noteHost(path: string, text: string): void {
+  try {
+    writeFileSync(path, text)
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown
   }
 }
 

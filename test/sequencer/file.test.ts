@@ -1,5 +1,5 @@
 /** `file:` addresses: joining, taking over, and every way in which a folder cannot be hosted. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -203,6 +203,34 @@ test('P50: a start that fails is told as it is, and lets the lock go, though the
     takeHostLock({ path: '${folder}' }).release()
     console.log('free')`, user)
   t.deepEqual(said.split('\n'), ['connected', 'DAMAGED', 'DAMAGED', 'free'])
+})
+
+/** A disk of so many megabytes, where this user may mount one. */
+function mountSmall(path: string, megabytes: number, teardown: Teardown): boolean {
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path], { stdio: 'ignore' })
+  if (status === 0) teardown(() => { spawnSync('umount', [path]) })
+  return status === 0
+}
+
+test('P32: on a full disk a folder is opened for who reads; without a reserve what is missing is said', async (t) => {
+  const disk = makeFolder((run) => { t.teardown(run) })
+  if (!mountSmall(disk, 40, (run) => { t.teardown(run) })) { t.pass('this user may mount no disk'); return }
+  const folder = join(disk, 'log')
+  const host = await joined(folder, () => undefined)
+  const { position } = await host.client.append(encode('kept'))
+  await host.close()
+  const filled = (name: string): void => { spawnSync('dd', ['if=/dev/zero', `of=${join(disk, name)}`, 'bs=4k'], { stdio: 'ignore' }) }
+  filled('one')
+  const reader = await joined(folder, () => undefined)
+  t.is(await textAt(reader.client, position), 'kept')
+  await t.throwsAsync(reader.client.append(encode('more'), { timeoutMs: 500 }), { message: /disk of .* is full/ })
+  await reader.close()
+  filled('two')
+  await t.throwsAsync(connectLog(`file:${folder}`, { timeoutMs: 10_000 }), { message: /the disk of .*log is full, and its reserve is used up.*make room/ })
+  rmSync(join(disk, 'one'))
+  rmSync(join(disk, 'two'))
+  const writer = await joined(folder, (run) => { t.teardown(run) })
+  t.is(await textAt(writer.client, (await writer.client.append(encode('more'), { timeoutMs: 20_000 })).position), 'more')
 })
 
 test('a damaged log is told to who connects, and nobody keeps the lock', async (t) => {
