@@ -145,7 +145,7 @@ mounting('P32: the disk counts as full before it is, with the reserve still held
   t.true(statSync(join(disk, 'unit', 'unit.reserve')).size === 8 << 20)
 })
 
-mounting('P32: pages that a trim has freed count as room, also after a start, and rows go on by themselves', async (t) => {
+mounting('P32: pages that a trim has freed count as room, also after a start, and rows go on', async (t) => {
   const disk = mount(t)
   const store = storeOn(disk)
   store.open()
@@ -160,7 +160,7 @@ mounting('P32: pages that a trim has freed count as room, also after a start, an
   t.true(freeOf(disk) < 12 << 20)
   t.false(store.full)
   t.true((store.describe().freeBytes ?? 0) > 16 << 20)
-  const more = await Promise.all([commit(store, { expectEpoch: 1, row: rowOf(rows, 20_000) }), commit(store, { expectEpoch: 1, row: rowOf(rows + 1, 20_000) })])
+  const more = await Promise.all([rows, rows + 1].map((id) => commit(store, { expectEpoch: 1, row: rowOf(id, 20_000) })))
   t.deepEqual(more, [undefined, undefined])
   store.close()
   const again = storeOn(disk)

@@ -42,10 +42,14 @@ test.serial('P50: who only looks makes no cluster of a mistyped path, and names 
   const { path, remove } = folder()
   t.teardown(remove)
   const typo = join(path, 'lgo')
-  const looks = [['status'], ['tail'], ['read', '0'], ['top', '--count', '1'], ['verify'], ['recover'], ['fill', '0'], ['trim', '--before', '0'], ['reconfigure', '--dry-run']]
+  const looks = [
+    ['status'], ['tail'], ['read', '0'], ['top', '--count', '1'], ['verify'], ['recover'], ['fill', '0'], ['trim', '--before', '0'],
+    ['reconfigure', '--dry-run'],
+  ]
   const ran = await Promise.all(looks.map((args) => run(['--cluster', `file:${typo}`, ...args])))
   t.deepEqual(ran.map(({ code }) => code), looks.map(() => 3))
-  t.deepEqual(ran.map(({ err }) => err.includes(`there is no cluster in ${typo}, and nothing was made there`)), looks.map(() => true))
+  const said = `there is no cluster in ${typo}, and nothing was made there`
+  t.deepEqual(ran.map(({ err }) => err.includes(said)), looks.map(() => true))
   const doctor = await run(['--cluster', `file:${typo}`, 'doctor'])
   t.is(doctor.code, 1)
   t.regex(doctor.out, /^fail +cluster +there is no cluster in .*lgo:/m)
@@ -69,7 +73,8 @@ test.serial('doctor takes a folder: who hosts it, its disk, and its members', as
   await close()
   const alone = await run(['--cluster', `file:${path}`, 'doctor', '--json'])
   t.is(alone.code, 0, alone.out)
-  t.like(json(alone.out).find((one) => one['check'] === 'host'), { level: 'ok', text: `nobody hosts ${path} now: this command did meanwhile` })
+  const host = json(alone.out).find((one) => one['check'] === 'host')
+  t.like(host, { level: 'ok', text: `nobody hosts ${path} now: this command did meanwhile` })
 })
 
 test.serial('P50: a unit refuses the folder of a file: cluster, and says what it is', async (t) => {
@@ -77,7 +82,8 @@ test.serial('P50: a unit refuses the folder of a file: cluster, and says what it
   t.teardown(remove)
   const { close } = await connectLog(`file:${path}`, { timeoutMs: 30_000 })
   await close()
-  const [whole, log] = await Promise.all([path, join(path, 'unit')].map((data) => run(['unit', '--data', data, '--listen', '127.0.0.1:0'], { timeoutMs: 20_000 })))
+  const [whole, log] = await Promise.all([path, join(path, 'unit')].map((data) =>
+    run(['unit', '--data', data, '--listen', '127.0.0.1:0'], { timeoutMs: 20_000 })))
   t.deepEqual([whole?.code, log?.code], [5, 5])
   t.regex(whole?.err ?? '', /is the folder of a file: cluster.*use it with --cluster file:.*\[WRONG_CLUSTER\]\n$/)
   t.regex(log?.err ?? '', /unit is the log of a file: cluster/)

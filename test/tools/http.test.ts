@@ -115,6 +115,8 @@ const told = (text: string): Record<string, string> => ({ ...JSON.parse(text) })
 const named = (page: string): string[] => [...page.matchAll(/^# TYPE (\S+) /gm)].map((found) => found[1] ?? '')
 const names = (...all: readonly (readonly { readonly name: string }[])[]): string[] => all.flat().map(({ name }) => name)
 
+const LINE = /^(|# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+)$/
+
 /** What `promtool check metrics` would complain of in a page, by its rules. */
 function complaints(page: string): string[] {
   const lines = page.split('\n')
@@ -128,9 +130,9 @@ function complaints(page: string): string[] {
     ...twice(samples).map((one) => `the sample ${one} comes twice`),
     ...twice(families.filter((one, i) => one !== families[i - 1])).map((one) => `${one} is no group`),
     ...families.filter((one) => !types.has(one) || !heads.includes(`HELP ${one}`)).map((one) => `${one} has no head`),
-    ...[...types].filter(([name, type]) => name.endsWith('_total') !== (type === 'counter')).map(([name]) => `${name} is no ${types.get(name)}`),
+    ...[...types].flatMap(([name, type]) => name.endsWith('_total') === (type === 'counter') ? [] : [`${name} is no ${type}`]),
     ...samples.filter((one) => /[{,](quantile|le)="/.test(one)).map((one) => `${one} is no summary or histogram`),
-    ...lines.filter((one) => !/^(|# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+)$/.test(one)).map((one) => `${one} makes no sense`),
+    ...lines.filter((one) => !LINE.test(one)).map((one) => `${one} makes no sense`),
     ...page.endsWith('\n') ? [] : ['the last line does not end'],
   ]
 }

@@ -1,10 +1,10 @@
-/** What a command prints comes through a pipe whole, however slowly it is read, and a reader that goes away ends it quietly (P74). */
+/** What a command prints comes through a pipe whole, however slowly it is read; a reader that goes away ends it (P74). */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
 import { limits } from '../../log/limits.ts'
 import { connectLog } from '../../sequencer/client.ts'
-import { MAIN, ended, folder, start } from './command-line.ts'
+import { MAIN, ended, folder, start, type Ran } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })
 
@@ -18,10 +18,15 @@ test.before(async () => {
   const { client, close } = await connectLog(`file:${path}`, { timeoutMs: 30_000 })
   cluster = `file:${path}`
   end = async () => { await close(); remove() }
-  await client.appendMany(Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`)), { streams: [17] })
+  const lines = Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`))
+  await client.appendMany(lines, { streams: [17] })
   ;({ position } = await client.append(new Uint8Array(limits.entryBytesMax).fill(97)))
 })
 test.after.always(() => end())
+
+/** Runs a line in a shell where `sirtaki` is the command line on the cluster. */
+const inShell = (text: string): Promise<Ran> =>
+  ended(spawn('bash', ['-c', `sirtaki() { "${process.execPath}" "${MAIN}" --cluster "${cluster}" "$@"; }; ${text}`]))
 
 /** Reads a little of what a command prints, rests, and reads on. */
 async function readSlowly(...args: readonly string[]): Promise<{ readonly code: number | null; readonly out: string }> {
@@ -60,16 +65,16 @@ test.serial('P74: a slow reader gets the largest entry whole', async (t) => {
 })
 
 test.serial('P74: what a shell pipes is counted whole', async (t) => {
-  const counted = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | (sleep 1; wc -l)`]))
+  const counted = await inShell('sirtaki tail --json --stream 17 --from 0 | (sleep 1; wc -l)')
   t.is(counted.out.trim(), String(LINES))
 })
 
 test.serial('P74: a reader that goes away ends the command quietly', async (t) => {
-  const piped = await ended(spawn('bash', ['-c', `set -o pipefail; "${process.execPath}" "${MAIN}" --cluster "${cluster}" tail --json --stream 17 --from 0 | head -n 1`]))
+  const piped = await inShell('set -o pipefail; sirtaki tail --json --stream 17 --from 0 | head -n 1')
   t.deepEqual([piped.code, piped.err, piped.out.split('\n').length], [0, '', 2])
 })
 
 test.serial('P74: a reader of stderr that goes away changes no exit code', async (t) => {
-  const piped = await ended(spawn('bash', ['-c', `"${process.execPath}" "${MAIN}" --cluster "${cluster}" read 99999999 2> >(exec 0<&-; true); echo $?`]))
+  const piped = await inShell('sirtaki read 99999999 2> >(exec 0<&-; true); echo $?')
   t.is(piped.out, '99999999  unwritten\n4\n')
 })

@@ -35,7 +35,8 @@ class Grown {
 
   /** Runs the command while somebody appends; gives what it told with --json. */
   async reconfigure(t: ExecutionContext, ...args: readonly string[]): Promise<Record<string, unknown>> {
-    const [ran] = await Promise.all([this.on('reconfigure', '--json', '--yes', ...args), this.append(`during ${args.join(' ')}`)])
+    const changing = this.on('reconfigure', '--json', '--yes', ...args)
+    const [ran] = await Promise.all([changing, this.append(`during ${args.join(' ')}`)])
     t.is(ran.code, 0, ran.err)
     await this.append(`after ${args.join(' ')}`)
     return json(ran.out)[0] ?? {}
@@ -64,10 +65,11 @@ test('grow: from one unit to three under appends; a dry run changes nothing; the
   await grown.holdsAll(t)
 
   const epoch = (await grown.status())['epoch']
-  const refused = await grown.on('reconfigure', 'stripe', '--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`)
+  const shape = ['--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`]
+  const refused = await grown.on('reconfigure', 'stripe', ...shape)
   t.is(refused.code, 2, refused.err)
   t.regex(refused.out, /would be[^]*chain 0 +may lose units: now 2, .*then none/)
-  t.regex(refused.err, /^sirtaki: the cluster would survive less: chain 0 may lose no unit, now 2 units; .* repeat the command with --yes/m)
+  t.regex(refused.err, /^sirtaki: the cluster would survive less: chain 0 may lose no unit, now 2 units; .* with --yes/m)
   t.is((await grown.status())['epoch'], epoch)
 
   const striped = await grown.reconfigure(t, 'stripe', '--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`)

@@ -6,15 +6,19 @@ import { layoutOf, type LayoutShape } from '../log/layouts.ts'
 import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 const statusOf = (identity: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
-  name: identity, identity, boot: 'b', role: 'serving', cluster: 'c1', epoch: 3, sealed: 3, opened: 3, prefix: 0, highest: -1, trim: 0,
-  streams: 0, connections: 0, store: { kind: 'memory', diskBytes: 0 }, ...facts,
+  name: identity, identity, boot: 'b', role: 'serving', cluster: 'c1', epoch: 3, sealed: 3, opened: 3,
+  prefix: 0, highest: -1, trim: 0, streams: 0, connections: 0, store: { kind: 'memory', diskBytes: 0 }, ...facts,
 })
 const ready: SequencerStatus = {
   name: 's', boot: 's', role: 'ready', epoch: 3, tail: 0, prefix: 0, holes: 0, streams: 0, waiting: 0, connections: 0,
   standbys: ['sequencer at t:1'],
 }
 
-interface Shape extends LayoutShape { readonly units?: readonly OtherUnit[]; readonly left?: readonly OtherUnit[]; readonly standbys?: readonly string[] }
+interface Shape extends LayoutShape {
+  readonly units?: readonly OtherUnit[]
+  readonly left?: readonly OtherUnit[]
+  readonly standbys?: readonly string[]
+}
 
 /** A cluster whose chain is the units that are named, all well unless told. */
 function members({ units = [], left = [], standbys = ['sequencer at t:1'], ...shape }: Shape): Members {
@@ -25,8 +29,10 @@ function members({ units = [], left = [], standbys = ['sequencer at t:1'], ...sh
   }
 }
 
-const answers = (name: string, facts: Partial<UnitStatus> = {}): OtherUnit => ({ address: `${name}:1`, identity: name, status: statusOf(name, facts), problem: undefined })
-const silent = (name: string, problem = 'connection refused'): OtherUnit => ({ address: `${name}:1`, identity: name, status: undefined, problem })
+const answers = (name: string, facts: Partial<UnitStatus> = {}): OtherUnit =>
+  ({ address: `${name}:1`, identity: name, status: statusOf(name, facts), problem: undefined })
+const silent = (name: string): OtherUnit =>
+  ({ address: `${name}:1`, identity: name, status: undefined, problem: 'connection refused' })
 
 test('a cluster with all its members, one of which stands by, stands well', (t) => {
   t.deepEqual(standingOf(members({ units: [answers('a'), answers('b'), answers('c')] })), { degraded: [], notes: [] })
@@ -39,28 +45,34 @@ test('without a sequencer that stands by it is worth a note, and no more', (t) =
 })
 
 test('a unit that was left out is named, with the reason why it is not back', (t) => {
+  const units = [answers('a'), answers('b')]
   const why = (one: OtherUnit, shape: LayoutShape = {}): string =>
-    standingOf(members({ units: [answers('a'), answers('b')], chains: [['a', 'b']], absent: [{ name: 'c' }], left: [one], ...shape })).degraded.join()
-  t.regex(why(silent('c')), /^the unit at c:1 was left out of its chain: it does not answer \(connection refused\): start it again/)
-  t.regex(why({ ...answers('c'), status: statusOf('another') }), /another disk is at its address: .*sirtaki reconfigure replace c c:1$/)
+    standingOf(members({ units, chains: [['a', 'b']], absent: [{ name: 'c' }], left: [one], ...shape })).degraded.join()
+  const left = /^the unit at c:1 was left out of its chain: it does not answer \(connection refused\): start it again/
+  t.regex(why(silent('c')), left)
+  const another = { ...answers('c'), status: statusOf('another') }
+  t.regex(why(another), /another disk is at its address: .*sirtaki reconfigure replace c c:1$/)
   t.regex(why(answers('c', { role: 'stopped', stopped: 'the disk failed' })), /it has stopped \(the disk failed\)/)
   t.regex(why(answers('c')), /it answers, and asks for its place again$/)
-  t.regex(why(answers('c'), { drops: [{ identity: 'c', times: 4, at: 0 }] }), /was left out 4 times lately, and waits some minutes/)
+  const drops = [{ identity: 'c', times: 4, at: 0 }]
+  t.regex(why(answers('c'), { drops }), /was left out 4 times lately, and waits some minutes/)
 })
 
 test('where a spare has the place of a unit it is a note', (t) => {
-  const { degraded, notes } = standingOf(members({ units: [answers('a')], chains: [['a']], absent: [{ name: 'c', replaced: true }], left: [silent('c')] }))
+  const absent = [{ name: 'c', replaced: true }]
+  const { degraded, notes } = standingOf(members({ units: [answers('a')], chains: [['a']], absent, left: [silent('c')] }))
   t.deepEqual(degraded, [])
   t.regex(notes.join(), /the unit at c:1 was left out, and a spare has its place/)
 })
 
 test('positions with fewer copies than the chain has units, and full disks, are named', (t) => {
   const closed = [{ to: 64, chains: [['a']] }]
-  const { degraded } = standingOf(members({ units: [answers('a', { full: true, store: { kind: 'sqlite', diskBytes: 0, freeBytes: 5e6 } }), answers('b')], chains: [['a', 'b']], closed }))
-  t.deepEqual(degraded.map((one) => one.slice(0, 70)), [
+  const full = answers('a', { full: true, store: { kind: 'sqlite', diskBytes: 0, freeBytes: 5e6 } })
+  const { degraded } = standingOf(members({ units: [full, answers('b')], chains: [['a', 'b']], closed }))
+  t.deepEqual(degraded, [
     'the unit at b:1 has not copied everything below position 64 yet',
-    'the disk of the unit at a:1 is full (5.0 MB free): appends are refused until',
-  ].map((one) => one.slice(0, 70)))
+    'the disk of the unit at a:1 is full (5.0 MB free): appends are refused until there is room, make some there or trim',
+  ])
 })
 
 /** Asks until it is as it should be: who is gone is left out within a second or two. */
@@ -71,11 +83,12 @@ async function until(cluster: TestCluster, args: readonly string[], isRight: (ra
   }
 }
 
-test('a cluster that goes on without a unit: status and doctor end with 1 and a sentence; who stands by is listed', async (t) => {
+test('a cluster that goes on without a unit: status and doctor end with 1; who stands by is listed', async (t) => {
   t.timeout(240_000)
   const cluster = await startCluster({ window: 1_024 })
   t.teardown(() => { cluster.close() })
-  const standby = start(['sequencer', '--json', '--standby', '--listen', `127.0.0.1:${cluster.spare}`, '--units', cluster.units.join(',')])
+  const at = `127.0.0.1:${cluster.spare}`
+  const standby = start(['sequencer', '--json', '--standby', '--listen', at, '--units', cluster.units.join(',')])
   t.teardown(() => { standby.kill('SIGKILL') })
   await line(standby, 'standby')
   const well = await until(cluster, ['status'], ({ out }) => out.includes('standbys'))
@@ -85,9 +98,11 @@ test('a cluster that goes on without a unit: status and doctor end with 1 and a 
   cluster.processes[2]?.kill('SIGKILL')
   const status = await until(cluster, ['status'], ({ code }) => code === 1)
   t.is(status.code, 1, status.out)
-  t.regex(status.err, new RegExp(`^sirtaki: the cluster is degraded: the unit at ${cluster.units[2]} was left out of its chain: it does not answer`, 'm'))
+  const left = `the unit at ${cluster.units[2]} was left out of its chain: it does not answer`
+  t.regex(status.err, new RegExp(`^sirtaki: the cluster is degraded: ${left}`, 'm'))
   t.regex(status.out, new RegExp(`^absent +${cluster.units[2]} `, 'm'))
-  t.like(json((await run(['--cluster', cluster.address, 'status', '--json'])).out)[0], { standbys: [`127.0.0.1:${cluster.spare}`], absent: [{ address: cluster.units[2] }] })
+  const [look] = json((await run(['--cluster', cluster.address, 'status', '--json'])).out)
+  t.like(look, { standbys: [at], absent: [{ address: cluster.units[2] }] })
   const doctor = await run(['--cluster', cluster.address, 'doctor', '--data', cluster.data])
   t.is(doctor.code, 1)
   t.regex(doctor.out, new RegExp(`^fail +replication +the unit at ${cluster.units[2]} was left out`, 'm'))

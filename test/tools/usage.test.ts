@@ -46,8 +46,10 @@ test('a mistyped flag gets the nearest one, of the command or of all commands', 
 })
 
 test('a usage error names the help of its own command, also of a subcommand', async (t) => {
-  const wrong = await Promise.all([['read'], ['append', '--stream', 'x', 'text'], ['reconfigure', 'replace', '127.0.0.1:1'], ['--nothing']].map((args) => run(args)))
-  t.deepEqual(wrong.map(({ err }) => err.replace(/^.*: see /, '')), ['sirtaki read --help\n', 'sirtaki append --help\n', 'sirtaki reconfigure replace --help\n', 'sirtaki --help\n'])
+  const lines = [['read'], ['append', '--stream', 'x', 'text'], ['reconfigure', 'replace', '127.0.0.1:1'], ['--nothing']]
+  const wrong = await Promise.all(lines.map((args) => run(args)))
+  t.deepEqual(wrong.map(({ err }) => err.replace(/^.*: see (.*)\n$/, '$1')),
+    ['sirtaki read --help', 'sirtaki append --help', 'sirtaki reconfigure replace --help', 'sirtaki --help'])
 })
 
 test('with --json an error is one JSON object on one line of stderr, with code, message, next and facts', async (t) => {
@@ -57,7 +59,8 @@ test('with --json an error is one JSON object on one line of stderr, with code, 
     run(['--json', '--cluster', 'tcp://127.0.0.1:1', 'status']),
     run(['--cluster', 'tcp:/localhost', 'status'], { env: { SIRTAKI_JSON: '1' } }),
   ])
-  t.deepEqual(errors.map(({ code, out, err }) => [code, out, err.split('\n').length]), [[2, '', 2], [2, '', 2], [3, '', 2], [2, '', 2]])
+  t.deepEqual(errors.map(({ code }) => code), [2, 2, 3, 2])
+  t.deepEqual(errors.map(({ out, err }) => [out, err.split('\n').length]), errors.map(() => ['', 2]))
   const [wrong, missing, away, odd] = errors.map(({ err }): Record<string, unknown> => ({ ...JSON.parse(err) }))
   t.like(wrong, { code: 'BAD_ARGUMENT', next: 'stop', facts: {}, exit: 2 })
   t.like(missing, { code: 'BAD_ARGUMENT', exit: 2 })

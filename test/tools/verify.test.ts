@@ -46,7 +46,9 @@ test('L2: --salvage says what it left out, and verify that the folder is not who
   const salvaging = start(['unit', '--data', folder, '--listen', cluster.units[1] ?? '', '--salvage'])
   const end = ended(salvaging)
   let said = ''
-  await new Promise<void>((resolve) => { salvaging.stderr?.on('data', (piece) => { said += String(piece); if (said.includes(' listens at ')) resolve() }) })
+  await new Promise<void>((resolve) => {
+    salvaging.stderr?.on('data', (piece) => { said += String(piece); if (said.includes(' listens at ')) resolve() })
+  })
   t.regex(said, /warn +salvaged, and not whole again yet: .*unit\.db/)
   salvaging.kill('SIGTERM')
   await end
