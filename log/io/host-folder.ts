@@ -51,10 +51,10 @@ export function openHostFolder(directory: string): HostFolder {
   return { path, unit: join(path, 'unit'), register: join(path, 'unit', 'acceptor.register') }
 }
 
-/** Tells whether a folder is that of a `file:` cluster: its lock file stays for ever. */
+/** Whether a folder is that of a `file:` cluster: its lock file stays for ever. */
 export const isHostFolder = (path: string): boolean => existsSync(join(path, 'host.lock'))
 
-/** Tells whether there is a log in the folder of a `file:` cluster, whole or damaged. Makes nothing. */
+/** Whether there is a log in the folder of a `file:` cluster, whole or damaged. Makes nothing. */
 export function holdsCluster(path: string): boolean {
   try {
     return readdirSync(join(path, 'unit')).length > 0
