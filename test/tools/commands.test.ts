@@ -76,7 +76,7 @@ test.serial('trim: what the objects need is refused without --force, which says 
   const before = String(Number(kept.out) + 1)
   const refused = await on('trim', '--before', before)
   t.is(refused.code, 2)
-  t.regex(refused.err, new RegExp(`^sirtaki: refused: .* stream 1 \\(from position ${at} on\\).*or repeat the command with --force`))
+  t.regex(refused.err, new RegExp(`^sirtaki: refused: the objects play streams 1 \\(from position ${at} on\\).*with --force`))
   t.is((await on('read', kept.out.trim())).code, 0)
   const dry = await on('trim', '--before', before, '--dry-run')
   t.is(dry.code, 0)
