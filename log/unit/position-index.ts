@@ -73,6 +73,16 @@ const ALL_JUNK = filled(JUNK)
 const ALL_JUNK_DECIDED = filled(JUNK | DECIDED)
 const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || chunk === ALL_JUNK_DECIDED
 
+/** By flags: 1 for those that a search passes. */
+const passing = (passes: (flags: number) => boolean): Uint8Array =>
+  Uint8Array.from({ length: 256 }, (_, flags) => passes(flags) ? 1 : 0)
+const BLANK_ONES = passing((flags) => flags === 0)
+const DECIDED_ONES = passing((flags) => (flags & DECIDED) !== 0)
+const UNDECIDED_ONES = passing((flags) => (flags & DECIDED) === 0)
+const JUNK_ONES = passing((flags) => flags === JUNK)
+const HELD_ONES = passing((flags) => (flags & HELD) !== 0)
+const WHOLE_ONES = passing((flags) => (flags & (DATA | JUNK)) !== 0 && (flags & DAMAGED) === 0)
+
 /** Multiplies positions where they go into a digest: 2^32 over the golden ratio (Knuth, The art of computer programming, 6.4). */
 const PLACE = 2_654_435_761
 /** What `count` positions of junk from `at` on add to a digest: PLACE times the sum of the positions, modulo 2^32, and a constant for each. */
@@ -181,27 +191,35 @@ export class PositionIndex {
   }
 
   /** The first of at, at + step, ... at which anything is known; `to` or above when there is none below it. */
-  pastBlank(at: number, to: number, step: number): number { return this.#past(0, 0xff, at, to, step) }
+  pastBlank(at: number, to: number, step: number): number { return this.#past(BLANK_ONES, at, to, step) }
 
   /** The first of at, at + step, ... that is not decided; `to` or above when there is none below it. */
-  pastDecided(at: number, to: number, step: number): number { return this.#past(DECIDED, DECIDED, at, to, step) }
+  pastDecided(at: number, to: number, step: number): number { return this.#past(DECIDED_ONES, at, to, step) }
 
   /** The first of at, at + step, ... that is decided; `to` or above when there is none below it. */
-  pastUndecided(at: number, to: number, step: number): number { return this.#past(0, DECIDED, at, to, step) }
+  pastUndecided(at: number, to: number, step: number): number { return this.#past(UNDECIDED_ONES, at, to, step) }
 
-  /** The first of at, at + step, ... that is anything but junk to be decided; `to` or above when there is none below it. */
-  pastJunk(at: number, to: number, step: number): number { return this.#past(JUNK, 0xff, at, to, step) }
+  /** The first of at, at + step, ... that is not junk to be decided; `to` or above when there is none below it. */
+  pastJunk(at: number, to: number, step: number): number { return this.#past(JUNK_ONES, at, to, step) }
 
-  /** Passes what has just these of the flags in `mask`: tens of thousands of positions at once, so without a call for each. */
-  #past(wanted: number, mask: number, at: number, to: number, step: number): number {
+  /** The first of at, at + step, ... at which nothing is held; `to` or above when there is none below it. */
+  pastHeld(at: number, to: number, step: number): number { return this.#past(HELD_ONES, at, to, step) }
+
+  /** The first of at, at + step, ... that is blank or damaged; `to` or above when there is none below it. */
+  pastWhole(at: number, to: number, step: number): number { return this.#past(WHOLE_ONES, at, to, step) }
+
+  /** Passes what has flags of these: tens of thousands of positions at once, so without a call for each. */
+  #past(ones: Uint8Array, at: number, to: number, step: number): number {
     let next = at
     while (next < to) {
       const chunk = this.#chunk(next)
       const first = next % SIZE
       const end = Math.min(SIZE, first + to - next)
       let place = first
-      if (chunk !== undefined) { const { flags } = chunk; while (place < end && ((flags[place] ?? 0) & mask) === wanted) place += step }
-      else if (wanted === 0) place += Math.ceil((end - first) / step) * step
+      if (chunk !== undefined) {
+        const { flags } = chunk
+        while (place < end && ones[flags[place] ?? 0] === 1) place += step
+      } else if (ones[0] === 1) place += Math.ceil((end - first) / step) * step
       next += place - first
       if (place < end) return next
     }

@@ -349,8 +349,11 @@ export class Unit {
     if (state.sealed !== slot || (state.layout?.epoch ?? 0) >= slot) throw new SirtakiError('EPOCH', `restored is what is sealed for epoch ${slot} and not moved there, this unit is sealed at ${state.sealed}, installed is ${state.layout?.epoch ?? 0}`, { facts: { slot, sealed: state.sealed } })
     this.#checkOffers(slot, offers, false)
     const given = new Set(offers.map(({ position }) => position))
-    const lacking = (at: number): boolean => !given.has(at) && ((state.index.flags(at) & (DATA | JUNK)) === 0 || (state.index.flags(at) & DAMAGED) !== 0)
-    for (let at = state.firstOwn(state.trim); at < below; at = state.after(at)) if (lacking(at)) throw new SirtakiError('YOUNG', `position ${at} below ${below} would stay without a value`, { facts: { position: at } })
+    for (let at = state.lackingFrom(state.trim, below); at < below; at = state.lackingFrom(at + 1, below)) {
+      if (given.has(at)) continue
+      const facts = { position: at }
+      throw new SirtakiError('YOUNG', `position ${at} below ${below} would stay without a value`, { facts })
+    }
     const results = offers.map((offer) => {
       const status = this.#offerStatus(offer)
       if (status === STORED || status === TRIMMED) return { status, held: undefined }

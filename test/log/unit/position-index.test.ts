@@ -62,7 +62,11 @@ test('junk in long ranges is what it is one by one, also where something else is
     t.is(differs, undefined)
     for (const range of [{ from: 0, to: 40_960, step: 1 }, { from: 4096, to: 9000, step: 1 }, { from: 5, to: 30_000, step: 3 }]) t.deepEqual(long.digest(range), single.digest(range))
     const passed = ({ from, to, step: by }: JunkRange, stays: (flags: number) => boolean): number => { let at = from; while (at < to && stays(single.flags(at))) at += by; return Math.min(at, to) }
+    const isWhole = (flags: number): boolean => (flags & (DATA | JUNK)) !== 0 && (flags & DAMAGED) === 0
     for (const from of [0, 4095, 4096, 10_000]) for (const by of [1, 3]) {
+      const from30 = { from, to: 30_000, step: by }
+      t.is(Math.min(long.pastWhole(from, 30_000, by), 30_000), passed(from30, isWhole))
+      t.is(Math.min(long.pastHeld(from, 30_000, by), 30_000), passed(from30, (flags) => (flags & ~DECIDED) !== 0))
       const range = { from, to: 30_000, step: by }
       t.deepEqual([long.pastBlank(from, 30_000, by), long.pastJunk(from, 30_000, by), long.pastDecided(from, 30_000, by)].map((at) => Math.min(at, 30_000)), [passed(range, (flags) => flags === 0), passed(range, (flags) => flags === JUNK), passed(range, (flags) => (flags & DECIDED) !== 0)])
     }
