@@ -18,10 +18,10 @@ const SHIFT = 12
 const SIZE = 1 << SHIFT
 
 /**
- * A row is `base` and a number of 32 bits, 0 for none; where rows lie further apart (2^32 commits), `far` has them. `count`
- * and `sum` are the digest of all that is held here. `first` is a place that holds something (-1: none did yet), `gap`
- * divides its distance to every other: so it is known whether the digest is that of one class. The bytes at places below
- * `readTo` were read back.
+ * A row is `base` and a number of 32 bits, 0 for none; where rows lie further apart (2^32 commits), `far` has them.
+ * `count` and `sum` are the digest of all that is held here. `first` is a place that holds something (-1: none did
+ * yet), `gap` divides its distance to every other: so it is known whether the digest is that of one class. The bytes at
+ * places below `readTo` were read back.
  */
 interface Chunk {
   readonly flags: Uint8Array
@@ -46,7 +46,8 @@ const chunkOf = (flags: Uint8Array, hash: Uint32Array): Chunk => ({
 })
 /** A chunk of its own in place of a shared one, which is junk from `at` on. */
 function unshared({ flags, hash }: Chunk, at: number): Chunk {
-  return Object.assign(chunkOf(flags.slice(), hash.slice()), { count: SIZE, sum: sumOfJunk(at, SIZE), first: 0, gap: 1 })
+  const junk = { count: SIZE, sum: sumOfJunk(at, SIZE), first: 0, gap: 1 }
+  return Object.assign(chunkOf(flags.slice(), hash.slice()), junk)
 }
 const filled = (flags: number): Chunk =>
   chunkOf(new Uint8Array(SIZE).fill(flags), new Uint32Array(SIZE).fill(flags === 0 ? 0 : JUNK_HASH))
