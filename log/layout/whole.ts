@@ -135,12 +135,11 @@ export async function holdsDecided(
     cluster.peer(address).control('digest', range, DigestAnswer)
   for (let at = from; at < to;) {
     const theirs = await ask(other, { from: at, to, index, step, decided: true })
-    const among = theirs.decided
-    const last = among?.at(-1)
-    if (among === undefined || last === undefined) return true
-    const ours = await ask(unit, { from: at, to: last[1], index, step, among })
+    const { from: first, to: end, decided: among } = theirs
+    if (among === undefined || first === undefined || end === undefined || end <= at) return true
+    const ours = await ask(unit, { from: first, to: end, index, step, among })
     if (ours.decided !== undefined && !isEqual(ours, theirs)) return false
-    at = last[1]
+    at = end
   }
   return true
 }

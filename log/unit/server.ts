@@ -418,7 +418,8 @@ export class UnitServer {
   #digest(range: Infer<typeof ClassRange>): DigestAnswer {
     const { unit } = this
     if (range.decided === true) return unit.digestDecided(range)
-    if (range.among !== undefined) return { ...unit.digestAmong(range, range.among), decided: range.among }
+    // That the bits were understood has to be said, not the bits.
+    if (range.among !== undefined) return { ...unit.digestAmong(range, range.among), decided: '' }
     if (range.sound !== true) return unit.digest(range)
     const read = unit.isReadBack(range)
     if (!read) this.#readBackSoon(range)

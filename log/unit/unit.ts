@@ -13,6 +13,7 @@
 import { KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH } from '../entry.ts'
 import { SirtakiError, invariant } from '../errors.ts'
 import { firstOfClass, layoutText, unitsOf, type Layout } from '../layout/layout.ts'
+import { Bits } from '../wire/bits.ts'
 import { viewOf } from '../wire/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamFrom, type StreamPart } from '../wire/messages.ts'
@@ -32,10 +33,10 @@ const COPY_POSITIONS = 1 << 14
 
 /** A sum of what is held at some positions, at or above the trim mark. */
 interface Digest { readonly count: number; readonly sum: number; readonly trim: number }
-/** Positions [from, to). */
-type Span = [from: number, to: number]
-/** Parts that one answer names at most. */
-const DECIDED_PARTS = 4_096
+/** The same of those of [from, to) that are decided, which are named by bits (`../wire/bits.ts`). */
+interface DecidedDigest extends Digest { readonly from: number; readonly to: number; readonly decided: string }
+/** Positions that one answer tells of one by one: some milliseconds, and 16 KiB of bits. */
+const DECIDED_POSITIONS = 1 << 16
 
 /** Damaged positions that a unit tells of itself at most. */
 const DAMAGED_TOLD = 64
@@ -470,33 +471,32 @@ export class Unit {
   }
 
   /**
-   * The parts of a range in which everything is decided, in order, some of them where there are many, and their digest.
+   * Which positions of a range are decided, as bits from the first of its class on, and their digest: up to `to`, for
+   * one answer tells of a bounded number.
    */
-  digestDecided({ from, to, index, step }: CopyRange): Digest & { readonly decided: Span[] } {
+  digestDecided({ from, to, index, step }: CopyRange): DecidedDigest {
     const { state } = this
-    const end = Math.min(to, state.highest + 1)
-    const decided: Span[] = []
-    const below = firstOfClass(state.prefix, index, step)
-    for (let at = firstOfClass(Math.max(from, state.trim), index, step); decided.length < DECIDED_PARTS;) {
-      if (at >= below) at = state.index.pastUndecided(at, end, step)
-      if (at >= end) break
-      const last = Math.min(state.index.pastDecided(Math.max(at, below), end, step), end)
-      decided.push([at, last])
-      at = firstOfClass(last, index, step)
-    }
-    return { ...this.digestAmong({ index, step }, decided), decided }
+    const first = firstOfClass(Math.max(from, state.trim), index, step)
+    const end = Math.min(to, first + DECIDED_POSITIONS * step)
+    const bits = new Bits(Math.ceil(Math.max(0, end - first) / step))
+    for (let at = first, i = 0; at < end; at += step, i++) if (state.isDecided(at)) bits.set(i)
+    const decided = bits.text()
+    return { ...this.digestAmong({ from: first, to: end, index, step }, decided), from: first, to: end, decided }
   }
 
-  /** Sums up what is held in parts of the log at the positions of one class. */
-  digestAmong({ index, step }: Pick<CopyRange, 'index' | 'step'>, parts: readonly Span[]): Digest {
+  /** Sums up what is held at those positions of a range, from its start on, that bits name. */
+  digestAmong({ from, to, step }: CopyRange, positions: string): Digest {
+    const { state: { index, trim } } = this
+    const bits = Bits.read(positions)
     let count = 0
     let sum = 0
-    for (const [from, to] of parts) {
-      const part = this.digest({ from, to, index, step })
+    for (let at = from, i = 0; at < to && i < bits.length; at += step, i++) {
+      if (!bits.has(i)) continue
+      const part = index.digest({ from: at, to: at + 1, step: 1 })
       count += part.count
       sum = (sum + part.sum) >>> 0
     }
-    return { count, sum, trim: this.state.trim }
+    return { count, sum, trim }
   }
 
   /** Whether nothing in a range is known to be damaged. */

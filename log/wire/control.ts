@@ -8,7 +8,7 @@
  * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
  */
 import {
-  array, boolean, integer, min, nullable, object, optional, record, string, any, tuple, type, type Infer, type Struct,
+  array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct,
 } from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout/layout.ts'
@@ -46,24 +46,24 @@ export const Sealed = type({ identity: string(), boot: string(), installed: whol
 export type Sealed = Infer<typeof Sealed>
 export const Install = type({ layout: LayoutStruct })
 export const DecidedBelow = type({ epoch: whole, tail: whole })
-/** Parts [from, to) of the log, in order. */
-const Parts = array(tuple([whole, whole]))
 /**
  * The positions of class `index` of `step` in [from, to): of `digest` and `copy`. Of copies, `any`: also what is not
  * decided; `ranges`: decided junk as ranges, for a reader of version 2. Of digests, `sound`: without what is damaged,
- * of bytes that were read back; `decided`: of what is decided there; `among`: of these parts [from, to) only.
+ * of bytes that were read back; `decided`: of what is decided there; `among`: of the positions that these bits name.
  */
 export const ClassRange = type({
   from: whole, to: whole, index: whole, step: min(integer(), 1),
   any: optional(boolean()), ranges: optional(boolean()),
-  sound: optional(boolean()), decided: optional(boolean()), among: optional(Parts),
+  sound: optional(boolean()), decided: optional(boolean()), among: optional(string()),
 })
 /**
  * Of what lies at or above the unit's trim mark. `read`, where `sound` was asked for: all of its bytes were read back.
- * `decided`: the parts summed up, where such were asked for; a unit of the version before says nothing of them.
+ * `decided`: bits of the positions summed up, of [`from`, `to`), where these were asked for; a unit of the version
+ * before says nothing of them.
  */
 export const DigestAnswer = type({
-  count: whole, sum: whole, trim: whole, read: optional(boolean()), decided: optional(Parts),
+  count: whole, sum: whole, trim: whole, read: optional(boolean()),
+  from: optional(whole), to: optional(whole), decided: optional(string()),
 })
 export type DigestAnswer = Infer<typeof DigestAnswer>
 /**

@@ -6,6 +6,7 @@ import test from 'ava'
 import type { Cluster } from '../../../log/client/cluster.ts'
 import { JUNK_HASH, KIND_JUNK, clusterSeed, encodeEntry } from '../../../log/entry.ts'
 import { JunkAnswer } from '../../../log/wire/control.ts'
+import { Bits } from '../../../log/wire/bits.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { STORE_HEAD_BYTES, sealStore, writeMarks } from '../../../log/wire/messages.ts'
 import { LimitBench, payload } from '../limit-bench.ts'
@@ -94,15 +95,27 @@ test('P46: who lacks only what nobody knows decided, and holds the rest as it wa
   t.deepEqual(segmentsOf(bench), ['01'])
 })
 
-test('P69: what is decided above the prefix is told part by part, with a digest of just that', (t) => {
+function bitsOf(text: string): number[] {
+  const bits = Bits.read(text)
+  return Array.from({ length: bits.length }, (_, i) => i).filter((i) => bits.has(i))
+}
+
+function textOf(...set: readonly number[]): string {
+  const bits = new Bits(10)
+  for (const i of set) bits.set(i)
+  return bits.text()
+}
+
+test('P69: what is decided above the prefix is told one by one, with a digest of just that', (t) => {
   const b = new UnitBench('b')
   for (const position of [0, 1, 3, 4, 6, 9]) b.storeEntries([{ position }])
   for (const position of [0, 3, 4, 9]) b.mark({ position })
   const { unit } = b
   const all = { from: 0, to: 100, index: 0, step: 1 }
   const told = unit.digestDecided(all)
-  t.deepEqual([told.decided, told.count], [[[0, 1], [3, 5], [9, 10]], 4])
+  t.deepEqual([bitsOf(told.decided), told.count, told.from, told.to], [[0, 3, 4, 9], 4, 0, 100])
   t.deepEqual(unit.digestAmong(all, told.decided), { count: told.count, sum: told.sum, trim: 0 })
-  t.notDeepEqual(unit.digestAmong(all, [[0, 1], [3, 4], [6, 7], [9, 10]]).sum, told.sum)
-  t.deepEqual(unit.digestDecided({ ...all, from: 4, to: 9 }).decided, [[4, 5]])
+  t.not(unit.digestAmong(all, textOf(0, 3, 6, 9)).sum, told.sum)
+  t.deepEqual(bitsOf(unit.digestDecided({ ...all, from: 4, to: 9 }).decided), [0])
+  t.is(unit.digestDecided({ ...all, to: 1e6 }).to, 1 << 16)
 })
