@@ -499,7 +499,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'whole-below-prefix-only',
     sentence: 'What a peer knows decided above its prefix is not compared: a restarted unit may hold an older value.',
-    breaks: ['L1', 'L3', 'L5'], faults: ['loseWrites'], seed: 122,
+    breaks: ['P69'], seed: 0, judge: 'tests', tests: ['test/log/layout/whole.test.ts'],
     file: 'log/layout/reconfigure.ts',
     find: '  const holds = above.from >= above.to || await holdsDecided(cluster, above, restarted.unit, peer.unit)\n',
     replace: '  const holds = above.from >= 0\n',
