@@ -56,6 +56,13 @@ export function wantedLayout(base: Layout, survey: Survey, intent: Intent): Layo
   }
 }
 
+/** Gives the addresses of units that an intent puts in and that a layout names neither in its open chains nor as spares. */
+export function lostAgain(intent: Intent, layout: Layout): string[] {
+  const named = [...openSegment(layout).chains.flat(), ...layout.spares].map(({ address }) => address)
+  const joining = intent.join?.map(({ address }) => address) ?? []
+  return [...joining, ...intent.spares ?? [], ...intent.chains?.flat() ?? []].filter((at) => !named.includes(at))
+}
+
 /** Makes the plan. */
 export function planOf({ base, next, survey, holdings }: PlanInput): Plan {
   const answers = (unit: UnitMember): boolean => survey.get(unit.address)?.identity === unit.identity

@@ -6,8 +6,8 @@
  *
  * Nobody waits for a member that the intent calls absent, and a majority of acceptors is enough.
  *
- * Before it changes anything a driver takes its turn at a majority of the acceptors (`turn.ts`): while another one makes progress, it
- * waits. That is politeness: agreement does not depend on it.
+ * Before it changes anything a driver takes its turn at a majority of the acceptors (`turn.ts`): while another one makes
+ * progress, it waits. That is politeness: agreement does not depend on it.
  *
  * Every step repeats harmlessly; a driver that dies anywhere is followed by another. A member lost after the agreement
  * means the slot after it. Keeps: Y1, Y2, Y3, Y4, L6, L7, Q1, Q2, P3, P8, P11, P21, P23.
@@ -20,8 +20,11 @@ import { lowestUndecided } from '../client/read.ts'
 import { resolveAll } from '../client/resolve.ts'
 import { Backoff, aborted } from '../client/retry.ts'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
-import { AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson, type Accepted, type AskTurn, type Rank } from '../wire/control.ts'
-import { UNSAID } from '../wire/version.ts'
+import {
+  AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson,
+  type Accepted, type AskTurn, type Rank,
+} from '../wire/control.ts'
+import { TURNS_VERSION } from '../wire/version.ts'
 import {
   addressesOf, isMajority, openSegment, placesOf, unitsOf,
   type AcceptorMember, type Layout, type Place, type UnitMember,
@@ -30,10 +33,13 @@ import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent
 import { holdsDecided, isSame, lackingFrom, wholeUnits } from './whole.ts'
 
 /**
- * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was found: it gives up,
- * with what is to be looked at again, once there is another epoch or while another driver has its turn.
+ * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was found:
+ * it gives up once there is another epoch, or while another driver has its turn. Then the caller looks again.
  */
-export interface ReconfigureOptions extends CallOptions { readonly step?: ((text: string) => void) | undefined; readonly under?: number | undefined }
+export interface ReconfigureOptions extends CallOptions {
+  readonly step?: ((text: string) => void) | undefined
+  readonly under?: number | undefined
+}
 
 /** Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time, `AWAY_DOUBLED` times at most. */
 const AWAY_TRIES = 2
@@ -72,7 +78,10 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const { clock, random } = cluster.ports
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
-  const driver: Driver = { cluster, intent, proposer: random.id(), under: options.under, step: options.step ?? ((): void => undefined), notWhole: new Set(), round: 1, tries: 0, stepMs: 0, turnAt: [] }
+  const driver: Driver = {
+    cluster, intent, proposer: random.id(), under: options.under, step: options.step ?? ((): void => undefined),
+    notWhole: new Set(), round: 1, tries: 0, stepMs: 0, turnAt: [],
+  }
   let [overtaken, tryMs] = [0, 0]
   for (;;) {
     const [began, round] = [clock.now(), driver.round]
@@ -81,7 +90,10 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
     } catch (thrown) {
       const error = asError(thrown)
       if (isOutdated(driver, error)) throw error
-      if (isTurnOf(error) && clock.now() < deadline && !cluster.closed) { await waitForTurn(driver, deadline, options.signal); continue }
+      if (isTurnOf(error) && clock.now() < deadline && !cluster.closed) {
+        await waitForTurn(driver, deadline, options.signal)
+        continue
+      }
       tryMs = Math.max(tryMs, clock.now() - began)
       // Nobody else can decide what is damaged there: it joins anew, and the others decide.
       if (error.code === 'DAMAGED') noteDamage(driver, error.facts['identity'])
@@ -109,7 +121,11 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   // The first try believes what is known: whoever drives has just looked around, and the survey tells of a newer epoch.
   if (driver.tries > 0 || cluster.layout === undefined) await cluster.refresh()
   const base = await cluster.current()
-  if (driver.under !== undefined && base.epoch !== driver.under) throw new SirtakiError('EPOCH', `epoch ${base.epoch} exists: what was seen under epoch ${driver.under} says nothing of it`, { next: 'again' })
+  const { under = base.epoch } = driver
+  if (base.epoch !== under) {
+    const why = `epoch ${base.epoch} exists: what was seen under epoch ${under} says nothing of it`
+    throw new SirtakiError('EPOCH', why, { next: 'again' })
+  }
   if (driver.tries++ === 0) checkDrops(base, intent)
   step(`asking who is there under epoch ${base.epoch}`)
   const { survey, slowestMs } = await lookAround(cluster, base, intent)
@@ -133,18 +149,21 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   requireAcceptors(base, survey, intent)
   await takeTurn(driver, base)
   await reachAcceptors(cluster, base, survey)
-  const agreed = await agree(driver, base, wanted, (found) => nextLayout(base, survey, intent, { ...findings, sealed: found }))
+  const finish: Finish = (found) => nextLayout(base, survey, intent, { ...findings, sealed: found })
+  const { agreed, isOwn } = await agree(driver, base, wanted, finish)
   cluster.learn(agreed)
   await openEpoch(driver, agreed)
   // Somebody else's layout was adopted: what we wanted goes into the slot after it.
-  if (!namesAll(agreed, await surveyOf(cluster, agreed, intent), intent)) throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
+  if (!isOwn && !namesAll(agreed, await surveyOf(cluster, agreed, intent), intent)) {
+    throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
+  }
   return agreed
 }
 
 // ---- whose turn it is
 
 /**
- * Takes the turn at a majority of the acceptors, or finds that another driver has it. Acceptors that say nothing of turns are free.
+ * Takes the turn at a majority of the acceptors, or finds that another driver has it. Acceptors without turns are free.
  *
  * @throws SirtakiError `CONFLICT` (next `again`) that `isTurnOf` knows.
  */
@@ -159,30 +178,33 @@ async function takeTurn(driver: Driver, { cluster: name, epoch, acceptors }: Lay
   if (answers.filter((answer) => answer.by === null).length * 2 > acceptors.length || by === undefined) return
   cluster.ports.failpoint?.('drive.waits', { epoch })
   driver.step(`another driver is at epoch ${epoch + 1}: waiting for it`)
-  throw new SirtakiError('CONFLICT', `another driver is at epoch ${epoch + 1} and makes progress: it is let finish`, { next: 'again', facts: { turnOf: by } })
+  const why = `another driver is at epoch ${epoch + 1} and makes progress: wait until it has finished, then try again`
+  throw new SirtakiError('CONFLICT', why, { next: 'again', facts: { turnOf: by } })
 }
 
-/** Who has the turn at an acceptor. An older one has no turns, and is asked for none. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`. */
+/**
+ * Gives who has the turn at an acceptor. One that speaks an older version has no turns, and is asked for none.
+ *
+ * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`.
+ */
 async function askTurn(cluster: Cluster, address: string, asked: AskTurn): Promise<Infer<typeof TurnAnswer>> {
-  const { probeMs } = cluster.limits
   const peer = cluster.peer(address)
-  if (peer.version === UNSAID.max) return { by: null }
-  try {
-    return await peer.control('turn', asked, TurnAnswer, Math.max(probeMs, SURVEY_TIMES * asked.stepMs))
-  } catch (thrown) {
-    if (isError(thrown, 'UNSUPPORTED')) return { by: null }
-    throw thrown
-  }
+  if (peer.version === undefined) throw new SirtakiError('UNREACHABLE', `${address} has not greeted yet`)
+  if (peer.version < TURNS_VERSION) return { by: null }
+  return peer.control('turn', asked, TurnAnswer, Math.max(cluster.limits.probeMs, SURVEY_TIMES * asked.stepMs))
 }
 
 /** Tells whether a drive failed because another driver has its turn. */
-export const isTurnOf = (thrown: unknown): boolean => isError(thrown, 'CONFLICT') && thrown.facts['turnOf'] !== undefined
+export const isTurnOf = (thrown: unknown): boolean =>
+  isError(thrown, 'CONFLICT') && thrown.facts['turnOf'] !== undefined
 
 /** What the intent was found by is to be looked at again. */
-const isOutdated = ({ cluster, under }: Driver, error: SirtakiError): boolean => under !== undefined && (isTurnOf(error) || (cluster.layout?.epoch ?? 0) > under)
+const isOutdated = ({ cluster, under }: Driver, error: SirtakiError): boolean =>
+  under !== undefined && (isTurnOf(error) || (cluster.layout?.epoch ?? 0) > under)
 
 /** Waits for a newer layout, or for a while: who has the turn may have died. @throws SirtakiError `ABORTED`. */
-async function waitForTurn({ cluster, stepMs }: Driver, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+async function waitForTurn(driver: Driver, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  const { cluster, stepMs } = driver
   const { ports: { clock, random }, limits: { probeMs } } = cluster
   const waitMs = Math.max(probeMs / 2, TURN_SURVEYS * stepMs) * (0.5 + random.next())
   await cluster.newerOrPause(Math.max(0, Math.min(waitMs, deadline - clock.now())))
@@ -195,7 +217,7 @@ function giveTurnBack(driver: Driver): void {
   driver.turnAt = []
   for (const address of turnAt) {
     const peer = cluster.peer(address)
-    if (peer.version !== undefined && peer.version > UNSAID.max) peer.notify('turnOver', writeJson({ proposer }))
+    if (peer.version !== undefined && peer.version >= TURNS_VERSION) peer.notify('turnOver', writeJson({ proposer }))
   }
 }
 
@@ -242,11 +264,19 @@ function orThrow(wanted: Layout | SirtakiError): Layout {
 
 // ---- 1: who is there
 
-/** Asks everybody who is or is to be a member. Nobody waits long for those that the intent calls absent. @throws SirtakiError `EPOCH`. */
-export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> { return (await lookAround(cluster, base, intent)).survey }
+/**
+ * Asks everybody who is or is to be a member. Nobody waits long for those that the intent calls absent.
+ *
+ * @throws SirtakiError `EPOCH` when somebody knows a newer one.
+ */
+export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> {
+  return (await lookAround(cluster, base, intent)).survey
+}
+
+interface Sighting { readonly survey: Survey; readonly slowestMs: number }
 
 /** The same with the time that the slowest answer took. */
-async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promise<{ readonly survey: Survey; readonly slowestMs: number }> {
+async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promise<Sighting> {
   const wanted = [...intent.moved ?? [], ...intent.join ?? [], ...intent.sequencer === undefined ? [] : [intent.sequencer], ...intent.standby === undefined ? [] : [intent.standby]].map((one) => one.address)
   const addresses = new Set([...addressesOf(base), ...wanted, ...intent.spares ?? [], ...intent.chains?.flat() ?? []])
   const gone = (name: string): boolean => intent.absent?.includes(name) === true
@@ -258,7 +288,10 @@ async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promi
   const usualMs = Math.max(limits.probeMs, limits.requestMs / 5)
   let slowestMs = 0
   // Where all are slow, one that has not answered yet is not gone.
-  const patienceMs = (): number => Math.max(usualMs, Math.min(limits.requestMs, SURVEY_TIMES * (survey.size === 0 ? usualMs : slowestMs)))
+  const patienceMs = (): number => {
+    const scaledMs = SURVEY_TIMES * (survey.size === 0 ? usualMs : slowestMs)
+    return Math.max(usualMs, Math.min(limits.requestMs, scaledMs))
+  }
   const ask = async (address: string): Promise<void> => {
     try {
       const answer = await cluster.peer(address).control('identify', {}, Identity, usualMs)
@@ -280,7 +313,11 @@ async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promi
 /** Builds the proposal anew with what sealing has brought. */
 type Finish = (sealed: NonNullable<Findings['sealed']>) => Layout
 
-async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError, finish: Finish): Promise<Layout> {
+interface Agreement { readonly agreed: Layout; readonly isOwn: boolean }
+
+async function agree(
+  driver: Driver, base: Layout, wanted: Layout | SirtakiError, finish: Finish,
+): Promise<Agreement> {
   const { cluster } = driver
   const slot = base.epoch + 1
   const rank: Rank = { round: driver.round, proposer: driver.proposer }
@@ -296,7 +333,7 @@ async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError
   for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
   if (!isEnough(base, driver.intent, answers.map(({ accepted }) => accepted))) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
   cluster.ports.failpoint?.('drive.agreed', { epoch: proposal.epoch })
-  return proposal
+  return { agreed: proposal, isOwn: adopted === undefined }
 }
 
 /** Asks for promises; gives the highest-ranked layout that one of a majority has accepted already. */

@@ -28,11 +28,12 @@
  * A flow. Keeps: L1, L5, L6, Y4, P46, P49. Read next: `remains.ts` (the survey), `reconfigure.ts` (requireWhole), `../unit/unit.ts` (restore).
  * @source DESIGN 4 (Recovery).
  */
+import { optional, type } from 'superstruct'
 import type { CallOptions, Cluster } from '../client/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { Identity, Sealed } from '../wire/control.ts'
 import { DECIDED_OTHER, readOffered, writeRestore, type Offer } from '../wire/messages.ts'
-import { firstOfClass, isMajority, unitsOf, type Layout } from './layout.ts'
+import { firstOfClass, isMajority, unitsOf, whole, type Layout } from './layout.ts'
 import { reconfigure, type ReconfigureOptions } from './reconfigure.ts'
 import { called, candidatesOf, isSameValue, scenesOf, sourcesOf, surveyRecovery, walk, type ChainReport, type Conflict, type Scene, type Sight, type Source, type Span, type SurveyOptions, type Value } from './remains.ts'
 
@@ -74,6 +75,7 @@ export async function recover(cluster: Cluster, options: RecoverOptions = {}): P
 }
 
 async function recoverOnce(cluster: Cluster, options: RecoverOptions): Promise<Layout> {
+  await requireIll(cluster, options)
   const { layout, chains } = await surveyRecovery(cluster, options)
   const { drop, withoutAcceptors } = await leaversOf(cluster, layout, options)
   const needed = options.withoutAcceptors === true && !chains.some((chain) => chain.needed) ? [] : requireDecisions(chains, options)
@@ -95,6 +97,35 @@ async function recoverOnce(cluster: Cluster, options: RecoverOptions): Promise<L
   }
   return reconfigure(cluster, { drop, restored, withoutAcceptors: options.withoutAcceptors === true ? withoutAcceptors : undefined }, { signal: options.signal, timeoutMs: options.timeoutMs, step: options.step })
 }
+
+/**
+ * Reading everything takes long: without a decision that only a survey can judge, a healthy cluster is refused at once.
+ *
+ * @throws SirtakiError `CONFLICT` (next `stop`).
+ */
+async function requireIll(cluster: Cluster, options: RecoverOptions): Promise<void> {
+  const { without, take, acceptLoss, withoutAcceptors } = options
+  if ((without?.length ?? 0) > 0 || (take?.size ?? 0) > 0 || acceptLoss === true || withoutAcceptors === true) return
+  await cluster.refresh()
+  const layout = await cluster.current()
+  const isWell = await Promise.all(unitsOf(layout).map(async ({ identity, boot, address }) => {
+    try {
+      const peer = cluster.peer(address)
+      const answer = await peer.control('identify', {}, Identity)
+      const { damaged } = await peer.control('status', {}, Damage)
+      const isOpen = answer.opened === layout.epoch && answer.sealed === layout.epoch
+      return answer.identity === identity && answer.boot === boot && answer.role === 'serving' && isOpen && damaged === 0
+    } catch {
+      return false
+    }
+  }))
+  if (!isWell.every(Boolean)) return
+  const why = `epoch ${layout.epoch} is open, all its units serve and know of no damage: nothing has to be recovered`
+  throw new SirtakiError('CONFLICT', `${why}. sirtaki verify --deep looks for damage`, { next: 'stop' })
+}
+
+/** Positions that a unit has found damaged; an older one does not say. */
+const Damage = type({ damaged: optional(whole) })
 
 // ---- what was decided
 

@@ -2,13 +2,14 @@
  * Whose turn it is to drive an epoch: a machine beside each acceptor, in memory only.
  *
  *     free ── ask ──▶ D's ── progress ── progress ── over, or D's connection ends ──▶ free
- *                      │ └ another driver asks: told to wait; one that would name a sequencer goes before the others then
+ *                      │ └ another driver asks: told to wait; one that would name a sequencer goes before others
  *                      └ no progress for as long as a few of D's steps take ──▶ free for who asks next
  *
- * Whoever is ahead is let finish: on a busy machine drivers that overtake one another, in a slot or by the slot after it, never get
- * an epoch open. This is politeness and no rule of safety: whatever it says, layouts are agreed by promises alone, and an acceptor
- * promises whom it likes. A lost turn costs a pause, never an answer. What a driver's step takes here it says itself, so that no bound
- * is a time that only a quiet machine keeps. Keeps: P23. Read next: `reconfigure.ts` (who asks), `../unit/server.ts` (who answers).
+ * Who is ahead may finish: on a busy machine drivers that overtake one another, in a slot or by the slot after it, never
+ * get an epoch open. This is politeness and no rule of safety: whatever it says, layouts are agreed by promises alone,
+ * which are given as ever. A lost turn costs a pause, never an answer. What a driver's step takes here the driver says
+ * itself, so that no bound is a time that only a quiet machine keeps.
+ * Keeps: P23. Read next: `reconfigure.ts` (who asks), `../unit/server.ts` (who answers).
  */
 import type { Limits } from '../limits.ts'
 import type { AskTurn } from '../wire/control.ts'
@@ -36,7 +37,8 @@ export class Turn {
     const goesOn = held !== undefined && slot <= held.slot + 1 && now - held.heardMs <= this.#patienceMs(held.stepMs)
     const isNext = next !== undefined && slot <= next.slot + 1 && now - next.askedMs <= this.#patienceMs(next.stepMs)
     if (goesOn && held.proposer !== proposer) {
-      if (urgent === true && (!isNext || next.caller === caller)) this.#next = { proposer, caller, slot, stepMs, askedMs: now }
+      const mayBeNext = urgent === true && (!isNext || next.caller === caller)
+      if (mayBeNext) this.#next = { proposer, caller, slot, stepMs, askedMs: now }
       return held.proposer
     }
     if (isNext && next.caller !== caller) return next.proposer

@@ -66,7 +66,11 @@ export class Watch {
     if (layout === undefined || this.#looking) return
     this.#looking = true
     try {
-      if (this.#detector.begin(layout.epoch)) { this.#full.clear(); this.#restarted.clear(); this.#waitUntilMs = -Infinity }
+      if (this.#detector.begin(layout.epoch)) {
+        this.#full.clear()
+        this.#restarted.clear()
+        this.#waitUntilMs = -Infinity
+      }
       await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#pollUnit(layout, unit)), this.#pollSequencer(layout)])
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {
@@ -134,10 +138,14 @@ export class Watch {
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
     ports.failpoint?.('watch.suspects', { absent, sequencer: standby !== undefined, epoch: layout.epoch })
     if (absent.some((identity) => !this.#detector.isGone(identity))) ports.failpoint?.('watch.slow', { absent, epoch: layout.epoch })
-    this.#tell(who.length > 0 ? `${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without` : back.length > 0 ? `${back.length} units were restarted, epoch ${layout.epoch + 1} names them` : `epoch ${layout.epoch} is completed: its sequencer was not told`)
+    if (who.length > 0) this.#tell(`${who.join(' and ')} gone, epoch ${layout.epoch + 1} goes on without`)
+    else if (back.length > 0) this.#tell(`${back.length} units were restarted, epoch ${layout.epoch + 1} names them`)
+    else this.#tell(`epoch ${layout.epoch} is completed: its sequencer was not told`)
     const began = ports.clock.now()
     try {
-      const { epoch } = await reconfigure(this.#cluster, { absent: goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot], standby }, { timeoutMs: limits.requestMs / 2, under: layout.epoch })
+      const gone = goneBoot === undefined || standby === undefined ? absent : [...absent, goneBoot]
+      const options = { timeoutMs: limits.requestMs / 2, under: layout.epoch }
+      const { epoch } = await reconfigure(this.#cluster, { absent: gone, standby }, options)
       this.#tell(`epoch ${epoch} is open`)
     } catch (thrown) {
       // What is suspected is looked at again meanwhile: it may be there when the other driver has finished.

@@ -110,19 +110,22 @@ class Supervision implements Rejoin {
     const need = needOf(this.#server, layout)
     if (need === 'none') this.#stuckSince = undefined
     else this.#stuckSince ??= clock.now()
-    if (this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= this.#patienceMs(need)) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
-    else if (need === 'none') { this.#copyMissing(cluster, layout); if (this.#server.noteWhole()) this.#log('what was salvaged is whole again') }
+    const isStuck = this.#stuckSince !== undefined && clock.now() - this.#stuckSince >= this.#patienceMs
+    if (isStuck) await this.#drive(cluster, { moved: [{ identity, address: this.#server.address }] })
+    else if (need === 'none') {
+      this.#copyMissing(cluster, layout)
+      if (this.#server.noteWhole()) this.#log('what was salvaged is whole again')
+    }
     await this.#mend(cluster, layout, need === 'none')
     if (this.#unwatched && layout.epoch > 1) await (this.#watch ??= new Watch(cluster, { self: identity, log: this.#log })).look()
   }
 
   /**
-   * The sequencer that looks at a unit drives for it: who drives at once with many others makes all of them slower. Where none looks,
-   * chance decides who is first.
+   * A sequencer that starts or stands by drives for the units, and names itself: an epoch of a unit would be one more.
+   * Where none does, chance decides which unit is first.
    */
-  #patienceMs(need: Need): number {
+  get #patienceMs(): number {
     const { ports: { random }, limits: { stuckMs } } = this.#server.options
-    if (need === 'restarted' && this.#unwatched) return random.next() * stuckMs / 2
     return stuckMs * (1 + random.next())
   }
 

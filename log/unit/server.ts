@@ -20,7 +20,10 @@ import {
   type DigestAnswer,
 } from '../wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
-import { type Kind, readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom, writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart } from '../wire/messages.ts'
+import {
+  readAsk, readMarks, readOffers, readPositions, readRestore, readStore, readStreamFrom,
+  writeAsked, writeOffered, writeReadItems, writeStored, writeStreamPart, type Kind,
+} from '../wire/messages.ts'
 import { readEpoch, writeCurrent, writeProgress } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
 import { readBack, type Range } from './read-back.ts'
@@ -53,7 +56,9 @@ interface Answers { readonly callers: Set<Caller>; readonly all: (() => void)[] 
 /** What a request takes while it waits, in bytes. */
 const sizeOf = ({ body }: Request): number => FRAME_HEAD_BYTES + body.byteLength
 /** What only drivers send, and resolving for one. */
-const DRIVING: ReadonlySet<Kind> = new Set(['prepare', 'accept', 'seal', 'install', 'digest', 'ask', 'settle', 'force', 'junk', 'decidedBelow'])
+const DRIVING: ReadonlySet<Kind> = new Set([
+  'prepare', 'accept', 'seal', 'install', 'digest', 'ask', 'settle', 'force', 'junk', 'decidedBelow',
+])
 const nothing: Answers = { callers: new Set(), all: [] }
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null => (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
 
@@ -170,7 +175,10 @@ export class UnitServer {
     // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death.
     if (request.kind === 'watch' && this.#committing) { this.#answerNow(request); return }
     // Whose turn it is need not be durable either.
-    if (request.kind === 'turn' || request.kind === 'turnOver') { this.#answerNow(request); return }
+    if (request.kind === 'turn' || request.kind === 'turnOver') {
+      this.#answerNow(request)
+      return
+    }
     const bytes = sizeOf(request)
     if (this.#queueBytes + bytes > this.options.limits.unitBytesMax) { request.caller.refuse(request.kind, request.request, new SirtakiError('OVERLOADED', `${this.#queueBytes} bytes wait at this unit, ${this.options.limits.unitBytesMax} are the limit`)); return }
     this.#queueBytes += bytes
@@ -369,7 +377,9 @@ export class UnitServer {
   /** @throws SirtakiError `WRONG_CLUSTER`. */
   #askTurn(asked: AskTurn, caller: Caller): Uint8Array {
     const { layout } = this.unit.state
-    if (layout !== undefined && layout.cluster !== asked.cluster) throw new SirtakiError('WRONG_CLUSTER', `this unit belongs to cluster ${layout.cluster}, not to ${asked.cluster}`)
+    if (layout !== undefined && layout.cluster !== asked.cluster) {
+      throw new SirtakiError('WRONG_CLUSTER', `this unit belongs to cluster ${layout.cluster}, not to ${asked.cluster}`)
+    }
     return writeJson({ by: this.#turn.ask(asked, caller, this.options.ports.clock.now()) ?? null })
   }
 
@@ -508,7 +518,7 @@ export class UnitServer {
     return {
       kind: 'unit', name: this.options.name, version: this.options.version, address: this.address, identity: state.identity, boot: state.boot, role: this.#stopped === undefined ? state.role : 'stopped', salvaged: state.salvaged, stopped: this.#stopped?.message,
       cluster: state.layout?.cluster ?? null, epoch: state.layout?.epoch ?? 0, sealed: state.sealed, opened: state.opened, prefix: state.prefix, highest: state.highest, trim: state.trim, logTime: state.logTime,
-      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, full: this.options.store.full, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised, lost: this.registerLost },
+      streams: state.streams.size, copy: this.#copyStatus(), subscriptions: this.#subscriptions.size, connections: this.#door?.connections() ?? 0, commits: this.#commits, commitMs: { p50: this.#commitMs.p50, p99: this.#commitMs.p99 }, damaged: state.damaged.size, entries: state.stored.entries, bytes: state.stored.bytes, waitingBytes: this.#queueBytes, full: this.options.store.full, store: this.options.store.describe(), acceptor: { identity: this.acceptor.identity, slot: this.acceptor.slot, initialised: this.acceptor.initialised, lost: this.registerLost },
     }
   }
 }

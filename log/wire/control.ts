@@ -79,8 +79,10 @@ export const Accept = type({
   cluster: string(), acceptor: optional(string()), slot: whole, rank: Rank, layout: LayoutStruct,
 })
 export const AcceptedAnswer = type({ accepted: boolean(), rank: nullable(Rank) })
-/** A driver asks for the turn to drive `slot`; its slowest step so far took `stepMs`; `urgent`: it would name a sequencer. */
-export const AskTurn = type({ cluster: string(), slot: whole, proposer: string(), stepMs: whole, urgent: optional(boolean()) })
+/** A driver asks for the turn at `slot`; its slowest step so far took `stepMs`; `urgent`: it would name a sequencer. */
+export const AskTurn = type({
+  cluster: string(), slot: whole, proposer: string(), stepMs: whole, urgent: optional(boolean()),
+})
 export type AskTurn = Infer<typeof AskTurn>
 /** `by`: the driver whose turn it is, null when it is that of who has asked. */
 export const TurnAnswer = type({ by: nullable(string()) })

@@ -13,7 +13,8 @@ import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
 export const kinds = {
   hello: 1, ping: 2, layout: 3, identify: 4, status: 5,
   store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21, copy: 22,
-  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38, restore: 39, turn: 40, turnOver: 41,
+  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38, restore: 39,
+  turn: 40, turnOver: 41,
   token: 50, tails: 51, bootstrap: 52,
 } as const
 /** The name of a kind of frame. */

@@ -7,7 +7,7 @@
  * |---|---|
  * | 1 | hello and welcome without a version |
  * | 2 | versions in hello and welcome; fields and kinds of frames that are not known cost no connection |
- * | 3 | log time in the answer to progress |
+ * | 3 | log time in the answer to progress; turns of drivers |
  *
  * A version only adds: an end that agreed on a lower one says nothing that came later. Owns: the versions and how one is
  * chosen. Read next: `control.ts` (Hello, Welcome), `server.ts`, `rpc.ts`.
@@ -23,6 +23,9 @@ export type Versions = Infer<typeof Versions>
 
 /** The versions that this code knows. */
 export const WIRE_VERSIONS: Versions = { min: 1, max: 3 }
+
+/** The first version with turns of drivers. */
+export const TURNS_VERSION = 3
 
 /** What counts for an end that says nothing: version 1 did not. */
 export const UNSAID: Versions = { min: 1, max: 1 }

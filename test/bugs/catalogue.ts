@@ -905,11 +905,20 @@ export const bugs: readonly Bug[] = [
     replace: '      void requireNoTwin\n',
   },
   {
-    name: 'turn-for-everybody', sentence: 'Every driver is given the turn: on a busy machine they overtake one another, in a slot and by the slot after it, and appends stand still.',
-    breaks: ['L11'], seed: 1624,
+    name: 'drivers-overtake-one-another',
+    sentence: 'Every driver is given the turn, and none gives the others time: on a busy machine they overtake one another, and appends stand still.',
+    breaks: ['L11'], seed: 708,
     file: 'log/layout/turn.ts',
     find: '    if (goesOn && held.proposer !== proposer) {\n',
     replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',
+    also: [
+      { file: 'log/layout/watch.ts', find: ', under: layout.epoch }', replace: ' }' },
+      { file: 'log/unit/rejoin.ts', find: '    return stuckMs * (1 + random.next())\n', replace: '    return random.next() * stuckMs / 2\n' },
+      {
+        file: 'log/layout/reconfigure.ts',
+        find: 'SURVEY_TIMES * (survey.size === 0 ? usualMs : slowestMs)\n', replace: 'slowestMs > 0 ? usualMs : usualMs\n',
+      },
+    ],
   },
   {
     name: 'turn-of-the-silent', sentence: 'A driver that makes no progress any more keeps its turn for ever.',
@@ -922,8 +931,8 @@ export const bugs: readonly Bug[] = [
     name: 'outdated-suspicion', sentence: 'Who was told to wait goes on with what it saw before: the sequencer that was named meanwhile is deposed again.',
     breaks: ['P23'], seed: 0, judge: 'tests', tests: ['test/log/layout/turn.test.ts'],
     file: 'log/layout/watch.ts',
-    find: ', under: layout.epoch })',
-    replace: ' })',
+    find: ', under: layout.epoch }',
+    replace: ' }',
   },
   {
     name: 'supervision-ends', sentence: 'A look of a unit at its place that fails is its last: it never comes back when it was left out, and nobody knows.',
@@ -960,5 +969,12 @@ export const bugs: readonly Bug[] = [
     file: 'log/client/deadlines.ts',
     find: 'if (due.attended && this.#attended++ === 0) this.#release = this.#clock.hold?.()',
     replace: 'if (due.attended) this.#attended++',
+  },
+  {
+    name: 'turn-for-everybody', sentence: 'Every driver is given the turn at once, also while another one makes progress.',
+    breaks: ['P23'], seed: 0, judge: 'tests', tests: ['test/log/layout/turn.test.ts'],
+    file: 'log/layout/turn.ts',
+    find: '    if (goesOn && held.proposer !== proposer) {\n',
+    replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',
   },
 ]

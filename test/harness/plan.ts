@@ -82,7 +82,7 @@ export interface Plan {
   readonly cpu: Cpu | undefined
 }
 
-/** A busy machine: how many times as long as on a quiet one its steps take, and how often everything is killed on it. */
+/** A busy machine: its steps take `load` times as long as on a quiet one; everything is killed so often on it. */
 export interface Cpu { readonly load: number; readonly kills: number }
 
 /** Draws the plan of a seed. */
@@ -180,18 +180,18 @@ function drawUpgrade(plan: Plan): Plan {
 }
 
 /**
- * Some seeds have a machine on which steps take their time, and everything is killed on it. Times are those of a real cluster: what
- * a bound of so many milliseconds means depends on how long a step takes.
+ * Some seeds have a machine on which steps take their time, and everything is killed on it. Times are those of a real
+ * cluster: what a bound of so many milliseconds means depends on how long a step takes.
  */
 function drawCpu(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/cpu`)
   if (!prng.chance(CPU_CHANCE)) return plan
-  const { resolveRangeMax, probeMs, slowUnitMs, slowForMs, slowFactor, coolOffMs, requestMs, retryMinMs, retryMaxMs, stuckMs, fillFloorMs, markIdleMs } = usual
-  const limits: Limits = { ...plan.limits, resolveRangeMax, probeMs, slowUnitMs, slowForMs, slowFactor, coolOffMs, requestMs, retryMinMs, retryMaxMs, stuckMs, fillFloorMs, markIdleMs }
+  const { window, streamTailsMax, copyBytesPerSecond } = plan.limits
+  const limits: Limits = { ...usual, window, streamTailsMax, copyBytesPerSecond }
   const network: NetworkOptions = { ...plan.network, jitterMs: 0.2, slowChance: 0 }
   return {
-    ...plan, limits, network, chains: 1, unitsPerChain: 3, spares: prng.integer(0, 2), blanks: 0, standby: true, thinkMs: 60, deadAtEnd: undefined, genesisCrash: false, faults: [],
-    cpu: { load: prng.pick([4, 8, 15, 20]), kills: prng.integer(1, 4) },
+    ...plan, limits, network, chains: 1, unitsPerChain: 3, spares: prng.integer(0, 2), blanks: 0, standby: true, thinkMs: 60,
+    deadAtEnd: undefined, genesisCrash: false, faults: [], cpu: { load: prng.pick([4, 8, 15, 20]), kills: prng.integer(1, 4) },
   }
 }
 

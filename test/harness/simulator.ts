@@ -4,8 +4,9 @@
  * Nothing here knows the log. A process is a name with a generation: what an earlier generation had scheduled never
  * runs. After every event all microtasks run (`drain` is given from outside: the harness itself uses no timers).
  *
- * Steps take no time, unless `stepMs` says how long each takes: then all processes share one CPU, and what is due while another one
- * computes waits for its turn, first due, first run. So drivers that disturb one another, and bounds that a busy machine breaks, show.
+ * Steps take no time, unless `stepMs` says how long each takes: then all processes share one CPU, and what is due while
+ * another one computes waits, first due, first run. So drivers that disturb one another show, and bounds that a busy
+ * machine breaks.
  * Read next: `network.ts`, `disk.ts`, `sim-cluster.ts`.
  */
 import type { Clock, Timer } from '../../log/ports.ts'

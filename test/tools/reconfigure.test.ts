@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { freePorts } from '../free-ports.ts'
-import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+import { ended, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(300_000) })
 
@@ -163,4 +163,14 @@ test('a copied folder is one identity at two addresses; a unit that was taken ou
   const refused = await grown.on('reconfigure', 'add', address)
   t.is(refused.code, 2)
   t.regex(refused.err, /have one identity, .*one of their folders is a copy of the other's/)
+})
+
+test('grow: a unit that is lost again before it has copied everything is told, and ends the command with 5', async (t) => {
+  const { cluster } = await Grown.start(t, 2, 1)
+  const [blank = ''] = cluster.blank
+  const command = start(['--cluster', cluster.address, 'reconfigure', 'grow', blank])
+  command.stderr?.on('data', (piece) => { if (String(piece).includes('starting the sequencer')) cluster.processes[2]?.kill('SIGKILL') })
+  const { code, err } = await ended(command)
+  t.regex(err, new RegExp(`${blank} joined and was left out again, epoch \\d+ goes on without: .*comes back by itself`))
+  t.is(code, 5, err)
 })

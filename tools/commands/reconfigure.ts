@@ -21,7 +21,7 @@ import { rest } from '../interrupt.ts'
 import { UnitStatus, type Copy } from '../members.ts'
 import { nearest } from '../nearest.ts'
 import { withLog } from '../open-log.ts'
-import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../plan.ts'
+import { lostAgain, lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../plan.ts'
 
 interface ReconfigureFlags { readonly dryRun?: boolean; readonly wait: boolean; readonly yes?: boolean }
 interface AddFlags { readonly chain?: number; readonly spare?: boolean }
@@ -115,9 +115,22 @@ async function run(command: Command, ask: Ask): Promise<void> {
     const layout = await reconfigure(log.cluster, intent, { timeoutMs: timeoutMs * 2, signal, step: output.talk })
     const merged = flags.wait && changes && layout.segments.length > 1 ? await waitUntilMerged(context, log) : layout
     tell(context, { layout: merged, plan, changed: layout.epoch !== base.epoch, dryRun: false, merged: merged.segments.length === 1 })
+    await log.cluster.refresh().catch(() => undefined)
+    requireJoined(intent, await log.layout())
     if (merged.segments.length > 1) output.talk('closed positions are still being copied: sirtaki status shows how far')
     if (merged.sequencer === null) output.talk('no sequencer is named: start one with sirtaki sequencer')
   })
+}
+
+/** @throws Failure when a unit that was to join is not there any more: an epoch since then went on without it. */
+function requireJoined(intent: Intent, layout: Layout): void {
+  const lost = lostAgain(intent, layout)
+  const [first] = lost
+  if (first === undefined) return
+  const returns = layout.absent.some((unit) => unit.address === first)
+  const what = `${lost.join(' and ')} joined and ${lost.length === 1 ? 'was' : 'were'} left out again`
+  const way = returns ? '; once it answers, it comes back by itself' : ', and give the command again'
+  throw new Failure(exits.conflict, `${what}, epoch ${layout.epoch} goes on without: look there why${way} (sirtaki status)`)
 }
 
 interface Outcome { readonly layout: Layout; readonly plan: Plan; readonly changed: boolean; readonly dryRun: boolean; readonly merged: boolean | undefined }

@@ -27,6 +27,7 @@ const WINDOW = 8
 class LosingStore extends MemoryStore {
   readonly commits: Commit[] = []
   damagedRow = -1
+  reads = 0
   override apply(commit: Commit): Error | undefined {
     const error = super.apply(commit)
     if (error === undefined) this.commits.push(commit)
@@ -34,6 +35,7 @@ class LosingStore extends MemoryStore {
   }
 
   override read(row: number): Uint8Array | undefined {
+    this.reads++
     const bytes = super.read(row)
     return row === this.damagedRow ? bytes?.map((byte) => byte ^ 255) : bytes
   }
@@ -122,6 +124,9 @@ class Bench {
   loseRegister(name: string): void { this.#registers.set(name, register()) }
   written(name: string): string | undefined { return this.#registers.get(name)?.read() }
 
+  /** How often bytes of entries were read from a disk. */
+  get reads(): number { return [...this.#stores.values()].reduce((sum, store) => sum + store.reads, 0) }
+
   damage(name: string, row: number): void {
     const store = this.#stores.get(name)
     if (store !== undefined) store.damagedRow = row
@@ -207,6 +212,18 @@ test('Y4: while a whole unit answers it is refused, and so is leaving that one o
   t.is((await bench.operator.peer('b').control('identify', {}, Identity)).sealed, epoch)
   t.deepEqual(chainsOf(await reconfigure(bench.operator, {})), [['b', 'a']])
   t.deepEqual(await bench.read(0, 1, 2, 3), ['value 0', 'value 1', 'value 2', 'value 3'])
+})
+
+test('Y4: a healthy cluster is refused before anything is read, a damaged one is not', async (t) => {
+  const bench = await Bench.start(t, 'a', 'b')
+  await bench.fourDecided('a', 'b')
+  const read = bench.reads
+  await t.throwsAsync(recover(bench.operator), { code: 'CONFLICT', message: /^epoch 2 is open, all its units serve/ })
+  t.is(bench.reads, read)
+  bench.damage('a', 1)
+  t.false(bench.server('a').unit.state.recheck(0))
+  await t.throwsAsync(recover(bench.operator), { code: 'CONFLICT', message: /^every chain has a whole unit/ })
+  t.true(bench.reads > read)
 })
 
 test('Y4: the only unit that is left lacks what it knows decided: an ordinary reconfiguration stops and names recovery', async (t) => {
