@@ -9,7 +9,10 @@ import type { Commit, StoreImage, UnitStore } from './store.ts'
 
 interface Kept { readonly header: Uint8Array; readonly bytes: Uint8Array }
 
-/** Keeps rows by id. Two units never share one. */
+/**
+ * Keeps rows by id. Two units never share one. For tests: a row without junk or data that is applied before the first
+ * opening stands for a long history that was trimmed, and the ids of the unit's rows go on from it.
+ */
 export class MemoryStore implements UnitStore {
   readonly #identity: string
   readonly #rows = new ChunkTable<Kept>()

@@ -1,8 +1,8 @@
 /**
- * `node tools/bench/soak.ts [--rows N] [--commits N] [--json]`: a unit on a real disk with 20 million rows of one entry.
+ * `node tools/bench/soak.ts [--rows N] [--commits N] [--json]`: a unit on a real disk, 20 million rows of one entry.
  *
  * The rows are filled in without a sync, past the store but in its format: with a sync for each they would take an hour
- * and a half. Everything measured is the unit's own: starting, reading back, committing with syncs, starting again, trimming.
+ * and a half. Everything measured is the unit's own: starting, reading back, committing with syncs, a restart, a trim.
  * Needs 5 GB in the temporary folder. Exit codes: 0 ok, 1 something read wrong, 2 usage. Read next: `specials.ts`.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
@@ -102,7 +102,9 @@ function readBack({ unit }: Opened, from: number, to: number): number {
     if (found !== position) throw new Error(`position ${position} reads as ${found}`)
     const { entries } = unit.readStream({ stream: position % STREAMS, from: position, step: 1, index: 0 }, 1)
     const next = entries[0]
-    if (next === undefined || entryLengthAt(viewOf(next), 0) !== bytes?.byteLength) throw new Error(`stream ${position % STREAMS} does not go on at position ${position}`)
+    if (next === undefined || entryLengthAt(viewOf(next), 0) !== bytes?.byteLength) {
+      throw new Error(`stream ${position % STREAMS} does not go on at position ${position}`)
+    }
   }
   return SAMPLES
 }
