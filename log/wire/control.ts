@@ -10,7 +10,7 @@
 import {
   array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct,
 } from 'superstruct'
-import { SirtakiError, asError, codes, isCode, type Next } from '../errors.ts'
+import { SirtakiError, asError, codes, isCode, type Code, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout/layout.ts'
 import { Versions } from './version.ts'
 
@@ -132,9 +132,20 @@ export function writeError(thrown: unknown): Uint8Array {
 
 const isNext = (text: string): text is Next => text === 'refresh' || text === 'again' || text === 'unknown' || text === 'stop'
 
-/** Reads an error that the other end sent. */
+/** Codes of ours that say no more than what the caller may do. */
+const plain: Readonly<Record<Next, Code>> = { refresh: 'NOT_READY', again: 'UNREACHABLE', unknown: 'TIMEOUT', stop: 'UNSUPPORTED' }
+
+/**
+ * Reads an error that the other end sent. A code of a later version becomes one of ours with the same advice, and `INVARIANT` of
+ * another process becomes `STOPPED`: a rule that does not hold there is no reason to stop here. Both keep their code in the facts.
+ */
 export function readError(body: Uint8Array): SirtakiError {
-  const { code, message, facts, next } = readJson(body, ErrorBody)
-  const known = isCode(code) ? code : 'INVARIANT'
-  return new SirtakiError(known, message, { facts: facts ?? {}, next: isNext(next) ? next : codes[known] })
+  const { code, message, facts = {}, next } = readJson(body, ErrorBody)
+  if (!isCode(code)) {
+    const advice = isNext(next) ? next : 'again'
+    return new SirtakiError(plain[advice], `${code}: ${message}`, { facts: { ...facts, code }, next: advice })
+  }
+  const known = isNext(next) ? next : codes[code]
+  if (code === 'INVARIANT') return new SirtakiError('STOPPED', message, { facts: { ...facts, code }, next: known })
+  return new SirtakiError(code, message, { facts, next: known })
 }

@@ -977,4 +977,18 @@ export const bugs: readonly Bug[] = [
     find: '    if (goesOn && held.proposer !== proposer) {\n',
     replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',
   },
+  {
+    name: 'foreign-invariant', sentence: 'A rule that does not hold in another process is taken for one of this process, which stops.',
+    breaks: ['P64'], seed: 0, judge: 'tests', tests: ['test/log/wire/control.test.ts'],
+    file: 'log/wire/control.ts',
+    find: "if (code === 'INVARIANT') return new SirtakiError('STOPPED', ",
+    replace: "if (code === 'INVARIANT') return new SirtakiError('INVARIANT', ",
+  },
+  {
+    name: 'code-of-a-later-version', sentence: 'An error code of a later version is taken for a rule that does not hold, and stops a sequencer.',
+    breaks: ['P64'], seed: 0, judge: 'tests', tests: ['test/sequencer/server.test.ts'],
+    file: 'log/wire/control.ts',
+    find: 'return new SirtakiError(plain[advice], ',
+    replace: "return new SirtakiError('INVARIANT', ",
+  },
 ]

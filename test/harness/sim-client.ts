@@ -96,7 +96,7 @@ export class SimClient {
       try {
         await this.#one()
       } catch (thrown) {
-        if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME') throw thrown
+        if (!isError(thrown) || [thrown.code, thrown.facts['code']].includes('INVARIANT') || thrown.code === 'BAD_FRAME') throw thrown
         this.errors++
       }
     }

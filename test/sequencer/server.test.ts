@@ -31,7 +31,7 @@ function breakRules({ machine }: SequencerServer): void {
 }
 
 /** One unit and one sequencer with a window of four. */
-async function start(): Promise<{ readonly clock: HandClock; readonly ports: Ports; readonly raw: Cluster; readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown> }> {
+async function start(): Promise<{ readonly clock: HandClock; readonly ports: Ports; readonly raw: Cluster; readonly unit: UnitServer; readonly sequencer: SequencerServer; readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown> }> {
   const clock = new HandClock()
   const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
   const outcome = async <T>(promise: Promise<T>, ms = 0): Promise<unknown> => {
@@ -48,7 +48,7 @@ async function start(): Promise<{ readonly clock: HandClock; readonly ports: Por
   await sequencer.listen()
   await outcome(sequencer.start(), 500)
   await outcome(raw.refresh(), 50)
-  return { clock, ports, raw, outcome }
+  return { clock, ports, raw, unit, sequencer, outcome }
 }
 
 const token = (raw: Cluster, count: number): Promise<number> => raw.peer('sequencer').request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams: [] }] })).then((body) => readGrant(body).from)
@@ -65,6 +65,33 @@ test('nonsense asked for while the window is full is refused, and those behind i
   t.is(typeof await outcome(waiting), 'number')
   t.is(typeof await outcome(behind), 'number')
 })
+
+/** The next question for the decided prefix is refused with this code, as a unit of another version or one with a fault would. */
+function refuseOnce({ unit: { state } }: UnitServer, code: string): { count: number } {
+  const refused = { count: 0 }
+  const served = state.requireServing.bind(state)
+  Object.assign(state, {
+    requireServing: (epoch: number) => {
+      if (refused.count++ === 0) throw new SirtakiError(code as 'FULL', 'a fault of this unit', { next: 'again' })
+      return served(epoch)
+    },
+  })
+  return refused
+}
+
+for (const code of ['SHED_LOAD', 'INVARIANT']) {
+  test(`P64: a sequencer that hears ${code} of a unit goes on`, async (t) => {
+    const { raw, unit, sequencer, outcome } = await start()
+    const stops: string[] = []
+    sequencer.onStopped((error) => { stops.push(error.message) })
+    t.is(typeof await outcome(token(raw, 1)), 'number')
+    const refused = refuseOnce(unit, code)
+    // The unit with a fault stops; that is its own matter.
+    await outcome(token(raw, 1), 1_000)
+    t.true(refused.count > 0)
+    t.deepEqual([stops, sequencer.role === 'stopped'], [[], false])
+  })
+}
 
 test('L11: positions that were granted and never written are resolved, and appends go on', async (t) => {
   const { ports, raw, outcome } = await start()

@@ -51,10 +51,17 @@ test('an error keeps code, message, facts and what may be done; a stack does not
   t.deepEqual([got.code, got.message, got.facts, got.next, got.cause], ['TIMEOUT', 'too late', { position: 4 }, 'again', undefined])
 })
 
-test('an error of another kind travels as INVARIANT, an unknown code becomes one and keeps its advice', (t) => {
-  t.is(readError(writeError(new TypeError('odd'))).code, 'INVARIANT')
-  const got = readError(writeJson({ code: 'FUTURE', message: 'm', next: 'again' }))
-  t.deepEqual([got.code, got.next], ['INVARIANT', 'again'])
+test('P64: a rule that does not hold in another process, or an error of another kind there, is no reason to stop here', (t) => {
+  const odd = readError(writeError(new TypeError('odd')))
+  t.deepEqual([odd.code, odd.next, odd.facts, odd.message], ['STOPPED', 'stop', { code: 'INVARIANT' }, 'odd'])
+  const broken = readError(writeError(new SirtakiError('INVARIANT', 'm', { facts: { invariant: 'L3' } })))
+  t.deepEqual([broken.code, broken.facts], ['STOPPED', { invariant: 'L3', code: 'INVARIANT' }])
+})
+
+test('P64: a code of a later version becomes a plain one of ours, keeps its advice and names itself', (t) => {
+  const got = (['refresh', 'again', 'unknown', 'stop', 'later'] as const).map((next) => readError(writeJson({ code: 'FUTURE', message: 'm', next })))
+  t.deepEqual(got.map(({ code, next }) => `${code} ${next}`), ['NOT_READY refresh', 'UNREACHABLE again', 'TIMEOUT unknown', 'UNSUPPORTED stop', 'UNREACHABLE again'])
+  t.true(got.every(({ facts, message }) => facts['code'] === 'FUTURE' && message === 'FUTURE: m'))
   t.is(readError(writeJson({ code: 'EPOCH', message: 'm', next: 'odd' })).next, 'refresh')
 })
 
