@@ -12,7 +12,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'number') return `the number ${value}`
   const name = typeof value === 'object' ? value.constructor?.name : typeof value
   const kind = name === undefined || name === 'Object' ? 'object' : name
-  return `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`
+  return `${/^(?!Uint)[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`
 }
 
 /** The error of an argument that makes no sense: `argument` is what was expected, `hint` how it is given. */

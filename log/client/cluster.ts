@@ -154,7 +154,8 @@ export class Cluster {
 
   /** Why no server answered in the last round; `undefined` when one did. `refused`: each said so at once, none was only silent. */
   #unreached(): SirtakiError | undefined {
-    const failures = [...this.#failures.values()]
+    // In the order in which the addresses were named, whoever failed first.
+    const failures = this.#addresses().flatMap((address) => this.#failures.get(address) ?? [])
     if (failures.length === 0) return undefined
     const refused = failures.every(({ facts }) => facts['refused'] !== undefined)
     const messages = failures.map(({ message }) => message).join('; ')
