@@ -2,7 +2,7 @@
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
 import { Cluster } from '../../log/client/cluster.ts'
-import { SirtakiError, isError } from '../../log/errors.ts'
+import { SirtakiError, isError, type Code } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { Ports, Register } from '../../log/ports.ts'
@@ -66,13 +66,17 @@ test('nonsense asked for while the window is full is refused, and those behind i
   t.is(typeof await outcome(behind), 'number')
 })
 
+/** A code that this version may not know. */
+const isOurs = (code: string): code is Code => code !== ''
+const foreign = (code: string): Code => isOurs(code) ? code : 'INVARIANT'
+
 /** The next question for the decided prefix is refused with this code, as a unit of another version or one with a fault would. */
 function refuseOnce({ unit: { state } }: UnitServer, code: string): { count: number } {
   const refused = { count: 0 }
   const served = state.requireServing.bind(state)
   Object.assign(state, {
     requireServing: (epoch: number) => {
-      if (refused.count++ === 0) throw new SirtakiError(code as 'FULL', 'a fault of this unit', { next: 'again' })
+      if (refused.count++ === 0) throw new SirtakiError(foreign(code), 'a fault of this unit', { next: 'again' })
       return served(epoch)
     },
   })
