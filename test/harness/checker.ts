@@ -20,9 +20,9 @@ export class Violation extends Error {
 export interface Value { readonly kind: 'data' | 'junk'; readonly hash: number }
 /**
  * `fence`: what the running process has sealed or installed, durable or not; `since`: when a position came to hold data; `excused`:
- * what its disk dropped and nobody else knew decided; `boot`: of the running process.
+ * what its disk dropped and nobody else knew decided; `boot`: of the running process; `damaged`: what has decayed.
  */
-interface UnitTruth { readonly held: Map<number, Value>; readonly since: Map<number, number>; readonly excused: Map<number, Value>; boot: string; fence: number; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number> }
+interface UnitTruth { readonly held: Map<number, Value>; readonly since: Map<number, number>; readonly excused: Map<number, Value>; boot: string; fence: number; trim: number; sealed: number; installed: number; lost: boolean; epochs: Map<number, number>; damaged: Set<number> }
 
 const same = (a: Value, b: Value): boolean => a.kind === b.kind && a.hash === b.hash
 const isExcused = (unit: UnitTruth, position: number, value: Value): boolean => { const had = unit.excused.get(position); return had !== undefined && same(had, value) }
@@ -45,6 +45,7 @@ export class Checker {
   /** Told of every layout that is newer than all before it, once some disk has it. */
   onEpoch: ((before: Layout, layout: Layout) => void) | undefined
   readonly #parsed = new Map<number, Layout>()
+  readonly #byText = new Map<string, Layout>()
   readonly #granted = new Map<number, string>()
   #grantedTo = 0
   /** The highest log time that was told with a tail, by epoch. */
@@ -58,11 +59,20 @@ export class Checker {
   readonly #taken = new Set<string>()
   readonly #accepted = new Map<number, Map<string, Set<string>>>()
   #decidedTo = 0
+  /** The first layout's: what lies below was trimmed before. */
+  #start = { epoch: 1, tail: 0 }
+
+  /** Where the cluster begins. */
+  begin(start: { readonly epoch: number; readonly tail: number }): void {
+    this.#start = start
+    this.#decidedTo = start.tail
+    this.trimCalled = start.tail
+  }
 
   unit(identity: string): UnitTruth {
     const known = this.units.get(identity)
     if (known !== undefined) return known
-    const truth: UnitTruth = { held: new Map(), since: new Map(), excused: new Map(), boot: '', fence: 0, trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map() }
+    const truth: UnitTruth = { held: new Map(), since: new Map(), excused: new Map(), boot: '', fence: 0, trim: 0, sealed: 0, installed: 0, lost: false, epochs: new Map(), damaged: new Set() }
     this.units.set(identity, truth)
     return truth
   }
@@ -217,7 +227,7 @@ export class Checker {
     if (granted?.epoch === this.newest?.epoch && age < this.fillFloorMs && facts['jumped'] !== true) this.fail('P16', `position ${position} is filled ${age.toFixed(1)} ms after its token was granted`)
     for (const { identity } of this.#chainOf(position)) {
       const unit = this.unit(identity)
-      if (unit.lost || position < unit.trim || unit.held.get(position)?.kind !== 'data' || (unit.since.get(position) ?? Infinity) >= numberOf(facts, 'askedAt')) continue
+      if (unit.lost || unit.damaged.has(position) || position < unit.trim || unit.held.get(position)?.kind !== 'data' || (unit.since.get(position) ?? Infinity) >= numberOf(facts, 'askedAt')) continue
       this.fail('L3', `position ${position} is filled with junk though unit ${identity.slice(0, 6)} held data before anybody was asked`)
     }
   }
@@ -262,8 +272,8 @@ export class Checker {
       this.#grantedAt.set(at, { epoch, at: this.now() })
     }
     this.#grantedTo = Math.max(this.#grantedTo, to)
-    const next = [...this.layouts].find(([e]) => e === epoch + 1)
-    if (next !== undefined && to > checkLayout(JSON.parse(next[1])).tail) this.fail('Q1', `epoch ${epoch} grants up to ${to}, above the tail of epoch ${epoch + 1}`)
+    const next = this.#parsed.get(epoch + 1)
+    if (next !== undefined && to > next.tail) this.fail('Q1', `epoch ${epoch} grants up to ${to}, above the tail of epoch ${epoch + 1}`)
     if (to > numberOf(facts, 'prefix') + numberOf(facts, 'window')) this.fail('Q1', `a grant up to ${to} leaves the window of ${numberOf(facts, 'window')} above ${numberOf(facts, 'prefix')}`)
     for (; this.#decidedTo < numberOf(facts, 'prefix'); this.#decidedTo++) if (!this.decided.has(this.#decidedTo)) this.fail('Q4', `the sequencer believes everything below ${numberOf(facts, 'prefix')} decided, ${this.#decidedTo} is not`)
   }
@@ -286,7 +296,7 @@ export class Checker {
     this.#bootstraps.set(epoch, boot)
     const layout = this.layouts.get(epoch)
     if (layout === undefined) this.fail('Y3', `epoch ${epoch} opens, no unit has installed it`)
-    const opened = checkLayout(JSON.parse(layout))
+    const opened = this.#layoutOf(layout)
     if (opened.sequencer?.boot !== boot) this.fail('Q2', `epoch ${epoch} is bootstrapped by boot ${boot.slice(0, 6)}, it names ${opened.sequencer?.boot.slice(0, 6)}`)
     for (const { identity } of unitsOf(opened)) {
       const unit = this.unit(identity)
@@ -299,7 +309,7 @@ export class Checker {
     unit.installed = layout.epoch
     const known = this.layouts.get(layout.epoch)
     if (known !== undefined && known !== layoutText(layout)) this.fail('Y1', `two layouts of epoch ${layout.epoch} are installed`)
-    if (layout.epoch > 1 && this.#chosen.get(layout.epoch) !== layoutText(layout)) this.fail('Y2', `epoch ${layout.epoch} is installed, no majority of the acceptors of epoch ${layout.epoch - 1} has accepted it`)
+    if (layout.epoch > this.#start.epoch && this.#chosen.get(layout.epoch) !== layoutText(layout)) this.fail('Y2', `epoch ${layout.epoch} is installed, no majority of the acceptors of epoch ${layout.epoch - 1} has accepted it`)
     this.layouts.set(layout.epoch, layoutText(layout))
     this.#parsed.set(layout.epoch, layout)
     if (this.newest !== undefined && layout.epoch <= this.newest.epoch) return
@@ -328,7 +338,7 @@ export class Checker {
 
   #installed(facts: Readonly<Record<string, unknown>>): void {
     const epoch = numberOf(facts, 'epoch')
-    const read = checkLayout(JSON.parse(textOf(facts, 'layout')))
+    const read = this.#layoutOf(textOf(facts, 'layout'))
     this.#raiseFence(textOf(facts, 'unit'), epoch)
     this.#checkTimes(read)
     const member = [...unitsOf(read), ...read.spares].find((unit) => unit.identity === facts['unit'])
@@ -337,7 +347,16 @@ export class Checker {
     for (const position of this.decided.keys()) if (position >= read.tail && this.#grantEpoch(position) < epoch) this.fail('L6', `position ${position} was decided under an older epoch, above the tail ${read.tail} of epoch ${epoch}`)
   }
 
-  #grantEpoch(position: number): number { return Number(/epoch (\d+)/.exec(this.#granted.get(position) ?? '')?.[1] ?? Infinity) }
+  /** Every part tells of the same few layouts, again and again. */
+  #layoutOf(layout: string): Layout {
+    const known = this.#byText.get(layout)
+    if (known !== undefined) return known
+    const read = checkLayout(JSON.parse(layout))
+    this.#byText.set(layout, read)
+    return read
+  }
+
+  #grantEpoch(position: number): number { return this.#grantedAt.get(position)?.epoch ?? Infinity }
 
   #promised(facts: Readonly<Record<string, unknown>>): void {
     const acceptor = textOf(facts, 'acceptor')
@@ -360,13 +379,13 @@ export class Checker {
     const ballot = `${JSON.stringify(facts['rank'])}${layout}`
     const voters = votes.get(ballot) ?? new Set<string>()
     votes.set(ballot, voters.add(textOf(facts, 'acceptor')))
-    const acceptors = checkLayout(JSON.parse(base)).acceptors
+    const { acceptors } = this.#layoutOf(base)
     const yes = acceptors.filter((one) => voters.has(one.identity)).length
     if (yes * 2 <= acceptors.length) return
     const chosen = this.layouts.get(slot) ?? this.#chosen.get(slot)
     if (chosen !== undefined && chosen !== layout) this.fail('Y1', `two layouts are chosen for epoch ${slot}`)
     this.#chosen.set(slot, layout)
-    if (slot > (this.agreed?.epoch ?? 0)) this.agreed = checkLayout(JSON.parse(layout))
+    if (slot > (this.agreed?.epoch ?? 0)) this.agreed = this.#layoutOf(layout)
   }
 
   readonly #chosen = new Map<number, string>()
@@ -375,7 +394,7 @@ export class Checker {
   atEnd(tail: number): void {
     const newest = this.newest
     if (newest === undefined) return
-    for (let position = 0; position < tail; position++) {
+    for (let position = this.#start.tail; position < tail; position++) {
       const decided = this.decided.get(position)
       for (const { identity } of this.#chainOf(position)) {
         const unit = this.unit(identity)

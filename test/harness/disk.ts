@@ -6,7 +6,7 @@
 import { SirtakiError } from '../../log/errors.ts'
 import type { Register } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
-import { visitRow } from '../../log/unit/row.ts'
+import { RowBuilder, visitRow } from '../../log/unit/row.ts'
 import type { Commit, StoreImage, UnitStore } from '../../log/unit/store.ts'
 import type { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
@@ -98,6 +98,13 @@ export class SimDisk implements UnitStore {
       this.#pending = undefined
       done(this.#apply(commit))
     })
+  }
+
+  /** The next row gets this id: one that holds nothing stands before it. */
+  beginAt(row: number): void {
+    if (row === 0) return
+    const { header } = new RowBuilder().finish(0, 0, [])
+    this.#inner.apply({ expectEpoch: 0, row: { id: row - 1, header, bytes: new Uint8Array(0) } })
   }
 
   #apply(commit: Commit): Error | undefined {

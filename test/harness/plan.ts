@@ -28,7 +28,10 @@ export type Fault =
   | { readonly kind: 'grow'; readonly at: number; readonly asSpare: boolean; readonly killAfterMs: number | undefined }
   | { readonly kind: 'shrink'; readonly at: number; readonly unit: number }
   | { readonly kind: 'stripe'; readonly at: number; readonly chains: number; readonly killAfterMs: number | undefined }
-  | { readonly kind: 'flipBit'; readonly at: number; readonly unit: number; readonly times: number }
+  /** `young`: also what is not decided yet. */
+  | { readonly kind: 'flipBit'; readonly at: number; readonly unit: number; readonly times: number; readonly young?: boolean }
+  | { readonly kind: 'deaf'; readonly at: number; readonly client: number; readonly ms: number }
+  | { readonly kind: 'rechain'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'misread'; readonly at: number; readonly unit: number }
   | { readonly kind: 'fullDisk'; readonly at: number; readonly unit: number; readonly ms: number }
   | { readonly kind: 'clockJump'; readonly at: number; readonly process: string; readonly ms: number }
@@ -38,7 +41,7 @@ export type Fault =
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
 /** What is drawn only since the fault that it would show is mended. */
-export const repaired = { deadlines: false, beyondTheTail: true }
+export const repaired = { deadlines: false, beyondTheTail: true, chainsSwapped: true, rows: false }
 
 /** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
 export interface ObjectMix {
@@ -48,6 +51,8 @@ export interface ObjectMix {
   readonly atLeast: number
   readonly lateTypes: boolean
   readonly readers: number
+  /** How many of the clients use objects at all. */
+  readonly share: number
 }
 
 /** Everything that one run is made of. */
@@ -80,10 +85,14 @@ export interface Plan {
   readonly subscribers: boolean
   /** One CPU for all, on which steps take their time. */
   readonly cpu: Cpu | undefined
+  readonly start: Start
 }
 
 /** A busy machine: its steps take `load` times as long as on a quiet one; everything is killed so often on it. */
 export interface Cpu { readonly load: number; readonly kills: number }
+
+/** Where a cluster begins: its first epoch and position, and the first row of its disks. */
+export interface Start { readonly epoch: number; readonly tail: number; readonly row: number }
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: string): Plan {
@@ -91,7 +100,7 @@ export function drawPlan(seed: string): Plan {
   const chains = prng.pick([1, 1, 1, 2, 2, 3])
   const unitsPerChain = prng.pick([1, 2, 3, 3])
   const clients = prng.integer(1, 4)
-  const loadMs = prng.integer(100, 600)
+  const loadMs = prng.integer(100, 550)
   const window = prng.pick([4, 8, 16, 32])
   const limits: Limits = {
     ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, slowUnitMs: 20, slowForMs: 60, slowFactor: 5, coolOffMs: 50, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
@@ -103,8 +112,12 @@ export function drawPlan(seed: string): Plan {
   const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
   const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
   const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
-  const plan: Plan = { seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [], cpu: undefined, calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false }
-  return drawCpu(drawUpgrade(drawSwap(drawLoss(drawBounds(plan)))))
+  const plan: Plan = {
+    seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [],
+    cpu: undefined, calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false, start: { epoch: 1, tail: 0, row: 0 },
+  }
+  const shaped = drawBounds(drawStart(plan))
+  return drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped))))))))
 }
 
 /** In a third of the seeds some calls have a deadline or a signal of their own. */
@@ -120,8 +133,54 @@ function drawObjects(seed: string): ObjectMix {
   const adds = prng.pick([1, 0.5, 0.3, 0.3])
   return {
     adds, appends: (1 - adds) * prng.pick([0.3, 0.8, 1]), failing: prng.pick([0, 0.1, 0.4]), atLeast: prng.pick([0, 0.3]),
-    lateTypes: prng.chance(0.3), readers: prng.pick([0, 1, 1, 2]),
+    lateTypes: prng.chance(0.3), readers: prng.pick([0, 0, 1, 2]), share: prng.pick([0.3, 0.5, 1]),
   }
+}
+
+/** Some clusters are old: their positions, epochs and rows are high, or just below the border of a chunk. */
+function drawStart(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/start`)
+  if (!prng.chance(0.2)) return plan
+  const below = prng.integer(0, 40)
+  const start: Start = {
+    tail: prng.pick([0, 4_096 - below, 4_096 * prng.integer(2, 5_000) - below, 2 ** 24 - below, 2 ** 32 - below, 2 ** 40 - below]),
+    // An epoch has 32 bits in an entry: one a second for 136 years.
+    epoch: prng.pick([1, 1_000_001, 2 ** 31 - 2, 2 ** 32 - 10_000]),
+    row: prng.pick([0, 4_096 - below, 2 ** 24 - below, repaired.rows ? 2 ** 32 - below : 2 ** 31 - below]),
+  }
+  return { ...plan, start, genesisCrash: false }
+}
+
+/** In some seeds the members of chains change places, and the order in which they decide. */
+function drawRechain(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/rechain`)
+  if (plan.chains * plan.unitsPerChain < 2 || !prng.chance(0.25) || (!repaired.chainsSwapped && plan.chains > 1)) return plan
+  const rechains = Array.from({ length: prng.integer(1, 3) }, (): Fault => ({ kind: 'rechain', at: prng.integer(20, plan.loadMs), killAfterMs: dies(prng) }))
+  return { ...plan, faults: [...plan.faults, ...rechains].sort((x, y) => x.at - y.at) }
+}
+
+/** In some seeds a client is left alone with a sequencer that another one follows. */
+function drawIsland(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/island`)
+  if (!prng.chance(0.1)) return plan
+  const island = { client: prng.integer(0, plan.clients), ms: prng.integer(80, 300) }
+  const faults: Fault[] = [...plan.faults, { kind: 'moveSequencer', at: prng.integer(20, plan.loadMs), island }]
+  return { ...plan, faults: faults.sort((x, y) => x.at - y.at), objects: { ...plan.objects, readers: Math.max(1, plan.objects.readers), share: 1 } }
+}
+
+/** In some seeds a client hears nothing for some time, though it is heard: then everything comes at once, in any order. */
+function drawDeaf(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/deaf`)
+  if (!prng.chance(0.2)) return plan
+  const client = prng.integer(0, plan.clients)
+  const deaf = Array.from({ length: prng.integer(1, 5) }, (): Fault => ({ kind: 'deaf', at: prng.integer(20, plan.loadMs), client, ms: prng.integer(5, 100) }))
+  return { ...plan, faults: [...plan.faults, ...deaf].sort((x, y) => x.at - y.at) }
+}
+
+/** In some of the seeds with decaying disks what is not decided yet decays as well. */
+function drawDamage(plan: Plan): Plan {
+  if (!new Prng(`${plan.seed}/young`).chance(0.5)) return plan
+  return { ...plan, faults: plan.faults.map((fault): Fault => fault.kind === 'flipBit' ? { ...fault, young: true } : fault) }
 }
 
 /** In some seeds the bounds of bytes and of subscribers are as small as the entries of the load. */
@@ -134,7 +193,7 @@ function drawBounds(plan: Plan): Plan {
     subscriberEntriesMax: prng.pick([usual.subscriberEntriesMax, 2, 10]), subscriberBytesMax: prng.pick([usual.subscriberBytesMax, 50]),
     clientBytesMax: prng.pick([usual.clientBytesMax, 1_000]), clientEntriesMax: prng.pick([usual.clientEntriesMax, 3]),
     // A frame must hold a layout of several segments.
-    ...prng.chance(0.5) ? { entryBytesMax: 8 << 10, frameBytesMax: 24 << 10 } : {},
+    ...prng.chance(0.5) ? { entryBytesMax: 8 << 10, frameBytesMax: 64 << 10 } : {},
   }
   return { ...plan, limits, subscribers: prng.chance(0.5) }
 }
@@ -148,7 +207,7 @@ function drawSwap(plan: Plan): Plan {
 }
 
 /** What takes no unit away, neither for good nor for as long as it takes to be suspected. */
-const harmless: ReadonlySet<Fault['kind']> = new Set(['reset', 'client', 'sequencer', 'reconfigure', 'grow', 'misread', 'sequencerGone'])
+const harmless: ReadonlySet<Fault['kind']> = new Set(['reset', 'client', 'sequencer', 'reconfigure', 'grow', 'misread', 'sequencerGone', 'deaf'])
 
 /**
  * Some seeds have a disk that drops what it had synced. Only its peers can notice that, so nothing else may take them away: what such

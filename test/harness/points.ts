@@ -53,5 +53,6 @@ export const points: Readonly<Record<string, string>> = {
   'read.unwritten': 'a position was read as unwritten', 'call.timeout': 'a call met its own deadline', 'call.aborted': 'a call was given up by its signal', 'call.to': 'a stream was read up to a position',
   'objects.rejected': 'an op was refused by its object', 'objects.failed': 'an op threw', 'objects.lateType': 'a view came to know types after their ops',
   'subscriber.paused': 'a consumer was slower than its stream', 'push.lags': 'a subscriber that lags was passed over though entries behind its cursor had come',
+  'disk.damagedYoung': 'what was not decided yet decayed', 'fault.deaf': 'a client heard nothing', 'fault.rechain': 'members of chains changed places', 'start.high': 'a cluster began at high positions, epochs or rows',
   'end.deadUnit': 'a unit never came back',
 }

@@ -34,6 +34,17 @@ export class SharedHistory {
   /** The highest trim that was acknowledged, and the highest that was begun. */
   trimmed = 0
   trimBegun = 0
+  /** The first position that there ever was. */
+  from = 0
+
+  /** Everything below is gone from the start. */
+  begin(from: number): void {
+    this.from = from
+    this.highestAcked = from - 1
+    this.highestTail = from
+    this.trimmed = from
+    this.trimBegun = from
+  }
 }
 
 const encodeValue = (value: number): Uint8Array => new Uint8Array(new Float64Array([value]).buffer)
@@ -72,7 +83,7 @@ export class SimClient {
     if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
       // What the live subscription of this client has delivered.
       const delivered: number[] = []
-      this.log.player(stream, 0, { deliver: (entries) => { this.#deliver(stream, entries, delivered) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
+      this.log.player(stream, this.#shared.from, { deliver: (entries) => { this.#deliver(stream, entries, delivered) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
     }
     if (!this.#plan.withTrim && this.#plan.subscribers) void this.#consume(stream).catch(this.#failed)
     for (let lane = this.#prng.integer(1, 3); lane > 0; lane--) void this.#lane().catch(this.#failed)
@@ -81,7 +92,7 @@ export class SimClient {
   /** Follows a stream more slowly than it grows. */
   async #consume(stream: number): Promise<void> {
     const delivered: number[] = []
-    for await (const entry of this.log.subscribe({ stream })) {
+    for await (const entry of this.log.subscribe({ stream, from: this.#shared.from })) {
       this.#deliver(stream, [entry], delivered)
       await this.log.cluster.pause(this.#slow.next() * 20)
       if (!this.#alive) return
@@ -134,8 +145,9 @@ export class SimClient {
 
   async #read(): Promise<void> {
     // Half of the reads go where appends are on their way.
-    const near = Math.max(0, this.#shared.highestAcked + 1)
-    const position = this.#prng.chance(0.5) ? this.#prng.integer(Math.max(0, near - 2), near + 4) : this.#prng.integer(0, Math.max(1, this.#shared.highestTail + 2))
+    const { from } = this.#shared
+    const near = this.#shared.highestAcked + 1
+    const position = this.#prng.chance(0.5) ? this.#prng.integer(Math.max(from, near - 2), near + 4) : this.#prng.integer(from, this.#shared.highestTail + 2)
     const operation = this.#begin({ op: 'read', position })
     const wasDecided = this.#checker.decided.has(position)
     const result = await this.#calls.run('read', this.#calls.draw(), (options) => this.log.read(position, options))
@@ -159,7 +171,7 @@ export class SimClient {
   async #readStream(): Promise<void> {
     const stream = LOAD_STREAMS + this.#prng.integer(0, this.#plan.streams)
     const before = this.#shared.acked.filter((one) => one.streams.includes(stream)).map((one) => one.position)
-    const from = Math.max(this.#prng.chance(0.5) ? 0 : this.#prng.integer(0, this.#shared.highestTail + 1), 0)
+    const from = this.#prng.chance(0.5) ? this.#shared.from : this.#prng.integer(this.#shared.from, this.#shared.highestTail + 1)
     const to = this.#to(from)
     const trimmed = this.#shared.trimmed
     try {
@@ -181,7 +193,7 @@ export class SimClient {
     if (!calls.ends || !prng.chance(0.3)) return undefined
     this.#calls.count('call.to')
     const tail = this.#shared.highestAcked + 1
-    return Math.max(from, prng.integer(0, tail + (repaired.beyondTheTail ? 20 : 1)))
+    return Math.max(from, prng.integer(this.#shared.from, tail + (repaired.beyondTheTail ? 20 : 1)))
   }
 
   #checkOrder(stream: number, from: number, positions: readonly number[], acked: readonly number[]): void {
@@ -204,13 +216,13 @@ export class SimClient {
 
   async #fill(): Promise<void> {
     const { tail } = await this.log.tail({ linearizable: false })
-    if (tail === 0) return
-    const position = this.#prng.integer(Math.max(0, tail - 4), tail)
+    if (tail === this.#shared.from) return
+    const position = this.#prng.integer(Math.max(this.#shared.from, tail - 4), tail)
     await this.#calls.run('fill', this.#calls.draw(), (options) => this.log.fill(position, options))
   }
 
   async #trim(): Promise<void> {
-    const before = this.#prng.integer(0, this.#shared.highestTail + 1)
+    const before = this.#prng.integer(this.#shared.from, this.#shared.highestTail + 1)
     this.#shared.trimBegun = Math.max(this.#shared.trimBegun, before)
     const operation = this.#begin({ op: 'trim', before })
     await this.#calls.run('trim', this.#calls.draw(), (options) => this.log.trim(before, options))

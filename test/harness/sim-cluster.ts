@@ -9,14 +9,15 @@ import { LogClient } from '../../log/client/client.ts'
 import { asError, isError } from '../../log/errors.ts'
 import { init } from '../../log/layout/genesis.ts'
 import type { Layout } from '../../log/layout/layout.ts'
-import { openSegment, placesOf, unitsOf, type UnitMember } from '../../log/layout/layout.ts'
-import type { Intent } from '../../log/layout/next-layout.ts'
+import { FEATURE_LEVEL, checkLayout, openSegment, placesOf, unitsOf, type UnitMember } from '../../log/layout/layout.ts'
+import { acceptorCount, type Intent } from '../../log/layout/next-layout.ts'
 import { reconfigure } from '../../log/layout/reconfigure.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser } from '../../log/wire/frame.ts'
+import { Empty, Identity } from '../../log/wire/control.ts'
 import { kinds } from '../../log/wire/messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { Calls } from './calls.ts'
@@ -24,7 +25,7 @@ import { Checker, Violation } from './checker.ts'
 import { SimDisk } from './disk.ts'
 import { checkLogHistory } from './models.ts'
 import { Network } from './network.ts'
-import { repaired, type Fault, type Plan } from './plan.ts'
+import { repaired, type Fault, type Plan, type Start } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
@@ -54,6 +55,18 @@ const KILLED_MS = 500
 /** So long after that an append must be acknowledged, with one epoch a time and so many more in all. */
 const AGAIN_MS = 5_000
 const MORE_EPOCHS = 2
+
+/** Gives blank units a first layout as if they had come a long way already, and everything below had been trimmed. */
+async function beginHigh(cluster: Cluster, chains: readonly (readonly string[])[], window: number, { epoch, tail }: Start): Promise<void> {
+  const found = new Map(await Promise.all(chains.flat().map(async (address) => [address, await cluster.peer(address).control('identify', {}, Identity)] as const)))
+  const member = (address: string): UnitMember => ({ identity: found.get(address)?.identity ?? '', boot: found.get(address)?.boot ?? '', address })
+  const acceptors = chains.flat().slice(0, acceptorCount(found.size)).map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
+  const layout = checkLayout({
+    cluster: cluster.ports.random.id(), epoch, acceptors, sequencer: null, tail, window, trim: tail, logTime: 0, featureLevel: FEATURE_LEVEL,
+    segments: [{ from: tail, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }], spares: [], absent: [], drops: [],
+  })
+  for (const address of found.keys()) await cluster.peer(address).control('install', { layout }, Empty)
+}
 
 const NO_BOUNDS = { timeouts: 0, signals: 0, ends: false }
 /** How long after its deadline a call may settle. */
@@ -119,6 +132,8 @@ class SimCluster {
     this.world = new Simulator(options.drain)
     this.checker.now = () => this.world.now
     this.checker.fillFloorMs = plan.limits.fillFloorMs
+    this.checker.begin(plan.start)
+    this.shared.begin(plan.start.tail)
     this.#old = new Set(plan.old)
     this.checker.onEpoch = (before, layout) => { this.#countNews(before, layout) }
     if (plan.cpu !== undefined) this.world.stepMs = stepsOf(plan.seed, plan.cpu.load)
@@ -138,6 +153,7 @@ class SimCluster {
     if (this.plan.standby) await this.#startStandby()
     await this.#addSpares()
     this.#log('ready')
+    if (this.plan.start.tail + this.plan.start.row > 0 || this.plan.start.epoch > 1) this.#count('start.high')
     this.network.disturb()
     for (let i = 0; i < this.plan.clients; i++) this.#startClient(i, 0)
     const start = this.world.now
@@ -225,6 +241,7 @@ class SimCluster {
         this.#failure ??= thrown
       }
     }
+    disk.beginAt(this.plan.start.row)
     return disk
   }
 
@@ -241,7 +258,11 @@ class SimCluster {
   async #genesis(): Promise<void> {
     const chains = Array.from({ length: this.plan.chains }, (_, c) => Array.from({ length: this.plan.unitsPerChain }, (_u, u) => `u${c * this.plan.unitsPerChain + u}:1`))
     const process = this.world.process('init')
-    const run = (): Promise<unknown> => init(new Cluster({ ports: this.#ports(process), limits: this.plan.limits, name: 'init', addresses: [] }), { chains, window: this.plan.limits.window })
+    const { start, limits } = this.plan
+    const run = (): Promise<unknown> => {
+      const cluster = new Cluster({ ports: this.#ports(process), limits, name: 'init', addresses: [] })
+      return start.tail > 0 || start.epoch > 1 ? beginHigh(cluster, chains, limits.window, start) : init(cluster, { chains, window: limits.window })
+    }
     if (this.plan.genesisCrash) {
       void run().catch(() => undefined)
       await this.#run(this.world.now + new Prng(`${this.plan.seed}/genesis`).between(0.1, 4))
@@ -266,8 +287,17 @@ class SimCluster {
     const address = `s${i}:1`
     const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server }
+    this.#watchSequencer(process, server)
     await server.listen()
     void this.#keepTrying(process, () => server.start({ takeOver, timeoutMs: 2_000 }))
+  }
+
+  /** What stops a sequencer is its own mistake: no peer and no fault can bring it to that. */
+  #watchSequencer(process: SimProcess, server: SequencerServer): void {
+    server.onStopped((error) => {
+      this.#log(`${process.name} stopped: ${error.message}`)
+      if (process.alive && error.code === 'INVARIANT') this.#failure ??= error
+    })
   }
 
   async #startStandby(i = this.#sequencers.length): Promise<void> {
@@ -275,6 +305,7 @@ class SimCluster {
     const address = `s${i}:1`
     const server = new SequencerServer({ ports: this.#ports(process), limits: this.#limits(process), address, name: process.name, units: this.#units.map((unit) => unit.address), log: (text) => { this.#log(`${process.name}: ${text}`) } })
     this.#sequencers[i] = { process, address, server, standby: true }
+    this.#watchSequencer(process, server)
     await server.listen()
     void this.#keepTrying(process, () => server.standBy())
   }
@@ -344,7 +375,7 @@ class SimCluster {
     client.start()
     const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
     this.#objects[i]?.stop()
-    if (this.plan.withTrim || !prng.chance(0.5)) return
+    if (this.plan.withTrim || !prng.chance(this.plan.objects.share)) return
     const objects = this.#makeObjects(log, process, prng, `objects/${i}/${generation}`)
     this.#objects[i] = objects
     const failed = (thrown: unknown): void => { if (process.alive) this.#failure ??= thrown }
@@ -354,7 +385,7 @@ class SimCluster {
 
   #makeObjects(log: LogClient, process: SimProcess, prng: Prng, name: string): SimObjects {
     const { thinkMs, objects: mix } = this.plan
-    return new SimObjects(log, { prng, checker: this.checker, history: this.#history, thinkMs, mix, calls: this.#calls(process, name) })
+    return new SimObjects(log, { prng, checker: this.checker, history: this.#history, thinkMs, mix, calls: this.#calls(process, name), from: this.plan.start.tail })
   }
 
   /** The calls of a process must settle as long as it lives. */
@@ -391,14 +422,16 @@ class SimCluster {
       case 'replaceDisk': this.#replaceDisk(fault.unit, fault.downMs); return
       case 'loseRegister': this.#loseRegister(fault.unit, fault.downMs, fault.afterMs); return
       case 'sequencer': this.#restartSequencer(fault.downMs); return
-      case 'moveSequencer': if (fault.island !== undefined) this.#cutOff(`client-${fault.island.client}`, fault.island.ms); void this.#startSequencer(this.#sequencers.length, true); return
+      case 'moveSequencer': this.#makeIsland(fault.island); void this.#startSequencer(this.#sequencers.length, true); return
       case 'reconfigure': this.#drive(fault.killAfterMs); return
       case 'client': this.#crashClient(fault.client); return
       case 'leave': this.#leave(fault.unit, fault.downMs); return
       case 'grow': this.#grow(fault.asSpare, fault.killAfterMs); return
       case 'shrink': this.#shrink(fault.unit); return
       case 'stripe': this.#stripe(fault.chains, fault.killAfterMs); return
-      case 'flipBit': this.#flipBits(fault.unit, fault.times); return
+      case 'flipBit': this.#flipBits(fault.unit, fault.times, fault.young === true); return
+      case 'deaf': for (const { name } of this.world.processes.values()) this.network.block(name, `client-${fault.client}`, fault.ms); return
+      case 'rechain': this.#rechain(fault.killAfterMs); return
       case 'misread': this.#slot(fault.unit).disk.misreadNext = true; return
       case 'fullDisk': { const { disk } = this.#slot(fault.unit); disk.full = true; this.world.schedule(fault.ms, undefined, () => { disk.full = false }); return }
       case 'clockJump': this.world.process(fault.process).aheadMs += fault.ms; return
@@ -458,7 +491,16 @@ class SimCluster {
     await this.#startUnit(i)
   }
 
-  /** A client loses sight of all units, not of the sequencer that it knows (P53). */
+  /** A client is left alone with the sequencer that it knows, which may not hear either that another one is named. */
+  #makeIsland(island: { readonly client: number; readonly ms: number } | undefined): void {
+    if (island === undefined) return
+    this.#cutOff(`client-${island.client}`, island.ms)
+    const boot = this.checker.newest?.sequencer?.boot
+    const named = this.#sequencers.find(({ server }) => server?.member.boot === boot)
+    if (named !== undefined && new Prng(`${this.plan.seed}/island/${this.#sequencers.length}`).chance(0.5)) this.#cutOff(named.process.name, island.ms)
+  }
+
+  /** A process loses sight of all units, a client not of the sequencer that it knows (P53). */
   #cutOff(client: string, ms: number): void {
     for (const { process } of this.#units) { this.network.block(client, process.name, ms); this.network.block(process.name, client, ms) }
   }
@@ -509,16 +551,16 @@ class SimCluster {
   }
 
   /** Bits flip where another unit has every value: what only one has and loses is lost by right. */
-  #flipBits(i: number, times: number): void {
+  #flipBits(i: number, times: number, young: boolean): void {
     const { disk } = this.#slot(i)
     const others = this.#othersOf(disk.identity)
     if (others.length === 0 || others.some((units) => units.length === 0)) return
-    // What is damaged before it was decided may be nowhere else: a chain that loses its other units then has to stop (tests of its own).
     for (let left = times; left > 0; left--) {
       const row: number[] = []
-      disk.flipBit((position) => { row.push(position); return this.checker.decided.has(position) && (this.#flipped.get(position) ?? disk.identity) === disk.identity })
+      disk.flipBit((position) => { row.push(position); return (young || this.checker.decided.has(position)) && (this.#flipped.get(position) ?? disk.identity) === disk.identity })
+      if (row.some((position) => !this.checker.decided.has(position))) this.#count('disk.damagedYoung')
       // What is damaged on one disk stays whole on every other one: nobody could mend it.
-      for (const position of row) if (!this.#flipped.has(position)) this.#flipped.set(position, disk.identity)
+      for (const position of row) { this.checker.unit(disk.identity).damaged.add(position); if (!this.#flipped.has(position)) this.#flipped.set(position, disk.identity) }
     }
   }
 
@@ -587,6 +629,19 @@ class SimCluster {
       if (wanted === JSON.stringify(chains)) return undefined
       wanted = JSON.stringify(chains)
       return { chains }
+    }, killAfterMs)
+  }
+
+  /** The same units in as many chains of the same lengths, but in another order: the first of a chain decides. */
+  #rechain(killAfterMs: number | undefined): void {
+    const prng = new Prng(`${this.plan.seed}/rechain/${this.#drivers}`)
+    let wanted: readonly (readonly string[])[] | undefined
+    this.#operate((layout) => {
+      const { chains } = openSegment(layout)
+      if (wanted !== undefined && JSON.stringify(wanted) === JSON.stringify(chains.map((chain) => chain.map(({ address }) => address)))) return undefined
+      const units = chains.flat().map(({ address }) => ({ address, at: prng.next() })).sort((a, b) => a.at - b.at)
+      wanted = chains.map((chain) => units.splice(0, chain.length).map(({ address }) => address))
+      return { chains: wanted }
     }, killAfterMs)
   }
 
@@ -729,7 +784,7 @@ class SimCluster {
   async #checkStream(log: LogClient, stream: number): Promise<void> {
     // Calls that were under way when their clients stopped may still end: only what was acknowledged before the read counts.
     const acked = [...this.shared.acked]
-    const entries = await this.#flow(this.#untilWorks(() => log.readStream({ stream })), CONVERGE_MS, `stream ${stream} cannot be read after everything has healed`)
+    const entries = await this.#flow(this.#untilWorks(() => log.readStream({ stream, from: this.plan.start.tail })), CONVERGE_MS, `stream ${stream} cannot be read after everything has healed`)
     const positions = new Set(entries.map((entry) => entry.position))
     const missing = acked.find((one) => one.streams.includes(stream) && !positions.has(one.position))
     if (missing !== undefined) this.checker.fail('Q4', `stream ${stream} lacks the acknowledged position ${missing.position} at the end`)

@@ -11,10 +11,11 @@ import type { LogClient } from '../../log/client/client.ts'
 import { isError } from '../../log/errors.ts'
 import { ObjectClient, ROOT_STREAM, type ObjectSession } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter.ts'
+import { spaceLogOf, type SpaceLog } from '../../objects/runtime/space-log.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { PATHS, playModel, type Fate, type Modelled } from './object-model.ts'
-import type { ObjectMix } from './plan.ts'
+import { repaired, type ObjectMix } from './plan.ts'
 import type { Prng } from './prng.ts'
 import { List, Register, type Answer } from './sim-types.ts'
 
@@ -35,12 +36,29 @@ export class ObjectHistory {
   nextValue = 1
 }
 
+/** Reads that begin within such a time overlap: a round that is on its way is no answer to one that begins later. */
+const OVERLAPS_MS = [3, 10, 80]
+
 const handlesOf = async (session: ObjectSession) => ({
   counter: await session.open(Counter, PATHS.counter),
   register: await session.open(Register, PATHS.register),
   list: await session.open(List, PATHS.list),
 })
 type Handles = Awaited<ReturnType<typeof handlesOf>>
+
+/** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
+function playedFrom(client: LogClient, from: number): SpaceLog {
+  return {
+    ...spaceLogOf(client),
+    play: (stream, events) => {
+      const player = client.player(stream, from, events)
+      return {
+        offer: (entry) => { player.offer(entry) }, playTo: (to, options) => player.playTo(to, options),
+        close: () => { client.closePlayer(player) },
+      }
+    },
+  }
+}
 
 /** The objects of one client process. */
 export class SimObjects {
@@ -52,20 +70,22 @@ export class SimObjects {
   readonly #thinkMs: number
   readonly #mix: ObjectMix
   readonly #calls: Calls
+  readonly #from: number
   #alive = true
   /** What the view has shown: it never shows less. */
   #shown = { position: -1, length: 0 }
   /** Whether there are types that the view does not know yet. */
   #late = false
 
-  constructor(log: LogClient, { prng, checker, history, thinkMs, mix, calls }: {
+  constructor(log: LogClient, { prng, checker, history, thinkMs, mix, calls, from }: {
     readonly prng: Prng; readonly checker: Checker; readonly history: ObjectHistory; readonly thinkMs: number
-    readonly mix: ObjectMix; readonly calls: Calls
+    readonly mix: ObjectMix; readonly calls: Calls; readonly from: number
   }) {
     this.#log = log
     this.#mix = mix
     this.#late = mix.lateTypes && prng.chance(0.5)
-    this.#objects = new ObjectClient(log, { types: this.#late ? [] : [Counter, Register, List] })
+    this.#from = from
+    this.#objects = new ObjectClient(playedFrom(log, from), { types: this.#late ? [] : [Counter, Register, List] })
     this.#prng = prng
     this.#checker = checker
     this.#history = history
@@ -100,8 +120,12 @@ export class SimObjects {
       await this.#pause()
       if (!this.#alive) return
       const goesOn = await this.#tried(async () => {
-        handles ??= await this.#open(this.#objects.own)
-        await this.#read(handles)
+        const opened = handles ??= await this.#open(this.#objects.own)
+        const withinMs = this.#prng.pick(OVERLAPS_MS)
+        await Promise.all(Array.from({ length: this.#prng.integer(1, 5) }, async () => {
+          await this.#log.cluster.pause(this.#prng.next() * withinMs)
+          await this.#read(opened)
+        }))
         this.#noteDigest()
       })
       if (!goesOn) return
@@ -110,14 +134,15 @@ export class SimObjects {
 
   #pause(): Promise<void> { return this.#log.cluster.pause(this.#prng.next() * this.#thinkMs) }
 
-  /** Tells whether to go on: a session whose fate is in doubt stays so; the process goes on under another one. */
+  /** Tells whether to go on. No fault of a run is a reason for a view to stop: only the end of its process is. */
   async #tried(run: () => Promise<void>): Promise<boolean> {
     try {
       await run()
       return true
     } catch (thrown) {
       if (!isError(thrown) || ['INVARIANT', 'APPLY_FAILED', 'DIVERGED', 'MISUSE', 'CODE_MISSING'].includes(thrown.code)) throw thrown
-      return thrown.next !== 'stop'
+      if (thrown.next === 'stop' && thrown.code !== 'CLOSED') this.#checker.fail('O1', `a view or a session stopped: ${thrown.code} ${thrown.message}`)
+      return thrown.code !== 'CLOSED'
     }
   }
 
@@ -195,7 +220,7 @@ export class SimObjects {
   /** One `sync`, which must show whatever was acknowledged before it was called. */
   async #read({ list, register, counter }: Handles): Promise<void> {
     const { position, lengthAcknowledged, highest } = this.#history
-    const atLeast = position >= 0 && this.#prng.chance(this.#mix.atLeast) ? this.#prng.integer(0, position + 1) : undefined
+    const atLeast = position >= 0 && this.#prng.chance(this.#mix.atLeast) ? this.#prng.integer(this.#from, position + (repaired.beyondTheTail ? 6 : 1)) : undefined
     await this.#calls.run('sync', this.#calls.draw(), (options) => list.sync({ ...options, ...atLeast === undefined ? {} : { atLeast } }))
     this.#look(list)
     if (register.state.value < 0) this.#checker.fail('O12', `the register is ${register.state.value}, which only an op that failed has written`)
@@ -258,7 +283,7 @@ export class SimObjects {
     await Promise.all([0, 1, 2].map(() => list.append({ item: `judge.${this.#history.nextValue++}` })))
     const is = { position: list.position, list: list.state.items, counter: counter.state.value, register: register.state.value }
     const fates = [...this.#history.fates].filter(([position]) => position <= is.position)
-    this.#compare(playModel(await this.#log.readStream({ stream: ROOT_STREAM, to: is.position + 1 })), is, fates)
+    this.#compare(playModel(await this.#log.readStream({ stream: ROOT_STREAM, from: this.#from, to: is.position + 1 })), is, fates)
   }
 
   #compare(

@@ -32,6 +32,8 @@ export const Register = defineObject({
     /** Changes its draft and throws: nothing of it may stay. */
     explode: op(object({ value: number() }), (draft, { value }): Answer => {
       draft.value = value
+      // One that looks like an exhausted stack, and one that does not.
+      if (value % 2 === 0) 'x'.repeat(value)
       throw new TypeError('an op that was made to fail')
     }),
   }),
