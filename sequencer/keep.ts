@@ -1,14 +1,17 @@
 /**
  * Keeps a sequencer at one address: where one stops by itself, the next one starts.
  *
- *     sequencer ── a rule does not hold: it stops ── closed ── a pause ── the next, a boot of its own: opens the next epoch
+ *     sequencer ── a rule does not hold: it stops ── closed ── a pause ── the next, a boot of its own: the next epoch
  *
- * For who hosts a whole cluster in one process, `memory:` and `file:`; elsewhere the process ends, and whoever started it starts it
- * again. Keeps: P66. Read next: `server.ts`, `memory.ts`, `host.ts`.
+ * For who hosts a whole cluster in one process, `memory:` and `file:`; elsewhere the process ends, and who started it
+ * starts it again. Keeps: P66. Read next: `server.ts`, `memory.ts`, `host.ts`.
  */
 import { Backoff } from '../log/client/retry.ts'
 import { asError } from '../log/errors.ts'
 import { SequencerServer, type SequencerServerOptions } from './server.ts'
+
+/** How the first one starts: see `SequencerServer.start`. */
+interface StartOptions { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal }
 
 /** A sequencer that is followed by another one when it stops. */
 export interface KeptSequencer {
@@ -23,7 +26,7 @@ export interface KeptSequencer {
  *
  * @throws SirtakiError as `listen` and `start` of the first one.
  */
-export async function keepSequencer(options: SequencerServerOptions, how: { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<KeptSequencer> {
+export async function keepSequencer(options: SequencerServerOptions, how: StartOptions = {}): Promise<KeptSequencer> {
   const kept = new Kept(options)
   await kept.start(how)
   return kept
@@ -43,7 +46,7 @@ class Kept implements KeptSequencer {
     this.server = new SequencerServer(options)
   }
 
-  async start(how: { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void> {
+  async start(how: StartOptions): Promise<void> {
     const { server } = this
     const { ports: { clock } } = this.#options
     let started = false

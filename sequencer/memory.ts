@@ -38,7 +38,8 @@ export async function startMemoryCluster(clock: Clock, random: Random, options: 
   for (const unit of units) await unit.listen()
   const operator = new Cluster({ ports, limits, name: 'init', addresses: chains.flat() })
   await init(operator, { chains, window: limits.window })
-  const sequencer = await keepSequencer({ ports, limits, address: 'sequencer', name: 'sequencer', units: chains.flat() })
+  const address = 'sequencer'
+  const sequencer = await keepSequencer({ ports, limits, address, name: address, units: chains.flat() })
   operator.close()
   let closed = false
   const close = async (): Promise<void> => {

@@ -95,8 +95,8 @@ export class Sequencer {
   }
 
   /**
-   * The log time to tell with tails. That of a token is not proven yet: a sequencer that follows knows only of entries that are stored,
-   * so a reader that was told more would see log time go back (Q3).
+   * The log time to tell with tails. That of a token is not proven yet: a sequencer that follows knows only of entries that
+   * are stored, so a reader that was told more would see log time go back (Q3).
    */
   get provenTime(): number { return this.#provenTime }
 
@@ -187,9 +187,9 @@ export class Sequencer {
   }
 
   /**
-   * Somebody decided what was never granted, such as a client of an older version that plays beyond the tail. Those positions are
-   * passed over: to grant them would be in vain, and to stop would end all appends. Whatever they hold, the pointers of all streams
-   * say from now on that it is to be looked for.
+   * Somebody decided what was never granted, such as a client of an older version that plays beyond the tail. Those
+   * positions are passed over: to grant them would be in vain, and to stop would end all appends. Whatever they hold, the
+   * pointers of all streams say from now on that it is to be looked for.
    */
   #skipTo(prefix: number): void {
     this.#failpoint?.('sequencer.skipped', { from: this.#tail, to: prefix })

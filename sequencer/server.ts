@@ -366,6 +366,7 @@ export class SequencerServer {
     try {
       const prefix = await this.#leastPrefix(layout)
       if (machine.epoch !== layout.epoch) return
+      if (prefix > machine.tail) this.options.log?.(`positions ${machine.tail} to ${prefix - 1} were decided though nobody was granted them: they are skipped`)
       const took = machine.decided(prefix, clock.now())
       // What was filled took as long as a fill waits: counting that would make the next one wait longer.
       if (took !== undefined && took < this.#cluster.fillAgeMs) this.#cluster.appendLatency.add(took)
@@ -385,7 +386,8 @@ export class SequencerServer {
     const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
       const unit = units[this.#turn % units.length]
       if (unit === undefined) return 0
-      const { prefix, logTime } = readProgress(await this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch)))
+      const asked = this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))
+      const { prefix, logTime } = readProgress(await asked)
       this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step), logTime })
       this.machine.prove(Math.min(...units.map((one) => this.#timeOf(one.identity, layout))))
       return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))

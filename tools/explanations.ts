@@ -167,7 +167,10 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   TRIMMED: {
     meaning: 'the position or the beginning of the stream was dropped for good',
-    causes: ['sirtaki trim, or trim() of a program, up to above that position', 'of an append (next: unknown): the log was trimmed above its position before its writer heard of it, and others may have read it there'],
+    causes: [
+      'sirtaki trim, or trim() of a program, up to above that position',
+      'of an append (next: unknown): its position was trimmed before its writer heard of it, others may have read it there',
+    ],
     actions: ['see the first position kept: sirtaki status, column trim', 'read from there: sirtaki tail --stream N --from POSITION'],
   },
   UNREACHABLE: {

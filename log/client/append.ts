@@ -5,8 +5,8 @@
  *                                                             └ anything else: resolve, then acknowledged or appended again
  *
  * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
- * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is trimmed, nobody
- * can tell any more: others may have read the entry there, so it is not made again (L1).
+ * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is
+ * trimmed, nobody can tell any more: others may have read the entry there, so it is not made again (L1).
  * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
  */
@@ -365,7 +365,11 @@ export class Appender {
         // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time counts.
         const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
         const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
-        if (found.kind === 'data' && found.hash === append.hash) { this.#cluster.noteLogTime(grant.logTime); this.#acknowledge(append, grant); return }
+        if (found.kind === 'data' && found.hash === append.hash) {
+          this.#cluster.noteLogTime(grant.logTime)
+          this.#acknowledge(append, grant)
+          return
+        }
         if (found.kind === 'trimmed') {
           failpoint?.('append.trimmed', { position: append.position })
           this.#end(append, trimmedAt(append.position))
@@ -452,7 +456,11 @@ export class Appender {
   }
 }
 
-const trimmedAt = (position: number): SirtakiError => new SirtakiError('TRIMMED', `the append got position ${position}, which was trimmed before its fate was known: it may have been read there, so it is not made again. Append again only where a second copy does no harm`, { next: 'unknown', facts: { position } })
+function trimmedAt(position: number): SirtakiError {
+  const what = `the append got position ${position}, which was trimmed before its fate was known`
+  const hint = 'it may have been read there, so it is not made again. Append again only where a second copy does no harm'
+  return new SirtakiError('TRIMMED', `${what}: ${hint}`, { next: 'unknown', facts: { position } })
+}
 
 function runsOf(batch: readonly Append[]): TokenRun[] {
   const runs: { count: number; streams: readonly number[] }[] = []

@@ -77,8 +77,8 @@ export class Cluster {
   get layout(): Layout | undefined { return this.#layout }
   get closed(): boolean { return this.#closed }
   /**
-   * Every position below it has been granted, or was skipped by an epoch: a tail that a sequencer told this process, that a layout
-   * names, or that an entry at hand proves. Holes at or above it are nobody's to fill (P66).
+   * Every position below it has been granted, or was skipped by an epoch: a tail that a sequencer told this process, that
+   * a layout names, or that an entry at hand proves. Holes at or above it are nobody's to fill (P66).
    */
   get granted(): number { return this.#granted }
 
@@ -92,7 +92,8 @@ export class Cluster {
   noteGranted(tail: number): void {
     if (tail <= this.#granted) return
     this.#granted = tail
-    for (const listener of [...this.#grantedListeners]) listener()
+    // Told with every grant and every entry played: hardly ever does anybody wait.
+    if (this.#grantedListeners.size > 0) for (const listener of [...this.#grantedListeners]) listener()
   }
 
   /** Calls `listener` whenever `granted` grows, until the function it gives is called. */

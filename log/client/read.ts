@@ -136,7 +136,9 @@ export class Reader {
 
 /** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
-  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => readProgress(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))).prefix))
+  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => {
+    return readProgress(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))).prefix
+  }))
   return Math.min(...prefixes)
 }
 

@@ -23,8 +23,8 @@ import type { Cluster } from './cluster.ts'
 /** What a resolve may do and what it knows. */
 export interface ResolveOptions {
   /**
-   * Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. That they were granted at all
-   * `resolve` sees to itself: at or above the highest tail that this process knows a hole stays one.
+   * Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. That they were granted
+   * at all `resolve` sees to itself: at or above the highest tail that this process knows a hole stays one.
    */
   readonly mayFill: boolean
   /** Whether what is decided has to be on every unit that answers: an epoch opens only then. */
@@ -163,7 +163,8 @@ class Round {
     }
     if (at >= until) return
     this.#empty = { from: at, to: fillTo, step: this.chain.step }
-    for (let above = firstOfClass(fillTo, this.chain.index, this.chain.step); above < until; above += this.chain.step) this.#out.set(above, HOLE)
+    const { index, step } = this.chain
+    for (let above = firstOfClass(fillTo, index, step); above < until; above += step) this.#out.set(above, HOLE)
     if (this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#cluster.ports.failpoint?.('resolve.fill', { position, askedAt: this.#askedAt }) })
   }
 
@@ -194,8 +195,9 @@ class Round {
     else if (this.#options.own?.position === at) this.#offers.push(this.#options.own)
     else if (others.some((held) => held.kind === KIND_JUNK)) this.#junk.push(at)
     else if (answered.some((asked) => at < asked.prefix)) throw new SirtakiError('DAMAGED', `position ${at} is decided, and no unit that answers has it`, { facts: { position: at }, next: 'again' })
-    else if (this.#options.mayFill && answered.length === this.chain.units.length && at < this.#fillBelow) this.#fill(at)
-    else this.#out.set(at, HOLE)
+    else if (at < this.#fillBelow && this.#options.mayFill && answered.length === this.chain.units.length) {
+      this.#fill(at)
+    } else this.#out.set(at, HOLE)
   }
 
   /** What was never granted is no hole: junk there would be decided under the hands of the sequencer (P66). */

@@ -14,8 +14,9 @@ import { proveCurrent } from './proof.ts'
 import { Backoff, aborted } from './retry.ts'
 
 /**
- * Exclusive tails: of the log, and by stream an upper bound of its positions. `logTime`: milliseconds that nothing appended later falls
- * behind. It never goes back for one client, also over a failover, and covers each append and entry that the client knows decided.
+ * Exclusive tails: of the log, and by stream an upper bound of its positions. `logTime`: milliseconds that nothing
+ * appended later falls behind. It never goes back for one client, also over a failover, and covers each append and entry
+ * that the client knows decided.
  */
 export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
 
@@ -58,8 +59,8 @@ export class TailReader {
   }
 
   /**
-   * Settles once everything below `position` is known to have been granted. All who wait share one question at a time, and the
-   * questions grow rare: a wish that nobody fulfils costs next to nothing.
+   * Settles once everything below `position` is known to have been granted. All who wait share one question at a time,
+   * and the questions grow rare: a wish that nobody fulfils costs next to nothing.
    *
    * @throws SirtakiError `TIMEOUT` (next `again`) with the tail in its facts, `ABORTED`, `CLOSED`.
    */
@@ -91,17 +92,19 @@ export class TailReader {
   /** Asks for the tail as long as somebody wishes for a higher one. */
   async #look(): Promise<void> {
     this.#looking = true
-    let backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+    const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
     while (this.#wishes.size > 0) {
       const epoch = this.#cluster.layout?.epoch ?? 0
       try {
         await askTails(this.#cluster, await this.#cluster.current(), [])
         if (this.#wishes.size === 0) break
         const hurried = new Promise<'hurried'>((resolve) => { this.#hurry = () => { resolve('hurried') } })
-        if (await Promise.race([this.#cluster.backOff(backoff, epoch), hurried]) === 'hurried') backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
+        if (await Promise.race([this.#cluster.backOff(backoff, epoch), hurried]) === 'hurried') backoff.reset()
         this.#hurry = () => undefined
       } catch (thrown) {
-        await this.#cluster.afterError(again(asError(thrown)), epoch, backoff).catch((final: unknown) => { for (const fail of [...this.#wishes]) fail(asError(final)) })
+        await this.#cluster.afterError(again(asError(thrown)), epoch, backoff).catch((final: unknown) => {
+          for (const fail of [...this.#wishes]) fail(asError(final))
+        })
       }
     }
     this.#looking = false
@@ -152,9 +155,14 @@ export class TailReader {
 }
 
 /** A question may be asked again, whatever became of it. */
-const again = (error: SirtakiError): SirtakiError => error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error
+function again(error: SirtakiError): SirtakiError {
+  return error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error
+}
 
-const notReached = (position: number, tail: number): SirtakiError => new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: its tail is ${tail}, nothing at or above it has been appended`, { next: 'again', facts: { position, tail } })
+function notReached(position: number, tail: number): SirtakiError {
+  const why = `its tail is ${tail}, nothing at or above it has been appended`
+  return new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: ${why}`, { next: 'again', facts: { position, tail } })
+}
 
 async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[], timeoutMs?: number): Promise<Tails> {
   if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
@@ -164,5 +172,7 @@ async function askTails(cluster: Cluster, layout: Layout, streams: readonly numb
   const answer = readTailsAnswer(await asked)
   if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
   cluster.noteGranted(answer.tail)
-  return { tail: answer.tail, epoch: answer.epoch, logTime: Math.max(answer.logTime, Math.floor(cluster.logTime)), streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? answer.tail])) }
+  const { tail, epoch } = answer
+  const logTime = Math.max(answer.logTime, Math.floor(cluster.logTime))
+  return { tail, epoch, logTime, streams: new Map(streams.map((stream, i) => [stream, answer.streams[i] ?? tail])) }
 }

@@ -27,6 +27,9 @@ export interface StreamEvents {
   failed(error: SirtakiError): void
 }
 
+/** What one chain has of a stream. */
+interface Part { readonly completeTo: number; readonly more: boolean; readonly entries: readonly Entry[] }
+
 /** A player of one stream. */
 export class StreamPlayer {
   readonly #cluster: Cluster
@@ -50,7 +53,9 @@ export class StreamPlayer {
   /** Between one subscription and the next; begins anew with every push. */
   #again: Backoff
 
-  constructor(cluster: Cluster, tails: TailReader, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }) {
+  constructor(
+    cluster: Cluster, tails: TailReader, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true },
+  ) {
     this.#cluster = cluster
     this.#tails = tails
     this.#stream = stream
@@ -76,11 +81,11 @@ export class StreamPlayer {
   }
 
   /**
-   * Settles when everything of the stream below `to` has been delivered. A `to` beyond the tail is a wish: it waits for the log to get
-   * there, and nothing is asked of the units meanwhile (P66).
+   * Settles when everything of the stream below `to` has been delivered. A `to` beyond the tail is a wish: it waits for
+   * the log to get there, and nothing is asked of the units meanwhile (P66).
    *
-   * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with `DAMAGED` as its cause where
-   *   no unit could give what was damaged; `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with `DAMAGED` as
+   *   its cause where no unit could give what was damaged; `ABORTED`, `CLOSED`.
    */
   async playTo(to: number, options: FlowOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
@@ -96,7 +101,9 @@ export class StreamPlayer {
     try {
       await this.#playNow(to, left())
     } catch (thrown) {
-      throw isError(thrown, 'DAMAGED') ? new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${thrown.message}`, { next: 'again', cause: thrown, facts: thrown.facts }) : thrown
+      if (!isError(thrown, 'DAMAGED')) throw thrown
+      const { message, facts } = thrown
+      throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${message}`, { next: 'again', cause: thrown, facts })
     }
   }
 
@@ -194,8 +201,10 @@ export class StreamPlayer {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
       subscribed.push(unit.identity)
-      const end = this.#cluster.peer(unit.address).subscribe(writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step: chain.step, index: chain.index }), {
-        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, chain.index, completeTo, again) },
+      const { step, index } = chain
+      const asked = writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step, index })
+      const end = this.#cluster.peer(unit.address).subscribe(asked, {
+        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, index, completeTo, again) },
         closed: (error) => {
           if (generation !== this.#generation) return
           if (error?.next === 'stop') this.close(error)
@@ -240,22 +249,34 @@ export class StreamPlayer {
   /** Something came before its turn: what is missing may be on its way, be junk, or be lost. */
   #watchGap(): void {
     if (this.#gapTimer !== undefined) return
-    this.#gapTimer = this.#cluster.ports.clock.timer(Math.max(2, Math.min(20, this.#cluster.appendLatency.p99), this.#gapPauseMs), () => {
+    const ms = Math.max(2, Math.min(20, this.#cluster.appendLatency.p99), this.#gapPauseMs)
+    this.#gapTimer = this.#cluster.ports.clock.timer(ms, () => {
       this.#gapTimer = undefined
       const to = this.#missingTo()
       if (this.#closed || to === 0) return
       const { layout } = this.#cluster
       if (layout === undefined) return
       this.#cluster.ports.failpoint?.('stream.gap', { stream: this.#stream, next: this.#order.next, gapTo: to })
-      this.#pull(layout, to).then(() => { this.#gapWentWell() }, (thrown: unknown) => this.#gapFailed(layout, asError(thrown))).finally(() => { if (!this.#closed && this.#missingTo() > 0) this.#watchGap() })
+      void this.#closeGap(layout, to)
     })
+  }
+
+  async #closeGap(layout: Layout, to: number): Promise<void> {
+    try {
+      await this.#pull(layout, to)
+      this.#gapWentWell()
+    } catch (thrown) {
+      await this.#gapFailed(layout, asError(thrown))
+    }
+    if (!this.#closed && this.#missingTo() > 0) this.#watchGap()
   }
 
   async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
     if (error.code === 'TRIMMED') { this.close(error); return }
     this.#gapPauseMs = this.#gapAgain.next()
-    if (!this.#cluster.closed && error.next === 'refresh' && this.#cluster.layout === layout) await this.#cluster.refresh().catch(() => undefined)
-    if (this.#cluster.layout !== layout) this.#gapWentWell()
+    const cluster = this.#cluster
+    if (!cluster.closed && error.next === 'refresh' && cluster.layout === layout) await cluster.refresh().catch(() => undefined)
+    if (cluster.layout !== layout) this.#gapWentWell()
   }
 
   #gapWentWell(): void {
@@ -324,14 +345,15 @@ export class StreamPlayer {
     return now - this.#hole.since >= this.#cluster.fillAgeMs
   }
 
-  async #ask(layout: Layout, { units, step, index }: Chain, from: number, to: number): Promise<{ completeTo: number; more: boolean; entries: Entry[] }> {
+  async #ask(layout: Layout, { units, step, index }: Chain, from: number, to: number): Promise<Part> {
+    const question = writeStreamFrom({ stream: this.#stream, from, step, index, to })
     let failed: SirtakiError | undefined
     const start = Math.floor(this.#cluster.ports.random.next() * units.length)
     for (let i = 0; i < units.length; i++) {
       const unit = units[(i + start) % units.length]
       if (unit === undefined) continue
       try {
-        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', writeStreamFrom({ stream: this.#stream, from, step, index, to })))
+        const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', question))
         if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {
@@ -362,5 +384,6 @@ const playerClosed = (): SirtakiError => new SirtakiError('CLOSED', 'the player 
 
 /** Whatever an error of damage says: it is mended, or left out with its unit, so the same is asked again. */
 function waitForDamage(thrown: unknown): never {
-  throw isError(thrown, 'DAMAGED') ? new SirtakiError('DAMAGED', thrown.message, { next: 'again', cause: thrown, facts: thrown.facts }) : thrown
+  if (!isError(thrown, 'DAMAGED')) throw thrown
+  throw new SirtakiError('DAMAGED', thrown.message, { next: 'again', cause: thrown, facts: thrown.facts })
 }

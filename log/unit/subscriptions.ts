@@ -42,7 +42,9 @@ export class Subscriptions {
   add(caller: Caller, request: number, { stream, from, step, index }: StreamFrom, max: number): void {
     const { state } = this.#unit
     if (from < state.trim) throw new SirtakiError('TRIMMED', `stream ${stream} is trimmed below ${state.trim}, ${from} was asked for`, { facts: { position: from, trim: state.trim } })
-    if (this.#unit.requireCovered({ from, step, index }) !== Infinity) throw new SirtakiError('WRONG_CHAIN', `a subscription of stream ${stream} from ${from} on begins below the open segment`, { facts: { position: from } })
+    if (this.#unit.requireCovered({ from, step, index }) !== Infinity) {
+      throw new SirtakiError('WRONG_CHAIN', `a subscription of stream ${stream} from ${from} on begins below the open segment`, { facts: { position: from } })
+    }
     const own = this.#byCaller.get(caller) ?? new Map<number, Subscription>()
     if (own.size >= max) throw new SirtakiError('OVERLOADED', `${max} subscriptions of one connection are the limit`)
     const subscription: Subscription = { caller, request, stream, cursor: from, late: [], toldTo: -1, dirty: true, damagedFrom: Infinity }

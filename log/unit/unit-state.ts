@@ -192,11 +192,15 @@ export class UnitState {
     return { from, index: last.index, step: last.step }
   }
 
-  /** Where everything of class `index` of `step` from `from` on ends: a stream read from there is complete no further. Undefined where it is no member. */
+  /**
+   * Where everything of class `index` of `step` from `from` on ends: a stream read from there is complete no further.
+   * Undefined where it is no member.
+   */
   coveredTo(from: number, step: number, index: number): number | undefined {
     let to: number | undefined
     for (const place of this.places) {
-      if (place.step === step && place.index === index && (to === undefined ? from >= place.from && from < place.to : place.from === to)) ({ to } = place)
+      const follows = to === undefined ? from >= place.from && from < place.to : place.from === to
+      if (follows && place.step === step && place.index === index) ({ to } = place)
     }
     return to
   }

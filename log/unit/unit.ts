@@ -240,8 +240,8 @@ export class Unit {
   }
 
   /**
-   * Decided entries of a stream from `from` on, for a reader who takes this unit for chain `index` of `step`: all of them below
-   * `completeTo`, and those above that are decided already, none from `to` on. Complete in one segment at most.
+   * Decided entries of a stream from `from` on, for a reader who takes this unit for chain `index` of `step`: all of them
+   * below `completeTo`, and those above that are decided already, none from `to` on. Complete in one segment at most.
    *
    * @throws SirtakiError `WRONG_CHAIN` where this unit does not hold everything of its chain from there on.
    */
@@ -268,16 +268,22 @@ export class Unit {
 
   /**
    * Where what this unit holds completely of chain `index` of `step` from `from` on ends.
-   * Who names no chain is served where there is only one: units change places, and chains may be as many as before (P67).
+   * Who names no chain is served where there is only one: units change places, and chains may be as many as before
+   * (P67).
    *
    * @throws SirtakiError `WRONG_CHAIN`.
    */
-  requireCovered({ from, step, index = step === 1 ? 0 : undefined }: Pick<StreamFrom, 'from' | 'step' | 'index'>): number {
+  requireCovered({ from, step, index = step === 1 ? 0 : undefined }: Omit<StreamFrom, 'stream' | 'to'>): number {
     const { state } = this
     const facts = { position: from, step, index }
-    if (index === undefined) throw new SirtakiError('WRONG_CHAIN', `a reader of a stream that does not say for which of ${step} chains it takes this unit: upgrade the reader`, { facts })
+    if (index === undefined) {
+      throw new SirtakiError('WRONG_CHAIN', `a reader does not say for which of ${step} chains it takes this unit: upgrade it`, { facts })
+    }
     const end = state.coveredTo(from, step, index)
-    if (end === undefined) throw new SirtakiError('WRONG_CHAIN', `position ${from} in chain ${index} of ${step} is not this unit's under epoch ${state.layout?.epoch ?? 0}`, { facts })
+    if (end === undefined) {
+      const epoch = state.layout?.epoch ?? 0
+      throw new SirtakiError('WRONG_CHAIN', `position ${from} in chain ${index} of ${step} is not this unit's under epoch ${epoch}`, { facts })
+    }
     return end
   }
 

@@ -222,11 +222,17 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
 }
 
 /**
- * readStream and subscribe: stream u32, from f64, step u32, to f64, index u32: the reader takes the unit for chain `index` of `step`
- * from `from` on (P67), and wants nothing from `to` on, OPEN_END where there is no such end. Earlier writers name no `index`, and `to`
- * in readStream only; earlier readers pass over what follows the words that they know.
+ * readStream and subscribe: stream u32, from f64, step u32, to f64, index u32: the reader takes the unit for chain `index`
+ * of `step` from `from` on (P67), and wants nothing from `to` on, OPEN_END where there is no such end. Earlier writers name
+ * no `index`, and `to` in readStream only; earlier readers pass over what follows the words that they know.
  */
-export interface StreamFrom { readonly stream: number; readonly from: number; readonly step: number; readonly index?: number | undefined; readonly to?: number | undefined }
+export interface StreamFrom {
+  readonly stream: number
+  readonly from: number
+  readonly step: number
+  readonly index?: number | undefined
+  readonly to?: number | undefined
+}
 const OPEN_END = Number.MAX_SAFE_INTEGER
 export function writeStreamFrom({ stream, from, step, index, to }: StreamFrom): Uint8Array {
   const out = new ByteWriter(28).u32(stream).f64(from).u32(step)

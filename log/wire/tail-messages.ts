@@ -21,11 +21,14 @@ export function readEpoch(body: Uint8Array): number {
 }
 
 /**
- * `prefix`: the lowest position of its own class that a unit does not know decided. `logTime`: the highest of the entries that it
- * has stored, in milliseconds; 0 where a unit of an earlier version does not say.
+ * `prefix`: the lowest position of its own class that a unit does not know decided. `logTime`: the highest of the entries
+ * that it has stored, in milliseconds; 0 where a unit of an earlier version does not say.
  */
 export interface Progress { readonly prefix: number; readonly logTime: number }
-export const writeProgress = ({ prefix, logTime }: Progress, version: number): Uint8Array => version < 3 ? new ByteWriter(8).f64(prefix).done() : new ByteWriter(16).f64(prefix).f64(logTime).done()
+export function writeProgress({ prefix, logTime }: Progress, version: number): Uint8Array {
+  const out = new ByteWriter(16).f64(prefix)
+  return (version < 3 ? out : out.f64(logTime)).done()
+}
 export function readProgress(body: Uint8Array): Progress {
   const reader = new ByteReader(body)
   const prefix = reader.integer()

@@ -174,7 +174,7 @@ export class Checker {
       case 'read': this.#read(facts); return
       case 'trim.called': this.trimCalled = Math.max(this.trimCalled, numberOf(facts, 'before')); return
       case 'sequencer.granted': this.#grant(facts); return
-      case 'sequencer.skipped': this.fail('Q1', `positions ${numberOf(facts, 'from')} to ${numberOf(facts, 'to')} were decided and never granted`)
+      case 'sequencer.skipped': this.fail('Q1', `what follows ${numberOf(facts, 'from')} was decided and never granted`)
       case 'sequencer.tells': this.#tells(numberOf(facts, 'epoch'), numberOf(facts, 'logTime')); return
       case 'sequencer.bootstrapped': this.#bootstrap(facts); return
       case 'unit.installed': this.#installed(facts); return
@@ -220,7 +220,9 @@ export class Checker {
   /** A fill that could have found a value must complete it: every unit is asked, and what one held before is found. */
   #filled(facts: Readonly<Record<string, unknown>>): void {
     const position = numberOf(facts, 'position')
-    if (position >= Math.max(this.newest?.tail ?? 0, this.#grantedTo)) this.fail('Q1', `position ${position} is filled though nobody was granted it`)
+    if (position >= Math.max(this.newest?.tail ?? 0, this.#grantedTo)) {
+      this.fail('Q1', `position ${position} is filled though nobody was granted it`)
+    }
     const granted = this.#grantedAt.get(position)
     const age = this.now() - (granted?.at ?? 0)
     // A newer epoch has sealed the writer off; a clock that jumped makes everything look old.
@@ -285,7 +287,10 @@ export class Checker {
   }
 
   #checkTimes(layout: Layout): void {
-    for (const [epoch, logTime] of this.#toldTimes) if (epoch < layout.epoch && logTime > layout.logTime) this.fail('Q3', `log time ${logTime} was told with a tail of epoch ${epoch}, epoch ${layout.epoch} starts from ${layout.logTime}`)
+    for (const [epoch, told] of this.#toldTimes) {
+      if (epoch >= layout.epoch || told <= layout.logTime) continue
+      this.fail('Q3', `log time ${told} was told in epoch ${epoch}, epoch ${layout.epoch} starts from ${layout.logTime}`)
+    }
   }
 
   #bootstrap(facts: Readonly<Record<string, unknown>>): void {

@@ -347,12 +347,16 @@ export class LimitBench {
     return from
   }
 
-  /** A writer takes a token, stores its entry at one unit only, and dies. Gives what it was granted, within some milliseconds. */
+  /** A writer takes a token, stores its entry at one unit only, and dies. Gives what it was granted, soon. */
   async storeAt(raw: Cluster, address: string, stream: number, bytes: Uint8Array): Promise<GrantBody> {
     const layout = await this.done(raw.current(), 2)
-    const grant = await this.done(raw.peer('sequencer').request('token', writeToken({ epoch: layout.epoch, runs: [{ count: 1, streams: [stream] }] })).then(readGrant), 2)
-    const entry = encodeEntry(clusterSeed(layout.cluster), { position: grant.from, epoch: grant.epoch, writer: 1, logTime: grant.logTime, streams: [stream], previous: grant.previous }, bytes)
-    await this.done(raw.peer(address).request('store', new ByteWriter(8).u32(layout.epoch).u32(1).raw(entry).done()), 2)
+    const { cluster, epoch } = layout
+    const asked = raw.peer('sequencer').request('token', writeToken({ epoch, runs: [{ count: 1, streams: [stream] }] }))
+    const grant = await this.done(asked.then(readGrant), 2)
+    const { from: position, logTime, previous } = grant
+    const head = { position, epoch, writer: 1, logTime, streams: [stream], previous }
+    const entry = encodeEntry(clusterSeed(cluster), head, bytes)
+    await this.done(raw.peer(address).request('store', new ByteWriter(8).u32(epoch).u32(1).raw(entry).done()), 2)
     return grant
   }
 }

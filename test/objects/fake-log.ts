@@ -18,7 +18,8 @@ import type { SpaceLog, SpacePlayer } from '../../objects/index.ts'
 /**
  * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
  * twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log; `late`: in
- * the log, acknowledged three steps later; `trimmed`: nobody can tell its caller, though it is in the log; `gone`: the same, and it is not.
+ * the log, acknowledged three steps later; `trimmed`: nobody can tell its caller, though it is in the log; `gone`: the
+ * same, and it is not.
  */
 export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late' | 'trimmed' | 'gone'
 
@@ -49,7 +50,7 @@ export class FakeClock implements Clock {
 
 const NO_BYTES = new Uint8Array(0)
 const timeout = (): SirtakiError => new SirtakiError('TIMEOUT', 'the append was not answered in time')
-const trimmed = (): SirtakiError => new SirtakiError('TRIMMED', 'the position was trimmed before the fate of the append was known', { next: 'unknown' })
+const trimmed = (): SirtakiError => new SirtakiError('TRIMMED', 'the position was trimmed too early', { next: 'unknown' })
 const macrotask = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 export class FakeLog implements SpaceLog {
@@ -125,7 +126,11 @@ export class FakeLog implements SpaceLog {
 
   #decide(append: Append, fate: Fate): void {
     if (fate === 'junk') { this.#junk(); this.#queue.push(append); return }
-    if (fate === 'lost' || fate === 'gone') { this.#junk(); append.reject(fate === 'lost' ? timeout() : trimmed()); return }
+    if (fate === 'lost' || fate === 'gone') {
+      this.#junk()
+      append.reject(fate === 'lost' ? timeout() : trimmed())
+      return
+    }
     const first = this.#grant(append.payload, append.streams)
     if (fate === 'unknown' || fate === 'trimmed') { append.reject(fate === 'unknown' ? timeout() : trimmed()); return }
     const entry = fate === 'twice' ? this.#grant(append.payload, append.streams) : first

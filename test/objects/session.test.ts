@@ -92,7 +92,7 @@ test('O4: an op appended twice around a missing one settles with the copy that a
   t.is(hits.state.value, 3)
 })
 
-test('O4: an op whose position was trimmed before anybody told its session is appended again, and counts once', async (t) => {
+test('O4: an op whose position was trimmed before its fate was known is appended again, and counts once', async (t) => {
   const log = new FakeLog()
   log.pushing = false
   fates(log, { 1: 'trimmed', 3: 'gone' })

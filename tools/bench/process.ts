@@ -51,7 +51,9 @@ async function tokens(): Promise<string> {
   const cluster = 'tokens'
   const door = await openDoor(ports, limits, '127.0.0.1:0', {
     cluster: () => cluster, layout: () => null, gone: () => undefined,
-    request: ({ caller, kind, request }) => { caller.answer(kind, request, writeProgress({ prefix: server.machine.tail, logTime: 0 }, caller.version)) },
+    request: ({ caller, kind, request }) => {
+      caller.answer(kind, request, writeProgress({ prefix: server.machine.tail, logTime: 0 }, caller.version))
+    },
   })
   await server.listen()
   const member = { identity: 'unit', boot: 'unit', address: door.listener.address }

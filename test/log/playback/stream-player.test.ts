@@ -5,8 +5,15 @@
  */
 import test from 'ava'
 import { LogClient } from '../../../log/client/client.ts'
+import type { Entry } from '../../../log/entry.ts'
+import type { StreamEvents } from '../../../log/playback/stream-player.ts'
 import { LimitBench, payload, whichOf } from '../limit-bench.ts'
 import { appends } from '../limit-drives-client.ts'
+
+/** What a player tells, entry by entry. */
+const hearing = (each: (entry: Entry) => void): StreamEvents => ({
+  deliver: (due) => { for (const entry of due) each(entry) }, reached: () => undefined, failed: () => undefined,
+})
 
 test('Q4: a part of a stream is read without what lies behind it', async (t) => {
   const bench = await LimitBench.start({}, { units: 1 })
@@ -45,7 +52,7 @@ test('P66: a wish beyond the tail is granted when the log gets there, with and w
   const { tail } = await bench.done(log.tail(), 50)
   const reader = await bench.client('reader')
   const seen: number[] = []
-  const player = reader.player(7, 0, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
+  const player = reader.player(7, 0, hearing((entry) => { seen.push(entry.position) }))
   const read = reader.readStream({ stream: 7, to: tail + 3 })
   const played = player.playTo(tail + 3)
   t.deepEqual([await bench.outcome(read, 500), await bench.outcome(played, 500)], ['waiting', 'waiting'])
@@ -60,7 +67,7 @@ test('P66: a wish beyond the tail is granted when the log gets there, with and w
 test('P66: one who waits beyond the tail keeps nobody waiting who plays to it', async (t) => {
   const bench = await LimitBench.start({}, { units: 1 })
   const log = await bench.client()
-  const player = log.player(7, 0, { deliver: () => undefined, reached: () => undefined, failed: () => undefined }, { live: false })
+  const player = log.player(7, 0, hearing(() => undefined), { live: false })
   await bench.done(Promise.all(appends(log, 3, { streams: [7] })), 100)
   const { tail } = await bench.done(log.tail(), 50)
   const beyond = player.playTo(tail + 100, { timeoutMs: 3_000 })
@@ -86,7 +93,8 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
   let turn = 0
   const random = { ...bench.random, next: () => turn++ % 2 === 0 ? 0.1 : 0.9 }
   const late = (name: string): LogClient => {
-    const client = new LogClient({ ports: { ...bench.ports(name), random }, limits: bench.limits, name, addresses: bench.addresses, layout: old })
+    const ports = { ...bench.ports(name), random }
+    const client = new LogClient({ ports, limits: bench.limits, name, addresses: bench.addresses, layout: old })
     // It knows of the position from an entry of another stream, and need not ask for the tail.
     client.cluster.noteGranted(to)
     return client
@@ -94,22 +102,24 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
   const read = await bench.done(late('reads').readStream({ stream: 7, from: old.tail, to }), 3_000)
   t.deepEqual(read.map(({ position }) => position).slice(-8), acknowledged)
   const seen: number[] = []
-  const player = late('plays').player(7, old.tail, { deliver: (due) => { seen.push(...due.map(({ position }) => position)) }, reached: () => undefined, failed: () => undefined })
+  const player = late('plays').player(7, old.tail, hearing((entry) => { seen.push(entry.position) }))
   await bench.done(player.playTo(to), 3_000)
   t.deepEqual(seen.slice(-8), acknowledged)
 })
 
-test('P19: damage that heals ends neither a subscription nor a wait, and a call that does not live to see it says so', async (t) => {
+test('P19: damage that heals ends no subscription, and a call that does not live to see it says so', async (t) => {
   const bench = await LimitBench.start({}, { units: 3 })
   const log = await bench.client()
   await bench.done(Promise.all(appends(log, 2, { streams: [7] })), 100)
   const seen: number[] = []
   const failed: string[] = []
-  const player = log.player(7, 0, { deliver: (due) => { seen.push(...due.map(({ payload: bytes }) => whichOf(bytes))) }, reached: () => undefined, failed: ({ code }) => { failed.push(code) } })
+  const events = hearing((entry) => { seen.push(whichOf(entry.payload)) })
+  const player = log.player(7, 0, { ...events, failed: ({ code }) => { failed.push(code) } })
   // A writer dies between its stores: its entry is on the unit that decides, whose disk damages it.
   await bench.storeAt(await bench.raw(), 'unit-0', 7, payload(99))
   bench.store('unit-0').damage(bench.store('unit-0').lastRow())
-  t.is(bench.unit('unit-0').unit.state.verify((await bench.done(log.tail(), 2)).tail - 1, { row: -1, bytes: undefined }), false)
+  const position = (await bench.done(log.tail(), 2)).tail - 1
+  t.is(bench.unit('unit-0').unit.state.verify(position, { row: -1, bytes: undefined }), false)
   await bench.done(Promise.all(appends(log, 2, { streams: [7], from: 2 })), 500)
   const { tail } = await bench.done(log.tail(), 50)
   const error = await bench.done(player.playTo(tail, { timeoutMs: 400 }).catch((thrown: unknown) => thrown), 1_500)
