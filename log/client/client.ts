@@ -3,7 +3,7 @@
  *
  * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `read.ts`, `tail.ts`, `../playback/`.
  */
-import type { Entry } from '../entry.ts'
+import { OBJECT_STREAMS, type Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
 import { Watch } from '../layout/watch.ts'
@@ -18,7 +18,7 @@ import { TailReader, type Tails } from './tail.ts'
 
 /** How an append goes. */
 export interface AppendOptions extends CallOptions {
-  /** Streams that the entry is on: integers from 0 to 4294967295, each once, 64 at most. */
+  /** Streams that the entry is on: integers from 16 (below are those of the objects) to 4294967295, each once, 64 at most. */
   readonly streams?: readonly number[] | undefined
   /** Nobody awaits it: it does not keep the process alive. */
   readonly background?: boolean | undefined
@@ -101,6 +101,15 @@ export class LogClient implements AsyncDisposable {
    *   entry. They may have read it, so it is not appended a second time.
    */
   append(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
+    const reserved = reservedIn(options?.streams)
+    return reserved === undefined ? this.appendAnywhere(payload, options) : Promise.reject(reserved)
+  }
+
+  /**
+   * Appends one entry, also on streams of the objects (0 to 15): for their runtime, and for who knows what a foreign entry does
+   * there. @throws SirtakiError as `append`.
+   */
+  appendAnywhere(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
     const odd = oddAppend(payload, options)
     return odd === undefined ? this.#appender.append(payload, options.streams, options) : Promise.reject(odd)
   }
@@ -230,6 +239,18 @@ export class LogClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }
 }
+
+/** Why an entry of a program's own is not on such streams: only entries of spaces belong there. */
+function reservedIn(streams: AppendOptions['streams']): SirtakiError | undefined {
+  if (!Array.isArray(streams)) return undefined
+  for (const stream of streams) if (stream >= 0 && stream < OBJECT_STREAMS) return reservedStream(stream)
+  return undefined
+}
+
+const reservedStream = (stream: number): SirtakiError => new SirtakiError(
+  'BAD_ARGUMENT', `stream ${stream} is one of the objects (0 to ${OBJECT_STREAMS - 1}): name one from ${OBJECT_STREAMS} on`,
+  { facts: { stream } },
+)
 
 /** Why an append that names such things is none. On the way of every append: nothing is made where all is well. */
 function oddAppend(payload: unknown, options: unknown): SirtakiError | undefined {

@@ -44,7 +44,7 @@ export function spaceLogOf(client: LogClient): SpaceLog {
   const { ports: { clock, random }, limits } = client.cluster
   return {
     clock, random, limits,
-    append: (payload, options) => client.append(payload, options),
+    append: (payload, options) => client.appendAnywhere(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),
     tail: async (stream, { signal, timeoutMs }) => {

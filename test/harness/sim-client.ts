@@ -15,7 +15,7 @@ import { Prng } from './prng.ts'
 import { repaired, type Plan } from './plan.ts'
 
 /** The first stream of the load; those below belong to the objects. */
-export const LOAD_STREAMS = 2
+export const LOAD_STREAMS = 18
 
 /** One append that was acknowledged. */
 export interface Acked { readonly position: number; readonly value: number; readonly streams: readonly number[] }

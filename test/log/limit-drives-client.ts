@@ -115,10 +115,10 @@ export const clientDrives = {
   streamsMax: { title: 'one stream too many is refused by the client and by the sequencer', run: async (t) => {
     const bench = await LimitBench.start({ streamsMax: 2 })
     const log = await bench.client()
-    t.is(await bench.outcome(log.append(payload(0), { streams: [1, 2, 3] }), 10), 'BAD_ARGUMENT/stop')
+    t.is(await bench.outcome(log.append(payload(0), { streams: [21, 22, 23] }), 10), 'BAD_ARGUMENT/stop')
     t.is(bench.wire('client').of('token').length, 0)
     t.is(await bench.outcome(bench.token(log.cluster, 1, [1, 2, 3]), 10), 'BAD_ARGUMENT/stop')
-    await acknowledgedOnce(t, bench, log, appends(log, 1, { streams: [1, 2] }))
+    await acknowledgedOnce(t, bench, log, appends(log, 1, { streams: [21, 22] }))
   } },
   requestsMax: { title: 'one open request too many is refused at once; stores are sent again', run: async (t) => {
     const bench = await LimitBench.start()
@@ -168,23 +168,23 @@ export const clientDrives = {
   subscriberEntriesMax: { title: 'a slow consumer gets every entry once, in order, and no more than the bound is held', run: async (t) => {
     const bench = await LimitBench.start({ subscriberEntriesMax: 4 })
     const log = await bench.client()
-    await bench.done(Promise.all(appends(log, 30, { streams: [7] })), 50)
-    t.deepEqual(await takeSlowly(bench, log, 7, 30), { taken: upTo(30), most: 4, mostBytes: 16 })
+    await bench.done(Promise.all(appends(log, 30, { streams: [27] })), 50)
+    t.deepEqual(await takeSlowly(bench, log, 27, 30), { taken: upTo(30), most: 4, mostBytes: 16 })
     t.true(bench.point('subscriber.paused') >= 7)
     const got: number[] = []
-    const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 7 })) { got.push(whichOf(entry.payload)); await log.cluster.pause(5); if (got.length === 31) return } })()
+    const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 27 })) { got.push(whichOf(entry.payload)); await log.cluster.pause(5); if (got.length === 31) return } })()
     await bench.advance(60)
-    await bench.done(Promise.all(appends(log, 1, { from: 30, streams: [7] })), 10)
+    await bench.done(Promise.all(appends(log, 1, { from: 30, streams: [27] })), 10)
     await bench.done(reading, 1_000)
     t.deepEqual(got, upTo(31))
   } },
   subscriberBytesMax: { title: 'the same in bytes: at most one entry beyond it', run: async (t) => {
     const bench = await LimitBench.start({ subscriberBytesMax: 1_000 })
     const log = await bench.client()
-    await bench.done(Promise.all(appends(log, 20, { bytes: 300, streams: [7] })), 50)
-    t.deepEqual(await takeSlowly(bench, log, 7, 20), { taken: upTo(20), most: 4, mostBytes: 1_200 })
+    await bench.done(Promise.all(appends(log, 20, { bytes: 300, streams: [27] })), 50)
+    t.deepEqual(await takeSlowly(bench, log, 27, 20), { taken: upTo(20), most: 4, mostBytes: 1_200 })
     t.true(bench.point('subscriber.paused') >= 5)
-    const entries: Entry[] = await bench.done(log.readStream({ stream: 7 }), 50)
+    const entries: Entry[] = await bench.done(log.readStream({ stream: 27 }), 50)
     t.is(entries.length, 20)
   } },
 } satisfies Record<string, Drive>

@@ -120,11 +120,11 @@ export const serverDrives = {
   pushBytesMax: { title: 'a subscriber that is far behind gets no more than this and one entry in one push', run: async (t) => {
     const bench = await LimitBench.start({ pushBytesMax: 1_000 })
     const log = await bench.client()
-    await bench.done(Promise.all(Array.from({ length: 12 }, (_, i) => log.append(payload(i, 400), { streams: [1] }))), 10)
+    await bench.done(Promise.all(Array.from({ length: 12 }, (_, i) => log.append(payload(i, 400), { streams: [21] }))), 10)
     const reader = await bench.client('reader')
     const before = bench.accepted.map((far) => far.writes.length)
     let got = 0
-    reader.player(1, 0, { deliver: (entries) => { got += entries.length }, reached: () => undefined, failed: () => { t.fail() } })
+    reader.player(21, 0, { deliver: (entries) => { got += entries.length }, reached: () => undefined, failed: () => { t.fail() } })
     await bench.advance(50)
     t.is(got, 12)
     const writes = bench.accepted.flatMap((far, i) => far.writes.slice(before[i])).filter((bytes) => bytes > 400)
@@ -136,10 +136,10 @@ export const serverDrives = {
     await bench.done(log.append(payload(0)), 10)
     const before = bench.accepted.length
     const reader = await bench.client('reader')
-    reader.player(1, 0, { deliver: () => undefined, reached: () => undefined, failed: () => undefined })
+    reader.player(21, 0, { deliver: () => undefined, reached: () => undefined, failed: () => undefined })
     await bench.advance(20)
     for (const far of bench.accepted.slice(before)) far.deaf = true
-    await bench.done(Promise.all(Array.from({ length: 20 }, (_, i) => log.append(payload(i, 400), { streams: [1] }))), 50)
+    await bench.done(Promise.all(Array.from({ length: 20 }, (_, i) => log.append(payload(i, 400), { streams: [21] }))), 50)
     await bench.advance(50)
     const unread = Math.max(...bench.accepted.map((far) => far.unread))
     t.true(unread > 1_000 && unread < 1_000 + 2 * 600, `${unread}`)
@@ -248,25 +248,25 @@ export const serverDrives = {
   streamTailsMax: { title: 'the sequencer forgets the oldest, and every stream still reads whole', run: async (t) => {
     const bench = await LimitBench.start({ streamTailsMax: 2 })
     const log = await bench.client()
-    const streams = [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+    const streams = [21, 22, 23, 24, 25, 21, 22, 23, 24, 25]
     const positions: number[] = []
     for (const stream of streams) positions.push((await bench.done(log.append(payload(stream), { streams: [stream] }), 10)).position)
     t.is(bench.sequencer.machine.streams, 2)
     t.true(bench.point('sequencer.forgot') >= 8)
-    const read = await bench.done(Promise.all([1, 2, 3, 4, 5].map((stream) => log.readStream({ stream }))), 100)
-    t.deepEqual(read.map((entries) => entries.map((entry) => whichOf(entry.payload))), [[1, 1], [2, 2], [3, 3], [4, 4], [5, 5]])
+    const read = await bench.done(Promise.all([21, 22, 23, 24, 25].map((stream) => log.readStream({ stream }))), 100)
+    t.deepEqual(read.map((entries) => entries.map((entry) => whichOf(entry.payload))), [21, 22, 23, 24, 25].map((stream) => [stream, stream]))
   } },
   subscriptionsMax: { title: 'one subscription too many waits until another ends, the others are pushed to', run: async (t) => {
     const bench = await LimitBench.start({ subscriptionsMax: 2 })
     const log = await bench.client()
     const got: number[][] = [[], [], []]
-    const players = [1, 2, 3].map((stream, i) => log.player(stream, 0, { deliver: (entries) => { got[i]?.push(...entries.map((entry) => whichOf(entry.payload))) }, reached: () => undefined, failed: () => { t.fail() } }))
+    const players = [21, 22, 23].map((stream, i) => log.player(stream, 0, { deliver: (entries) => { got[i]?.push(...entries.map((entry) => whichOf(entry.payload))) }, reached: () => undefined, failed: () => { t.fail() } }))
     await bench.advance(100)
-    for (const stream of [1, 2, 3]) await bench.done(log.append(payload(stream), { streams: [stream] }), 50)
-    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[1], [2], []], 2])
+    for (const stream of [21, 22, 23]) await bench.done(log.append(payload(stream), { streams: [stream] }), 50)
+    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[21], [22], []], 2])
     if (players[0] !== undefined) log.closePlayer(players[0])
     await bench.advance(100)
-    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[1], [2], [3]], 2])
+    t.deepEqual([got, bench.units[0]?.status()['subscriptions']], [[[21], [22], [23]], 2])
   } },
   resolveRangeMax: { title: 'no message of a resolve covers more positions, a unit refuses one that does', run: async (t) => {
     const bench = await LimitBench.start({ resolveRangeMax: 3 }, { units: 2 })

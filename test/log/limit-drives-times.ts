@@ -63,7 +63,7 @@ export const timeDrives = {
     const log = await bench.client()
     bench.wire('client').hold('unit-0')
     const append = log.append(payload(0))
-    const calls = [append, log.tail(), log.read(0), log.fill(0), log.readStream({ stream: 1 })]
+    const calls = [append, log.tail(), log.read(0), log.fill(0), log.readStream({ stream: 21 })]
     t.is(await bench.outcome(Promise.race(calls), 199), 'waiting')
     t.is(await bench.outcome(append, 51), 'TIMEOUT/unknown')
     const ends = await Promise.all(calls.map((call) => bench.outcome(call, 200)))

@@ -99,7 +99,7 @@ export class Load {
   async #append(client: LogClient): Promise<void> {
     const value = `value ${++this.#values}`
     const operation = this.#begin({ op: 'append', value })
-    const { position } = await client.append(encode(value), { streams: [this.#values % 3] })
+    const { position } = await client.append(encode(value), { streams: [20 + this.#values % 3] })
     this.#end(operation, position)
     this.#acknowledge(position, value)
   }

@@ -24,7 +24,7 @@ import { SharedHistory, decodeValue } from '../harness/sim-client.ts'
 import { Simulator, type SimProcess } from '../harness/simulator.ts'
 import { drain } from './drain.ts'
 
-const STREAM = 7
+const STREAM = 27
 const UNITS = ['u0:1', 'u1:1', 'u2:1']
 /** Small bounds: a commit of `unitBytesMax` takes about `SYNC_MS`, which is what the units can do. */
 export const limits: Limits = {

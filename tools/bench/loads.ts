@@ -17,7 +17,7 @@ import { connectLog, type ConnectedLog } from '../../sequencer/client.ts'
 import { measure, measured, measuredOnce, type Measured } from './measure.ts'
 import { openLoop, type OpenLoop } from './open-loop.ts'
 
-const STREAM = 9
+const STREAM = 29
 const LOCAL_READS = 1_000
 /** Appends that wait while a log is written for a reader. */
 const WRITE_OUTSTANDING = 4_096

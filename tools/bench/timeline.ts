@@ -9,7 +9,7 @@ import { connected } from './loads.ts'
 export const BUCKET_MS = 10
 /** Between two looks at what is due. */
 const TICK_MS = 2
-const STREAM = 11
+const STREAM = 31
 
 /** Acknowledged appends by bucket from `startedAt` (milliseconds since 1970) on, and what failed. */
 export interface Timeline { readonly startedAt: number; readonly acknowledged: readonly number[]; readonly failed: number }

@@ -25,7 +25,7 @@ export const appendCommand = (): Command => new Command('append')
     const payload = text === '-' ? await stdin() : Buffer.from(text)
     const { signal, timeoutMs } = context
     const options = { streams: flags.stream, signal, timeoutMs }
-    const { position, epoch } = await withLog(context, (log) => log.append(payload, options), { mayCreate: true })
+    const { position, epoch } = await withLog(context, (log) => log.appendAnywhere(payload, options), { mayCreate: true })
     context.output.data({ position, epoch, streams: flags.stream ?? [], bytes: payload.byteLength }, String(position))
   })
 

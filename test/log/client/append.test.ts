@@ -11,7 +11,7 @@ test('L1: an append whose position was read and trimmed before its writer heard 
   const [writer, other] = [await bench.client('writer'), await bench.client('other')]
   bench.wire('writer').hold('unit-0')
   const { tail: position } = await bench.done(other.tail(), 5)
-  const append = writer.append(payload(7), { streams: [3] })
+  const append = writer.append(payload(7), { streams: [23] })
   await bench.advance(10)
   const read = await bench.done(other.read(position), 200)
   t.is(read.kind === 'data' ? whichOf(read.entry.payload) : read.kind, 7)

@@ -18,10 +18,10 @@ const hearing = (each: (entry: Entry) => void): StreamEvents => ({
 test('Q4: a part of a stream is read without what lies behind it', async (t) => {
   const bench = await LimitBench.start({}, { units: 1 })
   const log = await bench.client()
-  const positions = await bench.done(Promise.all(appends(log, 20, { bytes: 1_000, streams: [7] })), 100)
+  const positions = await bench.done(Promise.all(appends(log, 20, { bytes: 1_000, streams: [27] })), 100)
   const read = async (name: string, from: number, to: number): Promise<{ which: number[]; bytes: number }> => {
     const reader = await bench.client(name)
-    const entries = await bench.done(reader.readStream({ stream: 7, from: positions[from] ?? 0, to: positions[to] ?? 0 }), 100)
+    const entries = await bench.done(reader.readStream({ stream: 27, from: positions[from] ?? 0, to: positions[to] ?? 0 }), 100)
     return { which: entries.map((entry) => whichOf(entry.payload)), bytes: bench.wire(name).longestAnswer }
   }
   const [part, most] = [await read('part', 3, 5), await read('most', 1, 19)]
@@ -33,16 +33,16 @@ test('Q4: a part of a stream is read without what lies behind it', async (t) => 
 test('P66: a wish beyond the tail fills nothing, asks seldom, and ends with the tail', async (t) => {
   const bench = await LimitBench.start({}, { units: 2 })
   const log = await bench.client()
-  await bench.done(Promise.all(appends(log, 3, { streams: [7] })), 100)
+  await bench.done(Promise.all(appends(log, 3, { streams: [27] })), 100)
   const reader = await bench.client('reader')
   const { tail } = await bench.done(reader.tail(), 50)
   const [fills, asked] = [bench.point('resolve.fill'), bench.wire('reader').sent.length]
-  const read = reader.readStream({ stream: 7, to: tail + 20, timeoutMs: 2_000 })
+  const read = reader.readStream({ stream: 27, to: tail + 20, timeoutMs: 2_000 })
   const error = await bench.done(read.catch((thrown: unknown) => thrown), 2_600)
   t.like(error, { code: 'TIMEOUT', next: 'again', facts: { position: tail + 20, tail } })
   t.is(bench.point('resolve.fill'), fills)
   t.true(bench.wire('reader').sent.length - asked < 30, `${bench.wire('reader').sent.length - asked} questions`)
-  t.is((await bench.done(log.append(payload(9), { streams: [7] }), 100)).position, tail)
+  t.is((await bench.done(log.append(payload(9), { streams: [27] }), 100)).position, tail)
   t.is(bench.sequencer.role, 'ready')
 })
 
@@ -52,13 +52,13 @@ test('P66: a wish beyond the tail is granted when the log gets there, with and w
   const { tail } = await bench.done(log.tail(), 50)
   const reader = await bench.client('reader')
   const seen: number[] = []
-  const player = reader.player(7, 0, hearing((entry) => { seen.push(entry.position) }))
-  const read = reader.readStream({ stream: 7, to: tail + 3 })
+  const player = reader.player(27, 0, hearing((entry) => { seen.push(entry.position) }))
+  const read = reader.readStream({ stream: 27, to: tail + 3 })
   const played = player.playTo(tail + 3)
   t.deepEqual([await bench.outcome(read, 500), await bench.outcome(played, 500)], ['waiting', 'waiting'])
-  await bench.done(log.append(payload(0), { streams: [7] }), 100)
+  await bench.done(log.append(payload(0), { streams: [27] }), 100)
   t.deepEqual([await bench.outcome(read, 1_000), await bench.outcome(played)], ['waiting', 'waiting'])
-  await bench.done(Promise.all(appends(log, 2, { streams: [8] })), 100)
+  await bench.done(Promise.all(appends(log, 2, { streams: [28] })), 100)
   t.deepEqual((await bench.done(read, 1_500)).map(({ position }) => position), [tail])
   await bench.done(played, 100)
   t.deepEqual([seen, player.next], [[tail], tail + 3])
@@ -67,8 +67,8 @@ test('P66: a wish beyond the tail is granted when the log gets there, with and w
 test('P66: one who waits beyond the tail keeps nobody waiting who plays to it', async (t) => {
   const bench = await LimitBench.start({}, { units: 1 })
   const log = await bench.client()
-  const player = log.player(7, 0, hearing(() => undefined), { live: false })
-  await bench.done(Promise.all(appends(log, 3, { streams: [7] })), 100)
+  const player = log.player(27, 0, hearing(() => undefined), { live: false })
+  await bench.done(Promise.all(appends(log, 3, { streams: [27] })), 100)
   const { tail } = await bench.done(log.tail(), 50)
   const beyond = player.playTo(tail + 100, { timeoutMs: 3_000 })
   t.is(await bench.outcome(beyond, 1_000), 'waiting')
@@ -84,10 +84,10 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
   const bench = await LimitBench.start({}, { units: 4 })
   const log = await bench.client()
   const old = await bench.drive({ chains: [['unit-0', 'unit-1'], ['unit-2', 'unit-3']] })
-  await bench.done(Promise.all(appends(log, 4, { streams: [7] })), 200)
+  await bench.done(Promise.all(appends(log, 4, { streams: [27] })), 200)
   await bench.drive({ chains: [['unit-0', 'unit-3'], ['unit-2', 'unit-1']] })
   await bench.advance(1_000)
-  const acknowledged = await bench.done(Promise.all(appends(log, 8, { streams: [7] })), 1_000)
+  const acknowledged = await bench.done(Promise.all(appends(log, 8, { streams: [27] })), 1_000)
   const to = (acknowledged.at(-1) ?? 0) + 1
   // Of the one chain it asks the unit that has stayed, of the other the one that has moved.
   let turn = 0
@@ -99,10 +99,10 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
     client.cluster.noteGranted(to)
     return client
   }
-  const read = await bench.done(late('reads').readStream({ stream: 7, from: old.tail, to }), 3_000)
+  const read = await bench.done(late('reads').readStream({ stream: 27, from: old.tail, to }), 3_000)
   t.deepEqual(read.map(({ position }) => position).slice(-8), acknowledged)
   const seen: number[] = []
-  const player = late('plays').player(7, old.tail, hearing((entry) => { seen.push(entry.position) }))
+  const player = late('plays').player(27, old.tail, hearing((entry) => { seen.push(entry.position) }))
   await bench.done(player.playTo(to), 3_000)
   t.deepEqual(seen.slice(-8), acknowledged)
 })
@@ -110,17 +110,17 @@ test('P67: who knows only the layout before, of as many chains, takes no unit fo
 test('P19: damage that heals ends no subscription, and a call that does not live to see it says so', async (t) => {
   const bench = await LimitBench.start({}, { units: 3 })
   const log = await bench.client()
-  await bench.done(Promise.all(appends(log, 2, { streams: [7] })), 100)
+  await bench.done(Promise.all(appends(log, 2, { streams: [27] })), 100)
   const seen: number[] = []
   const failed: string[] = []
   const events = hearing((entry) => { seen.push(whichOf(entry.payload)) })
-  const player = log.player(7, 0, { ...events, failed: ({ code }) => { failed.push(code) } })
+  const player = log.player(27, 0, { ...events, failed: ({ code }) => { failed.push(code) } })
   // A writer dies between its stores: its entry is on the unit that decides, whose disk damages it.
-  await bench.storeAt(await bench.raw(), 'unit-0', 7, payload(99))
+  await bench.storeAt(await bench.raw(), 'unit-0', 27, payload(99))
   bench.store('unit-0').damage(bench.store('unit-0').lastRow())
   const position = (await bench.done(log.tail(), 2)).tail - 1
   t.is(bench.unit('unit-0').unit.state.verify(position, { row: -1, bytes: undefined }), false)
-  await bench.done(Promise.all(appends(log, 2, { streams: [7], from: 2 })), 500)
+  await bench.done(Promise.all(appends(log, 2, { streams: [27], from: 2 })), 500)
   const { tail } = await bench.done(log.tail(), 50)
   const error = await bench.done(player.playTo(tail, { timeoutMs: 400 }).catch((thrown: unknown) => thrown), 1_500)
   t.like(error, { code: 'TIMEOUT', next: 'again', cause: { code: 'DAMAGED' } })

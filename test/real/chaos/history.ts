@@ -9,7 +9,7 @@
  */
 
 /** Streams that the load appends to, each entry to one of them. */
-export const STREAMS = [10, 11, 12, 13] as const
+export const STREAMS = [20, 21, 22, 23] as const
 
 /** Each counter is used for so long. */
 export const COUNTER_ROUND_MS = 20_000
