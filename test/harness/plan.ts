@@ -40,9 +40,6 @@ export type Fault =
   | { readonly kind: 'loseWrites'; readonly at: number; readonly unit: number; readonly rows: number; readonly downMs: number }
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
-/** What is drawn only since the fault that it would show is mended. */
-export const repaired = { deadlines: false, beyondTheTail: true, chainsSwapped: true, rows: false }
-
 /** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
 export interface ObjectMix {
   readonly adds: number
@@ -146,7 +143,7 @@ function drawStart(plan: Plan): Plan {
     tail: prng.pick([0, 4_096 - below, 4_096 * prng.integer(2, 5_000) - below, 2 ** 24 - below, 2 ** 32 - below, 2 ** 40 - below]),
     // An epoch has 32 bits in an entry: one a second for 136 years.
     epoch: prng.pick([1, 1_000_001, 2 ** 31 - 2, 2 ** 32 - 10_000]),
-    row: prng.pick([0, 4_096 - below, 2 ** 24 - below, repaired.rows ? 2 ** 32 - below : 2 ** 31 - below]),
+    row: prng.pick([0, 4_096 - below, 2 ** 24 - below, 2 ** 32 - below]),
   }
   return { ...plan, start, genesisCrash: false }
 }
@@ -154,7 +151,7 @@ function drawStart(plan: Plan): Plan {
 /** In some seeds the members of chains change places, and the order in which they decide. */
 function drawRechain(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/rechain`)
-  if (plan.chains * plan.unitsPerChain < 2 || !prng.chance(0.25) || (!repaired.chainsSwapped && plan.chains > 1)) return plan
+  if (plan.chains * plan.unitsPerChain < 2 || !prng.chance(0.25)) return plan
   const rechains = Array.from({ length: prng.integer(1, 3) }, (): Fault => ({ kind: 'rechain', at: prng.integer(20, plan.loadMs), killAfterMs: dies(prng) }))
   return { ...plan, faults: [...plan.faults, ...rechains].sort((x, y) => x.at - y.at) }
 }

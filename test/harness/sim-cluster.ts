@@ -25,7 +25,7 @@ import { Checker, Violation } from './checker.ts'
 import { SimDisk } from './disk.ts'
 import { checkLogHistory } from './models.ts'
 import { Network } from './network.ts'
-import { repaired, type Fault, type Plan, type Start } from './plan.ts'
+import type { Fault, Plan, Start } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
@@ -71,8 +71,6 @@ async function beginHigh(cluster: Cluster, chains: readonly (readonly string[])[
 const NO_BOUNDS = { timeouts: 0, signals: 0, ends: false }
 /** How long after its deadline a call may settle. */
 const SETTLES_MS = 50
-/** The same while waits under way are not bounded. */
-const LATE_MS = 5_000
 
 /** Plays one plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
@@ -396,7 +394,7 @@ class SimCluster {
       now: () => this.world.now,
       count: (point) => { this.#count(point) },
       late: (message) => { this.#failure ??= new Violation('L11', `${process.name}: ${message}`) },
-    }, new Prng(`${this.plan.seed}/calls/${name}`), mix, { usualMs: requestMs, slackMs: repaired.deadlines ? SETTLES_MS : LATE_MS })
+    }, new Prng(`${this.plan.seed}/calls/${name}`), mix, { usualMs: requestMs, slackMs: SETTLES_MS })
   }
 
   #slot(i: number): UnitSlot {

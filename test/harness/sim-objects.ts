@@ -15,7 +15,7 @@ import { spaceLogOf, type SpaceLog } from '../../objects/runtime/space-log.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { PATHS, playModel, type Fate, type Modelled } from './object-model.ts'
-import { repaired, type ObjectMix } from './plan.ts'
+import type { ObjectMix } from './plan.ts'
 import type { Prng } from './prng.ts'
 import { List, Register, type Answer } from './sim-types.ts'
 
@@ -220,7 +220,7 @@ export class SimObjects {
   /** One `sync`, which must show whatever was acknowledged before it was called. */
   async #read({ list, register, counter }: Handles): Promise<void> {
     const { position, lengthAcknowledged, highest } = this.#history
-    const atLeast = position >= 0 && this.#prng.chance(this.#mix.atLeast) ? this.#prng.integer(this.#from, position + (repaired.beyondTheTail ? 6 : 1)) : undefined
+    const atLeast = position >= 0 && this.#prng.chance(this.#mix.atLeast) ? this.#prng.integer(this.#from, position + 6) : undefined
     await this.#calls.run('sync', this.#calls.draw(), (options) => list.sync({ ...options, ...atLeast === undefined ? {} : { atLeast } }))
     this.#look(list)
     if (register.state.value < 0) this.#checker.fail('O12', `the register is ${register.state.value}, which only an op that failed has written`)
