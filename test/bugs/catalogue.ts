@@ -85,7 +85,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'whole-by-count', sentence: 'A unit holds all of a closed segment when it holds as many entries as another one, whatever they are.',
-    breaks: ['L5'], seed: 0, judge: 'tests', tests: ['test/log/layout/whole.test.ts'],
+    breaks: ['L5'], seed: 0, judge: 'tests', tests: ['test/log/layout/whole-sums.test.ts'],
     file: 'log/layout/whole.ts',
     find: 'ours.count === theirs.count && ours.sum === theirs.sum',
     replace: 'ours.count === theirs.count',
