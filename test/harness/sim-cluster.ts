@@ -782,7 +782,7 @@ class SimCluster {
   async #checkStream(log: LogClient, stream: number): Promise<void> {
     // Calls that were under way when their clients stopped may still end: only what was acknowledged before the read counts.
     const acked = [...this.shared.acked]
-    const entries = await this.#flow(this.#untilWorks(() => log.readStream({ stream, from: this.plan.start.tail })), CONVERGE_MS, `stream ${stream} cannot be read after everything has healed`)
+    const entries = await this.#flow(this.#untilWorks(() => log.readStream({ stream, from: this.plan.start.tail, timeoutMs: CONVERGE_MS })), CONVERGE_MS, `stream ${stream} cannot be read after everything has healed`)
     const positions = new Set(entries.map((entry) => entry.position))
     const missing = acked.find((one) => one.streams.includes(stream) && !positions.has(one.position))
     if (missing !== undefined) this.checker.fail('Q4', `stream ${stream} lacks the acknowledged position ${missing.position} at the end`)

@@ -39,11 +39,13 @@ export class ObjectHistory {
 /** Reads that begin within such a time overlap: a round that is on its way is no answer to one that begins later. */
 const OVERLAPS_MS = [3, 10, 80]
 
-const handlesOf = async (session: ObjectSession) => ({
-  counter: await session.open(Counter, PATHS.counter),
-  register: await session.open(Register, PATHS.register),
-  list: await session.open(List, PATHS.list),
+const handlesOf = async (session: ObjectSession, options: CallOptions = {}) => ({
+  counter: await session.open(Counter, PATHS.counter, options),
+  register: await session.open(Register, PATHS.register, options),
+  list: await session.open(List, PATHS.list, options),
 })
+/** Of the judge: it plays everything from the start, which takes longer than a call of the run may. */
+const PATIENT: CallOptions = { timeoutMs: 10_000 }
 type Handles = Awaited<ReturnType<typeof handlesOf>>
 
 /** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
@@ -270,20 +272,20 @@ export class SimObjects {
 
   /** The end: everybody was told what a model says, everything acknowledged is there, and nothing more than was called. */
   async judge(): Promise<void> {
-    const handles = await handlesOf(this.#objects.own)
+    const handles = await handlesOf(this.#objects.own, PATIENT)
     const { counter, list, register } = handles
     const { acknowledged } = this.#history
-    await list.sync()
+    await list.sync(PATIENT)
     const { value } = counter.state
     const { called } = this.#history
     if (value < acknowledged || value > called) this.#checker.fail('O9', `the counter is ${value} after ${acknowledged} acknowledged adds of ${called}`)
     this.#look(list)
     this.#noteDigest()
     // Nothing is wrong any more: calls of one turn must all go through.
-    await Promise.all([0, 1, 2].map(() => list.append({ item: `judge.${this.#history.nextValue++}` })))
+    await Promise.all([0, 1, 2].map(() => list.append({ item: `judge.${this.#history.nextValue++}` }, PATIENT)))
     const is = { position: list.position, list: list.state.items, counter: counter.state.value, register: register.state.value }
     const fates = [...this.#history.fates].filter(([position]) => position <= is.position)
-    this.#compare(playModel(await this.#log.readStream({ stream: ROOT_STREAM, from: this.#from, to: is.position + 1 })), is, fates)
+    this.#compare(playModel(await this.#log.readStream({ stream: ROOT_STREAM, from: this.#from, to: is.position + 1, ...PATIENT })), is, fates)
   }
 
   #compare(
