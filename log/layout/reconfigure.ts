@@ -281,7 +281,9 @@ async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promi
   const addresses = new Set([...addressesOf(base), ...wanted, ...intent.spares ?? [], ...intent.chains?.flat() ?? []])
   const gone = (name: string): boolean => intent.absent?.includes(name) === true
   const absent = new Set([...unitsOf(base), ...base.spares].filter((unit) => gone(unit.identity)).map((unit) => unit.address))
-  if (base.sequencer !== null && gone(base.sequencer.boot)) absent.add(base.sequencer.address)
+  const { sequencer } = base
+  // One that was started anew at the same address, and stands by, is to be named: else it would take one more epoch.
+  if (sequencer !== null && gone(sequencer.boot) && !wanted.includes(sequencer.address)) absent.add(sequencer.address)
   const survey = new Map<string, Identity>()
   const { limits, ports: { clock } } = cluster
   const started = clock.now()

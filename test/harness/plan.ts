@@ -247,7 +247,7 @@ function drawCpu(plan: Plan): Plan {
   const network: NetworkOptions = { ...plan.network, jitterMs: 0.2, slowChance: 0 }
   return {
     ...plan, limits, network, chains: 1, unitsPerChain: 3, spares: prng.integer(0, 2), blanks: 0, standby: true, thinkMs: 60,
-    deadAtEnd: undefined, genesisCrash: false, faults: [], cpu: { load: prng.pick([4, 8, 15, 20]), kills: prng.integer(1, 4) },
+    deadAtEnd: undefined, genesisCrash: false, faults: [], cpu: { load: prng.pick([4, 8, 15, 15]), kills: prng.integer(1, 4) },
   }
 }
 

@@ -53,7 +53,7 @@ const CONVERGE_MS = 10_000
 /** Within it everything that was killed is started again. */
 const KILLED_MS = 500
 /** So long after that an append must be acknowledged, with one epoch a time and so many more in all. */
-const AGAIN_MS = 5_000
+const AGAIN_MS = 10_000
 const MORE_EPOCHS = 2
 
 /** Gives blank units a first layout as if they had come a long way already, and everything below had been trimmed. */

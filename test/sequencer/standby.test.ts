@@ -51,6 +51,15 @@ test('P4: who stands by takes the place of a sequencer that is silent, and appen
   await acknowledgedOnce(t, bench, log, appends(log, 3), 500)
 })
 
+test('P4: a sequencer that is started anew at its address and stands by names itself in the first epoch that goes on', async (t) => {
+  const bench = await LimitBench.start(times, { units: 3 })
+  const { epoch } = layoutOf(bench)
+  await bench.sequencer.close()
+  const anew = await standingBy(bench, 'sequencer')
+  await bench.until(() => anew.role === 'ready', NOTICED_MS)
+  t.deepEqual([layoutOf(bench).epoch, sequencerOf(bench)], [epoch + 1, 'sequencer'])
+})
+
 test('P24: a sequencer that cannot be reached is replaced, and notices that it is no longer needed', async (t) => {
   const bench = await LimitBench.start(times, { units: 3 })
   const second = await standingBy(bench, 'second')
