@@ -182,7 +182,10 @@ export class Session implements LocalSession {
     invariant(session !== undefined, 'O4', { number: call.number })
     const { abandoned, to, number, input, deadline, signal } = call
     call.payload = abandoned === undefined ? encodeOp(session, number, to.bytes, input) : encodeEmpty(session, number)
-    const options = abandoned === undefined ? { streams: this.#streams, signal, timeoutMs: deadline - this.#log.clock.now() } : { streams: this.#streams, background: true }
+    // Its timer may be late, or have its turn after this one: then nothing is left of its time.
+    const timeoutMs = Math.max(0, deadline - this.#log.clock.now())
+    const streams = this.#streams
+    const options = abandoned === undefined ? { streams, signal, timeoutMs } : { streams, background: true }
     call.sending = this.#log.append(call.payload, options)
   }
 

@@ -924,7 +924,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'drivers-overtake-one-another',
     sentence: 'Every driver is given the turn, and none gives the others time: on a busy machine they overtake one another, and appends stand still.',
-    breaks: ['L11'], seed: 708,
+    breaks: ['L11'], seed: 187,
     file: 'log/layout/turn.ts',
     find: '    if (goesOn && held.proposer !== proposer) {\n',
     replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',

@@ -124,6 +124,20 @@ test('O4: an op lost for good fails its caller, blocks nobody behind it and neve
   t.is(hits.state.value, 3)
 })
 
+test('O4: an op whose time is over before it is its turn is appended with no time left, not with less than none', async (t) => {
+  const log = new FakeLog()
+  const given: (number | undefined)[] = []
+  const append = log.append.bind(log)
+  log.append = (payload, options) => { given.push(options.timeoutMs); return append(payload, options) }
+  const { hits } = await openCounter(log)
+  const calls = adds(hits, 2)
+  const now = log.clock.now.bind(log.clock)
+  // A timer that is late on a busy machine.
+  log.clock.now = () => now() + 60_000
+  await outcomes(log, calls)
+  t.deepEqual(given.slice(1), [0, 0])
+})
+
 test('O4: the empty op in its place is appended until it is decided', async (t) => {
   const log = new FakeLog()
   // Grants 3, 5 and 7 are empty ops; those between them are the second op, too early again and again.
