@@ -9,10 +9,14 @@
  */
 import type { UnitState } from './unit-state.ts'
 
+/** A row, and its bytes once they were read. */
+interface Row { row: number; bytes: Uint8Array | undefined }
 /** The positions [from, to). */
 export interface Range { readonly from: number; readonly to: number }
 /** Bytes read back in one go: some milliseconds of a unit's time. */
 const SLICE_BYTES = 1 << 20
+/** Rows at hand at a time: what was copied lies in a row, what was held already in others, position by position in turn. */
+const ROWS = 4
 /** Positions of them: small entries take more time than bytes. */
 const SLICE_POSITIONS = 4_096
 
@@ -21,18 +25,27 @@ const SLICE_POSITIONS = 4_096
  * it was; else it waits for another go, or for a commit.
  */
 export function readBack(state: UnitState, { from, to }: Range): { readonly done: boolean; readonly bytes: number } {
-  const last: { row: number; bytes: Uint8Array | undefined } = { row: -1, bytes: undefined }
+  const recent: Row[] = []
   const { index } = state
   let bytes = 0
   const next = (at: number): number => index.unreadIn(state.trim, at, Math.min(to, state.highest + 1))
   for (let at = next(from), count = 0; at >= 0; at = next(at), count++) {
     // A row that was read is looked through, as in a scrub.
-    if ((bytes >= SLICE_BYTES || count >= SLICE_POSITIONS) && index.row(at) !== last.row) return { done: false, bytes }
+    const known = recent.find(({ row }) => row === index.row(at))
+    if ((bytes >= SLICE_BYTES || count >= SLICE_POSITIONS) && known === undefined) return { done: false, bytes }
     if (state.isStaged(at)) return { done: false, bytes }
-    const { row } = last
-    state.verify(at, last)
+    const row = known ?? begin(recent)
+    state.verify(at, row)
     index.noteRead(at)
-    if (last.row !== row) bytes += last.bytes?.byteLength ?? 0
+    if (known === undefined) bytes += row.bytes?.byteLength ?? 0
   }
   return { done: true, bytes }
+}
+
+/** Makes room for another row: the one that was begun first goes. */
+function begin(recent: Row[]): Row {
+  const row: Row = { row: -1, bytes: undefined }
+  if (recent.length === ROWS) recent.shift()
+  recent.push(row)
+  return row
 }

@@ -48,7 +48,7 @@ const tenOf = Array.from({ length: 10 }, (_, i) => i)
 async function joining(units: number, over: object = slowly): Promise<{ bench: LimitBench; log: LogClient; positions: number[]; newcomer: string }> {
   const bench = await LimitBench.start(over, { units })
   const log = await bench.client()
-  const positions = await bench.done(Promise.all(appends(log, 10, { bytes: 1_000, streams: [7] })), 100)
+  const positions = await bench.done(Promise.all(appends(log, 10, { bytes: 1_000, streams: [27] })), 100)
   const newcomer = `unit-${units}`
   await bench.blank(newcomer)
   await bench.drive({ join: [{ address: newcomer }] })
@@ -80,10 +80,10 @@ test('Q4: who follows a stream gets every entry once and in order over a join an
   const { bench, log } = await joining(1, times)
   const got: number[] = []
   const ended = new AbortController()
-  const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 7, signal: ended.signal })) got.push(whichOf(entry.payload)) })()
-  await bench.done(Promise.all(appends(log, 3, { from: 10, streams: [7] })), 100)
+  const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 27, signal: ended.signal })) got.push(whichOf(entry.payload)) })()
+  await bench.done(Promise.all(appends(log, 3, { from: 10, streams: [27] })), 100)
   await bench.until(isMerged(bench), 2_000)
-  await bench.done(Promise.all(appends(log, 3, { from: 13, streams: [7] })), 200)
+  await bench.done(Promise.all(appends(log, 3, { from: 13, streams: [27] })), 200)
   await bench.advance(200)
   ended.abort()
   await bench.done(reading, 10)
@@ -193,17 +193,17 @@ test('L4: a position that is damaged at one source is copied from another', asyn
 test('P26: one chain becomes two and one again: every unit copies its part, nothing is lost', async (t) => {
   const bench = await LimitBench.start({ ...times, window: 64 }, { units: 1 })
   const log = await bench.client()
-  const positions = await bench.done(Promise.all(appends(log, 10, { streams: [7] })), 100)
+  const positions = await bench.done(Promise.all(appends(log, 10, { streams: [27] })), 100)
   await bench.blank('unit-1')
   bench.supervise('unit-0', 'unit-1')
   await bench.drive({ chains: [['unit-0'], ['unit-1']] })
   await bench.until(() => segmentsOf(bench).join() === '0|1', 3_000)
   t.deepEqual(await readAt(bench, log, 'unit-1', positions.filter((position) => position % 2 === 1)), positions.flatMap((position, i) => position % 2 === 1 ? [i] : []))
-  positions.push(...await bench.done(Promise.all(appends(log, 10, { from: 10, streams: [7] })), 200))
+  positions.push(...await bench.done(Promise.all(appends(log, 10, { from: 10, streams: [27] })), 200))
   await bench.drive({ chains: [['unit-1']] })
   await bench.until(() => segmentsOf(bench, 'unit-1').join() === '1', 3_000)
   t.deepEqual(await readAt(bench, log, 'unit-1', positions), Array.from({ length: 20 }, (_, i) => i))
-  t.deepEqual((await bench.done(log.readStream({ stream: 7 }), 200)).map(({ position }) => position), positions)
+  t.deepEqual((await bench.done(log.readStream({ stream: 27 }), 200)).map(({ position }) => position), positions)
 })
 
 test('L8: while a unit that was replaced is still copied from, what lies above its segments can be trimmed', async (t) => {
