@@ -60,7 +60,8 @@ test.serial('top goes on when most units die; bench keeps its rows, names the on
   const { code, out, err } = await benchEnd
   t.is(code, 3)
   t.is(json(out)[0]?.['name'], 'append.sequential')
-  t.regex(err, /\nsirtaki: append\.\w+ could not be measured: .* \[(TIMEOUT|UNREACHABLE)\]\n$/)
+  const { code: error, message } = json(err.split('\n').filter((one) => one.startsWith('{')).join('\n'))[0] ?? {}
+  t.regex(`${error} ${message}`, /^(TIMEOUT|UNREACHABLE) append\.\w+ could not be measured: /)
   top.kill('SIGINT')
   t.is((await topEnd).code, 130)
 })
