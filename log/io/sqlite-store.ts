@@ -87,6 +87,8 @@ export class SqliteStore implements UnitStore {
   readonly #options: SqliteStoreOptions
   readonly #checkpointFrames: number
   readonly #walBytes: number
+  /** The folder says how long the WAL is, as far as this process knows: also where its start has failed since. */
+  #walNoted = false
   #lock: Database.Database | undefined
   #database: Database.Database | undefined
   #sql: Statements | undefined
@@ -124,6 +126,7 @@ export class SqliteStore implements UnitStore {
       const identity = this.#withRoom(() => this.#openDatabase(originals))
       growWal(this.#path('unit.db-wal'), this.#walBytes)
       syncFolder(this.#folder)
+      this.#walNoted = true
       noteWal(this.#folder)
       const sql = this.#load()
       this.#reserve.open()
@@ -192,7 +195,7 @@ export class SqliteStore implements UnitStore {
     this.#lookTimer = undefined
     // SQLite's own checkpoint follows.
     if (this.#failed === undefined && this.#sql !== undefined) this.#noteAtClose(this.#sql)
-    if (this.#sql !== undefined) this.#forgetWal()
+    if (this.#walNoted) this.#forgetWal()
     this.#sql = undefined
     this.#closeDatabase()
     this.#witness?.close()
@@ -224,6 +227,7 @@ export class SqliteStore implements UnitStore {
   #forgetWal(): void {
     try {
       forgetWal(this.#folder)
+      this.#walNoted = false
     } catch {
       // The disk fails: the next start refuses in place of believing that all was copied.
     }

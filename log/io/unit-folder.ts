@@ -94,6 +94,8 @@ function writeNote(folder: string, bytes: number): void {
     if (isNew) syncFolder(folder)
   } catch (thrown) {
     if (!isFull(thrown)) throw thrown
+    // A note that is no longer true would miss what was never lost.
+    rmSync(path, { force: true })
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }
