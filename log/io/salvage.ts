@@ -17,9 +17,10 @@ import { join } from 'node:path'
 import type Database from 'better-sqlite3'
 import { isError } from '../errors.ts'
 import { openDatabase } from './database.ts'
+import { HeaderPacks } from './header-packs.ts'
 import { damaged } from './sqlite-error.ts'
 import { PageScan } from './page-scan.ts'
-import { PAGE_BYTES, makeTables, metaSum, plus, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type Statements } from './sqlite-schema.ts'
+import { PAGE_BYTES, makeTables, metaSum, plus, prepareStatements, readBlocks, readHeaders, readMeta, readTotal, rowSum, writePacks, type Statements, type Tally } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { cutFile, sizeOf } from './unit-folder.ts'
 
@@ -49,6 +50,9 @@ export function unmarkSalvaged(folder: string): void {
   syncFolder(folder)
 }
 
+/** A unit's folder, and how many rows a pack of headers has. */
+export interface Place { readonly folder: string; readonly packRows: number }
+
 /** Where the files are that SQLite would change. */
 export interface Originals { readonly database: string; readonly wal: string | undefined }
 
@@ -70,9 +74,10 @@ export function dropOriginals({ database, wal }: Originals, folder: string): voi
  * Takes the damage out of the WAL; nobody has the database open. Where the database by itself is whole and has all that the
  * readable part of the WAL has, the WAL was copied into it before it was damaged: to replay a part would put older pages over newer.
  */
-export function mendWal(folder: string, { offset, reason }: { readonly offset: number; readonly reason: string }, { database, wal }: Originals): void {
+export function mendWal(place: Place, { offset, reason }: { readonly offset: number; readonly reason: string }, { database, wal }: Originals): void {
+  const { folder } = place
   const path = join(folder, 'unit.db-wal')
-  const isCopied = hasAll(folder, database, offset)
+  const isCopied = hasAll(place, database, offset)
   markSalvaged(folder, `${path} was ${isCopied ? 'left out' : `cut at byte ${offset}`}: ${reason}. As they were found: ${wal}, ${database}`)
   cutFile(path, isCopied ? 0 : offset)
 }
@@ -86,43 +91,51 @@ export function padDatabase(folder: string, bytes: number, original: string): vo
 }
 
 /** Whether a database without its WAL is whole, and no older than with the WAL up to `offset`. */
-function hasAll(folder: string, database: string, offset: number): boolean {
+function hasAll(place: Place, database: string, offset: number): boolean {
+  const { folder } = place
   const trial = join(folder, 'unit.db.trial')
   const forget = (): void => { for (const name of [trial, `${trial}-wal`, `${trial}-shm`]) rmSync(name, { force: true }) }
   try {
     forget()
     copyFileSync(database, trial, constants.COPYFILE_FICLONE)
-    const alone = countOf(trial, folder)
+    const alone = countOf(trial, place)
     if (alone === undefined) return false
     copyFileSync(join(folder, 'unit.db-wal'), `${trial}-wal`, constants.COPYFILE_FICLONE)
     truncateSync(`${trial}-wal`, offset)
-    return alone >= (countOf(trial, folder) ?? 0)
+    return alone >= (countOf(trial, place) ?? 0)
   } finally {
     forget()
   }
 }
 
 /** How many commits a database has that is whole, `undefined` for any other. */
-function countOf(path: string, folder: string): number | undefined {
+function countOf(path: string, { folder, packRows }: Place): number | undefined {
   return tried(() => {
     const database = openDatabase(path)
     try {
       database.pragma('locking_mode = EXCLUSIVE')
-      return isWhole(database, folder) ? readTotal(prepareStatements(database), folder).count : undefined
+      return isWhole(database, folder, packRows) ? readTotal(prepareStatements(database), folder).count : undefined
     } finally {
       database.close()
     }
   })
 }
 
-/** Whether every page, row and sum of a database is as it was written, but for the bytes of rows. */
-export function isWhole(database: Database.Database, folder: string): boolean {
+/** Whether every page, row and sum of a database is as it was written, but for the bytes of rows; also what its packs say. */
+export function isWhole(database: Database.Database, folder: string, packRows: number): boolean {
   try {
     if (database.pragma('integrity_check(1)', { simple: true }) !== 'ok') return false
     const sql = prepareStatements(database)
-    let sum = metaSum(readMeta(sql, folder))
-    for (const row of readHeaders(sql, folder)) sum = plus(sum, row.sum)
-    return sum === readTotal(sql, folder).sum
+    const { sum } = readTotal(sql, folder)
+    const reads = [
+      (tally: Tally) => readHeaders(sql, folder, tally),
+      (tally: Tally) => readBlocks(sql, folder, packRows, tally),
+    ]
+    return reads.every((read) => {
+      const tally = { sum: metaSum(readMeta(sql, folder)) }
+      for (const part of read(tally)) void part
+      return tally.sum === sum
+    })
   } catch (thrown) {
     if (isCorrupt(thrown)) return false
     throw thrown
@@ -135,7 +148,8 @@ export function isWhole(database: Database.Database, folder: string): boolean {
  *
  * @throws SirtakiError `DAMAGED` without identity or meta: they are what a unit is.
  */
-export function rebuild(database: Database.Database, identity: string, folder: string, kept: string | undefined): void {
+export function rebuild(database: Database.Database, identity: string, place: Place, kept: string | undefined): void {
+  const { folder } = place
   const path = join(folder, 'unit.db')
   const fresh = join(folder, 'unit.db.fresh')
   for (const name of [fresh, `${fresh}-wal`, `${fresh}-journal`]) rmSync(name, { force: true })
@@ -146,7 +160,7 @@ export function rebuild(database: Database.Database, identity: string, folder: s
     target.pragma(`page_size = ${PAGE_BYTES}`)
     target.pragma('synchronous = EXTRA')
     makeTables(target, identity)
-    const lost = copyRows(source, new PageScan(descriptor, PAGE_BYTES, sizeOf(path)), target, folder)
+    const lost = copyRows(source, new PageScan(descriptor, PAGE_BYTES, sizeOf(path)), target, place)
     const beside = kept ?? besideOf(path)
     markSalvaged(folder, `${path} was written anew. As it was found: ${beside}. Rows left out: ${lost}`)
     if (kept === undefined) linkSync(path, beside)
@@ -173,7 +187,7 @@ function sourceOf(database: Database.Database, folder: string): Source {
 }
 
 /** Copies meta and every row that can be believed; gives what is known of the others, as text. */
-function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageScan, target: Database.Database, folder: string): string {
+function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageScan, target: Database.Database, { folder, packRows }: Place): string {
   const sql = prepareStatements(target)
   const rootOf = (name: string): number => roots.get(name) ?? 0
   // A page that is out of order may give an older meta back, whose sum is right.
@@ -182,6 +196,7 @@ function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageSc
   let sum = metaSum(meta)
   let count = highest
   let copied = 0
+  const packs = new HeaderPacks(packRows, true)
   const lost: number[] = []
   target.transaction(() => {
     if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text, sum)
@@ -189,7 +204,11 @@ function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageSc
       if (!(header instanceof Uint8Array) || !(bytes instanceof Uint8Array) || typeof own !== 'number' || own !== rowSum(id, header)) { lost.push(id); continue }
       sum = plus(sum, own)
       sql.insert.run(id, own, ++count, sum, header, bytes)
+      packs.note({ id, sum: own, header, bytesLength: bytes.byteLength })
       copied++
+      if (!packs.isReady) continue
+      writePacks(sql, packs)
+      packs.written()
     }
     // A unit has rows only when it has a layout: a damaged page may hide the one row of meta.
     if (meta === undefined && (hasRows || copied + lost.length + leftOut.length > 0)) throw damaged(join(folder, 'unit.db'), 'its meta is missing')

@@ -4,7 +4,7 @@
  *     unit.lock   a database of which this process holds the exclusive lock as long as the store is open
  *     unit.pid    who holds it, for people only
  *     unit.wal-bytes   how long the WAL is as long as the store is open: a WAL that is gone is not one without rows
- *     unit.db     about, meta, row, total (`sqlite-schema.ts`); unit.db-wal beside it
+ *     unit.db     about, meta, row, total, pack (`sqlite-schema.ts`); unit.db-wal beside it
  *     unit.reserve, unit.salvaged, *.damaged   see `disk-reserve.ts`, `salvage.ts`
  *
  * Durable means: in the write-ahead log and synced, one sync per commit (P29). The WAL is grown once with zeros, so that a
@@ -21,11 +21,12 @@ import type Database from 'better-sqlite3'
 import { SirtakiError, isError } from '../errors.ts'
 import { openDatabase } from './database.ts'
 import type { Random } from '../ports.ts'
+import { HeaderPacks, PACK_ROWS, type HeaderRow } from './header-packs.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
 import { DiskReserve, freeBytes } from './disk-reserve.ts'
 import { dropOriginals, isSalvaged, isWhole, keepOriginals, markSalvaged, mendWal, padDatabase, rebuild, unmarkSalvaged, type Originals } from './salvage.ts'
 import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
-import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readHeaders, readMeta, readTotal, rowSum, type HeaderRow, type Statements } from './sqlite-schema.ts'
+import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readBlocks, readHeaders, readMeta, readTotal, rowSum, writePacks, type Statements, type Tally } from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { TailWitness, type Total } from './tail-witness.ts'
 import {
@@ -66,12 +67,24 @@ export interface SqliteStoreOptions {
   readonly witness?: string | undefined
   /** Open a damaged folder as far as what verifies, and say so in the image. */
   readonly salvage?: boolean | undefined
+  /** For tests, which have few rows: those of a pack of headers, the same at every opening. */
+  readonly packRows?: number | undefined
   /** Hears what people should know of an opening that goes on all the same. */
   readonly tell?: ((text: string) => void) | undefined
 }
 
+interface Range { readonly from: number; readonly to: number }
+/** What a commit has come to. */
+interface Put {
+  readonly total: Total
+  readonly metaSum: number
+  readonly frames: number
+  readonly dropped: readonly Range[]
+  readonly row: HeaderRow | undefined
+}
+
 /** Ids as ranges that end with `to`: dropped one by one, a thousand rows of a long log take 23 ms, as a range 3 ms. */
-function consecutive(ids: readonly number[]): { readonly from: number; readonly to: number }[] {
+function consecutive(ids: readonly number[]): Range[] {
   const ranges: { from: number; to: number }[] = []
   for (const id of ids) {
     const last = ranges.at(-1)
@@ -97,6 +110,7 @@ export class SqliteStore implements UnitStore {
   #lookTimer: NodeJS.Timeout | undefined
   #frames = 0
   #total = NOTHING
+  #packs: HeaderPacks
   /** The count that the table `total` has. */
   #noted = 0
   #metaSum = 0
@@ -108,6 +122,7 @@ export class SqliteStore implements UnitStore {
     this.#folder = resolve(options.folder)
     this.#checkpointFrames = options.checkpointFrames ?? 500
     this.#walBytes = (options.walMb ?? 32) * MB
+    this.#packs = new HeaderPacks(options.packRows ?? PACK_ROWS, false)
   }
 
   get full(): boolean { return this.#reserve?.full ?? false }
@@ -248,7 +263,7 @@ export class SqliteStore implements UnitStore {
     const missing = salvage === true ? bytesMissing(this.#folder) : 0
     if (salvage !== true || (scan.kind === 'empty' && missing === 0)) return undefined
     const originals = keepOriginals(this.#folder)
-    if (scan.kind === 'damaged') mendWal(this.#folder, scan, originals)
+    if (scan.kind === 'damaged') mendWal({ folder: this.#folder, packRows: this.#packs.size }, scan, originals)
     if (missing > 0) padDatabase(this.#folder, sizeOf(this.#path('unit.db')) + missing, originals.database)
     return originals
   }
@@ -272,8 +287,8 @@ export class SqliteStore implements UnitStore {
       return prepareDatabase(this.#database, this.#folder, this.#mintIdentity())
     }
     const identity = open()
-    if (this.#options.salvage === true && this.#database !== undefined && !isWhole(this.#database, this.#folder)) {
-      rebuild(this.#database, identity, this.#folder, originals?.database)
+    if (this.#options.salvage === true && this.#database !== undefined && !isWhole(this.#database, this.#folder, this.#packs.size)) {
+      rebuild(this.#database, identity, { folder: this.#folder, packRows: this.#packs.size }, originals?.database)
       return open()
     }
     if (originals !== undefined && !isSalvaged(this.#folder)) dropOriginals(originals, this.#folder)
@@ -299,6 +314,7 @@ export class SqliteStore implements UnitStore {
     if (this.#database === undefined) throw this.#notOpen()
     const sql = prepareStatements(this.#database)
     this.#sql = sql
+    this.#packs = new HeaderPacks(this.#packs.size, false)
     this.#frames = 0
     this.#metaSum = metaSum(readMeta(sql, this.#folder))
     this.#total = readTotal(sql, this.#folder)
@@ -309,18 +325,20 @@ export class SqliteStore implements UnitStore {
 
   #image(identity: string, sql: Statements): StoreImage {
     const meta = readMeta(sql, this.#folder)
-    return { identity, meta: meta?.text, epoch: meta?.epoch ?? 0, salvaged: isSalvaged(this.#folder), headers: { [Symbol.iterator]: () => this.#headers(sql) } }
+    const headers = { [Symbol.iterator]: () => this.#headers((tally) => readHeaders(sql, this.#folder, tally)) }
+    const blocks = { [Symbol.iterator]: () => this.#headers((tally) => readBlocks(sql, this.#folder, this.#packs.size, tally)) }
+    return { identity, meta: meta?.text, epoch: meta?.epoch ?? 0, salvaged: isSalvaged(this.#folder), headers, blocks }
   }
 
   /** At the end the sum over what was read tells whether it is all that was acknowledged, if no commit came in between. */
-  *#headers(sql: Statements): Generator<HeaderRow> {
+  *#headers<T>(read: (tally: Tally) => Generator<T>): Generator<T> {
     const { count, sum } = this.#total
-    let found = this.#metaSum
-    for (const row of readHeaders(sql, this.#folder)) {
-      found = plus(found, row.sum)
-      yield row
-    }
-    if (count === this.#total.count && found !== sum) throw damaged(this.#path('unit.db'), 'its rows are not those that were acknowledged: some are gone, or back')
+    const packs = new HeaderPacks(this.#packs.size, true)
+    const tally = { sum: this.#metaSum, packs }
+    yield* read(tally)
+    if (count !== this.#total.count) return
+    if (tally.sum !== sum) throw damaged(this.#path('unit.db'), 'its rows are not those that were acknowledged: some are gone, or back')
+    this.#packs = packs
   }
 
   /** Does something that may need room; where there is none, once more with that of the reserve. */
@@ -351,6 +369,8 @@ export class SqliteStore implements UnitStore {
       this.#total = after.total
       this.#metaSum = after.metaSum
       this.#frames += after.frames
+      for (const { from, to } of after.dropped) this.#packs.drop(from, to)
+      if (after.row !== undefined) this.#packs.note(after.row)
     } catch (thrown) {
       if (!isFull(thrown)) return this.#fail(thrown, 'commit to')
       return new SirtakiError('FULL', `the disk of ${this.#folder} is full, nothing was written: make room`, { cause: thrown, facts: { path: this.#folder } })
@@ -392,7 +412,7 @@ export class SqliteStore implements UnitStore {
   }
 
   /** Writes a commit; gives what is true after it, or why it is not to be. */
-  #put(sql: Statements, { expectEpoch, meta, row, drop = [] }: Commit): SirtakiError | { readonly total: Total; readonly metaSum: number; readonly frames: number } {
+  #put(sql: Statements, { expectEpoch, meta, row, drop = [] }: Commit): SirtakiError | Put {
     const epoch = sql.epoch.get() ?? 0
     if (epoch !== expectEpoch) return new SirtakiError('EPOCH', `the store is at epoch ${epoch}, the commit expects ${expectEpoch}`, { facts: { epoch, expectEpoch } })
     const count = this.#total.count + 1
@@ -401,20 +421,23 @@ export class SqliteStore implements UnitStore {
     for (const { from, to } of ranges) {
       sum = plus(sum, -(sql.sumOf.get(from, to) ?? 0))
       sql.drop.run(from, to)
+      sql.dropPacks.run(this.#packs.blockOf(from), this.#packs.blockOf(to))
     }
     const newMetaSum = meta === undefined ? this.#metaSum : metaSum(meta)
     sum = plus(sum, newMetaSum - this.#metaSum)
     if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text, newMetaSum)
+    const own = row === undefined ? 0 : rowSum(row.id, row.header)
     if (row !== undefined) {
-      const own = rowSum(row.id, row.header)
       sum = plus(sum, own)
+      if (this.#packs.isPacked(row.id)) sql.dropPacks.run(this.#packs.blockOf(row.id), this.#packs.blockOf(row.id))
       sql.insert.run(row.id, own, count, sum, row.header, row.bytes)
     } else {
       sql.setTotal.run(count, sum)
     }
     const bytes = row === undefined ? 0 : row.header.byteLength + row.bytes.byteLength
     const frames = COMMIT_FRAMES * (1 + ranges.length) + drop.length / DROPPED_ROWS_A_FRAME
-    return { total: { count, sum }, metaSum: newMetaSum, frames: Math.ceil(frames + bytes / PAGE_BYTES) }
+    const noted = row === undefined ? undefined : { id: row.id, sum: own, header: row.header, bytesLength: row.bytes.byteLength }
+    return { total: { count, sum }, metaSum: newMetaSum, frames: Math.ceil(frames + bytes / PAGE_BYTES), dropped: ranges, row: noted }
   }
 
   /** Copies the WAL into the database, so that the next commit starts it over from its beginning. */
@@ -436,12 +459,19 @@ export class SqliteStore implements UnitStore {
     this.#look()
   }
 
-  /** What is copied into the pages of the database is counted there: without it the loss of the last row would go unseen. */
+  /**
+   * What is copied into the pages of the database is counted there: without it the loss of the last row would go unseen.
+   * With it go the packs of the blocks that are behind.
+   */
   #noteTotal(sql: Statements): void {
     const { count, sum } = this.#total
     if (count === this.#noted) return
-    this.#transact(sql, () => sql.setTotal.run(count, sum))
+    this.#transact(sql, () => {
+      sql.setTotal.run(count, sum)
+      writePacks(sql, this.#packs)
+    })
     this.#noted = count
+    this.#packs.written()
   }
 
   #look(): void {

@@ -5,6 +5,7 @@
  */
 import { SirtakiError } from '../errors.ts'
 import { ChunkTable } from './chunk-table.ts'
+import type { StoredHeader } from './row-block.ts'
 import type { Commit, StoreImage, UnitStore } from './store.ts'
 
 interface Kept { readonly header: Uint8Array; readonly bytes: Uint8Array }
@@ -34,7 +35,7 @@ export class MemoryStore implements UnitStore {
     }
   }
 
-  *#headers(): Generator<{ readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }> {
+  *#headers(): Generator<StoredHeader> {
     for (let id = this.#rows.next(0); id >= 0; id = this.#rows.next(id + 1)) {
       const row = this.#rows.get(id)
       if (row !== undefined) yield { id, header: row.header, bytesLength: row.bytes.byteLength }

@@ -44,6 +44,24 @@ export class PositionList {
   }
 
   add(position: number): void {
+    if (!this.#append(position)) this.#insert(position)
+  }
+
+  /** Positions come in order, nearly always: adds one behind the last of all, where its block has room. */
+  #append(position: number): boolean {
+    const block = this.#blocks[this.#blocks.length - 1]
+    if (block === undefined || block.count === BLOCK_MAX) return false
+    const delta = position - block.base
+    const { count } = block
+    if (count === 0 || delta <= (block.items[count - 1] ?? 0) || delta > 0xffff_ffff) return false
+    if (count === block.items.length) grow(block)
+    block.items[count] = delta
+    block.count = count + 1
+    this.#length++
+    return true
+  }
+
+  #insert(position: number): void {
     const index = this.#indexOf(position)
     const block = this.#blocks[index]
     if (block === undefined || position < block.base || position - block.base > 0xffff_ffff) { this.#open(block === undefined || position < block.base ? index : index + 1, position); return }
@@ -53,7 +71,7 @@ export class PositionList {
     if (block.count === BLOCK_MAX) {
       if (at === block.count) { this.#open(index + 1, position); return }
       this.#split(index)
-      this.add(position)
+      this.#insert(position)
       return
     }
     if (block.count === block.items.length) grow(block)

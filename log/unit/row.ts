@@ -9,8 +9,8 @@
  */
 import type { JunkRange } from '../ranges.ts'
 import { SirtakiError } from '../errors.ts'
-import { ByteReader, ByteWriter, setU32, u32At } from '../wire/bytes.ts'
-import { crc32 } from '../wire/hash.ts'
+import { ByteWriter, setU32, u32At, viewOf } from '../wire/bytes.ts'
+import { crc32, crc32Of } from '../wire/hash.ts'
 
 export const ROW_VERSION = 2
 
@@ -117,27 +117,39 @@ export class RowBuilder {
  * @throws SirtakiError `DAMAGED` when its checksum is wrong, `UNSUPPORTED` for a newer format.
  */
 export function visitRow(id: number, header: Uint8Array, visitor: RowVisitor): void {
-  const body = header.subarray(0, header.byteLength - 4)
-  const reader = new ByteReader(header)
-  if (header.byteLength < 33 || crc32(body) !== u32At(header, body.byteLength)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
-  const version = reader.u8()
+  const end = header.byteLength - 4
+  if (header.byteLength < 33 || crc32Of(header, 0, end) !== u32At(header, end)) throw new SirtakiError('DAMAGED', `the header of row ${id} is damaged`, { facts: { row: id } })
+  const view = viewOf(header)
+  const version = view.getUint8(0)
   if (version < ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, which no release has written; this is version ${ROW_VERSION}: give the unit an empty folder`)
   if (version > ROW_VERSION) throw new SirtakiError('UNSUPPORTED', `row ${id} has format version ${version}, this is version ${ROW_VERSION}: upgrade`)
-  visitor.prefix(reader.f64(), reader.f64())
-  for (let left = reader.u32(); left > 0; left--) visitRun(reader, visitor)
-  for (let left = reader.u32(); left > 0; left--) visitor.junk({ from: reader.f64(), to: reader.f64(), step: reader.u32() })
-  for (let left = reader.u32(); left > 0; left--) visitor.decided(reader.f64())
+  visitor.prefix(view.getFloat64(1, true), view.getFloat64(9, true))
+  let at = 21
+  for (let left = view.getUint32(17, true); left > 0; left--) at = visitRun(view, at, visitor)
+  const junk = view.getUint32(at, true)
+  at += 4
+  for (let left = junk; left > 0; left--, at += 20) {
+    visitor.junk({ from: view.getFloat64(at, true), to: view.getFloat64(at + 8, true), step: view.getUint32(at + 16, true) })
+  }
+  const decided = view.getUint32(at, true)
+  at += 4
+  for (let left = decided; left > 0; left--, at += 8) visitor.decided(view.getFloat64(at, true))
 }
 
-function visitRun(reader: ByteReader, visitor: RowVisitor): void {
-  let position = reader.f64()
-  const step = reader.u32()
-  let offset = reader.u32()
+/** Reads a run; gives where it ends. */
+function visitRun(view: DataView, from: number, visitor: RowVisitor): number {
+  let position = view.getFloat64(from, true)
+  const step = view.getUint32(from + 8, true)
+  let offset = view.getUint32(from + 12, true)
   const streams: number[] = []
-  for (let count = reader.u8(); count > 0; count--) streams.push(reader.u32())
-  for (let left = reader.u32(); left > 0; left--) {
-    visitor.data(position, offset, reader.u32(), streams)
-    offset += reader.u32()
+  let at = from + 17
+  for (let left = view.getUint8(from + 16); left > 0; left--, at += 4) streams.push(view.getUint32(at, true))
+  const count = view.getUint32(at, true)
+  at += 4
+  for (let left = count; left > 0; left--, at += 8) {
+    visitor.data(position, offset, view.getUint32(at, true), streams)
+    offset += view.getUint32(at + 4, true)
     position += step
   }
+  return at
 }

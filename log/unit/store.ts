@@ -7,6 +7,7 @@
  * Implemented by `memory-store.ts` and `../io/sqlite-store.ts` under one contract suite. Keeps: L9, L10.
  */
 import type { SirtakiError } from '../errors.ts'
+import type { RowBlock, StoredHeader } from './row-block.ts'
 
 /** One row to keep. `id` is the last id + 1. */
 export interface Row { readonly id: number; readonly header: Uint8Array; readonly bytes: Uint8Array }
@@ -32,7 +33,9 @@ export interface StoreImage {
   /** Rows were left out to open a damaged disk, and `healed` was not called since: the unit is not whole and never goes on as if it were. */
   readonly salvaged: boolean
   /** Headers by ascending row id. Reading them to the end may throw `DAMAGED` or `IO`. */
-  readonly headers: Iterable<{ readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }>
+  readonly headers: Iterable<StoredHeader>
+  /** The same, for most of them only what they say, from a store that keeps it so: millions of rows are noted in seconds. */
+  readonly blocks?: Iterable<RowBlock | StoredHeader> | undefined
 }
 
 /** A unit's disk. */

@@ -14,6 +14,7 @@ import { concat, viewOf } from '../wire/bytes.ts'
 import type { JunkRange } from '../ranges.ts'
 import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
 import { PositionList, PositionSet } from './position-list.ts'
+import { visitBlock } from './row-block.ts'
 import { RowBuilder, visitRow } from './row.ts'
 import { RowCache } from './row-cache.ts'
 import { Rows } from './rows.ts'
@@ -137,15 +138,19 @@ export class UnitState {
         this.#noteJunk({ from: from + Math.max(0, Math.ceil((this.trim - from) / step)) * step, to, step })
       },
       decided: (position: number): void => { decided.push(position) },
+      begin: (id: number): void => { row = id; top = -1 },
+      end: (bytesLength: number): void => {
+        this.#rows.add(row, top, bytesLength)
+        this.#nextRow = row + 1
+        // What the prefix has passed is decided anyway: without that the list would grow with the log.
+        if (decided.length >= DECIDED_MAX) decided = decided.filter((position) => position >= this.prefix)
+      },
     }
-    for (const { id, header, bytesLength } of image.headers) {
-      row = id
-      top = -1
-      visitRow(id, header, visitor)
-      this.#rows.add(id, top, bytesLength)
-      this.#nextRow = id + 1
-      // What the prefix has passed is decided anyway: without that the list would grow with the log.
-      if (decided.length >= DECIDED_MAX) decided = decided.filter((position) => position >= this.prefix)
+    for (const part of image.blocks ?? image.headers) {
+      if ('block' in part) { visitBlock(part, visitor); continue }
+      visitor.begin(part.id)
+      visitRow(part.id, part.header, visitor)
+      visitor.end(part.bytesLength)
     }
     for (const position of decided) if (this.index.holds(position)) this.index.decide(position)
     // A trim that a restart has cut short goes on.
@@ -539,7 +544,7 @@ export class UnitState {
     const before = this.index.flags(position)
     const isOther = before !== 0 && ((before & DATA) === 0 || (before & REPLACED) !== 0
       || this.index.hash(position) !== hash)
-    this.damaged.delete(position)
+    if (this.damaged.size > 0) this.damaged.delete(position)
     this.index.setData(position, hash, row, offset)
     if (isOther) this.index.replace(position)
     this.highest = Math.max(this.highest, position)

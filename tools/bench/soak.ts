@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { clusterSeed, encodeEntry, entryLengthAt, readEntry } from '../../log/entry.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { plus, prepareStatements, readTotal, rowSum } from '../../log/io/sqlite-schema.ts'
+import { HeaderPacks, PACK_ROWS } from '../../log/io/header-packs.ts'
+import { plus, prepareStatements, readTotal, rowSum, writePacks } from '../../log/io/sqlite-schema.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { checkLayout, type Layout } from '../../log/layout/layout.ts'
 import { limits } from '../../log/limits.ts'
@@ -74,6 +75,7 @@ function fill(folder: string, rows: number, progress: (row: number) => void): vo
   database.pragma('synchronous = OFF')
   const sql = prepareStatements(database)
   let { count, sum } = readTotal(sql, folder)
+  const packs = new HeaderPacks(PACK_ROWS, true)
   for (let position = 0; position < rows;) {
     sql.begin.run()
     for (const end = Math.min(rows, position + ROWS_A_TRANSACTION); position < end; position++) {
@@ -85,6 +87,10 @@ function fill(folder: string, rows: number, progress: (row: number) => void): vo
       const own = rowSum(position + 1, header)
       sum = plus(sum, own)
       sql.insert.run(position + 1, own, ++count, sum, header, bytes)
+      packs.note({ id: position + 1, sum: own, header, bytesLength: bytes.byteLength })
+      if (!packs.isReady) continue
+      writePacks(sql, packs)
+      packs.written()
     }
     sql.commit.run()
     progress(position)
