@@ -10,7 +10,7 @@ import { Watch } from '../layout/watch.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
 import { badArgument, isBytes, requireCallOptions, requireStream } from './arguments.ts'
-import { Calls, type Call, type CallOptions } from './calls.ts'
+import { Calls, type Call, type CallOptions, type FlowOptions } from './calls.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { Reader, requirePosition, type ReadResult } from './read.ts'
 import { Subscriber } from './subscriber.ts'
@@ -142,6 +142,12 @@ export class LogClient implements AsyncDisposable {
       for (const stream of streams ?? []) requireStream('tail', stream)
       return linearizable === false ? this.#tails.plain(streams, call) : this.#tails.linearizable(streams, call)
     })
+  }
+
+  /** The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it. @throws as `tail`. */
+  async tailOf(stream: number, flow: FlowOptions): Promise<number> {
+    const { tail, streams } = await this.#tails.linearizable([stream], flow)
+    return streams.get(stream) ?? tail
   }
 
   /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */

@@ -6,7 +6,6 @@
 import type { Appended } from '../../log/client/append.ts'
 import type { FlowOptions } from '../../log/client/calls.ts'
 import type { AppendOptions, LogClient } from '../../log/client/client.ts'
-import type { CallOptions } from '../../log/client/cluster.ts'
 import type { Entry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
@@ -32,7 +31,7 @@ export interface SpaceLog {
   /** Why an append of so many bytes would be refused at once. */
   overloaded(bytes: number): SirtakiError | undefined
   /** The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`, `ABORTED`. */
-  tail(stream: number, options: CallOptions): Promise<number>
+  tail(stream: number, flow: FlowOptions): Promise<number>
   /** Says who owes an answer at present, for messages. */
   waitsFor?(): string | undefined
   /** Plays a stream from its start, also what comes later. */
@@ -47,10 +46,7 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     append: (payload, options) => client.appendAnywhere(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),
-    tail: async (stream, { signal, timeoutMs }) => {
-      const { tail, streams } = await client.tail({ signal, timeoutMs, streams: [stream] })
-      return streams.get(stream) ?? tail
-    },
+    tail: (stream, flow) => client.tailOf(stream, flow),
     play: (stream, events) => {
       const player = client.player(stream, 0, events)
       return {

@@ -123,9 +123,10 @@ export class View {
   sync(options: SyncOptions = {}): Promise<void> {
     return this.#calls.run('sync', options, async (call) => {
       this.check()
-      const { atLeast, signal, timeoutMs } = options
+      const { atLeast } = options
       if (atLeast !== undefined && !Number.isSafeInteger(atLeast)) throw badArgument('sync', 'atLeast as a position', atLeast)
-      await this.playTo(atLeast === undefined ? await this.log.tail(this.stream, { signal, timeoutMs }) : atLeast + 1, call)
+      const to = atLeast === undefined ? await this.log.tail(this.stream, call) : atLeast + 1
+      if (this.#current.next < to) await this.playTo(to, call)
     })
   }
 

@@ -1,7 +1,11 @@
 /** How servers end: leave, then close, within bounds; at once when they are told twice. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { makeLog, type Log } from '../../tools/log.ts'
@@ -51,6 +55,30 @@ test('one Ctrl-C that comes twice is one; told again later, a process ends at on
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
   t.deepEqual(await exit, [130, null])
+})
+
+/** Runs `sirtaki unit` on a folder, tells it to end after `ms`, and gives how it ended and what it said. */
+async function endedAfter(folder: string, ms: number): Promise<{ readonly end: string; readonly said: string }> {
+  const args = ['unit', '--data', join(folder, 'unit'), '--listen', `unix:${join(folder, 'unit.sock')}`]
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../tools/sirtaki.js', import.meta.url)), ...args])
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { said += data.toString() })
+  const ended = once(child, 'close')
+  await setTimeout(ms)
+  child.kill('SIGTERM')
+  const [code, signal]: unknown[] = await ended
+  return { end: String(signal ?? code), said }
+}
+
+test('a unit that is told to end in any moment of its start ends by the signal before it has begun, else in order', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sirtaki-'))
+  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  for (const ms of [0, 60, 120, 180, 240, 300, 400, 600, 1_000]) {
+    const { end, said } = await endedAfter(folder, ms)
+    if (end === 'SIGTERM') t.is(said, '', `after ${ms} ms`)
+    else t.is(end, '0', `after ${ms} ms: ${said}`)
+    t.notRegex(said, /error|^\s+at /im, `after ${ms} ms`)
+  }
 })
 
 test('the role of a unit that copies says how far it is', (t) => {
