@@ -25,6 +25,8 @@ export interface CallOptions {
 export interface FlowOptions extends CallOptions {
   /** Whether nobody waits for the outcome any more. */
   readonly isOver?: boolean
+  /** When the call ends, on the clock of its client: what `timeoutMs` is reckoned from. */
+  readonly deadline?: number
   /** Called with what went wrong and is tried again. */
   noted?(error: SirtakiError): void
   /** Names the call, for messages. */
@@ -49,6 +51,18 @@ export function timedOut({ what, afterMs, next, waitsFor, trouble, facts = {} }:
   return new SirtakiError('TIMEOUT', `${what} was not done within ${Math.round(afterMs)} ms${why.length === 0 ? '' : ` (${why.join('; ')})`}${advice}`, { cause: trouble, next, facts: { ...trouble?.facts, ...facts } })
 }
 
+const NOTHING = (): void => undefined
+
+/** What a call is made of. `reject` is that of its caller; `deadlines` is the list that it is on as long as it is under way. */
+interface Made {
+  readonly clock: Clock
+  readonly what: string
+  readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number
+  readonly deadlines: Deadlines<Call>
+  readonly reject: (error: SirtakiError) => void
+}
+
 /** One call under way, as its flow sees it. */
 export class Call implements FlowOptions, Due<Call> {
   readonly what: string
@@ -61,20 +75,25 @@ export class Call implements FlowOptions, Due<Call> {
   next: 'again' | 'unknown' = 'again'
   readonly since: number
   readonly #clock: Clock
+  readonly #deadlines: Deadlines<Call>
+  readonly #reject: (error: SirtakiError) => void
+  readonly #unlisten: () => void
   #over: AbortController | undefined
   #isOver = false
-  /** Rejects the call, unless it has ended. */
-  readonly fail: (error: SirtakiError) => void
-  readonly #unlisten: () => void
 
-  constructor(clock: Clock, what: string, { signal, timeoutMs = 0 }: CallOptions, fail: (error: SirtakiError) => void) {
+  constructor({ clock, what, signal, timeoutMs, deadlines, reject }: Made) {
     this.#clock = clock
     this.what = what
     this.since = clock.now()
     this.deadline = this.since + timeoutMs
-    this.fail = fail
-    this.#unlisten = signal === undefined ? () => undefined : this.#listen(signal)
+    this.#deadlines = deadlines
+    this.#reject = reject
+    this.#unlisten = signal === undefined ? NOTHING : this.#listen(signal)
+    deadlines.add(this)
   }
+
+  /** Rejects the call, unless it has ended. */
+  fail(error: SirtakiError): void { if (this.end()) this.#reject(error) }
 
   #listen(signal: AbortSignal): () => void {
     const onAbort = (): void => {
@@ -107,6 +126,7 @@ export class Call implements FlowOptions, Due<Call> {
     this.#isOver = true
     this.#unlisten()
     this.#over?.abort()
+    this.#deadlines.delete(this)
     return true
   }
 }
@@ -138,18 +158,14 @@ export class Calls {
       const { signal, timeoutMs = this.#requestMs } = requireCallOptions(what, options)
       if (this.#closed !== undefined) throw this.#closed
       if (signal?.aborted === true) throw abortedBefore(what, signal)
-      const ended = (): boolean => {
-        const first = call.end()
-        if (first) this.#deadlines.delete(call)
-        return first
-      }
-      const call = new Call(this.#clock, what, { signal, timeoutMs }, (error) => { if (ended()) reject(error) })
-      this.#deadlines.add(call)
-      const failed = (thrown: unknown): void => { if (ended()) reject(asError(thrown)) }
+      const call = new Call({ clock: this.#clock, what, signal, timeoutMs, deadlines: this.#deadlines, reject })
       try {
-        flow(call).then((value) => { if (ended()) resolve(value); else undo?.(value) }, failed)
+        flow(call).then(
+          (value) => { if (call.end()) resolve(value); else undo?.(value) },
+          (thrown: unknown) => { call.fail(asError(thrown)) },
+        )
       } catch (thrown) {
-        failed(thrown)
+        call.fail(asError(thrown))
       }
     })
   }

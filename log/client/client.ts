@@ -145,10 +145,7 @@ export class LogClient implements AsyncDisposable {
   }
 
   /** The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it. @throws as `tail`. */
-  async tailOf(stream: number, flow: FlowOptions): Promise<number> {
-    const { tail, streams } = await this.#tails.linearizable([stream], flow)
-    return streams.get(stream) ?? tail
-  }
+  tailOf(stream: number, flow: FlowOptions): Promise<number> { return this.#tails.of(stream, flow) }
 
   /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */
   fill(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {

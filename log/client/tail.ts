@@ -20,12 +20,22 @@ import { Backoff, aborted } from './retry.ts'
  */
 export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
 
-interface Caller { readonly streams: readonly number[]; readonly deadline: number; readonly options: FlowOptions; resolve(tails: Tails): void; reject(error: SirtakiError): void }
+interface Caller {
+  readonly streams: readonly number[]
+  readonly options: FlowOptions
+  readonly deadline: number
+  resolve(tails: Tails): void
+  reject(error: SirtakiError): void
+}
+
+const isStillThere = ({ options }: Caller): boolean => options.isOver !== true
 
 /** The tail reads of one client. */
 export class TailReader {
   readonly #cluster: Cluster
   #waiting: Caller[] = []
+  /** The stream asked for last by itself: nothing is made for each question. */
+  #one: readonly number[] = []
   #running = false
   /** Callers that wait for the tail to get somewhere. */
   readonly #wishes = new Set<(error: SirtakiError) => void>()
@@ -41,16 +51,32 @@ export class TailReader {
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`, `OVERLOADED`.
    */
   linearizable(streams: readonly number[] = [], options: FlowOptions = {}): Promise<Tails> {
+    return new Promise((resolve, reject) => { this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve, reject }) })
+  }
+
+  /** Gives that of one stream. @throws as `linearizable`. */
+  of(stream: number, options: FlowOptions): Promise<number> {
+    if (this.#one[0] !== stream) this.#one = [stream]
+    const streams = this.#one
     return new Promise((resolve, reject) => {
-      const { tailCallersMax } = this.#cluster.limits
-      if (this.#waiting.length >= tailCallersMax) this.#waiting = this.#waiting.filter((caller) => caller.options.isOver !== true)
-      if (this.#waiting.length >= tailCallersMax) { reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`)); return }
-      this.#waiting.push({ streams, deadline: this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs), options, resolve, reject })
-      if (this.#running) return
-      this.#running = true
-      // Callers that were answered together ask together, and nobody waits for the end of a turn.
-      void Promise.resolve().then(() => this.#run())
+      const answered = (tails: Tails): void => { resolve(tails.streams.get(stream) ?? tails.tail) }
+      this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve: answered, reject })
     })
+  }
+
+  #deadlineOf(options: FlowOptions): number {
+    return options.deadline ?? this.#cluster.ports.clock.now() + (options.timeoutMs ?? this.#cluster.limits.requestMs)
+  }
+
+  #wait(caller: Caller): void {
+    const { tailCallersMax } = this.#cluster.limits
+    if (this.#waiting.length >= tailCallersMax) this.#waiting = this.#waiting.filter(isStillThere)
+    if (this.#waiting.length >= tailCallersMax) { caller.reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`)); return }
+    this.#waiting.push(caller)
+    if (this.#running) return
+    this.#running = true
+    // Callers that were answered together ask together, and nobody waits for the end of a turn.
+    void Promise.resolve().then(() => this.#run())
   }
 
   /** Gives the sequencer's tails without proof: what was true at some time. @throws as `linearizable`. */
@@ -119,7 +145,7 @@ export class TailReader {
       const epoch = this.#cluster.layout?.epoch ?? 0
       try {
         const layout = await this.#cluster.current()
-        const streams = [...new Set(callers.flatMap((caller) => caller.streams))]
+        const streams = streamsOf(callers)
         const [tails] = await Promise.all([askTails(this.#cluster, layout, streams), proveCurrent(this.#cluster, layout)])
         for (const caller of callers) caller.resolve(tails)
       } catch (thrown) {
@@ -132,9 +158,10 @@ export class TailReader {
   /** Takes those that go with the next round: all that still wait, unless they name more streams than a message may hold. */
   #board(): Caller[] {
     let streams = 0
-    this.#waiting = this.#waiting.filter((caller) => caller.options.isOver !== true)
-    const end = this.#waiting.findIndex((caller, i) => { streams += caller.streams.length; return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2 })
-    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
+    const callers = this.#waiting.filter(isStillThere)
+    const end = callers.findIndex((caller, i) => { streams += caller.streams.length; return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2 })
+    this.#waiting = end < 0 ? [] : callers.splice(end)
+    return callers
   }
 
   async #failed(callers: readonly Caller[], error: SirtakiError, epoch: number, backoff: Backoff): Promise<void> {
@@ -152,6 +179,13 @@ export class TailReader {
       else this.#waiting.push(caller)
     }
   }
+}
+
+/** All that they ask for, each once. */
+function streamsOf(callers: readonly Caller[]): number[] {
+  const streams = new Set<number>()
+  for (const caller of callers) for (const stream of caller.streams) streams.add(stream)
+  return [...streams]
 }
 
 /** A question may be asked again, whatever became of it. */
