@@ -40,14 +40,20 @@ const CheckedLayout = refine(LayoutShape, 'layout', (layout) => problemOf(layout
 const known = new Set<string>()
 const KNOWN_MAX = 64
 
+/** Objects that were found right: nobody changes a layout. */
+const right = new WeakSet<object>()
+
 /** The struct of a layout, for messages, files and registers. */
 export const LayoutStruct = define<Layout>('layout', (value) => {
+  if (typeof value !== 'object' || value === null) return 'it is no object'
+  if (right.has(value)) return true
   const text = JSON.stringify(value)
-  if (known.has(text)) return true
+  if (known.has(text)) { right.add(value); return true }
   const [error] = CheckedLayout.validate(value)
   if (error !== undefined) return error.message
   if (known.size >= KNOWN_MAX) known.clear()
   known.add(text)
+  right.add(value)
   return true
 })
 

@@ -95,6 +95,21 @@ export const JunkAnswer = type({ data: array(whole), trim: whole })
 export const Empty = type({})
 const ErrorBody = type({ code: string(), message: string(), facts: optional(record(string(), any())), next: string() })
 
+/** Long messages carry layouts, the same few over and over: from so many characters on they are parsed once, and frozen. */
+const LONG_CHARS = 512
+const KNOWN_MAX = 64
+const known = new Map<string, unknown>()
+
+function parse(text: string): unknown {
+  if (text.length < LONG_CHARS) return JSON.parse(text)
+  const found = known.get(text)
+  if (found !== undefined) return found
+  const value: unknown = JSON.parse(text, (_key, one: unknown) => Object.freeze(one))
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(text, value)
+  return value
+}
+
 /** Encodes a control message. */
 export const writeJson = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
 
@@ -106,7 +121,7 @@ export const writeJson = (value: unknown): Uint8Array => encoder.encode(JSON.str
 export function readJson<T, S>(body: Uint8Array, struct: Struct<T, S>): T {
   let value: unknown
   try {
-    value = JSON.parse(decoder.decode(body))
+    value = parse(decoder.decode(body))
   } catch (cause) {
     throw new SirtakiError('BAD_FRAME', 'a control message is no JSON', { cause })
   }

@@ -7,6 +7,8 @@ import { shrink } from '../harness/shrink.ts'
 import { runPlan } from '../harness/sim-cluster.ts'
 import { drain } from './drain.ts'
 
+const STACK_LINES = 30
+
 /** What became of one seed. */
 export interface SeedReport {
   readonly seed: string
@@ -18,6 +20,8 @@ export interface SeedReport {
 
 /** Plays one seed, and again with ever fewer faults if it fails. */
 export async function playSeed(seed: string, withTrace: boolean): Promise<SeedReport> {
+  // Every refusal is an error, and to note where it was made costs more than to make it.
+  Error.stackTraceLimit = withTrace ? STACK_LINES : 0
   const plan = drawPlan(seed)
   const trace: string[] = []
   const result = await runPlan(plan, { drain, ...(withTrace ? { log: (line: string): void => { trace.push(line) } } : {}) })
