@@ -98,15 +98,15 @@ const ErrorBody = type({ code: string(), message: string(), facts: optional(reco
 /** Long messages carry layouts, the same few over and over: from so many characters on they are parsed once, and frozen. */
 const LONG_CHARS = 512
 const KNOWN_MAX = 64
-const known = new Map<string, unknown>()
+const frozen = new Map<string, unknown>()
 
 function parse(text: string): unknown {
   if (text.length < LONG_CHARS) return JSON.parse(text)
-  const found = known.get(text)
+  const found = frozen.get(text)
   if (found !== undefined) return found
   const value: unknown = JSON.parse(text, (_key, one: unknown) => Object.freeze(one))
-  if (known.size >= KNOWN_MAX) known.clear()
-  known.set(text, value)
+  if (frozen.size >= KNOWN_MAX) frozen.clear()
+  frozen.set(text, value)
   return value
 }
 
