@@ -7,6 +7,7 @@
  * Owns: how a server ends and the bounds of it, and that with `--log json` also its last words are JSON.
  * Read next: `commands/unit.ts`, `commands/sequencer.ts`, `log.ts`, `http/http-server.ts`.
  */
+import { flushCompileCache } from 'node:module'
 import { Option, type Command } from 'commander'
 import { asError } from '../log/errors.ts'
 import { httpAddress } from './arguments.ts'
@@ -48,10 +49,14 @@ export const servingOptions = (command: Command): Command => command
   .option('--http <address>', 'show /healthz and /metrics at host:port', httpAddress)
   .option('--http-public', 'let --http be an address that other machines reach')
 
+/** After so long a server keeps what it has compiled: one that is killed has no other moment for it. */
+const KEEP_COMPILED_MS = 10_000
+
 /** Runs a server of this kind until it ends. @throws what `run` throws; with `--log json` told already. */
 export async function serve({ listen, log: format, http, httpPublic }: ServingFlags, kind: string, run: (log: Log) => Promise<void>): Promise<void> {
   if (http !== undefined) requireAddress(http, httpPublic === true)
   const log = processLog(format, kind, () => listen)
+  setTimeout(flushCompileCache, KEEP_COMPILED_MS).unref()
   // What holds no longer must stop at once: a server does not wait for readers, whose pipe has room for its last words.
   const stop = (exit: number): void => { process.exit(exit === exits.ok ? exits.ok : exits.failed) }
   if (format === 'pretty') {

@@ -11,7 +11,7 @@ import { exits } from '../../../tools/failure.ts'
 import type { Place } from './network.ts'
 
 /** The program behind every command. */
-export const MAIN = join(import.meta.dirname, '../../../tools/main.ts')
+export const MAIN = join(import.meta.dirname, '../../../tools/sirtaki.js')
 
 /** The environment of every command: no flag comes from outside. */
 export const cleanEnvironment = (): Record<string, string | undefined> => Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('SIRTAKI_')))
