@@ -41,6 +41,8 @@ export class Watch {
   /** The named sequencer has just answered, and has not been told of its epoch. */
   #unstarted = false
   #looking = false
+  /** The epoch that was completed, or could not be. */
+  #completed = 0
   /** Until then another driver is let finish. */
   #waitUntilMs = -Infinity
   #told = ''
@@ -130,9 +132,12 @@ export class Watch {
     // While the sequencer lives, units are its matter: whoever has lost sight of one alone would take it from everybody else.
     const isGuard = this.#options.isNamed?.() === true || layout.sequencer === null || goneBoot !== undefined
     const absent = isGuard ? this.#detector.suspects(layout, ports.clock.now()) : []
-    const standby = layout.sequencer === null || goneBoot !== undefined ? this.#options.standby?.() : undefined
+    // The named sequencer lives and waits for its epoch: whoever was to tell it is slow, or has died. To tell it is quicker than
+    // another epoch, unless it was tried.
+    const unstarted = goneBoot !== undefined && this.#unstarted
+    const completes = unstarted && this.#completed !== layout.epoch
+    const standby = !completes && (layout.sequencer === null || goneBoot !== undefined) ? this.#options.standby?.() : undefined
     const back = isGuard ? [...this.#restarted].filter((identity) => !absent.includes(identity)) : []
-    const unstarted = goneBoot !== undefined && standby === undefined && this.#unstarted
     if (absent.length === 0 && back.length === 0 && standby === undefined && !unstarted) return
     if (ports.clock.now() < this.#waitUntilMs) return
     const who = [...absent.map((identity) => `the unit at ${unitsOf(layout).find((unit) => unit.identity === identity)?.address}`), ...standby === undefined ? [] : ['the sequencer']]
@@ -147,7 +152,9 @@ export class Watch {
       const options = { timeoutMs: limits.requestMs / 2, under: layout.epoch }
       const { epoch } = await reconfigure(this.#cluster, { absent: gone, standby }, options)
       this.#tell(`epoch ${epoch} is open`)
+      if (completes) this.#completed = layout.epoch
     } catch (thrown) {
+      if (completes && !isTurnOf(thrown)) this.#completed = layout.epoch
       // What is suspected is looked at again meanwhile: it may be there when the other driver has finished.
       if (isTurnOf(thrown)) this.#waitUntilMs = ports.clock.now() + TURN_TRIES * (ports.clock.now() - began)
       else this.#tell(`epoch ${layout.epoch + 1} could not be opened yet: ${asError(thrown).message}`)
