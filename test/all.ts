@@ -21,10 +21,11 @@ const COMPUTES_NICE = '10'
 
 const failures: string[] = []
 let passed = 0
-const running = new Set<() => void>()
+const running = new Set<(signal: NodeJS.Signals) => void>()
 
 const interrupted = (): void => {
-  for (const end of running) end()
+  // They end what they have started themselves.
+  for (const end of running) end('SIGTERM')
   process.exit(130)
 }
 process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('SIGHUP', interrupted)
@@ -37,11 +38,11 @@ function run({ name, args, group }: Step, prefix: string): Promise<{ output: str
       stdio: ['ignore', 'pipe', 'pipe'], cwd: new URL('..', import.meta.url),
       env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, detached: true,
     })
-    const end = (): void => { try { process.kill(-(child.pid ?? NaN), 'SIGKILL') } catch { /* gone already */ } }
+    const end = (signal: NodeJS.Signals): void => { try { process.kill(-(child.pid ?? NaN), signal) } catch { /* gone already */ } }
     running.add(end)
     const silent = setTimeout(() => {
       console.log(`${name}: nothing was printed for ${SILENT_MS / 1000} s: it hangs and is ended`)
-      end()
+      end('SIGKILL')
     }, SILENT_MS)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => {

@@ -27,16 +27,30 @@ if (chosen.length === 0) {
 
 const path = (file: string): string => new URL(file, import.meta.url).pathname
 
-/** Runs a program with a bug planted; gives everything it printed. */
-function run(bug: Bug, args: readonly string[]): Promise<string> {
+/** Runs a program with a bug planted, until it ends or has printed enough; gives everything it printed. */
+function run(bug: Bug, args: readonly string[], isEnough: (output: string) => boolean = () => false): Promise<string> {
   return new Promise((resolve) => {
     const plant = `--import=${path('plant.ts')}`
-    const child = spawn(process.execPath, [...args], { cwd: path('../..'), timeout: CHILD_MS, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, SIRTAKI_BUG: bug.name, NODE_OPTIONS: plant, NO_COLOR: '1', FORCE_COLOR: '0' } })
+    const env = { ...process.env, SIRTAKI_BUG: bug.name, NODE_OPTIONS: plant, NO_COLOR: '1', FORCE_COLOR: '0' }
+    const child = spawn(process.execPath, [...args], { cwd: path('../..'), detached: true, stdio: ['ignore', 'pipe', 'pipe'], env })
+    // With everything it has started.
+    const end = (): void => { try { process.kill(-(child.pid ?? NaN), 'SIGKILL') } catch { /* gone already */ } }
+    const late = setTimeout(end, CHILD_MS)
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { output += data.toString() })
-    child.on('close', () => { resolve(output) })
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => {
+      output += data.toString()
+      if (isEnough(output)) end()
+    })
+    running.add(end)
+    child.on('close', () => { clearTimeout(late); running.delete(end); resolve(output) })
   })
 }
+
+const running = new Set<() => void>()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {
+  for (const end of running) end()
+  process.exit(130)
+})
 
 async function judge(bug: Bug): Promise<Verdict> {
   const wrong = misfit(bug)
@@ -66,11 +80,15 @@ function readPlayed(output: string): Played | undefined {
   }
 }
 
-/** The named test files must fail, in a test whose title begins with an invariant that the bug is said to break. */
+/** Of the named test files a test must fail whose title begins with an invariant that the bug is said to break: only those run. */
 async function judgeByTests(bug: Bug): Promise<Verdict> {
-  const output = await run(bug, [path('../../node_modules/ava/entrypoints/cli.js'), '--tap', ...bug.tests ?? []])
-  const failed = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1] ?? '')
-  const hit = failed.find((title) => bug.breaks.some((id) => new RegExp(`(^|› |: )${id}: `).test(title)))
+  const failedIn = (output: string): string[] => [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1] ?? '')
+  const hitIn = (output: string): string | undefined =>
+    failedIn(output).find((title) => bug.breaks.some((id) => new RegExp(`(^|› |: )${id}: `).test(title)))
+  const matches = bug.breaks.flatMap((id) => ['--match', `${id}: *`, '--match', `*: ${id}: *`])
+  const args = [path('../../node_modules/ava/entrypoints/cli.js'), '--tap', ...matches, ...bug.tests ?? []]
+  const output = await run(bug, args, (so) => hitIn(so) !== undefined)
+  const [failed, hit] = [failedIn(output), hitIn(output)]
   if (hit === undefined) return { bug, found: false, applied: true, seed: 0, text: `NOT FOUND by ${bug.tests?.join(', ')}${failed.length > 0 ? `; failed: ${failed.join('; ')}` : `: ${output.slice(-300)}`}` }
   return { bug, found: true, applied: true, seed: 0, text: `test fails: ${hit}` }
 }
