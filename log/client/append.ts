@@ -117,7 +117,7 @@ export class Appender {
         signal.addEventListener('abort', onAbort, { once: true })
         append.unlisten = (): void => { signal.removeEventListener('abort', onAbort) }
       }
-      this.#open.add(append)
+      this.#open.add(append, since)
       this.#enqueue(append)
     })
   }

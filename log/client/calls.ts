@@ -89,7 +89,7 @@ export class Call implements FlowOptions, Due<Call> {
     this.#deadlines = deadlines
     this.#reject = reject
     this.#unlisten = signal === undefined ? NOTHING : this.#listen(signal)
-    deadlines.add(this)
+    deadlines.add(this, this.since)
   }
 
   /** Rejects the call, unless it has ended. */

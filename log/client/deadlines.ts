@@ -17,6 +17,8 @@ export interface Due<T> {
 
 /** Between two looks: a list of thousands whose deadlines all differ is not walked for each of them. */
 const GRAIN_MS = 5
+/** A timer that should have fired so long ago was set before the clock jumped: it may be late by the whole jump. */
+const JUMP_MS = 20
 
 /** What waits, in the order it came. */
 export class Deadlines<T extends Due<T>> {
@@ -36,8 +38,8 @@ export class Deadlines<T extends Due<T>> {
     this.#late = late
   }
 
-  /** Takes one that is in no list. */
-  add(due: T): void {
+  /** Takes one that is in no list; it is `now` on the clock. */
+  add(due: T, now: number): void {
     due.before = this.#last
     due.after = undefined
     if (this.#last === undefined) this.#first = due
@@ -45,6 +47,7 @@ export class Deadlines<T extends Due<T>> {
     this.#last = due
     if (due.attended && this.#attended++ === 0) this.#release = this.#clock.hold?.()
     if (due.deadline < this.#at) this.#lookAt(due.deadline)
+    else if (this.#at < now - JUMP_MS) this.#lookAt(now)
   }
 
   /** Takes one out that is in this list: it has ended. */

@@ -34,7 +34,7 @@ export function readBack(state: UnitState, { from, to }: Range): { readonly done
     const known = recent.find(({ row }) => row === index.row(at))
     if ((bytes >= SLICE_BYTES || count >= SLICE_POSITIONS) && known === undefined) return { done: false, bytes }
     if (state.isStaged(at)) return { done: false, bytes }
-    const row = known ?? begin(recent)
+    const row = known === undefined ? begin(recent) : again(recent, known)
     state.verify(at, row)
     index.noteRead(at)
     if (known === undefined) bytes += row.bytes?.byteLength ?? 0
@@ -42,7 +42,13 @@ export function readBack(state: UnitState, { from, to }: Range): { readonly done
   return { done: true, bytes }
 }
 
-/** Makes room for another row: the one that was begun first goes. */
+/** The row that was needed last goes last: what was copied lies in one row, between many others that are needed once. */
+function again(recent: Row[], row: Row): Row {
+  recent.push(...recent.splice(recent.indexOf(row), 1))
+  return row
+}
+
+/** Makes room for another row: the one that was not needed for longest goes. */
 function begin(recent: Row[]): Row {
   const row: Row = { row: -1, bytes: undefined }
   if (recent.length === ROWS) recent.shift()

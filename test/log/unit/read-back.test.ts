@@ -22,6 +22,17 @@ test('P68: rows whose positions take turns are read back once each', (t) => {
   t.deepEqual(readBack(bench.unit.state, { from: 0, to: 8 }), { done: true, bytes: 0 })
 })
 
+test('P68: one row between many others is read back once too', (t) => {
+  const bench = new UnitBench('a')
+  bench.storeEntries(Array.from({ length: 20 }, (_, i) => ({ position: 2 * i, text: `even ${i}` })))
+  bench.commit()
+  for (let i = 0; i < 20; i++) {
+    bench.storeEntries([{ position: 2 * i + 1, text: `odd ${i}` }])
+    bench.commit()
+  }
+  t.deepEqual(readBack(bench.unit.state, { from: 0, to: 40 }), { done: true, bytes: bytesOf(bench) })
+})
+
 test('P68: what is read back damaged is noted, position by position', (t) => {
   const bench = interleaved()
   const [, last] = [...bench.store.open().headers].filter(({ bytesLength }) => bytesLength > 0)
