@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { makeLog, type Log } from '../../tools/log.ts'
 import { live, type Ending } from '../../tools/serving.ts'
+import { tellFull } from '../../tools/commands/unit.ts'
 import { roleText } from '../../tools/commands/status.ts'
 
 const never = new Promise<void>(() => undefined)
@@ -55,6 +56,22 @@ test('one Ctrl-C that comes twice is one; told again later, a process ends at on
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
   t.deepEqual(await exit, [130, null])
+})
+
+test('P32: a unit says once that its disk is full, with what follows, and once that it has room again', (t) => {
+  const { log, lines } = hear()
+  const store = { full: false, describe: () => ({ kind: 'sqlite', path: '/data', diskBytes: 1, freeBytes: 2 }) }
+  const look = tellFull(log, store, '/data')
+  look()
+  store.full = true
+  look()
+  look()
+  store.full = false
+  look()
+  t.deepEqual(lines, [
+    'warn  the disk of /data is full: appends are refused until there is room, trim or make some code=FULL freeBytes=2',
+    'info  the disk of /data has room again: appends go on freeBytes=2',
+  ])
 })
 
 /** Runs `sirtaki unit` on a folder, tells it to end after `ms`, and gives how it ended and what it said. */

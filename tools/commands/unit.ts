@@ -89,7 +89,7 @@ function requireOwnFolder(folder: string): void {
 }
 
 /** Gives what says once that the disk has become full, and once that it has room again. */
-function tellFull(log: Log, store: SqliteStore, folder: string): () => void {
+export function tellFull(log: Log, store: Pick<SqliteStore, 'full' | 'describe'>, folder: string): () => void {
   let was = false
   return () => {
     const { full } = store
