@@ -6,7 +6,7 @@
  *
  * It keeps nothing on a disk: what it forgets in a restart the next epoch's tail covers. The map of stream tails is
  * bounded: a forgotten stream answers `{before}`. Keeps: Q1, Q2, Q3, Q4, P9, P12. Read next: `server.ts`.
- * @source CORFU NSDI'12 3.3; Tango SOSP'13 5 (stream backpointers); windows and `{before}`: DESIGN 4.
+ * @source CORFU NSDI'12 3.3; Tango SOSP'13 5 (stream backpointers); windows and `{before}`: docs/rules.md, Q1 and Q4.
  */
 import { packPrevious } from '../log/entry.ts'
 import { SirtakiError } from '../log/errors.ts'

@@ -8,7 +8,7 @@
  * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is
  * trimmed, nobody can tell any more: others may have read the entry there, so it is not made again (L1).
  * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
- * @source CORFU NSDI'12 3.3; store-all: DESIGN 4.
+ * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
 import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'

@@ -9,7 +9,7 @@
  *
  * One call runs under one captured layout; an epoch error means starting over under a newer one. A range is resolved by
  * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `../unit/unit.ts`.
- * @source CORFU NSDI'12 3.2 (fill); DESIGN 4.
+ * @source CORFU NSDI'12 3.2 (fill); docs/rules.md, L3 and L5.
  */
 import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'

@@ -12,7 +12,7 @@
  * Every step repeats harmlessly; a driver that dies anywhere is followed by another. A member lost after the agreement
  * means the slot after it. Keeps: Y1, Y2, Y3, Y4, L6, L7, Q1, Q2, P3, P8, P11, P21, P23.
  * Read next: `next-layout.ts`, `acceptor.ts`, `../client/resolve.ts`.
- * @source DESIGN 4 (Reconfiguration); CORFU TOCS'13 4.1; Lamport, Paxos made simple.
+ * @source docs/rules.md, Y1 to Y4; CORFU TOCS'13 4.1; Lamport, Paxos made simple.
  */
 import type { Infer } from 'superstruct'
 import { SirtakiError, asError, isError } from '../errors.ts'

@@ -26,7 +26,7 @@
  * acceptors are named. Nothing can find out that a silent one is gone for good: if it lives, it may agree on another epoch (Y1).
  *
  * A flow. Keeps: L1, L5, L6, Y4, P46, P49. Read next: `remains.ts` (the survey), `reconfigure.ts` (requireWhole), `../unit/unit.ts` (restore).
- * @source DESIGN 4 (Recovery).
+ * @source docs/rules.md, P46.
  */
 import { optional, type } from 'superstruct'
 import type { CallOptions, Cluster } from '../client/cluster.ts'

@@ -8,7 +8,7 @@
  *     gone | all decided  | some decided, some undecided, some empty (of the own residue class)
  *
  * Keeps: L1, L3, L5, L6, L8, L9 (with the server). Read next: `unit-state.ts`, `row.ts`, `server.ts`, `../client/resolve.ts`.
- * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: DESIGN 4.
+ * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: docs/rules.md, L5.
  */
 import { KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH } from '../entry.ts'
 import { SirtakiError, invariant } from '../errors.ts'
