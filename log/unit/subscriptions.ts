@@ -17,7 +17,7 @@ interface Subscription { readonly caller: Caller; readonly request: number; read
 
 const nobody: ReadonlySet<Subscription> = new Set()
 /** The bounds of a push. */
-export type PushLimits = Pick<Limits, 'pushBytesMax' | 'pushLagBytesMax'>
+export type PushLimits = Pick<Limits, 'pushBytesMax' | 'pushLagBytesMax' | 'frameBytesMax'>
 
 /** All subscriptions of one unit. */
 export class Subscriptions {
@@ -152,7 +152,9 @@ export class Subscriptions {
       return
     }
     const { state } = this.#unit
-    const { pushBytesMax } = this.#limits
+    const { pushBytesMax, frameBytesMax } = this.#limits
+    // Half a frame and one entry fit into a frame.
+    const bytesMax = Math.min(pushBytesMax, frameBytesMax / 2)
     const entries: Uint8Array[] = []
     let bytes = 0
     const give = (position: number): void => {
@@ -162,18 +164,22 @@ export class Subscriptions {
       entries.push(entry)
       bytes += entry.byteLength
     }
-    for (const position of subscription.late) if (position >= state.trim) give(position)
-    subscription.late = []
+    const { late } = subscription
+    let given = 0
+    for (; given < late.length && bytes < bytesMax; given++) if ((late[given] ?? 0) >= state.trim) give(late[given] ?? 0)
+    subscription.late = late.slice(given)
     const list = state.streams.get(subscription.stream)
     const next = (at: number): number => list === undefined ? -1 : state.nextIn(list, subscription.stream, at)
-    for (let position = next(subscription.cursor); position >= 0 && bytes < pushBytesMax; position = next(position + 1)) {
+    for (let position = next(subscription.cursor); position >= 0 && bytes < bytesMax; position = next(position + 1)) {
       if (state.isDecided(position) && state.owns(position)) give(position)
       subscription.cursor = position + 1
     }
-    const more = next(subscription.cursor) >= 0
+    const isBehind = next(subscription.cursor) >= 0
+    const more = isBehind || subscription.late.length > 0
     subscription.dirty = more
     // Complete below the prefix, except what the budget of this turn has cut off.
-    const completeTo = Math.min(state.prefix, subscription.damagedFrom, more ? subscription.cursor : Infinity)
+    const cutOff = subscription.late.reduce((low, at) => Math.min(low, at), isBehind ? subscription.cursor : Infinity)
+    const completeTo = Math.min(state.prefix, subscription.damagedFrom, cutOff)
     if (entries.length === 0 && completeTo <= subscription.toldTo) return
     subscription.toldTo = completeTo
     subscription.caller.push(subscription.request, writeStreamPart({ completeTo, trim: state.trim, more, count: entries.length }, entries))

@@ -7,6 +7,7 @@ import { FrameWriter } from '../../../log/wire/frame-writer.ts'
 import { FLAG_ERROR, FrameParser, type Frame } from '../../../log/wire/frame.ts'
 import { readError } from '../../../log/wire/control.ts'
 import { readStreamPart } from '../../../log/wire/messages.ts'
+import { limits } from '../../../log/limits.ts'
 import { Caller } from '../../../log/wire/server.ts'
 import { HandClock } from '../hand-clock.ts'
 import { bounds, layoutOf, type EntryShape } from '../layouts.ts'
@@ -146,6 +147,20 @@ test('streams that nobody wants any more cost nothing', (t) => {
     bench.subscriptions.remove(bench.caller, 1_000)
   }
   t.deepEqual([bench.subscriptions.size, bench.subscriptions.streams], [0, 0])
+})
+
+test('Q4: what a subscriber has missed comes in frames that it takes, and nothing is called complete before it has come', async (t) => {
+  const b = new Bench()
+  const subscriptions = new Subscriptions(b.unit.unit, { ...limits, frameBytesMax: 400 })
+  subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+  const six = [0, 1, 2, 3, 4, 5].map((position) => on7(position, 'x'.repeat(60)))
+  b.store(...six)
+  b.mark(on7(5, 'x'.repeat(60)))
+  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [5], completeTo: 0, more: false }])
+  b.mark(...six.slice(0, 5))
+  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [0, 1], completeTo: 2, more: true }], behind: true })
+  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [2, 3], completeTo: 4, more: true }], behind: true })
+  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [4], completeTo: 6, more: false }], behind: false })
 })
 
 test('after its end and after its connection a subscription hears nothing', async (t) => {
