@@ -13,7 +13,7 @@ const textOf = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 const sources = globSync('{log,sequencer,objects,tools,test}/**/*.{ts,js,pml}', { cwd: root })
   .filter((path) => !path.includes('node_modules') && path !== join('test', 'docs.test.ts'))
-const pages = ['README.md', 'ARCHITECTURE.md', ...globSync('docs/*.md', { cwd: root })]
+const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: root })]
 
 /** Ids of rules in a text, also those of a range such as `L1-L3`. */
 function idsIn(text: string): Set<string> {
