@@ -1,5 +1,5 @@
 /**
- * Every example and every command of the README is run.
+ * Every example and every command of the README and of the pages that it leads to is run.
  */
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,12 +10,13 @@ import test from 'ava'
 import { freePorts } from './free-ports.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const blocks = (info: string): string[] => [...readme.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
+const pages = ['README.md', 'docs/programs.md', 'docs/commands.md', 'docs/measurements.md']
+const text = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
+const blocks = (info: string): string[] => [...text.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
 const run = promisify(execFile)
 
 for (const [i, source] of blocks('ts example').entries()) {
-  test(`example ${i + 1} of the README runs`, async (t) => {
+  test(`example ${i + 1} of the pages runs`, async (t) => {
     const file = join(root, 'examples', `.readme-${i}.ts`)
     t.teardown(() => { rmSync(file, { force: true }) })
     writeFileSync(file, source.replace("'sirtaki/sequencer'", "'../sequencer/index.ts'").replace("'sirtaki'", "'../index.ts'"))
@@ -24,7 +25,7 @@ for (const [i, source] of blocks('ts example').entries()) {
   })
 }
 
-test('the bench runs as the README says', async (t) => {
+test('the bench runs as the page says', async (t) => {
   t.timeout(120_000)
   for (const line of blocks('sh bench').join('\n').split('\n').filter((one) => one !== '')) {
     const { stdout } = await run('bash', ['-c', line], { cwd: root, timeout: 100_000 })
@@ -32,7 +33,7 @@ test('the bench runs as the README says', async (t) => {
   }
 })
 
-test('the commands of the README work against a cluster started as it says', async (t) => {
+test('the commands of the pages work against a cluster started as they say', async (t) => {
   t.timeout(120_000)
   const data = mkdtempSync(join(tmpdir(), 'sirtaki-readme-'))
   const [port = 0] = await freePorts(4)
