@@ -553,9 +553,13 @@ class SimCluster {
     const { disk } = this.#slot(i)
     const others = this.#othersOf(disk.identity)
     if (others.length === 0 || others.some((units) => units.length === 0)) return
+    // The only copy of an entry may become the decision before anybody reads it: nobody could mend that.
+    const isElsewhere = (position: number): boolean => [...this.checker.units].some(([identity, { lost, held }]) =>
+      identity !== disk.identity && !lost && held.get(position)?.kind === 'data')
+    const mayFlip = (position: number): boolean => this.checker.decided.has(position) || (young && isElsewhere(position))
     for (let left = times; left > 0; left--) {
       const row: number[] = []
-      disk.flipBit((position) => { row.push(position); return (young || this.checker.decided.has(position)) && (this.#flipped.get(position) ?? disk.identity) === disk.identity })
+      disk.flipBit((position) => { row.push(position); return mayFlip(position) && (this.#flipped.get(position) ?? disk.identity) === disk.identity })
       if (row.some((position) => !this.checker.decided.has(position))) this.#count('disk.damagedYoung')
       // What is damaged on one disk stays whole on every other one: nobody could mend it.
       for (const position of row) { this.checker.unit(disk.identity).damaged.add(position); if (!this.#flipped.has(position)) this.#flipped.set(position, disk.identity) }
