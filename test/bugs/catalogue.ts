@@ -351,8 +351,8 @@ export const bugs: readonly Bug[] = [
     name: 'push-complete-though-more', sentence: 'A push that was cut off at its budget says that it was everything.',
     breaks: ['Q4'], seed: 0, judge: 'tests', tests: ['test/log/unit/subscriptions.test.ts'],
     file: 'log/unit/subscriptions.ts',
-    find: 'more ? subscription.cursor : Infinity)',
-    replace: 'Infinity)',
+    find: 'Math.min(state.prefix, subscription.damagedFrom, cutOff)',
+    replace: 'Math.min(state.prefix, subscription.damagedFrom)',
   },
   {
     name: 'junk-over-what-came-between', sentence: 'A range of junk is forced on the others also where the first unit holds data that came while it was filled.',
