@@ -356,7 +356,8 @@ class SimCluster {
         await start()
         return
       } catch (thrown) {
-        if (process.generation !== generation || asError(thrown).code === 'IN_USE') return
+        if (process.generation !== generation) return
+        if (asError(thrown).code === 'IN_USE') { this.#refused.add(process); return }
         if (asError(thrown).code === 'INVARIANT') { this.#failure ??= thrown; return }
         await new Promise<void>((resolve) => { this.world.schedule(20, process, resolve) })
       }
@@ -656,6 +657,8 @@ class SimCluster {
   }
 
   readonly #flipped = new Map<number, string>()
+  /** Sequencers that were refused because another one lived. */
+  readonly #refused = new Set<SimProcess>()
 
   #restartSequencer(downMs: number): void {
     void this.#restart(this.#sequencers.findLastIndex(({ standby }) => standby !== true), downMs)
@@ -663,6 +666,7 @@ class SimCluster {
 
   async #restart(i: number, downMs: number): Promise<void> {
     const slot = this.#sequencers[i]
+    if (slot !== undefined) this.#refused.delete(slot.process)
     if (slot === undefined || !slot.process.alive) return
     this.#kill(slot.process, false)
     await new Promise<void>((resolve) => { this.world.schedule(downMs, undefined, resolve) })
@@ -743,13 +747,20 @@ class SimCluster {
     })
   }
 
+  /** Who was refused because another one lives, or was deposed, has ended: somebody starts one where all have. */
+  #ensureSequencer(): void {
+    const haveAllEnded = this.#sequencers.every(({ server, process, standby }) =>
+      !process.alive || this.#refused.has(process) || (server?.deposed === true && standby !== true))
+    if (haveAllEnded) void this.#startSequencer(this.#sequencers.length, true)
+  }
+
   /** The healed cluster must take appends again, decide everything it granted and agree with itself. */
   async #converge(): Promise<void> {
-    if (this.#sequencers.every(({ server, process, standby }) => !process.alive || (server?.deposed === true && standby !== true))) await this.#startSequencer(this.#sequencers.length, true)
+    this.#ensureSequencer()
     const process = this.world.process('judge')
     const log = new LogClient({ ports: this.#ports(process), limits: this.plan.limits, name: 'judge', addresses: this.#units.map((unit) => unit.address) })
     const judge = new SimClient(this.plan, new Prng(`${this.plan.seed}/judge`), log, this.checker, this.shared, this.#calls(process, 'judge', NO_BOUNDS), (thrown) => { this.#failure ??= thrown })
-    await this.#flow(this.#untilWorks(() => judge.append()), CONVERGE_MS, 'no append goes through after everything has healed')
+    await this.#flow(this.#untilWorks(() => { this.#ensureSequencer(); return judge.append() }), CONVERGE_MS, 'no append goes through after everything has healed')
     const { tail } = await this.#flow(this.#untilWorks(() => log.tail()), CONVERGE_MS, 'the tail cannot be read after everything has healed')
     const settled = (): boolean => this.#units.every(({ server }) => {
       const state = server?.unit.state
