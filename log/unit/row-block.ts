@@ -38,8 +38,10 @@ export interface BlockVisitor extends RowVisitor {
  * @throws SirtakiError `DAMAGED`, `UNSUPPORTED` as `visitRow`.
  */
 export function blockOf(base: number, rows: readonly StoredHeader[]): RowBlock | undefined {
-  const [rowPart, dataPart, junkPart, decidedPart] = [16 * rows.length, 32 * rows.length, 0, 0].map((bytes) => new ByteWriter(bytes))
-  if (rowPart === undefined || dataPart === undefined || junkPart === undefined || decidedPart === undefined) return undefined
+  const rowPart = new ByteWriter(16 * rows.length)
+  const dataPart = new ByteWriter(32 * rows.length)
+  const junkPart = new ByteWriter()
+  const decidedPart = new ByteWriter()
   const sets = new Sets()
   const all = { prefix: 0, logTime: 0, junk: 0, decided: 0 }
   let [data, junk] = [0, 0]

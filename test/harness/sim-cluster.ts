@@ -666,9 +666,9 @@ class SimCluster {
 
   async #restart(i: number, downMs: number): Promise<void> {
     const slot = this.#sequencers[i]
-    if (slot !== undefined) this.#refused.delete(slot.process)
     if (slot === undefined || !slot.process.alive) return
     this.#kill(slot.process, false)
+    this.#refused.delete(slot.process)
     await new Promise<void>((resolve) => { this.world.schedule(downMs, undefined, resolve) })
     slot.process.alive = true
     await (slot.standby === true ? this.#startStandby(i) : this.#startSequencer(i, false))
