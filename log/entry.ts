@@ -9,8 +9,8 @@
  * Keeps: L1 (equal entry, equal hash; the hash covers position and token epoch). Read next: `wire/messages.ts`.
  */
 import { SirtakiError } from './errors.ts'
-import { viewOf } from './wire/bytes.ts'
-import { crc32Of, crc32Text } from './wire/hash.ts'
+import { viewOf } from './bytes/bytes.ts'
+import { crc32Of, crc32Text } from './bytes/hash.ts'
 
 export const ENTRY_VERSION = 1
 export const ENTRY_HEAD_BYTES = 40
@@ -21,6 +21,8 @@ export const OBJECT_STREAMS = 16
 /** What a position holds. */
 export const KIND_DATA = 1
 export const KIND_JUNK = 2
+/** Data or junk. */
+export type EntryKind = typeof KIND_DATA | typeof KIND_JUNK
 /** The hash that stands for junk wherever hashes are compared; kinds are compared with it. */
 export const JUNK_HASH = 0
 
@@ -87,12 +89,24 @@ export function writeEntry(bytes: Uint8Array, view: DataView, at: number, seed: 
 }
 
 /** Length of the entry at `at`, in bytes. */
-export const entryLengthAt = (view: DataView, at: number): number => view.getUint32(at, true)
+export const lengthAt = (view: DataView, at: number): number => view.getUint32(at, true)
+/** Its hash: the checksum. */
+export const hashAt = (view: DataView, at: number): number => view.getUint32(at + 4, true)
+/** Its position. */
+export const positionAt = (view: DataView, at: number): number => view.getFloat64(at + 12, true)
+/** The epoch of its token. */
+export const epochAt = (view: DataView, at: number): number => view.getUint32(at + 20, true)
+/** Its log time, in milliseconds. */
+export const logTimeAt = (view: DataView, at: number): number => view.getFloat64(at + 32, true)
+const versionAt = (view: DataView, at: number): number => view.getUint8(at + 8)
+const kindAt = (view: DataView, at: number): number => view.getUint8(at + 9)
+const streamCountAt = (view: DataView, at: number): number => view.getUint8(at + 10)
+const authBytesAt = (view: DataView, at: number): number => view.getUint8(at + 11)
 
 /** Streams of the entry at `at`. */
 export function streamsAt(view: DataView, at: number): number[] {
   const streams: number[] = []
-  const end = at + ENTRY_HEAD_BYTES + view.getUint8(at + 10) * STREAM_BYTES
+  const end = at + ENTRY_HEAD_BYTES + streamCountAt(view, at) * STREAM_BYTES
   for (let next = at + ENTRY_HEAD_BYTES; next < end; next += STREAM_BYTES) streams.push(view.getUint32(next, true))
   return streams
 }
@@ -115,17 +129,17 @@ export interface EntryBounds { readonly seed: number; readonly entryBytesMax: nu
 export function checkEntry(bytes: Uint8Array, view: DataView, at: number, bounds: EntryBounds): number {
   const left = bytes.byteLength - at
   if (left < ENTRY_HEAD_BYTES) throw new SirtakiError('BAD_FRAME', `an entry needs ${ENTRY_HEAD_BYTES} bytes of head, ${left} are left`)
-  const length = view.getUint32(at, true)
-  const streams = view.getUint8(at + 10)
-  const head = ENTRY_HEAD_BYTES + streams * STREAM_BYTES + view.getUint8(at + 11)
+  const length = lengthAt(view, at)
+  const streams = streamCountAt(view, at)
+  const head = ENTRY_HEAD_BYTES + streams * STREAM_BYTES + authBytesAt(view, at)
   if (length > left || length < head || length > bounds.entryBytesMax + head) throw new SirtakiError('BAD_FRAME', `an entry says ${length} bytes, its head has ${head}, ${left} are left`)
-  if (view.getUint8(at + 8) !== ENTRY_VERSION) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${view.getUint8(at + 8)}, this is version ${ENTRY_VERSION}: upgrade`)
-  if (view.getUint8(at + 9) !== KIND_DATA || streams > bounds.streamsMax) throw new SirtakiError('BAD_FRAME', `an entry of kind ${view.getUint8(at + 9)} on ${streams} streams`)
-  const logTime = view.getFloat64(at + 32, true)
+  if (versionAt(view, at) !== ENTRY_VERSION) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${versionAt(view, at)}, this is version ${ENTRY_VERSION}: upgrade`)
+  if (kindAt(view, at) !== KIND_DATA || streams > bounds.streamsMax) throw new SirtakiError('BAD_FRAME', `an entry of kind ${kindAt(view, at)} on ${streams} streams`)
+  const logTime = logTimeAt(view, at)
   if (!(logTime >= 0 && logTime <= Number.MAX_SAFE_INTEGER)) throw new SirtakiError('BAD_FRAME', `an entry with log time ${logTime}`)
-  const position = view.getFloat64(at + 12, true)
+  const position = positionAt(view, at)
   if (!Number.isSafeInteger(position) || position < 0) throw new SirtakiError('BAD_FRAME', `an entry at position ${position}`)
-  if (crc32Of(bytes, at + 8, at + length, bounds.seed) !== view.getUint32(at + 4, true)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })
+  if (crc32Of(bytes, at + 8, at + length, bounds.seed) !== hashAt(view, at)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })
   return length
 }
 
@@ -145,20 +159,20 @@ class DecodedEntry implements Entry {
   readonly #length: number
 
   constructor(bytes: Uint8Array, view: DataView, at: number) {
-    const count = view.getUint8(at + 10)
+    const count = streamCountAt(view, at)
     const streams: StreamLink[] = []
     let next = at + ENTRY_HEAD_BYTES
     for (let i = 0; i < count; i++, next += STREAM_BYTES) streams.push({ stream: view.getUint32(next, true), previous: unpackPrevious(view.getFloat64(next + 4, true)) })
     this.#all = bytes
     this.#at = at
-    this.#length = view.getUint32(at, true)
-    this.position = view.getFloat64(at + 12, true)
-    this.epoch = view.getUint32(at + 20, true)
+    this.#length = lengthAt(view, at)
+    this.position = positionAt(view, at)
+    this.epoch = epochAt(view, at)
     this.writer = view.getFloat64(at + 24, true)
-    this.logTime = view.getFloat64(at + 32, true)
+    this.logTime = logTimeAt(view, at)
     this.streams = streams
-    this.payload = bytes.subarray(next + view.getUint8(at + 11), at + this.#length)
-    this.hash = view.getUint32(at + 4, true)
+    this.payload = bytes.subarray(next + authBytesAt(view, at), at + this.#length)
+    this.hash = hashAt(view, at)
   }
 
   /** A view costs as much as the rest of the entry, and playback never looks at it. */

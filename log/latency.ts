@@ -1,5 +1,5 @@
 /**
- * How long things took lately. Read next: `client/cluster.ts` (appends), `unit/server.ts` (commits).
+ * How long things took lately. Read next: `cluster/cluster.ts` (appends), `unit/server.ts` (commits).
  */
 
 /** The spread of the last 128 durations, in milliseconds. */

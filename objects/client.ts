@@ -5,9 +5,9 @@
  *
  * Read next: `define-object.ts`, `runtime/view.ts`, `runtime/session.ts`.
  */
-import { badArgument } from '../log/client/arguments.ts'
+import { badArgument } from '../log/cluster/arguments.ts'
 import type { LogClient } from '../log/client/client.ts'
-import type { CallOptions } from '../log/client/cluster.ts'
+import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError, invariant } from '../log/errors.ts'
 import type { Calls, Handle, HandleBase, ObjectType, Ops } from './define-object.ts'
 import type { Digest } from './runtime/digest.ts'

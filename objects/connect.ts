@@ -1,10 +1,10 @@
 /**
  * `connect`: one address, one client of log and objects.
  *
- * Read next: `client.ts`, `../sequencer/client.ts`.
+ * Read next: `client.ts`, `../sequencer/connect.ts`.
  */
 import type { LogClient } from '../log/client/client.ts'
-import { connectLog, type ConnectLogOptions } from '../sequencer/client.ts'
+import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
 import { ObjectClient } from './client.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
 

@@ -8,10 +8,11 @@
  *              └ silent: stopped, or hangs ─────────────────────────── tells the callers who that is; asks on
  *
  * Nothing is asked while all is well. Clients know nothing of this: they see sockets that answer again after a pause.
- * Keeps: P50, L11. Read next: `host.ts`, `client.ts`.
+ * Keeps: P50, L11. Read next: `host.ts`, `connect.ts`.
  */
-import { Cluster, type CallOptions } from '../log/client/cluster.ts'
-import { Backoff, pause } from '../log/client/retry.ts'
+import type { CallOptions } from '../log/cluster/calls.ts'
+import { Cluster } from '../log/cluster/cluster.ts'
+import { Backoff, pause } from '../log/cluster/retry.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
 import { UNIT_ADDRESS, hostOf, isStopped, placedTransport, type HostFolder } from '../log/io/host-folder.ts'
 import type { Limits } from '../log/limits.ts'

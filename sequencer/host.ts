@@ -7,14 +7,14 @@
  * sequencer that starts opens the epoch that names it and the unit's new boot together.
  * Loads better-sqlite3: who only joins must not import it. Keeps: P50. Read next: `file.ts`, `../log/io/host-lock.ts`.
  */
-import { Cluster } from '../log/client/cluster.ts'
+import { Cluster } from '../log/cluster/cluster.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import { SEQUENCER_ADDRESS, UNIT_ADDRESS, type HostFolder } from '../log/io/host-folder.ts'
 import { takeHostLock } from '../log/io/host-lock.ts'
 import { RegisterFile } from '../log/io/register-file.ts'
 import { SqliteStore } from '../log/io/sqlite-store.ts'
-import { init } from '../log/layout/genesis.ts'
-import { openSegment } from '../log/layout/layout.ts'
+import { init } from '../log/epochs/genesis.ts'
+import { openSegment } from '../log/layout.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
 import { superviseUnit } from '../log/unit/rejoin.ts'

@@ -6,7 +6,7 @@
  * For who hosts a whole cluster in one process, `memory:` and `file:`; elsewhere the process ends, and who started it
  * starts it again. Keeps: P66. Read next: `server.ts`, `memory.ts`, `host.ts`.
  */
-import { Backoff } from '../log/client/retry.ts'
+import { Backoff } from '../log/cluster/retry.ts'
 import { asError } from '../log/errors.ts'
 import { SequencerServer, type SequencerServerOptions } from './server.ts'
 

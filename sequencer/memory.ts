@@ -1,12 +1,12 @@
 /**
  * A whole cluster inside one process, for `memory:`: real units, a real sequencer, no disk and no socket.
  *
- * Read next: `client.ts`.
+ * Read next: `connect.ts`.
  */
 import { LogClient } from '../log/client/client.ts'
 import { SirtakiError } from '../log/errors.ts'
-import { init } from '../log/layout/genesis.ts'
-import { Cluster } from '../log/client/cluster.ts'
+import { init } from '../log/epochs/genesis.ts'
+import { Cluster } from '../log/cluster/cluster.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import type { Clock, Ports, Random, Register } from '../log/ports.ts'
 import { MemoryStore } from '../log/unit/memory-store.ts'

@@ -1,17 +1,18 @@
 /**
  * The server of a sequencer: answers tokens and tails, follows the decided prefix, resolves what stays undecided.
  *
- * Thin: grants are the machine's, resolving is `log/client/resolve.ts`, epochs are `log/layout/reconfigure.ts`.
+ * Thin: grants are the machine's, resolving is `log/cluster/resolve.ts`, epochs are `log/epochs/reconfigure.ts`.
  * Keeps: L11, P13, P17, P64. Read next: `sequencer.ts`.
  */
-import { Cluster } from '../log/client/cluster.ts'
-import { resolveRange } from '../log/client/resolve.ts'
+import { Cluster } from '../log/cluster/cluster.ts'
+import { resolveRange } from '../log/cluster/resolve.ts'
 import { SirtakiError, asError, isError } from '../log/errors.ts'
 import {
-  chainsOf, firstOfClass, openSegment, unitsOf, type Layout, type SequencerMember,
-} from '../log/layout/layout.ts'
-import { isTurnOf, reconfigure } from '../log/layout/reconfigure.ts'
-import { Watch } from '../log/layout/watch.ts'
+  chainsOf, openSegment, unitsOf, type Layout, type SequencerMember,
+} from '../log/layout.ts'
+import { firstOfClass } from '../log/ranges.ts'
+import { isTurnOf, reconfigure } from '../log/epochs/reconfigure.ts'
+import { Watch } from '../log/epochs/watch.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'
 import { Bootstrap, Identity, readJson, writeJson } from '../log/wire/control.ts'

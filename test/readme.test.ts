@@ -19,7 +19,7 @@ for (const [i, source] of blocks('ts example').entries()) {
   test(`example ${i + 1} of the pages runs`, async (t) => {
     const file = join(root, 'examples', `.readme-${i}.ts`)
     t.teardown(() => { rmSync(file, { force: true }) })
-    writeFileSync(file, source.replace("'sirtaki/sequencer'", "'../sequencer/index.ts'").replace("'sirtaki'", "'../index.ts'"))
+    writeFileSync(file, source.replace("'sirtaki/log'", "'../log.ts'").replace("'sirtaki'", "'../index.ts'"))
     const { stdout } = await run(process.execPath, [file], { timeout: 30_000 })
     t.regex(stdout, /\d/)
   })

@@ -29,8 +29,8 @@ test('a program that only embeds views loads neither better-sqlite3 nor the AWS 
 
 test('a program that dials servers loads neither unit nor sequencer', (t) => {
   const loaded = loadedBy(dials)
-  t.true(loaded.some((url) => url.endsWith('/sequencer/client.ts')))
-  t.deepEqual(loaded.filter((url) => /\/log\/unit\/|\/sequencer\/(?!client\.ts)/.test(url)), [])
+  t.true(loaded.some((url) => url.endsWith('/sequencer/connect.ts')))
+  t.deepEqual(loaded.filter((url) => /\/log\/unit\/|\/sequencer\/(?!connect\.ts)/.test(url)), [])
 })
 
 const OPTIONS = /export interface \w*Options(?:<[^{]*>)?(?: extends [^{]+)? \{([^}]*)\}/g
@@ -46,8 +46,8 @@ function undocumented(file: string): string[] {
 }
 
 const faces = [
-  'log/client/client.ts', 'log/client/cluster.ts', 'log/connect.ts', 'log/errors.ts', 'objects/client.ts', 'objects/connect.ts',
-  'objects/runtime/view.ts', 'sequencer/client.ts',
+  'log/client/client.ts', 'log/cluster/calls.ts', 'log/cluster/cluster.ts', 'log/client/connect.ts', 'log/errors.ts', 'objects/client.ts', 'objects/connect.ts',
+  'objects/runtime/view.ts', 'sequencer/connect.ts',
 ]
 
 test('every member of the options that programs pass has a docstring', (t) => {

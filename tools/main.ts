@@ -2,13 +2,13 @@
 /**
  * `sirtaki`, the command line.
  *
- * The last resort of every command: whatever is thrown becomes one line on stderr and an exit code. Read next: `program.ts`.
+ * The last resort of every command: whatever is thrown becomes one line on stderr and an exit code. Read next: `cli/program.ts`.
  */
 import type { Command } from 'commander'
-import { exits, failureOf, failureText } from './failure.ts'
-import { wasTold } from './interrupt.ts'
-import { endProcess, endWithReader } from './output.ts'
-import { makeProgram } from './program.ts'
+import { exits, failureOf, failureText } from './cli/failure.ts'
+import { wasTold } from './cli/interrupt.ts'
+import { endProcess, endWithReader } from './cli/output.ts'
+import { makeProgram } from './cli/program.ts'
 
 /** How long a process that was told to end waits for the readers of what it printed. */
 const LAST_WORDS_MS = 1_000

@@ -7,22 +7,22 @@
  * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
  * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is
  * trimmed, nobody can tell any more: others may have read the entry there, so it is not made again (L1).
- * Keeps: L2, L7, P15, P18, P20, P47. Read next: `resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
+ * Keeps: L2, L7, P15, P18, P20, P47. Read next: `../cluster/resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
 import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout/layout.ts'
-import { viewOf } from '../wire/bytes.ts'
+import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout.ts'
+import { viewOf } from '../bytes/bytes.ts'
 import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { kinds, readGrant, readStored, sealStore, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
-import { requireCallOptions } from './arguments.ts'
-import { abortedBefore, timedOut, type CallOptions } from './calls.ts'
-import type { Cluster } from './cluster.ts'
-import { Deadlines, type Due } from './deadlines.ts'
+import { requireCallOptions } from '../cluster/arguments.ts'
+import { abortedBefore, timedOut, type CallOptions } from '../cluster/calls.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { Deadlines, type Due } from '../cluster/deadlines.ts'
 import { MarkQueue } from './marks.ts'
-import { resolveOne } from './resolve.ts'
-import { Backoff } from './retry.ts'
+import { resolveOne } from '../cluster/resolve.ts'
+import { Backoff } from '../cluster/retry.ts'
 
 /** Where an append ended. `previous` belongs to the streams one by one. */
 export interface Appended { readonly position: number; readonly epoch: number; readonly logTime: number; readonly streams: readonly number[]; readonly previous: readonly Previous[] }

@@ -1,20 +1,20 @@
 /**
  * The client of the log: append, read, readStream, subscribe, tail, fill, trim over one cluster.
  *
- * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `read.ts`, `tail.ts`, `../playback/`.
+ * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `../playback/read.ts`, `../playback/tail.ts`, `../playback/`.
  */
 import { OBJECT_STREAMS, type Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
-import type { Layout } from '../layout/layout.ts'
-import { Watch } from '../layout/watch.ts'
+import type { Layout } from '../layout.ts'
+import { Watch } from '../epochs/watch.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender, type Appended } from './append.ts'
-import { badArgument, isBytes, requireCallOptions, requireStream } from './arguments.ts'
-import { Calls, type Call, type CallOptions, type FlowOptions } from './calls.ts'
-import { Cluster, type ClusterOptions } from './cluster.ts'
-import { Reader, requirePosition, type ReadResult } from './read.ts'
-import { Subscriber } from './subscriber.ts'
-import { TailReader, type Tails } from './tail.ts'
+import { badArgument, isBytes, requireCallOptions, requireStream } from '../cluster/arguments.ts'
+import { Calls, type Call, type CallOptions, type FlowOptions } from '../cluster/calls.ts'
+import { Cluster, type ClusterOptions } from '../cluster/cluster.ts'
+import { Reader, requirePosition, type ReadResult } from '../playback/read.ts'
+import { Subscriber } from '../playback/subscriber.ts'
+import { TailReader, type Tails } from '../playback/tail.ts'
 
 /** How an append goes. */
 export interface AppendOptions extends CallOptions {

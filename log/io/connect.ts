@@ -1,7 +1,7 @@
 /**
  * The ports of a real process: system clock and randomness, TCP and unix sockets.
  *
- * Read next: `../connect.ts`.
+ * Read next: `../client/connect.ts`.
  */
 import type { Ports } from '../ports.ts'
 import { makeClock } from './clock.ts'

@@ -11,7 +11,7 @@
  */
 import { isError } from '../errors.ts'
 import { blockOf, type RowBlock, type StoredHeader } from '../unit/row-block.ts'
-import { crc32 } from '../wire/hash.ts'
+import { crc32 } from '../bytes/hash.ts'
 
 /** Rows of a block. */
 export const PACK_ROWS = 2048

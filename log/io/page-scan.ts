@@ -15,7 +15,7 @@
  * Read next: `salvage.ts`. @source SQLite, Database File Format, 1.3 to 2.
  */
 import { readSync } from 'node:fs'
-import { viewOf } from '../wire/bytes.ts'
+import { viewOf } from '../bytes/bytes.ts'
 
 const LEAF = 13
 const INTERIOR = 5

@@ -14,13 +14,13 @@
  * rest on a copy that the other does not have.
  *
  * A register of version 1, one file without a number, is read and becomes two.
- * Keeps: Y2, L10, P45. Read next: `../ports.ts`, `../layout/acceptor.ts`.
+ * Keeps: Y2, L10, P45. Read next: `../ports.ts`, `../epochs/acceptor.ts`.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Register } from '../ports.ts'
-import { sha256 } from '../wire/hash.ts'
+import { sha256 } from '../bytes/hash.ts'
 import { isFull } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 

@@ -22,7 +22,7 @@
  * unnoticed here. The unit's peers notice that; a sole unit needs the tail witness.
  * Keeps: L2, by refusing. Read next: `sqlite-store.ts`.
  */
-import { viewOf } from '../wire/bytes.ts'
+import { viewOf } from '../bytes/bytes.ts'
 
 const HEADER_BYTES = 32
 const FRAME_HEAD_BYTES = 24

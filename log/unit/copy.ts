@@ -4,12 +4,13 @@
  *     part by part: digests equal? nothing to do : what the source holds decided, over whatever is here
  *
  * It repeats harmlessly: after a restart what is here already is found equal. The rate is bounded, so that appends go on. When
- * all is there, an epoch merges the segments. A flow. Keeps: L5, L8, P26. Read next: `../layout/whole.ts`, `rejoin.ts`.
+ * all is there, an epoch merges the segments. A flow. Keeps: L5, L8, P26. Read next: `../epochs/whole.ts`, `rejoin.ts`.
  */
-import type { Cluster } from '../client/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { firstOfClass, type Layout, type UnitMember } from '../layout/layout.ts'
-import type { Part } from '../layout/whole.ts'
+import type { Layout, UnitMember } from '../layout.ts'
+import { firstOfClass } from '../ranges.ts'
+import type { Part } from '../epochs/whole.ts'
 import { DigestAnswer, writeJson } from '../wire/control.ts'
 import { readAsked, type AskedBody } from '../wire/messages.ts'
 import { UNSAID } from '../wire/version.ts'

@@ -4,7 +4,7 @@
  * Owns: the arrays. It knows no rule of the protocol: `unit.ts` does. 13 bytes a position in chunks of 4,096.
  */
 import { JUNK_HASH } from '../entry.ts'
-import type { JunkRange } from '../ranges.ts'
+import type { Span } from '../ranges.ts'
 import { ChunkTable } from './chunk-table.ts'
 
 export const DATA = 1
@@ -171,7 +171,7 @@ export class PositionIndex {
   }
 
   /** Junk at from, from + step, ... below to. */
-  setJunk({ from, to, step }: JunkRange): void {
+  setJunk({ from, to, step }: Span): void {
     for (let at = from; at < to; at += step) {
       if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) { this.#set(at, ALL_JUNK); at += SIZE - 1; continue }
       if (isShared(this.#chunk(at))) continue
@@ -257,7 +257,7 @@ export class PositionIndex {
    * other places do not cancel. Chunks of one class are known by their sums: five million positions are a thousand
    * steps. With `sound`, what was found damaged is not held.
    */
-  digest({ from, to, step }: JunkRange, sound = false): { count: number; sum: number } {
+  digest({ from, to, step }: Span, sound = false): { count: number; sum: number } {
     let count = 0
     let sum = 0
     for (let at = this.pastBlank(from, to, step); at < to; at = this.pastBlank(at + step, to, step)) {

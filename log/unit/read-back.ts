@@ -5,7 +5,7 @@
  *                     └───── read otherwise ───────── damaged: not held
  *
  * What was read is noted in the index, position by position. Keeps: Y4, P68.
- * Read next: `copy.ts`, `../layout/whole.ts` (who asks).
+ * Read next: `copy.ts`, `../epochs/whole.ts` (who asks).
  */
 import type { UnitState } from './unit-state.ts'
 

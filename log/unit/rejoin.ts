@@ -8,16 +8,16 @@
  *     lacks closed segments ─── copies them, then drives the epoch that merges them
  *     looked at by no sequencer ── looks around itself: perhaps it was left out, perhaps the sequencer is gone
  *
- * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../layout/watch.ts`, `../layout/reconfigure.ts`.
+ * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/watch.ts`, `../epochs/reconfigure.ts`.
  */
 import { asError, isError } from '../errors.ts'
-import { Cluster } from '../client/cluster.ts'
-import { Backoff, pause } from '../client/retry.ts'
-import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout/layout.ts'
-import type { Intent } from '../layout/next-layout.ts'
-import { isTurnOf, reconfigure } from '../layout/reconfigure.ts'
-import { Watch } from '../layout/watch.ts'
-import { missingParts, type Part } from '../layout/whole.ts'
+import { Cluster } from '../cluster/cluster.ts'
+import { Backoff, pause } from '../cluster/retry.ts'
+import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout.ts'
+import type { Intent } from '../epochs/next-layout.ts'
+import { isTurnOf, reconfigure } from '../epochs/reconfigure.ts'
+import { Watch } from '../epochs/watch.ts'
+import { missingParts, type Part } from '../epochs/whole.ts'
 import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'

@@ -6,9 +6,9 @@
  *
  * Owns: where the scrub stands. Keeps: L1, L4, P31, P49. Read next: `rejoin.ts`, `unit-state.ts` (where damage is noticed).
  */
-import type { Cluster } from '../client/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { KIND_DATA } from '../entry.ts'
-import { chainOf, unitsOf, type Layout } from '../layout/layout.ts'
+import { chainOf, unitsOf, type Layout } from '../layout.ts'
 import { writeJson } from '../wire/control.ts'
 import { readAsked } from '../wire/messages.ts'
 import { DATA } from './position-index.ts'

@@ -12,8 +12,8 @@
  * costs time. Read next: `row.ts`, `store.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import type { JunkRange } from '../ranges.ts'
-import { ByteWriter, viewOf } from '../wire/bytes.ts'
+import type { Span } from '../ranges.ts'
+import { ByteWriter, viewOf } from '../bytes/bytes.ts'
 import { visitRow, type RowVisitor } from './row.ts'
 
 const BLOCK_VERSION = 1
@@ -128,5 +128,5 @@ function readSets(view: DataView, count: number): { readonly sets: readonly numb
   return { sets, end: at }
 }
 
-const junkAt = (view: DataView, at: number): JunkRange =>
+const junkAt = (view: DataView, at: number): Span =>
   ({ from: view.getFloat64(at, true), to: view.getFloat64(at + 8, true), step: view.getUint32(at + 16, true) })

@@ -7,10 +7,10 @@
  * A run is entries of the same streams at from, from + step, ... that lie one behind the other: eight bytes an entry. The prefix is the unit's decided prefix at the commit, the log time the highest it has stored; `decided` lists what was decided above it since the row before.
  * This format cannot be retrofitted: a new one gets a new version. Read next: `unit.ts`.
  */
-import type { JunkRange } from '../ranges.ts'
+import type { Span } from '../ranges.ts'
 import { SirtakiError } from '../errors.ts'
-import { ByteWriter, setU32, u32At, viewOf } from '../wire/bytes.ts'
-import { crc32, crc32Of } from '../wire/hash.ts'
+import { ByteWriter, setU32, u32At, viewOf } from '../bytes/bytes.ts'
+import { crc32, crc32Of } from '../bytes/hash.ts'
 
 export const ROW_VERSION = 2
 
@@ -18,7 +18,7 @@ export const ROW_VERSION = 2
 export interface RowVisitor {
   prefix(prefix: number, logTime: number): void
   data(position: number, offset: number, hash: number, streams: readonly number[]): void
-  junk(range: JunkRange): void
+  junk(range: Span): void
   decided(position: number): void
 }
 
@@ -39,7 +39,7 @@ export class RowBuilder {
   readonly #data = new ByteWriter(512)
   #runs = 0
   #run = NO_RUN
-  readonly #junk: JunkRange[] = []
+  readonly #junk: Span[] = []
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
 
@@ -87,7 +87,7 @@ export class RowBuilder {
     setU32(this.#data.bytes, at + 17 + 4 * streams.length, count)
   }
 
-  junk(range: JunkRange): void { this.#junk.push(range) }
+  junk(range: Span): void { this.#junk.push(range) }
 
   /** Takes back junk of this row where data replaces it: whoever reads the header takes the data first, then the junk. */
   withoutJunk(position: number): void {

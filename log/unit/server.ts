@@ -3,17 +3,17 @@
  *
  * Everything received while a commit runs is the next step: group commit. No answer of a step leaves before its commit
  * is durable (L9); after the first error of the disk none leaves at all (L10). Owns: the queue and the order of effects.
- * Read next: `unit.ts`, `../layout/acceptor.ts`, `rejoin.ts`.
+ * Read next: `unit.ts`, `../epochs/acceptor.ts`, `rejoin.ts`.
  */
 import type { Infer } from 'superstruct'
 import { SirtakiError, asError, isError } from '../errors.ts'
-import { pause } from '../client/retry.ts'
+import { pause } from '../cluster/retry.ts'
 import { LatencyEstimate } from '../latency.ts'
 import type { Limits } from '../limits.ts'
-import { Acceptor } from '../layout/acceptor.ts'
-import { isMajority, seatOf, type Layout } from '../layout/layout.ts'
-import { Turn } from '../layout/turn.ts'
-import { missingParts } from '../layout/whole.ts'
+import { Acceptor } from '../epochs/acceptor.ts'
+import { isMajority, seatOf, type Layout } from '../layout.ts'
+import { Turn } from '../epochs/turn.ts'
+import { missingParts } from '../epochs/whole.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
 import {
   Accept, AskTurn, ClassRange, DecidedBelow, Install, Junk, Prepare, Seal, Trim, TurnOver, readJson, writeJson,

@@ -5,10 +5,10 @@
  * cursor later is pushed then. A slow subscriber costs a cursor, not a buffer: while its connection is full it only falls back.
  * Owns: the cursors. Read next: `server.ts`, `../playback/stream-player.ts` for the other end.
  */
-import { entryLengthAt, streamsAt } from '../entry.ts'
+import { lengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { limits as usual, type Limits } from '../limits.ts'
-import { viewOf } from '../wire/bytes.ts'
+import { viewOf } from '../bytes/bytes.ts'
 import { writeStreamPart, type StreamFrom } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
 import type { Unit } from './unit.ts'
@@ -93,7 +93,7 @@ export class Subscriptions {
     if (this.#count <= own) return false
     const view = viewOf(entries)
     let last = -1
-    for (let at = 0; at < entries.byteLength; at += entryLengthAt(view, at)) for (const stream of streamsAt(view, at)) {
+    for (let at = 0; at < entries.byteLength; at += lengthAt(view, at)) for (const stream of streamsAt(view, at)) {
       if (stream === last) continue
       last = stream
       for (const subscription of this.#byStream.get(stream) ?? nobody) if (subscription.caller !== caller) return true

@@ -5,13 +5,16 @@
  * Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`, `position-index.ts`.
  */
 import { integer, nullable, object } from 'superstruct'
-import { ENTRY_HEAD_BYTES, checkEntry, clusterSeed, streamsAt, type EntryBounds } from '../entry.ts'
+import {
+  ENTRY_HEAD_BYTES, checkEntry, clusterSeed, streamsAt, hashAt, positionAt, logTimeAt, lengthAt,
+  type EntryBounds,
+} from '../entry.ts'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { LayoutStruct, firstOfClass, layoutText, placesOf, unitsOf, whole, type Layout, type Place } from '../layout/layout.ts'
+import { LayoutStruct, layoutText, placesOf, unitsOf, whole, type Layout, type Place } from '../layout.ts'
 import type { Failpoint } from '../ports.ts'
-import { concat, viewOf } from '../wire/bytes.ts'
-import type { JunkRange } from '../ranges.ts'
+import { concat, viewOf } from '../bytes/bytes.ts'
+import { firstOfClass, type Span } from '../ranges.ts'
 import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
 import { PositionList, PositionSet } from './position-list.ts'
 import { visitBlock } from './row-block.ts'
@@ -133,7 +136,7 @@ export class UnitState {
         // A row stays until all of it is trimmed, and for a while after.
         if (position >= this.trim) this.#noteData(position, hash, row, offset, streams)
       },
-      junk: ({ from, to, step }: JunkRange): void => {
+      junk: ({ from, to, step }: Span): void => {
         top = Math.max(top, to - 1)
         this.#noteJunk({ from: from + Math.max(0, Math.ceil((this.trim - from) / step)) * step, to, step })
       },
@@ -314,7 +317,7 @@ export class UnitState {
     try {
       const view = this.#viewOf(row)
       const length = checkEntry(row, view, offset, this.bounds)
-      return view.getUint32(offset + 4, true) === this.index.hash(position) && view.getFloat64(offset + 12, true) === position ? row.subarray(offset, offset + length) : undefined
+      return hashAt(view, offset) === this.index.hash(position) && positionAt(view, offset) === position ? row.subarray(offset, offset + length) : undefined
     } catch {
       // A damaged entry is an answer, not an error of the request.
       return undefined
@@ -353,18 +356,18 @@ export class UnitState {
   /** Stages the entry at `at` of `bytes`, which will lie at `offset` of the row. */
   putData(position: number, bytes: Uint8Array, view: DataView, at: number, offset: number, epoch: number): void {
     const streams = streamsAt(view, at)
-    const hash = view.getUint32(at + 4, true)
-    this.logTime = Math.max(this.logTime, view.getFloat64(at + 32, true))
+    const hash = hashAt(view, at)
+    this.logTime = Math.max(this.logTime, logTimeAt(view, at))
     this.stored.entries++
-    this.stored.bytes += view.getUint32(at, true)
+    this.stored.bytes += lengthAt(view, at)
     if (this.index.holds(position)) this.#builder.withoutJunk(position)
-    this.#builder.data(position, { offset, bytes: view.getUint32(at, true), hash, streams })
+    this.#builder.data(position, { offset, bytes: lengthAt(view, at), hash, streams })
     this.#noteData(position, hash, this.#nextRow, offset, streams)
     this.failpoint?.('unit.put', { unit: this.identity, position, kind: 'data', hash, epoch })
   }
 
   /** Stages junk. */
-  putJunk(range: JunkRange, epoch: number): void {
+  putJunk(range: Span, epoch: number): void {
     this.#builder.junk(range)
     for (let at = range.from; at < range.to && this.failpoint !== undefined; at += range.step) this.failpoint('unit.put', { unit: this.identity, position: at, kind: 'junk', hash: 0, epoch })
     this.#noteJunk(range)
@@ -557,7 +560,7 @@ export class UnitState {
   }
 
   /** Where it replaces data the lists go on naming the position: `nextIn` passes it over. */
-  #noteJunk(range: JunkRange): void {
+  #noteJunk(range: Span): void {
     const { from, to, step } = range
     for (let at = this.damaged.next(from); at >= 0 && at < to; at = this.damaged.next(at + 1)) {
       if ((at - from) % step === 0) this.damaged.delete(at)

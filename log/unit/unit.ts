@@ -7,33 +7,37 @@
  *     0 ... trim ........ prefix ............ highest
  *     gone | all decided  | some decided, some undecided, some empty (of the own residue class)
  *
- * Keeps: L1, L3, L5, L6, L8, L9 (with the server). Read next: `unit-state.ts`, `row.ts`, `server.ts`, `../client/resolve.ts`.
+ * Keeps: L1, L3, L5, L6, L8, L9 (with the server). Read next: `unit-state.ts`, `row.ts`, `server.ts`, `../cluster/resolve.ts`.
  * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: docs/rules.md, L5.
  */
-import { KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH } from '../entry.ts'
+import {
+  KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH, positionAt, epochAt, lengthAt, hashAt, type EntryKind,
+} from '../entry.ts'
 import { SirtakiError, invariant } from '../errors.ts'
-import { firstOfClass, layoutText, unitsOf, type Layout } from '../layout/layout.ts'
-import { Bits } from '../wire/bits.ts'
-import { viewOf } from '../wire/bytes.ts'
+import { layoutText, unitsOf, type Layout } from '../layout.ts'
+import { Bits } from '../bytes/bits.ts'
+import { viewOf } from '../bytes/bytes.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
-import { DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED, type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamFrom, type StreamPart } from '../wire/messages.ts'
+import {
+  DAMAGED_HERE, DATA_DECIDED, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED,
+  type AskBody, type AskedBody, type Held, type Offer, type OfferedBody, type ReadItem, type StreamFrom,
+  type StreamPart, type OfferStatus,
+} from '../wire/messages.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
-import { rangesOf, type JunkRange } from '../ranges.ts'
+import { firstOfClass, spansOf, type Span, type Stripe } from '../ranges.ts'
 import type { Commit } from './store.ts'
 import { UnitState, type UnitOptions } from './unit-state.ts'
 
 /** A part of a stream as `readStream` and push give it. */
 export interface StreamSlice extends Omit<StreamPart, 'entries'> { readonly entries: readonly Uint8Array[] }
 
-/** The positions of class `index` of `step` in [from, to). */
-export interface CopyRange { readonly from: number; readonly to: number; readonly index: number; readonly step: number }
-interface CopyOptions extends CopyRange { readonly any?: boolean | undefined; readonly ranges?: boolean | undefined }
+interface CopyOptions extends Stripe { readonly any?: boolean | undefined; readonly ranges?: boolean | undefined }
 /** Positions that one answer to a copy covers at most, however little it says of them: a turn stays short. */
 const COPY_POSITIONS = 1 << 14
 
 /** A sum of what is held at some positions, at or above the trim mark. */
 interface Digest { readonly count: number; readonly sum: number; readonly trim: number }
-/** The same of those of [from, to) that are decided, which are named by bits (`../wire/bits.ts`). */
+/** The same of those of [from, to) that are decided, which are named by bits (`../bytes/bits.ts`). */
 interface DecidedDigest extends Digest { readonly from: number; readonly to: number; readonly decided: string }
 /** Positions that one answer tells of one by one: some milliseconds, and 16 KiB of bits. */
 const DECIDED_POSITIONS = 1 << 16
@@ -65,9 +69,9 @@ export class Unit {
     let at = 0
     for (let i = 0; i < count; i++) {
       const length = checkEntry(entries, view, at, state.bounds)
-      const position = view.getFloat64(at + 12, true)
+      const position = positionAt(view, at)
       state.requireOwn(position)
-      if (view.getUint32(at + 20, true) !== epoch) throw new SirtakiError('EPOCH', `an entry with a token of epoch ${view.getUint32(at + 20, true)} cannot be stored in epoch ${epoch}`, { facts: { position } })
+      if (epochAt(view, at) !== epoch) throw new SirtakiError('EPOCH', `an entry with a token of epoch ${epochAt(view, at)} cannot be stored in epoch ${epoch}`, { facts: { position } })
       // Below the tail only a resolve may decide: a late store could meet a position that was granted in an older epoch.
       if (position < layout.tail) throw new SirtakiError('EPOCH', `position ${position} lies below the tail ${layout.tail} of epoch ${epoch}`, { facts: { position } })
       at += length
@@ -81,9 +85,9 @@ export class Unit {
     let statuses: Uint8Array | undefined
     let base = -1
     for (let i = 0, at = 0; i < count; i++) {
-      const length = view.getUint32(at, true)
-      const position = view.getFloat64(at + 12, true)
-      const hash = view.getUint32(at + 4, true)
+      const length = lengthAt(view, at)
+      const position = positionAt(view, at)
+      const hash = hashAt(view, at)
       const status = this.#statusOf(position, KIND_DATA, hash)
       if (status === EMPTY) {
         if (base < 0) base = state.pack(entries)
@@ -98,11 +102,11 @@ export class Unit {
   }
 
   /** Notes that positions are decided, if the epoch is ours and we hold just that. Needs no commit: it can be found out again. */
-  mark(epoch: number, position: number, hash: number, kind: number): void {
+  mark(epoch: number, position: number, hash: number, kind: EntryKind): void {
     if (this.#isMark(epoch, position, hash, kind)) this.state.decide(position, epoch)
   }
 
-  #isMark(epoch: number, position: number, hash: number, kind: number): boolean {
+  #isMark(epoch: number, position: number, hash: number, kind: EntryKind): boolean {
     const { state } = this
     if (!state.serves(epoch) || position < state.trim || !state.owns(position)) return false
     const flags = state.index.flags(position)
@@ -113,7 +117,7 @@ export class Unit {
   }
 
   /** The same for junk at the positions of a range of the own class; above what is held there is nothing to mark. */
-  markJunk(epoch: number, { from, to, step }: JunkRange): void {
+  markJunk(epoch: number, { from, to, step }: Span): void {
     const { state } = this
     const place = state.placeIn(from, step)
     if (place === undefined) return
@@ -182,7 +186,7 @@ export class Unit {
    * Ranges of junk. At the first unit: where nothing is held; elsewhere over anything that is not decided. Gives the
    * positions that hold data instead.
    */
-  junk(epoch: number, first: boolean, ranges: readonly JunkRange[]): { data: number[]; trim: number } {
+  junk(epoch: number, first: boolean, ranges: readonly Span[]): { data: number[]; trim: number } {
     const { state } = this
     state.requireServing(epoch)
     const wrong = ranges.find(({ from, to, step }) => from < to && state.placeIn(from, step)?.isFirst !== first)
@@ -194,7 +198,7 @@ export class Unit {
     return { data, trim: state.trim }
   }
 
-  #junkRange({ from, to, step }: JunkRange, first: boolean, epoch: number, data: number[]): void {
+  #junkRange({ from, to, step }: Span, first: boolean, epoch: number, data: number[]): void {
     const { state } = this
     const start = firstOfClass(Math.max(from, state.trim), state.placeIn(from, step)?.index ?? 0, step)
     let begin = -1
@@ -309,7 +313,7 @@ export class Unit {
       if (inRange) junk.push(at)
       else held.push(one)
     }
-    return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held, junk: rangesOf(junk, step) }
+    return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held, junk: spansOf(junk, step) }
   }
 
   /** Takes what a member of the positions' segment, one of `step` chains, holds decided, over whatever is here. Gives how many bytes are new. */
@@ -327,7 +331,7 @@ export class Unit {
       bytes += entry.byteLength
       this.#put({ position, bytes: entry }, state.sealed)
     }
-    for (const range of rangesOf(junk, step)) state.putJunk(range, state.sealed)
+    for (const range of spansOf(junk, step)) state.putJunk(range, state.sealed)
     return bytes
   }
 
@@ -361,7 +365,7 @@ export class Unit {
       const facts = { position: at }
       throw new SirtakiError('YOUNG', `position ${at} below ${below} would stay without a value`, { facts })
     }
-    const results = offers.map((offer) => {
+    const results = offers.map((offer): OfferedBody['results'][number] => {
       const status = this.#offerStatus(offer)
       if (status === STORED || status === TRIMMED) return { status, held: undefined }
       if (status === OTHER && state.owns(offer.position) && state.isDecided(offer.position)) return this.#answer(offer.position, DECIDED_OTHER)
@@ -469,7 +473,7 @@ export class Unit {
    * Sums up what is held at the positions of class `index` of `step` in [from, to), its own or not: equal digests,
    * equal content. With `sound` what is known to be damaged is not held; else it counts with the hash that it had.
    */
-  digest({ from, to, index, step }: CopyRange, sound = false): Digest {
+  digest({ from, to, index, step }: Stripe, sound = false): Digest {
     const { state } = this
     const first = firstOfClass(Math.max(from, state.trim), index, step)
     const held = { from: first, to: Math.min(to, state.highest + 1), step }
@@ -480,7 +484,7 @@ export class Unit {
    * Which positions of a range are decided, as bits from the first of its class on, and their digest: up to `to`, for
    * one answer tells of a bounded number.
    */
-  digestDecided({ from, to, index, step }: CopyRange): DecidedDigest {
+  digestDecided({ from, to, index, step }: Stripe): DecidedDigest {
     const { state } = this
     const first = firstOfClass(Math.max(from, state.trim), index, step)
     const end = Math.min(to, first + DECIDED_POSITIONS * step)
@@ -491,7 +495,7 @@ export class Unit {
   }
 
   /** Sums up what is held at those positions of a range, from its start on, that bits name. */
-  digestAmong({ from, to, step }: CopyRange, positions: string): Digest {
+  digestAmong({ from, to, step }: Stripe, positions: string): Digest {
     const { state: { index, trim } } = this
     const bits = Bits.read(positions)
     let count = 0
@@ -506,7 +510,7 @@ export class Unit {
   }
 
   /** Whether nothing in a range is known to be damaged. */
-  isSound(range: CopyRange): boolean { return this.digest(range).count === this.digest(range, true).count }
+  isSound(range: Stripe): boolean { return this.digest(range).count === this.digest(range, true).count }
 
   /** Whether the bytes of everything in [from, to) were read back from the disk since they were written there. */
   isReadBack({ from, to }: { readonly from: number; readonly to: number }): boolean {
@@ -516,7 +520,7 @@ export class Unit {
 
   // ---- one position
 
-  #statusOf(position: number, kind: number, hash: number): number {
+  #statusOf(position: number, kind: EntryKind, hash: number): OfferStatus | typeof EMPTY {
     const { state } = this
     if (position < state.trim) return TRIMMED
     const flags = state.index.flags(position)
@@ -526,8 +530,8 @@ export class Unit {
     return same ? STORED : OTHER
   }
 
-  #offerStatus({ position, bytes }: Offer): number {
-    return bytes === undefined ? this.#statusOf(position, KIND_JUNK, JUNK_HASH) : this.#statusOf(position, KIND_DATA, viewOf(bytes).getUint32(4, true))
+  #offerStatus({ position, bytes }: Offer): OfferStatus | typeof EMPTY {
+    return bytes === undefined ? this.#statusOf(position, KIND_JUNK, JUNK_HASH) : this.#statusOf(position, KIND_DATA, hashAt(viewOf(bytes), 0))
   }
 
   #checkOffers(epoch: number, offers: readonly Offer[], own = true): void {
@@ -535,7 +539,7 @@ export class Unit {
       if (own) this.state.requireOwn(position)
       if (bytes === undefined) continue
       const view = viewOf(bytes)
-      if (checkEntry(bytes, view, 0, this.state.bounds) !== bytes.byteLength || view.getFloat64(12, true) !== position || view.getUint32(20, true) > epoch) {
+      if (checkEntry(bytes, view, 0, this.state.bounds) !== bytes.byteLength || positionAt(view, 0) !== position || epochAt(view, 0) > epoch) {
         throw new SirtakiError('BAD_FRAME', `the entry offered for position ${position} is another one`)
       }
     }
@@ -547,7 +551,7 @@ export class Unit {
     else state.putData(position, bytes, viewOf(bytes), 0, state.pack(bytes), epoch)
   }
 
-  #answer(position: number, status: number): { status: number; held: Held | undefined } {
+  #answer(position: number, status: OfferStatus): { status: OfferStatus; held: Held | undefined } {
     return { status, held: status === STORED || status === TRIMMED ? undefined : this.#held(position, true) }
   }
 

@@ -11,7 +11,7 @@ import {
   array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct,
 } from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Code, type Next } from '../errors.ts'
-import { LayoutStruct, whole } from '../layout/layout.ts'
+import { LayoutStruct, whole } from '../layout.ts'
 import { Versions } from './version.ts'
 
 const encoder = new TextEncoder()

@@ -4,7 +4,7 @@
  * Owns: the pieces of this turn. Read next: `rpc.ts`, `server.ts`.
  */
 import type { Clock, Connection } from '../ports.ts'
-import { concat } from './bytes.ts'
+import { concat } from '../bytes/bytes.ts'
 
 /** Pieces above this size are written as they are; smaller ones are joined, which is cheaper than one more entry of a writev. */
 const JOIN_BELOW_BYTES = 4_096

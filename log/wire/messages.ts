@@ -5,9 +5,10 @@
  * Owns: kinds, statuses, binary bodies. Read next: `control.ts`, `rpc.ts`, `../unit/server.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import type { JunkRange } from '../ranges.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import type { Span } from '../ranges.ts'
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
+import { KIND_DATA, KIND_JUNK, type EntryKind } from '../entry.ts'
 
 /** The kinds of frames. A number is never used again for another meaning. */
 export const kinds = {
@@ -36,11 +37,29 @@ export const EMPTY = 5
 export const UNDECIDED = 6
 export const DATA_DECIDED = 7
 export const JUNK_DECIDED = 8
+/** Of an offer: stored now or before, or why not. */
+export type OfferStatus = typeof STORED | typeof OTHER | typeof TRIMMED | typeof DAMAGED_HERE | typeof DECIDED_OTHER
+/** Of a position that is read. */
+export type ReadStatus =
+  typeof TRIMMED | typeof DAMAGED_HERE | typeof EMPTY | typeof UNDECIDED | typeof DATA_DECIDED | typeof JUNK_DECIDED
+
+const offerStatuses: readonly OfferStatus[] = [STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER]
+const readStatuses: readonly ReadStatus[] = [TRIMMED, DAMAGED_HERE, EMPTY, UNDECIDED, DATA_DECIDED, JUNK_DECIDED]
+
+/** @throws SirtakiError `BAD_FRAME` for a status that is none of those. */
+function statusIn<T extends number>(known: readonly T[], status: number): T {
+  const found = known.find((one) => one === status)
+  if (found === undefined) throw new SirtakiError('BAD_FRAME', `status ${status} in an answer`)
+  return found
+}
+
+/** The kind that a byte says: what is no data is junk. */
+const entryKind = (kind: number): EntryKind => kind === KIND_DATA ? KIND_DATA : KIND_JUNK
 
 /** Set in a `stored` answer when someone subscribes: marks should not wait for a frame to ride on. */
 export const FLAG_WATCHED = 1
 
-/** store: epoch u32, count u32, entries. Written in place by the writer (`client/append.ts`), so that it is encoded once for all units. */
+/** store: epoch u32, count u32, entries. Written in place by the writer (`../client/append.ts`), so that it is encoded once for all units. */
 export const STORE_HEAD_BYTES = 8
 export interface StoreBody { readonly epoch: number; readonly count: number; readonly entries: Uint8Array }
 export function readStore(body: Uint8Array): StoreBody {
@@ -74,32 +93,32 @@ export function readStored(body: Uint8Array, count: number): StoredBody {
 /** marks: epoch u32, n: (position f64, hash u32, kind u8), n: junk (from f64, to f64, step u32). */
 export const MARK_BYTES = 13
 const RANGE_BYTES = 20
-export interface Mark { readonly position: number; readonly hash: number; readonly kind: number }
-export function writeMarks(epoch: number, marks: readonly Mark[], junk: readonly JunkRange[] = []): Uint8Array {
+export interface Mark { readonly position: number; readonly hash: number; readonly kind: EntryKind }
+export function writeMarks(epoch: number, marks: readonly Mark[], junk: readonly Span[] = []): Uint8Array {
   const out = new ByteWriter(12 + marks.length * MARK_BYTES + junk.length * RANGE_BYTES).u32(epoch).u32(marks.length)
   for (const { position, hash, kind } of marks) out.f64(position).u32(hash).u8(kind)
   writeRanges(out, junk)
   return out.done()
 }
-function writeRanges(out: ByteWriter, ranges: readonly JunkRange[]): void {
+function writeRanges(out: ByteWriter, ranges: readonly Span[]): void {
   out.u32(ranges.length)
   for (const { from, to, step } of ranges) out.f64(from).f64(to).u32(step)
 }
-const readRanges = (reader: ByteReader): JunkRange[] => Array.from({ length: reader.count(RANGE_BYTES) }, () => ({ from: reader.integer(), to: reader.integer(), step: reader.u32() }))
+const readRanges = (reader: ByteReader): Span[] => Array.from({ length: reader.count(RANGE_BYTES) }, () => ({ from: reader.integer(), to: reader.integer(), step: reader.u32() }))
 
 /** What marks are handed to, one by one; nothing is when `epoch` answers false. */
-export interface MarkVisitor { epoch(epoch: number): boolean; mark(position: number, hash: number, kind: number): void; junk(range: JunkRange): void }
+export interface MarkVisitor { epoch(epoch: number): boolean; mark(position: number, hash: number, kind: EntryKind): void; junk(range: Span): void }
 export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
   const reader = new ByteReader(body)
   const epoch = reader.u32()
   const count = reader.count(MARK_BYTES)
   if (!visitor.epoch(epoch)) return
-  for (let i = 0; i < count; i++) visitor.mark(reader.f64(), reader.u32(), reader.u8())
+  for (let i = 0; i < count; i++) visitor.mark(reader.f64(), reader.u32(), entryKind(reader.u8()))
   for (const range of readRanges(reader)) visitor.junk(range)
 }
 
 /** What one unit holds at one position; `bytes` of data only where asked for. */
-export interface Held { readonly position: number; readonly kind: number; readonly decided: boolean; readonly damaged: boolean; readonly hash: number; readonly bytes: Uint8Array | undefined }
+export interface Held { readonly position: number; readonly kind: EntryKind; readonly decided: boolean; readonly damaged: boolean; readonly hash: number; readonly bytes: Uint8Array | undefined }
 
 function writeHeld(out: ByteWriter, held: Held): void {
   out.f64(held.position).u8(held.kind | (held.decided ? 4 : 0) | (held.damaged ? 8 : 0) | (held.bytes === undefined ? 0 : 16)).u32(held.hash)
@@ -109,7 +128,7 @@ function readHeld(reader: ByteReader): Held {
   const position = reader.integer()
   const flags = reader.u8()
   const hash = reader.u32()
-  return { position, kind: flags & 3, decided: (flags & 4) !== 0, damaged: (flags & 8) !== 0, hash, bytes: (flags & 16) === 0 ? undefined : reader.raw(reader.count(1)) }
+  return { position, kind: entryKind(flags & 3), decided: (flags & 4) !== 0, damaged: (flags & 8) !== 0, hash, bytes: (flags & 16) === 0 ? undefined : reader.raw(reader.count(1)) }
 }
 
 /** ask: epoch u32, [from, to) f64, withBytes u8. */
@@ -123,7 +142,7 @@ export function readAsk(body: Uint8Array): AskBody {
  * asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below `prefix` is empty.
  * `junk`: decided junk of a copy, for who asked for ranges of it; nothing is written where there is none.
  */
-export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[]; readonly junk: readonly JunkRange[] }
+export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[]; readonly junk: readonly Span[] }
 export function writeAsked({ to, prefix, trim, held, junk }: AskedBody): Uint8Array {
   const out = new ByteWriter(held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 32 + junk.length * RANGE_BYTES)).f64(to).f64(prefix).f64(trim).u32(held.length)
   for (const one of held) writeHeld(out, one)
@@ -173,7 +192,7 @@ export function readRestore(body: Uint8Array): RestoreBody {
 }
 
 /** settled, forced and restored: for every item a status, and what the unit holds where that is something else. */
-export interface OfferedBody { readonly results: readonly { readonly status: number; readonly held: Held | undefined }[] }
+export interface OfferedBody { readonly results: readonly { readonly status: OfferStatus; readonly held: Held | undefined }[] }
 export function writeOffered({ results }: OfferedBody): Uint8Array {
   const out = new ByteWriter(16 + results.length * 16).u32(results.length)
   for (const { status, held } of results) {
@@ -184,8 +203,8 @@ export function writeOffered({ results }: OfferedBody): Uint8Array {
 }
 export function readOffered(body: Uint8Array): OfferedBody {
   const reader = new ByteReader(body)
-  const results: { status: number; held: Held | undefined }[] = []
-  for (let left = reader.count(2); left > 0; left--) results.push({ status: reader.u8(), held: reader.u8() === 1 ? readHeld(reader) : undefined })
+  const results: { status: OfferStatus; held: Held | undefined }[] = []
+  for (let left = reader.count(2); left > 0; left--) results.push({ status: statusIn(offerStatuses, reader.u8()), held: reader.u8() === 1 ? readHeld(reader) : undefined })
   return { results }
 }
 
@@ -201,7 +220,7 @@ export function readPositions(body: Uint8Array): number[] {
   for (let left = reader.count(8); left > 0; left--) positions.push(reader.integer())
   return positions
 }
-export interface ReadItem { readonly status: number; readonly bytes: Uint8Array | undefined }
+export interface ReadItem { readonly status: ReadStatus; readonly bytes: Uint8Array | undefined }
 export function writeReadItems(items: readonly ReadItem[]): Uint8Array {
   const out = new ByteWriter(256).u32(items.length)
   for (const { status, bytes } of items) {
@@ -214,7 +233,7 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
   const reader = new ByteReader(body)
   const items: ReadItem[] = []
   for (let left = reader.count(5); left > 0; left--) {
-    const status = reader.u8()
+    const status = statusIn(readStatuses, reader.u8())
     const length = reader.count(1)
     items.push({ status, bytes: length === 0 ? undefined : reader.raw(length) })
   }

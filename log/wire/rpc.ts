@@ -20,7 +20,7 @@
 import type { Struct } from 'superstruct'
 import { SirtakiError, asError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import type { Layout } from '../layout/layout.ts'
+import type { Layout } from '../layout.ts'
 import type { Connection, Ports, Timer } from '../ports.ts'
 import { LayoutAnswer, Welcome, readError, readJson, writeJson, type Hello } from './control.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'

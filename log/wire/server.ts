@@ -9,7 +9,7 @@
  * Read next: `../unit/server.ts`, `../../sequencer/server.ts`.
  */
 import { SirtakiError, asError } from '../errors.ts'
-import type { Layout } from '../layout/layout.ts'
+import type { Layout } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 import type { Connection, ConnectionEvents, Listener, Ports, Timer } from '../ports.ts'
 import { Hello, readJson, writeError, writeJson, type Welcome } from './control.ts'

@@ -6,10 +6,10 @@
  *     current   epoch u32                        answer  slot u32, installed u32, sealed u32, commit f64, state u8, identity text, boot text
  *     tails     epoch u32, n u32, stream u32 *   answer  epoch u32, tail f64, log time f64, n u32, tail f64 *
  *
- * Read next: `messages.ts`, `../client/proof.ts`, `../client/tail.ts`.
+ * Read next: `messages.ts`, `../playback/proof.ts`, `../playback/tail.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 
 /** The question of `progress` and `current`. */
 export const writeEpoch = (epoch: number): Uint8Array => new ByteWriter(4).u32(epoch).done()

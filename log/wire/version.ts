@@ -14,7 +14,7 @@
  */
 import { type, type Infer } from 'superstruct'
 import { SirtakiError } from '../errors.ts'
-import { whole } from '../layout/layout.ts'
+import { whole } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 
 /** A range of versions, both ends inclusive. */

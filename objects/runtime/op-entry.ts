@@ -14,7 +14,7 @@
  * Read next: `space.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
-import { ByteReader, ByteWriter, viewOf } from '../../log/wire/bytes.ts'
+import { ByteReader, ByteWriter, viewOf } from '../../log/bytes/bytes.ts'
 import { isExhausted } from './exhausted.ts'
 import { isCanonical, type Value } from './values.ts'
 

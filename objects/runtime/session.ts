@@ -10,10 +10,10 @@
  * is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
  */
 import type { Appended } from '../../log/client/append.ts'
-import type { CallOptions } from '../../log/client/cluster.ts'
-import { requireCallOptions } from '../../log/client/arguments.ts'
-import { abortedBefore } from '../../log/client/calls.ts'
-import { Backoff, aborted } from '../../log/client/retry.ts'
+import type { CallOptions } from '../../log/cluster/calls.ts'
+import { requireCallOptions } from '../../log/cluster/arguments.ts'
+import { abortedBefore } from '../../log/cluster/calls.ts'
+import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeOpen, OP_HEAD_BYTES, type Target } from './op-entry.ts'

@@ -8,8 +8,8 @@
  * once it has caught up; outcomes are told once, by whichever of the two is ahead. Keeps: O1, O3, O11.
  * Read next: `space.ts`, `session.ts`.
  */
-import { badArgument } from '../../log/client/arguments.ts'
-import { Calls, type CallOptions, type FlowOptions } from '../../log/client/calls.ts'
+import { badArgument } from '../../log/cluster/arguments.ts'
+import { Calls, type CallOptions, type FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Digest } from './digest.ts'

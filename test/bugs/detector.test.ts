@@ -1,7 +1,7 @@
 /** Whom the failure detector suspects: a wrong suspicion costs an epoch and breaks nothing, so the simulator does not see it. */
 import test from 'ava'
-import { Detector } from '../../log/layout/detector.ts'
-import type { Layout } from '../../log/layout/layout.ts'
+import { Detector } from '../../log/epochs/detector.ts'
+import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 
 const three: Layout = {

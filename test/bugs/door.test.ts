@@ -1,11 +1,11 @@
 /** The order of one batch: a seal and a store that waits behind it, which the simulator meets too rarely. */
 import test from 'ava'
-import { Cluster } from '../../log/client/cluster.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import { clusterSeed, encodeEntry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
 import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { init } from '../../log/layout/genesis.ts'
+import { init } from '../../log/epochs/genesis.ts'
 import { limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'

@@ -1,13 +1,13 @@
 /** What a unit refuses though no right client asks for it: nets below nets, which no run of the simulator gets to. */
 import test from 'ava'
 import { KIND_DATA, KIND_JUNK, JUNK_HASH, clusterSeed, encodeEntry } from '../../log/entry.ts'
-import type { Layout } from '../../log/layout/layout.ts'
+import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { Unit } from '../../log/unit/unit.ts'
-import { LimitBench } from '../log/limit-bench.ts'
+import { HandCluster } from '../harness/hand-cluster.ts'
 
 const second: Layout = {
   cluster: 'c', epoch: 1, acceptors: [{ identity: 'a', address: 'a:1' }], sequencer: null, tail: 8, window: 8, trim: 0, logTime: 0, featureLevel: 1, spares: [], absent: [], drops: [],
@@ -119,8 +119,8 @@ test('L8: below the trim mark nothing is taken and nothing is told but trimmed',
 })
 
 test('Y1: who has lost its register is another acceptor, and votes no more under the name that others count on', async (t) => {
-  const bench = await LimitBench.start()
+  const hand = await HandCluster.start()
   const store = new MemoryStore('disk')
-  const start = (address: string): UnitServer => { let kept: string | undefined; return new UnitServer({ ports: bench.ports(address), limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address }) }
+  const start = (address: string): UnitServer => { let kept: string | undefined; return new UnitServer({ ports: hand.ports(address), limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address }) }
   t.not(start('before').acceptor.identity, start('after').acceptor.identity)
 })

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { connect } from '../../objects/connect.ts'
 import { Counter } from '../../objects/counter.ts'
-import { connectLog } from '../../sequencer/client.ts'
+import { connectLog } from '../../sequencer/connect.ts'
 
 /** What a caller without types may hand over. */
 function odd(value: unknown): never {

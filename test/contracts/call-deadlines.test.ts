@@ -1,16 +1,16 @@
 /**
  * Every call of log and objects ends within its deadline, or when its signal aborts, whoever hangs. In real time: each wait counts.
  *
- * Read next: `../../log/client/calls.ts`.
+ * Read next: `../../log/cluster/calls.ts`.
  */
 import { createServer } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { LogClient } from '../../log/client/client.ts'
-import { Cluster } from '../../log/client/cluster.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import { asError } from '../../log/errors.ts'
 import { makeClock } from '../../log/io/clock.ts'
 import { systemRandom as random } from '../../log/io/random.ts'
-import { init } from '../../log/layout/genesis.ts'
+import { init } from '../../log/epochs/genesis.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
@@ -18,7 +18,7 @@ import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter.ts'
-import { connectLog } from '../../sequencer/client.ts'
+import { connectLog } from '../../sequencer/connect.ts'
 // Loading what `file:` needs is no part of what is measured.
 import '../../sequencer/file.ts'
 import { SequencerServer } from '../../sequencer/server.ts'

@@ -3,7 +3,7 @@
  *
  * Time is virtual, and that of the process: while it is paused nothing is late. Read next: `sim-client.ts`, `sim-objects.ts`.
  */
-import type { CallOptions } from '../../log/client/cluster.ts'
+import type { CallOptions } from '../../log/cluster/calls.ts'
 import { isError } from '../../log/errors.ts'
 import type { Timer } from '../../log/ports.ts'
 import type { Prng } from './prng.ts'

@@ -6,7 +6,7 @@
  * Read next: `sim-cluster.ts` (who calls it), INVARIANTS (the ids).
  */
 import { JUNK_HASH } from '../../log/entry.ts'
-import { chainIndex, checkLayout, layoutText, segmentOf, unitsOf, type Layout } from '../../log/layout/layout.ts'
+import { chainIndex, checkLayout, layoutText, segmentOf, unitsOf, type Layout } from '../../log/layout.ts'
 import { visitRow } from '../../log/unit/row.ts'
 import type { Commit, StoreImage } from '../../log/unit/store.ts'
 import { Rank, compareRanks } from '../../log/wire/control.ts'

@@ -7,8 +7,8 @@
  */
 import { SirtakiError } from '../../log/errors.ts'
 import type { Connection, ConnectionEvents, Listener, Transport } from '../../log/ports.ts'
-import { concat } from '../../log/wire/bytes.ts'
-import { crc32 } from '../../log/wire/hash.ts'
+import { concat } from '../../log/bytes/bytes.ts'
+import { crc32 } from '../../log/bytes/hash.ts'
 import { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
 

@@ -2,13 +2,13 @@
  * A client of a simulated run: a random load, and the history of what it saw.
  *
  * Checks what only a client can see: real time of appends and tails (L7), complete and ordered streams (L2, Q4, L8).
- * Read next: `sim-cluster.ts`, `models.ts` (the history's judge).
+ * Read next: `sim-cluster.ts`, `../../testing/models.ts` (the history's judge).
  */
 import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
 import { ROOT_STREAM } from '../../objects/client.ts'
-import type { LogInput, LogOutput } from './models.ts'
+import type { LogInput, LogOutput } from '../../testing/models.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { Prng } from './prng.ts'

@@ -5,7 +5,7 @@
  */
 import { clusterSeed, encodeEntry, packPrevious, readEntry, type Entry, type Previous } from '../../log/entry.ts'
 import { limits } from '../../log/limits.ts'
-import { checkLayout, type Layout } from '../../log/layout/layout.ts'
+import { checkLayout, type Layout } from '../../log/layout.ts'
 
 /** What may differ from a layout of one chain of `a`, `b`, `c`, all in their first start. */
 export interface LayoutShape {

@@ -1,19 +1,19 @@
 /**
  * Walks `log/limits.ts`: every bound has a drive, which the compiler demands, and a test named after it.
  *
- * Read next: `limit-bench.ts` (the cluster they run on), `limit-drives-client.ts`, `limit-drives-server.ts`, `limit-drives-times.ts`, `limit-drives-health.ts`.
+ * Read next: `../harness/hand-cluster.ts` (the cluster they run on), `limits/client.ts`, `limits/server.ts`, `limits/times.ts`, `limits/health.ts`.
  */
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
 import { limits, type Limits } from '../../log/limits.ts'
 import { encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
-import { LimitBench, payload, whichOf } from './limit-bench.ts'
-import { appends, clientDrives, type Drive } from './limit-drives-client.ts'
-import { healthDrives } from './limit-drives-health.ts'
-import { bareDoor, serverDrives, told } from './limit-drives-server.ts'
+import { HandCluster, payload, whichOf } from '../harness/hand-cluster.ts'
+import { appends, clientDrives, type Drive } from './limits/client.ts'
+import { healthDrives } from './limits/health.ts'
+import { bareDoor, serverDrives, told } from './limits/server.ts'
 import { layoutOf } from './layouts.ts'
-import { timeDrives } from './limit-drives-times.ts'
+import { timeDrives } from './limits/times.ts'
 
 const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives, ...healthDrives }
 
@@ -26,61 +26,61 @@ test('every bound has a value and a drive, and nothing else has one', (t) => {
 // ---- bounds that are not kept yet
 
 test('appendsWaitingMax: appends whose token request failed count while they wait for the next try', async (t) => {
-  const bench = await LimitBench.start({ appendsWaitingMax: 3, clientEntriesMax: 2 })
-  const log = await bench.client()
-  bench.wire('client').cut('sequencer')
+  const hand = await HandCluster.start({ appendsWaitingMax: 3, clientEntriesMax: 2 })
+  const log = await hand.client()
+  hand.wire('client').cut('sequencer')
   let waiting = 0
   let refused = 0
   let most = 0
   for (let ms = 0; ms < 40; ms++) {
     for (const append of appends(log, 3)) { waiting++; void append.then(() => { waiting-- }, (thrown: unknown) => { waiting--; refused += String(thrown).includes('wait in this client') ? 1 : 0 }) }
-    await bench.advance(1)
+    await hand.advance(1)
     most = Math.max(most, waiting)
   }
   t.true(most <= 5, `${most} appends waited, ${refused} were refused`)
 })
 
 test('appendsWaitingMax: appends that wait for the first layout count', async (t) => {
-  const bench = await LimitBench.start({ appendsWaitingMax: 3 })
-  const log = new LogClient({ ports: bench.ports('client'), limits: bench.limits, name: 'client', addresses: bench.addresses })
-  bench.wire('client').hold('unit-0')
+  const hand = await HandCluster.start({ appendsWaitingMax: 3 })
+  const log = new LogClient({ ports: hand.ports('client'), limits: hand.limits, name: 'client', addresses: hand.addresses })
+  hand.wire('client').hold('unit-0')
   const asked = appends(log, 3)
-  t.is(await bench.outcome(log.append(payload(9)), 10), 'OVERLOADED/again')
-  t.is(await bench.outcome(Promise.race(asked)), 'waiting')
+  t.is(await hand.outcome(log.append(payload(9)), 10), 'OVERLOADED/again')
+  t.is(await hand.outcome(Promise.race(asked)), 'waiting')
 })
 
 test('clientBytesMax: never more bytes than this are on their way', async (t) => {
-  const bench = await LimitBench.start({ clientBytesMax: 1_000 })
-  const log = await bench.client()
-  await bench.done(Promise.all(appends(log, 30, { bytes: 300 })), 100)
-  t.true((bench.wire('client').most.get('store')?.entryBytes ?? 0) <= 1_000, `${bench.wire('client').most.get('store')?.entryBytes}`)
+  const hand = await HandCluster.start({ clientBytesMax: 1_000 })
+  const log = await hand.client()
+  await hand.done(Promise.all(appends(log, 30, { bytes: 300 })), 100)
+  t.true((hand.wire('client').most.get('store')?.entryBytes ?? 0) <= 1_000, `${hand.wire('client').most.get('store')?.entryBytes}`)
 })
 
 test('P17: the pauses of a store that is refused again and again grow', async (t) => {
-  const bench = await LimitBench.start({ unitBytesMax: 4_000, requestMs: 3_000, fillFloorMs: 10_000 })
-  const log = await bench.client()
-  t.is(await bench.outcome(log.append(payload(0, 5_000)), 2_900), 'waiting')
-  t.true(bench.point('append.sentAgain') < 20, `sent again ${bench.point('append.sentAgain')} times`)
+  const hand = await HandCluster.start({ unitBytesMax: 4_000, requestMs: 3_000, fillFloorMs: 10_000 })
+  const log = await hand.client()
+  t.is(await hand.outcome(log.append(payload(0, 5_000)), 2_900), 'waiting')
+  t.true(hand.point('append.sentAgain') < 20, `sent again ${hand.point('append.sentAgain')} times`)
 })
 
 test('P17: the pauses of a token request that fails again and again grow', async (t) => {
-  const bench = await LimitBench.start({ window: 4, tokensWaitingMax: 0, requestMs: 3_000, fillFloorMs: 10_000 })
-  const log = await bench.client()
-  await bench.done(bench.token(log.cluster, 1), 10)
-  await bench.done(bench.token(log.cluster, 1), 10)
-  await bench.done(bench.token(log.cluster, 1), 10)
-  await bench.done(bench.token(log.cluster, 1), 10)
-  t.is(await bench.outcome(log.append(payload(0)), 2_800), 'waiting')
-  t.true(bench.wire('client').of('token').length < 20, `asked ${bench.wire('client').of('token').length} times`)
+  const hand = await HandCluster.start({ window: 4, tokensWaitingMax: 0, requestMs: 3_000, fillFloorMs: 10_000 })
+  const log = await hand.client()
+  await hand.done(hand.token(log.cluster, 1), 10)
+  await hand.done(hand.token(log.cluster, 1), 10)
+  await hand.done(hand.token(log.cluster, 1), 10)
+  await hand.done(hand.token(log.cluster, 1), 10)
+  t.is(await hand.outcome(log.append(payload(0)), 2_800), 'waiting')
+  t.true(hand.wire('client').of('token').length < 20, `asked ${hand.wire('client').of('token').length} times`)
 })
 
 test('subscriberEntriesMax: a consumer that was paused when its client closed is told so', async (t) => {
-  const bench = await LimitBench.start({ subscriberEntriesMax: 4 })
-  const log = await bench.client()
-  await bench.done(Promise.all(appends(log, 10, { streams: [27] })), 50)
+  const hand = await HandCluster.start({ subscriberEntriesMax: 4 })
+  const log = await hand.client()
+  await hand.done(Promise.all(appends(log, 10, { streams: [27] })), 50)
   const got: number[] = []
   const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 27 })) { got.push(whichOf(entry.payload)); if (got.length === 1) { await log.cluster.pause(50); await log.close() } } })()
-  t.is(await bench.outcome(reading, 500), 'CLOSED/stop')
+  t.is(await hand.outcome(reading, 500), 'CLOSED/stop')
 })
 
 test('connectionBytesMax: refusals count as answers', async (t) => {
@@ -127,52 +127,52 @@ test('frameBytesMax: before it has greeted nobody gets room for a long frame', a
 })
 
 test('frameBytesMax: a question that is too long for a frame ends by itself and hurts no other call', async (t) => {
-  const bench = await LimitBench.start({ window: 4, frameBytesMax: 8_192, entryBytesMax: 3_000 })
-  const log = await bench.client()
-  for (let i = 0; i < 4; i++) await bench.done(bench.token(log.cluster, 1), 1)
+  const hand = await HandCluster.start({ window: 4, frameBytesMax: 8_192, entryBytesMax: 3_000 })
+  const log = await hand.client()
+  for (let i = 0; i < 4; i++) await hand.done(hand.token(log.cluster, 1), 1)
   const waitsForRoom = log.append(payload(0))
-  await bench.advance(1)
+  await hand.advance(1)
   const question = log.tail({ streams: Array.from({ length: 3_000 }, (_, i) => i) })
-  t.regex(String(await bench.outcome(question, 10)), /^(OVERSIZE|BAD_ARGUMENT)\/stop$/)
-  t.is(typeof await bench.outcome(waitsForRoom, 500), 'object')
+  t.regex(String(await hand.outcome(question, 10)), /^(OVERSIZE|BAD_ARGUMENT)\/stop$/)
+  t.is(typeof await hand.outcome(waitsForRoom, 500), 'object')
 })
 
 test('unitBytesMax: requests without a body count', async (t) => {
-  const bench = await LimitBench.start({ unitBytesMax: 4_000 })
-  const log = await bench.client()
-  bench.stall()
+  const hand = await HandCluster.start({ unitBytesMax: 4_000 })
+  const log = await hand.client()
+  hand.stall()
   void log.append(payload(0)).catch(() => undefined)
-  await bench.advance(1)
-  const transport = bench.ports('rude').transport
+  await hand.advance(1)
+  const transport = hand.ports('rude').transport
   const connection = transport.connect('unit-0', { opened: () => undefined, data: () => undefined, closed: () => undefined })
   connection.write([encodeFrame(kinds.hello, 0, 0, new TextEncoder().encode('{"cluster":null,"name":"rude"}'))])
   for (let i = 0; i < 1_000; i++) connection.write([encodeFrame(kinds.unsubscribe, 0, i + 1, new Uint8Array(0))])
-  await bench.advance(1)
-  bench.goOn()
-  await bench.advance(1)
-  t.true((bench.accepted.at(-1)?.writes ?? []).reduce((sum, bytes) => sum + bytes, 0) > 10_000, 'none of 24,000 bytes of requests was refused')
+  await hand.advance(1)
+  hand.goOn()
+  await hand.advance(1)
+  t.true((hand.accepted.at(-1)?.writes ?? []).reduce((sum, bytes) => sum + bytes, 0) > 10_000, 'none of 24,000 bytes of requests was refused')
 })
 
 test('fillFloorMs: how long the last holes were left alone does not say how slow appends are', async (t) => {
-  const bench = await LimitBench.start({ fillFloorMs: 50 })
-  const raw = await bench.raw()
+  const hand = await HandCluster.start({ fillFloorMs: 50 })
+  const raw = await hand.raw()
   const lived: number[] = []
   for (let i = 0; i < 6; i++) {
-    const hole = await bench.done(bench.token(raw, 1), 0)
-    const from = bench.clock.now()
-    for (let waited = 0; waited < 400 && (bench.units[0]?.unit.state.prefix ?? 0) <= hole; waited++) await bench.advance(10)
-    lived.push(bench.clock.now() - from)
+    const hole = await hand.done(hand.token(raw, 1), 0)
+    const from = hand.clock.now()
+    for (let waited = 0; waited < 400 && (hand.units[0]?.unit.state.prefix ?? 0) <= hole; waited++) await hand.advance(10)
+    lived.push(hand.clock.now() - from)
   }
   t.true(lived.every((ms) => ms <= 100), `the holes lived for ${lived.join(', ')} ms`)
 })
 
 test('fillFloorMs: waiting for its turn in its own client does not make an append slow', async (t) => {
-  const bench = await LimitBench.start({ clientEntriesMax: 1, fillFloorMs: 50 })
-  const log = await bench.client()
+  const hand = await HandCluster.start({ clientEntriesMax: 1, fillFloorMs: 50 })
+  const log = await hand.client()
   const asked = appends(log, 60)
-  bench.stall()
-  for (let i = 0; i < 60; i++) { await bench.advance(5); bench.goOn(); bench.stall() }
-  bench.goOn()
-  await bench.done(Promise.all(asked), 50)
+  hand.stall()
+  for (let i = 0; i < 60; i++) { await hand.advance(5); hand.goOn(); hand.stall() }
+  hand.goOn()
+  await hand.done(Promise.all(asked), 50)
   t.true(log.cluster.fillAgeMs <= 50, `holes are left alone for ${log.cluster.fillAgeMs} ms`)
 })

@@ -19,7 +19,7 @@ import { encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/r
 import { Space } from '../../objects/runtime/space.ts'
 import type { SpaceLog } from '../../objects/runtime/space-log.ts'
 import { View } from '../../objects/runtime/view.ts'
-import { WorkShare } from '../../objects/work-share.ts'
+import { WorkShare } from '../../tools/job/work-share.ts'
 
 const ENTRIES = 300_000
 const SESSIONS = 16

@@ -1,7 +1,7 @@
 /** The counter. */
 import test from 'ava'
 import fc from 'fast-check'
-import { Counter } from '../../objects/index.ts'
+import { Counter } from '../../objects.ts'
 import { SpaceDriver } from './space-driver.ts'
 
 const hits = { type: Counter, path: '/hits' }

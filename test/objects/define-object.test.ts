@@ -1,7 +1,7 @@
 /** Definitions that would break a handle or a space are refused where they are made. */
 import test from 'ava'
 import { number, object } from 'superstruct'
-import { defineObject } from '../../objects/index.ts'
+import { defineObject } from '../../objects.ts'
 import type { AnyOp } from '../../objects/runtime/object-type.ts'
 import { Rejection } from '../../objects/runtime/rejection.ts'
 import { Ledger, SpaceDriver } from './space-driver.ts'

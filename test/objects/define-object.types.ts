@@ -1,6 +1,6 @@
 /** What `defineObject` infers and refuses: compiled by tsc, never run. */
 import { number, object, string } from 'superstruct'
-import { Counter, defineObject, type ObjectClient } from '../../objects/index.ts'
+import { Counter, defineObject, type ObjectClient } from '../../objects.ts'
 
 const Inventory = defineObject({
   name: 'shop.inventory', version: 1,

@@ -5,15 +5,15 @@
  * append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
  */
 import type { Appended } from '../../log/client/append.ts'
-import { aborted } from '../../log/client/retry.ts'
-import type { CallOptions } from '../../log/client/cluster.ts'
+import { aborted } from '../../log/cluster/retry.ts'
+import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
 import { StreamOrder } from '../../log/playback/stream-order.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
-import type { Clock, Timer } from '../../log/ports.ts'
-import type { SpaceLog, SpacePlayer } from '../../objects/index.ts'
+import type { SpaceLog, SpacePlayer } from '../../objects.ts'
+import { HandClock } from '../harness/hand-clock.ts'
 
 /**
  * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
@@ -26,35 +26,12 @@ export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late' | '
 interface Append { readonly payload: Uint8Array; readonly streams: readonly number[]; ended: boolean; resolve(appended: Appended): void; reject(error: SirtakiError): void }
 interface Play { readonly order: StreamOrder; readonly events: StreamEvents; closed: boolean }
 
-/** A clock that stands still until it is told. */
-export class FakeClock implements Clock {
-  #now = 0
-  #timers: { at: number; run: () => void }[] = []
-  now(): number { return this.#now }
-  wall(): number { return 0 }
-  turn(run: () => void): void { queueMicrotask(run) }
-  timer(ms: number, run: () => void): Timer {
-    const timer = { at: this.#now + ms, run }
-    this.#timers.push(timer)
-    return { cancel: () => { this.#timers = this.#timers.filter((other) => other !== timer) } }
-  }
-
-  get timers(): number { return this.#timers.length }
-  advance(ms: number): void {
-    this.#now += ms
-    const due = this.#timers.filter(({ at }) => at <= this.#now)
-    this.#timers = this.#timers.filter(({ at }) => at > this.#now)
-    for (const { run } of due) run()
-  }
-}
-
 const NO_BYTES = new Uint8Array(0)
 const timeout = (): SirtakiError => new SirtakiError('TIMEOUT', 'the append was not answered in time')
 const trimmed = (): SirtakiError => new SirtakiError('TRIMMED', 'the position was trimmed too early', { next: 'unknown' })
-const macrotask = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 export class FakeLog implements SpaceLog {
-  readonly clock = new FakeClock()
+  readonly clock = new HandClock()
   readonly random = { next: () => 0.5, id: () => '0' }
   readonly limits = limits
   /** What was granted; `undefined` is junk. */
@@ -103,11 +80,10 @@ export class FakeLog implements SpaceLog {
   /** Lets time and log go on until nothing moves any more. */
   async settle(steps = 40): Promise<void> {
     for (let step = 0; step < steps; step++) {
-      await macrotask()
+      await this.clock.settle()
       this.step()
-      this.clock.advance(5)
+      await this.clock.advance(5)
     }
-    await macrotask()
   }
 
   /** One turn: what was late is acknowledged, what waits is granted, everybody is told. */

@@ -4,7 +4,7 @@
  * Read next: `../../objects/runtime/space.ts`.
  */
 import { array, number, object, string } from 'superstruct'
-import { defineObject, Space, type AnyObjectType, type Outcome } from '../../objects/index.ts'
+import { defineObject, Space, type AnyObjectType, type Outcome } from '../../objects.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/op-entry.ts'
 
 const bottomless = (depth: number): number => 1 + bottomless(depth + 1)

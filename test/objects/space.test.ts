@@ -1,7 +1,7 @@
 /** The space: once and in order, all or nothing, and one digest for one state. */
 import test from 'ava'
 import fc from 'fast-check'
-import { Counter, defineObject } from '../../objects/index.ts'
+import { Counter, defineObject } from '../../objects.ts'
 import { number, object } from 'superstruct'
 import { Ledger, SmallSpaceDriver, SpaceDriver } from './space-driver.ts'
 

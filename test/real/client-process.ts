@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { asError } from '../../log/errors.ts'
-import { connectLog } from '../../sequencer/client.ts'
+import { connectLog } from '../../sequencer/connect.ts'
 
 const [, , address = ''] = process.argv
 const { client } = await connectLog(address, { name: 'client process', timeoutMs: 10_000 })

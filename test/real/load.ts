@@ -2,11 +2,11 @@
  * A recorded load on a real cluster: three clients in this process, one in a process of its own, and the judge of it all.
  *
  * An operation whose outcome is not known returns at infinity; every operation is a client of its own for the judge.
- * Read next: `kill.test.ts`, `../harness/models.ts`.
+ * Read next: `kill.test.ts`, `../../testing/models.ts`.
  */
 import type { LogClient } from '../../log/client/client.ts'
 import { isError } from '../../log/errors.ts'
-import { checkLogHistory, type LogInput, type LogOutput, type LogVerdict } from '../harness/models.ts'
+import { checkLogHistory, type LogInput, type LogOutput, type LogVerdict } from '../../testing/models.ts'
 import { Prng } from '../harness/prng.ts'
 import type { RealCluster, RealProcess } from './processes.ts'
 

@@ -3,16 +3,16 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { Cluster } from '../../log/client/cluster.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import type { LogClient } from '../../log/client/client.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { hostOf } from '../../log/io/host-folder.ts'
 import { RegisterFile } from '../../log/io/register-file.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
-import { init } from '../../log/layout/genesis.ts'
+import { init } from '../../log/epochs/genesis.ts'
 import { limits } from '../../log/limits.ts'
 import { UnitServer } from '../../log/unit/server.ts'
-import { connectLog, type ConnectedLog } from '../../sequencer/client.ts'
+import { connectLog, type ConnectedLog } from '../../sequencer/connect.ts'
 import { makeFolder } from '../log/io/folder.ts'
 
 type Teardown = (run: () => void | Promise<void>) => void
@@ -33,7 +33,7 @@ const children = new URL('../../', import.meta.url).pathname
 /** Runs a script that may import from the sources, as another user where that is asked for; gives what it printed. */
 const runScript = (script: string, user?: number): string => execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 30_000, cwd: children, ...user === undefined ? {} : { uid: user, gid: user } }).trim()
 const tryConnecting = (folder: string): string => `
-  import { connectLog } from ${JSON.stringify(`${children}sequencer/client.ts`)}
+  import { connectLog } from ${JSON.stringify(`${children}sequencer/connect.ts`)}
   const said = await connectLog('file:${folder}', { timeoutMs: 3000 }).then(async ({ close }) => { await close(); return 'connected' }, (error) => error.code + ' ' + error.message)
   console.log(said)`
 

@@ -1,9 +1,9 @@
 /** The sequencer's server over a whole cluster in memory: what one client sends does not hurt another. */
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
-import { Cluster } from '../../log/client/cluster.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import { SirtakiError, isError, type Code } from '../../log/errors.ts'
-import { init } from '../../log/layout/genesis.ts'
+import { init } from '../../log/epochs/genesis.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { Ports, Register } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
@@ -12,8 +12,8 @@ import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { readGrant, writeToken } from '../../log/wire/messages.ts'
 import { keepSequencer } from '../../sequencer/keep.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
-import { HandClock, countingRandom } from '../log/hand-clock.ts'
-import { LimitBench } from '../log/limit-bench.ts'
+import { HandClock, countingRandom } from '../harness/hand-clock.ts'
+import { HandCluster } from '../harness/hand-cluster.ts'
 
 const limits = { ...usual, window: 4 }
 const register = (): Register => { let kept: string | undefined; return { read: () => kept, write: (value) => { kept = value } } }
@@ -139,49 +139,49 @@ test('P66: a sequencer that stops by itself is followed by the next, and appends
 })
 
 test('Q3: log time told with tails never goes back over a failover, and covers what the reader knows decided', async (t) => {
-  const bench = await LimitBench.start({}, { units: 2 })
-  const log = await bench.client()
-  const reader = await bench.client('reader')
-  await bench.advance(500)
-  const appended = await bench.done(log.append(new Uint8Array([1])), 5)
+  const hand = await HandCluster.start({}, { units: 2 })
+  const log = await hand.client()
+  const reader = await hand.client('reader')
+  await hand.advance(500)
+  const appended = await hand.done(log.append(new Uint8Array([1])), 5)
   t.true(appended.logTime > 400)
-  t.true((await bench.done(log.tail(), 5)).logTime >= appended.logTime)
-  await bench.advance(1_500)
-  const before = (await bench.done(reader.tail(), 5)).logTime
+  t.true((await hand.done(log.tail(), 5)).logTime >= appended.logTime)
+  await hand.advance(1_500)
+  const before = (await hand.done(reader.tail(), 5)).logTime
   t.true(before >= Math.floor(appended.logTime), `${before} after ${appended.logTime}`)
-  await bench.sequencer.close()
-  const next = await bench.sequencerAt('sequencer-2')
-  await bench.done(next.start({ takeOver: true }), 1_000)
-  const after = (await bench.done(reader.tail(), 1_000)).logTime
+  await hand.sequencer.close()
+  const next = await hand.sequencerAt('sequencer-2')
+  await hand.done(next.start({ takeOver: true }), 1_000)
+  const after = (await hand.done(reader.tail(), 1_000)).logTime
   t.true(after >= before, `${after} after ${before}`)
-  const later = await bench.done(log.append(new Uint8Array([2])), 500)
+  const later = await hand.done(log.append(new Uint8Array([2])), 500)
   t.true(later.logTime >= after)
 })
 
 test('Q3: a log time that only one unit of a chain has stored is not told with tails', async (t) => {
-  const bench = await LimitBench.start({}, { units: 2 })
-  const log = await bench.client()
-  await bench.done(log.append(new Uint8Array([1])), 50)
-  const proven = (await bench.done(log.tail(), 50)).logTime
-  await bench.advance(1_000)
-  const { logTime } = await bench.storeAt(await bench.raw(), 'unit-0', 3, new Uint8Array([2]))
+  const hand = await HandCluster.start({}, { units: 2 })
+  const log = await hand.client()
+  await hand.done(log.append(new Uint8Array([1])), 50)
+  const proven = (await hand.done(log.tail(), 50)).logTime
+  await hand.advance(1_000)
+  const { logTime } = await hand.storeAt(await hand.raw(), 'unit-0', 3, new Uint8Array([2]))
   t.true(logTime > proven + 900)
-  await bench.advance(40)
-  t.is((await bench.done(log.tail(), 2)).logTime, proven)
+  await hand.advance(40)
+  t.is((await hand.done(log.tail(), 2)).logTime, proven)
   // The sequencer resolves it: then it is everywhere.
-  await bench.advance(500)
-  t.is((await bench.done(log.tail(), 2)).logTime, Math.floor(logTime))
+  await hand.advance(500)
+  t.is((await hand.done(log.tail(), 2)).logTime, Math.floor(logTime))
 })
 
 test('Q3: a token whose entry was never stored proves no log time', async (t) => {
-  const bench = await LimitBench.start({}, { units: 2 })
-  const log = await bench.client()
-  await bench.done(log.append(new Uint8Array([1])), 50)
-  const proven = (await bench.done(log.tail(), 50)).logTime
-  await bench.advance(1_000)
-  await bench.done(bench.token(log.cluster, 1), 5)
+  const hand = await HandCluster.start({}, { units: 2 })
+  const log = await hand.client()
+  await hand.done(log.append(new Uint8Array([1])), 50)
+  const proven = (await hand.done(log.tail(), 50)).logTime
+  await hand.advance(1_000)
+  await hand.done(hand.token(log.cluster, 1), 5)
   // The sequencer fills what it granted; junk carries no log time.
-  await bench.advance(1_000)
-  t.is(bench.sequencer.machine.prefix, bench.sequencer.machine.tail)
-  t.is((await bench.done(log.tail(), 50)).logTime, proven)
+  await hand.advance(1_000)
+  t.is(hand.sequencer.machine.prefix, hand.sequencer.machine.tail)
+  t.is((await hand.done(log.tail(), 50)).logTime, proven)
 })

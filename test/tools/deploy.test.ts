@@ -9,7 +9,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import test from 'ava'
-import { makeProgram } from '../../tools/program.ts'
+import { makeProgram } from '../../tools/cli/program.ts'
 import { folder, line, run, start } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(180_000) })

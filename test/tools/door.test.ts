@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { ownVersion } from '../../tools/version.ts'
+import { ownVersion } from '../../tools/cli/version.ts'
 
 const door = fileURLToPath(new URL('../../tools/sirtaki.js', import.meta.url))
 const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})'

@@ -1,7 +1,7 @@
 /** `sirtaki explain`: every code, in any case, and the nearest ones to one that does not exist. */
 import test from 'ava'
 import { codes } from '../../log/errors.ts'
-import { nearest } from '../../tools/nearest.ts'
+import { nearest } from '../../tools/cli/nearest.ts'
 import { json, run } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })

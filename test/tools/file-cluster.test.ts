@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { connectLog } from '../../sequencer/client.ts'
+import { connectLog } from '../../sequencer/connect.ts'
 import { folder, json, run } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })

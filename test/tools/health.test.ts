@@ -1,7 +1,7 @@
 /** Which servers are healthy. */
 import test from 'ava'
-import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/http/health.ts'
-import type { SequencerStatus, UnitStatus } from '../../tools/members.ts'
+import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/serving/health.ts'
+import type { SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
 
 const unit = (role: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
   name: 'u', identity: 'i', boot: 'b', role, cluster: 'c', epoch: 3, sealed: 4, opened: 3, prefix: 0, highest: -1, trim: 0, streams: 0, connections: 0, store: { kind: 'memory', diskBytes: 0 }, ...facts,

@@ -1,6 +1,6 @@
 /** What servers tell of themselves: levels, the two forms of a line, and that JSON stays JSON to the last word. */
 import test from 'ava'
-import { levelOf, makeLog, type Log, type LogFormat } from '../../tools/log.ts'
+import { levelOf, makeLog, type Log, type LogFormat } from '../../tools/serving/log.ts'
 import { json, run } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })

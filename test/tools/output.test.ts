@@ -1,7 +1,7 @@
 /** The streams that a command prints to. What whole commands print into pipes is in `pipes.test.ts`. */
 import { Writable } from 'node:stream'
 import test from 'ava'
-import { drained } from '../../tools/output.ts'
+import { drained } from '../../tools/cli/output.ts'
 
 /** A stream whose reader takes a piece only when it is told to. */
 class Slow extends Writable {

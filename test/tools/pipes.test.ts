@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
 import { limits } from '../../log/limits.ts'
-import { connectLog } from '../../sequencer/client.ts'
+import { connectLog } from '../../sequencer/connect.ts'
 import { MAIN, ended, folder, start, type Ran } from './command-line.ts'
 
 test.beforeEach((t) => { t.timeout(120_000) })

@@ -1,9 +1,9 @@
 /** What the next epoch would change, and what may be lost on the way: from layouts alone. */
 import test from 'ava'
-import { openSegment, type Layout } from '../../log/layout/layout.ts'
-import { nextLayout, type Intent, type Survey } from '../../log/layout/next-layout.ts'
+import { openSegment, type Layout } from '../../log/layout.ts'
+import { nextLayout, type Intent, type Survey } from '../../log/epochs/next-layout.ts'
 import type { Identity } from '../../log/wire/control.ts'
-import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../../tools/plan.ts'
+import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../../tools/cluster/plan.ts'
 import { layoutOf } from '../log/layouts.ts'
 
 const answerOf = (name: string, kind = 'unit'): Identity => ({ kind, identity: name, acceptor: `acceptor-${name}`, boot: `${name}-1`, role: 'serving', cluster: 'c1', epoch: 4, opened: 4, sealed: 4, slot: 4, initialised: true })

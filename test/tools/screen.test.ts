@@ -1,7 +1,7 @@
 /** The terminal of `sirtaki top`: keys, and that it is left as it was found. */
 import { EventEmitter } from 'node:events'
 import test from 'ava'
-import { openScreen } from '../../tools/screen.ts'
+import { openScreen } from '../../tools/cli/screen.ts'
 
 /** A terminal of three lines that notes what is done to it. */
 class Terminal extends EventEmitter {

@@ -1,7 +1,7 @@
 /** What `status` and `doctor` make of a cluster that is not as it was made. */
 import test from 'ava'
-import type { Members, OtherUnit, SequencerStatus, UnitStatus } from '../../tools/members.ts'
-import { standingOf } from '../../tools/standing.ts'
+import type { Members, OtherUnit, SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
+import { standingOf } from '../../tools/cluster/standing.ts'
 import { layoutOf, type LayoutShape } from '../log/layouts.ts'
 import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 

@@ -1,5 +1,5 @@
 /** A process that hears that it is to end, and does not for a minute. Read next: `serving.test.ts`. */
-import { aborts, endingSignal } from '../../tools/interrupt.ts'
+import { aborts, endingSignal } from '../../tools/cli/interrupt.ts'
 
 const signal = endingSignal()
 setTimeout(() => undefined, 60_000)

@@ -6,7 +6,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import { openSegment } from '../../log/layout/layout.ts'
+import { openSegment } from '../../log/layout.ts'
 import type { Answer } from './client.ts'
 import { BenchCluster } from './cluster.ts'
 import { middleOf } from './measure.ts'

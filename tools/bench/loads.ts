@@ -4,7 +4,7 @@
  * Read next: `client.ts` (the process), `rows.ts` (who asks for what), `open-loop.ts`.
  */
 import { LogClient } from '../../log/client/client.ts'
-import { parseClusterAddress } from '../../log/connect.ts'
+import { parseClusterAddress } from '../../log/client/connect.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { limits } from '../../log/limits.ts'
 import { Identity } from '../../log/wire/control.ts'
@@ -13,7 +13,7 @@ import { kinds, readGrant, writeToken } from '../../log/wire/messages.ts'
 import { Peers } from '../../log/wire/rpc.ts'
 import { Counter } from '../../objects/counter.ts'
 import { ObjectClient } from '../../objects/client.ts'
-import { connectLog, type ConnectedLog } from '../../sequencer/client.ts'
+import { connectLog, type ConnectedLog } from '../../sequencer/connect.ts'
 import { measure, measured, measuredOnce, type Measured } from './measure.ts'
 import { openLoop, type OpenLoop } from './open-loop.ts'
 

@@ -10,16 +10,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
-import { clusterSeed, encodeEntry, entryLengthAt, readEntry } from '../../log/entry.ts'
+import { clusterSeed, encodeEntry, lengthAt, readEntry } from '../../log/entry.ts'
 import { systemRandom } from '../../log/io/random.ts'
 import { HeaderPacks, PACK_ROWS } from '../../log/io/header-packs.ts'
 import { plus, prepareStatements, readTotal, rowSum, writePacks } from '../../log/io/sqlite-schema.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
-import { checkLayout, type Layout } from '../../log/layout/layout.ts'
+import { checkLayout, type Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { RowBuilder } from '../../log/unit/row.ts'
 import { Unit } from '../../log/unit/unit.ts'
-import { viewOf } from '../../log/wire/bytes.ts'
+import { viewOf } from '../../log/bytes/bytes.ts'
 import { middleOf } from './measure.ts'
 import { machineText } from './machine.ts'
 
@@ -108,7 +108,7 @@ function readBack({ unit }: Opened, from: number, to: number): number {
     if (found !== position) throw new Error(`position ${position} reads as ${found}`)
     const { entries } = unit.readStream({ stream: position % STREAMS, from: position, step: 1, index: 0 }, 1)
     const next = entries[0]
-    if (next === undefined || entryLengthAt(viewOf(next), 0) !== bytes?.byteLength) {
+    if (next === undefined || lengthAt(viewOf(next), 0) !== bytes?.byteLength) {
       throw new Error(`stream ${position % STREAMS} does not go on at position ${position}`)
     }
   }

@@ -5,10 +5,10 @@
  */
 import { Command } from 'commander'
 import { OBJECT_STREAMS } from '../../log/entry.ts'
-import { streams } from '../arguments.ts'
-import { contextOf } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { withLog } from '../open-log.ts'
+import { streams } from '../cli/arguments.ts'
+import { contextOf } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { withLog } from '../cluster/open-log.ts'
 
 interface AppendFlags { readonly stream?: readonly number[]; readonly force?: boolean }
 

@@ -9,11 +9,11 @@ import type { LogClient } from '../../log/client/client.ts'
 import { OBJECT_STREAMS } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
-import { wholeFrom } from '../arguments.ts'
+import { wholeFrom } from '../cli/arguments.ts'
 import { measure, type Measured } from '../bench/measure.ts'
-import { contextOf, type Context } from '../context.ts'
-import { withLog } from '../open-log.ts'
-import type { Output } from '../output.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { withLog } from '../cluster/open-log.ts'
+import type { Output } from '../cli/output.ts'
 
 interface BenchFlags { readonly ms: number; readonly bytes: number; readonly stream: number; readonly only?: string }
 interface Row { readonly name: string; readonly kind: 'append' | 'read'; readonly outstanding: number }

@@ -1,10 +1,10 @@
 /**
  * `sirtaki completion SHELL`: a script that completes the commands and their flags.
  *
- * Read next: `../completion.ts`.
+ * Read next: `../cli/completion.ts`.
  */
 import { Argument, Command } from 'commander'
-import { completionOf, shells, type Shell } from '../completion.ts'
+import { completionOf, shells, type Shell } from '../cli/completion.ts'
 
 /** Makes the command. */
 export const completionCommand = (): Command => new Command('completion')

@@ -7,18 +7,18 @@
  * Read next: `../doctor/machine.ts`, `../doctor/disk.ts`, `../doctor/reach.ts`.
  */
 import { Command } from 'commander'
-import { parseClusterAddress } from '../../log/connect.ts'
+import { parseClusterAddress } from '../../log/client/connect.ts'
 import { asError } from '../../log/errors.ts'
 import { UNIT_ADDRESS, holdsCluster, hostOf } from '../../log/io/host-folder.ts'
-import { connectLog } from '../../sequencer/client.ts'
-import { contextOf, type Context } from '../context.ts'
+import { connectLog } from '../../sequencer/connect.ts'
+import { contextOf, type Context } from '../cli/context.ts'
 import { check, type Check } from '../doctor/check.ts'
 import { checkDisk } from '../doctor/disk.ts'
 import { checkClock, checkSqlite, judgeNode, judgeOpenFiles, openFilesMax } from '../doctor/machine.ts'
 import { checkReach } from '../doctor/reach.ts'
-import { Failure, exits } from '../failure.ts'
-import { folderOf, limitsOf, peersAt } from '../open-log.ts'
-import { ownVersion } from '../version.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { folderOf, limitsOf, peersAt } from '../cluster/open-log.ts'
+import { ownVersion } from '../cli/version.ts'
 
 interface DoctorFlags { readonly data?: string }
 type Tell = (text: string) => void

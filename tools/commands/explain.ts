@@ -1,15 +1,15 @@
 /**
  * `sirtaki explain CODE`: what an error code means and what to do; without a code all of them, a line each.
  *
- * Read next: `../explanations.ts`, `../../log/errors.ts`.
+ * Read next: `../cli/explanations.ts`, `../../log/errors.ts`.
  */
 import { Argument, Command } from 'commander'
 import { codes, isCode, type Code } from '../../log/errors.ts'
-import { contextOf } from '../context.ts'
-import { explanations, nextText } from '../explanations.ts'
-import { Failure, exitOf, exits } from '../failure.ts'
-import { nearest } from '../nearest.ts'
-import { tableText, type Output } from '../output.ts'
+import { contextOf } from '../cli/context.ts'
+import { explanations, nextText } from '../cli/explanations.ts'
+import { Failure, exitOf, exits } from '../cli/failure.ts'
+import { nearest } from '../cli/nearest.ts'
+import { tableText, type Output } from '../cli/output.ts'
 
 const known = Object.keys(codes).filter(isCode).sort()
 

@@ -1,13 +1,13 @@
 /**
  * `sirtaki fill`: brings a hole to decided.
  *
- * Read next: `../../log/client/read.ts`.
+ * Read next: `../../log/playback/read.ts`.
  */
 import { Command } from 'commander'
-import { position } from '../arguments.ts'
-import { contextOf } from '../context.ts'
-import { tellPosition } from '../entry-text.ts'
-import { withLog } from '../open-log.ts'
+import { position } from '../cli/arguments.ts'
+import { contextOf } from '../cli/context.ts'
+import { tellPosition } from '../cluster/entry-text.ts'
+import { withLog } from '../cluster/open-log.ts'
 
 /** Makes the command. */
 export const fillCommand = (): Command => new Command('fill')

@@ -1,15 +1,15 @@
 /**
  * `sirtaki init`: makes a cluster of blank units; finishes one that was begun.
  *
- * Read next: `../../log/layout/genesis.ts`.
+ * Read next: `../../log/epochs/genesis.ts`.
  */
 import { Command } from 'commander'
-import { addresses, chains, wholeFrom } from '../arguments.ts'
-import { contextOf } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { init } from '../../log/layout/genesis.ts'
-import { openSegment, type Layout } from '../../log/layout/layout.ts'
-import { peersAt } from '../open-log.ts'
+import { addresses, chains, wholeFrom } from '../cli/arguments.ts'
+import { contextOf } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { init } from '../../log/epochs/genesis.ts'
+import { openSegment, type Layout } from '../../log/layout.ts'
+import { peersAt } from '../cluster/open-log.ts'
 
 interface InitFlags { readonly units?: readonly string[]; readonly chain?: readonly (readonly string[])[]; readonly chains: number; readonly window?: number }
 

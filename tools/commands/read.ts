@@ -1,14 +1,14 @@
 /**
  * `sirtaki read`: what positions hold.
  *
- * Read next: `../../log/client/read.ts`.
+ * Read next: `../../log/playback/read.ts`.
  */
 import { Command } from 'commander'
-import { positions } from '../arguments.ts'
-import { contextOf } from '../context.ts'
-import { tellPosition } from '../entry-text.ts'
-import { Failure, exits } from '../failure.ts'
-import { withLog } from '../open-log.ts'
+import { positions } from '../cli/arguments.ts'
+import { contextOf } from '../cli/context.ts'
+import { tellPosition } from '../cluster/entry-text.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { withLog } from '../cluster/open-log.ts'
 
 /** Makes the command. */
 export const readCommand = (): Command => new Command('read')

@@ -4,24 +4,24 @@
  *     look who is there ─ refuse what cannot be, with the command that would be right ─ plan ─ drive ─ wait until copies are merged
  *
  * Without a subcommand: with whoever is there. Owns: the names that people give units, and the waiting.
- * Read next: `../plan.ts`, `../../log/layout/reconfigure.ts`, `../../log/layout/next-layout.ts`.
+ * Read next: `../cluster/plan.ts`, `../../log/epochs/reconfigure.ts`, `../../log/epochs/next-layout.ts`.
  */
 import { Command, Option } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
-import { openSegment, unitsOf, type Layout, type UnitMember } from '../../log/layout/layout.ts'
-import type { Intent, Survey } from '../../log/layout/next-layout.ts'
-import { reconfigure, surveyOf } from '../../log/layout/reconfigure.ts'
+import { openSegment, unitsOf, type Layout, type UnitMember } from '../../log/layout.ts'
+import type { Intent, Survey } from '../../log/epochs/next-layout.ts'
+import { reconfigure, surveyOf } from '../../log/epochs/reconfigure.ts'
 import { Identity } from '../../log/wire/control.ts'
-import { missingParts } from '../../log/layout/whole.ts'
-import { address, texts, wholeFrom } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { rest } from '../interrupt.ts'
-import { UnitStatus, type Copy } from '../members.ts'
-import { nearest } from '../nearest.ts'
-import { withLog } from '../open-log.ts'
-import { lostAgain, lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../plan.ts'
+import { missingParts } from '../../log/epochs/whole.ts'
+import { address, texts, wholeFrom } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { rest } from '../cli/interrupt.ts'
+import { UnitStatus, type Copy } from '../cluster/members.ts'
+import { nearest } from '../cli/nearest.ts'
+import { withLog } from '../cluster/open-log.ts'
+import { lostAgain, lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../cluster/plan.ts'
 
 interface ReconfigureFlags { readonly dryRun?: boolean; readonly wait: boolean; readonly yes?: boolean }
 interface AddFlags { readonly chain?: number; readonly spare?: boolean }

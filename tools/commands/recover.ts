@@ -6,20 +6,21 @@
  *     recover --without-acceptors       the same where no majority of acceptors is left, with what that risks
  *     recover --salvage                 of a file: cluster, whose unit nobody starts by itself
  *
- * Read next: `../../log/layout/recover.ts` (what is believed, and why).
+ * Read next: `../../log/epochs/recover.ts` (what is believed, and why).
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
-import { isMajority, openSegment, type Layout } from '../../log/layout/layout.ts'
-import { recover, votesOf, type Decision } from '../../log/layout/recover.ts'
-import { surveyRecovery, type ChainReport, type Conflict, type RecoveryReport, type Span, type Value } from '../../log/layout/remains.ts'
+import { isMajority, openSegment, type Layout } from '../../log/layout.ts'
+import { recover, votesOf, type Decision } from '../../log/epochs/recover.ts'
+import { surveyRecovery, type ChainReport, type Conflict, type RecoveryReport, type Value } from '../../log/epochs/remains.ts'
 import { limits } from '../../log/limits.ts'
-import { position, texts } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { entryValue } from '../entry-text.ts'
-import { Failure, exits } from '../failure.ts'
-import { withUnits } from '../open-log.ts'
-import { sizeText, type Output } from '../output.ts'
+import type { Span } from '../../log/ranges.ts'
+import { position, texts } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { entryValue } from '../cluster/entry-text.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { withUnits } from '../cluster/open-log.ts'
+import { sizeText, type Output } from '../cli/output.ts'
 
 interface RecoverFlags { readonly without?: readonly string[]; readonly take?: ReadonlyMap<number, string>; readonly acceptLoss?: boolean; readonly apply?: boolean; readonly withoutAcceptors?: boolean; readonly salvage?: boolean }
 

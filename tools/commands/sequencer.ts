@@ -5,25 +5,25 @@
  *                └ yes ─ exit 5
  *     --standby: watches, takes over when nobody is in the place any more, and stands by again when it was deposed
  *
- * Read next: `../serving.ts`, `../../sequencer/server.ts`.
+ * Read next: `../serving/serving.ts`, `../../sequencer/server.ts`.
  */
 import { Command } from 'commander'
 import { create } from 'superstruct'
 import { asError, isError, type SirtakiError } from '../../log/errors.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
-import { address, addresses } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { sequencerHealth } from '../http/health.ts'
-import type { HttpServer } from '../http/http-server.ts'
-import { sequencerMetrics } from '../http/sequencer-metrics.ts'
-import { rest } from '../interrupt.ts'
-import type { Log } from '../log.ts'
-import { SequencerStatus } from '../members.ts'
-import { limitsOf } from '../open-log.ts'
-import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving.ts'
-import { ownVersion } from '../version.ts'
+import { address, addresses } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { sequencerHealth } from '../serving/health.ts'
+import type { HttpServer } from '../serving/http-server.ts'
+import { sequencerMetrics } from '../serving/sequencer-metrics.ts'
+import { rest } from '../cli/interrupt.ts'
+import type { Log } from '../serving/log.ts'
+import { SequencerStatus } from '../cluster/members.ts'
+import { limitsOf } from '../cluster/open-log.ts'
+import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving/serving.ts'
+import { ownVersion } from '../cli/version.ts'
 
 interface SequencerFlags extends ServingFlags { readonly advertise?: string; readonly units: readonly string[]; readonly standby?: boolean }
 

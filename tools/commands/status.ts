@@ -5,19 +5,19 @@
  *     lag        how far its prefix is behind the best of its chain
  *
  * On a terminal the picture is drawn over until q or Ctrl-C; elsewhere, and with --json, one block each time.
- * Read next: `../members.ts`, `../screen.ts`.
+ * Read next: `../cluster/members.ts`, `../cli/screen.ts`.
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
-import { wholeFrom } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { aborts, rest } from '../interrupt.ts'
-import { askMembers, lagOf, membersOf, type Members, type OtherUnit, type UnitStatus } from '../members.ts'
-import { withLog } from '../open-log.ts'
-import { standingOf, whyAbsent } from '../standing.ts'
-import { sizeText, tableText, type Output } from '../output.ts'
-import { openScreen } from '../screen.ts'
+import { wholeFrom } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { aborts, rest } from '../cli/interrupt.ts'
+import { askMembers, lagOf, membersOf, type Members, type OtherUnit, type UnitStatus } from '../cluster/members.ts'
+import { withLog } from '../cluster/open-log.ts'
+import { standingOf, whyAbsent } from '../cluster/standing.ts'
+import { sizeText, tableText, type Output } from '../cli/output.ts'
+import { openScreen } from '../cli/screen.ts'
 
 interface StatusFlags { readonly watch?: boolean; readonly every: number }
 

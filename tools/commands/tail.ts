@@ -1,19 +1,19 @@
 /**
  * `sirtaki tail`: the entries of the log, or of one stream, the newest ones or all from a position on.
  *
- * Read next: `../scan.ts`, `../../log/playback/stream-player.ts`.
+ * Read next: `../cluster/scan.ts`, `../../log/playback/stream-player.ts`.
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
-import type { ReadResult } from '../../log/client/read.ts'
+import type { ReadResult } from '../../log/playback/read.ts'
 import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
-import { position, wholeFrom } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { tellEntry } from '../entry-text.ts'
-import { rest } from '../interrupt.ts'
-import { withLog } from '../open-log.ts'
-import { SCAN_STEP, scan } from '../scan.ts'
+import { position, wholeFrom } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { tellEntry } from '../cluster/entry-text.ts'
+import { rest } from '../cli/interrupt.ts'
+import { withLog } from '../cluster/open-log.ts'
+import { SCAN_STEP, scan } from '../cluster/scan.ts'
 
 interface TailFlags { readonly stream?: number; readonly follow?: boolean; readonly from?: number; readonly lines: number }
 

@@ -2,18 +2,18 @@
  * `sirtaki top`: what the cluster does, live: rates and latencies, per unit and per stream.
  *
  * On a terminal the picture is drawn over until q or Ctrl-C; elsewhere, and with --json, one block an interval.
- * Read next: `../rates.ts`, `../screen.ts`.
+ * Read next: `../cluster/rates.ts`, `../cli/screen.ts`.
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
-import { wholeFrom } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { aborts, rest } from '../interrupt.ts'
-import { askMembers, type Latency } from '../members.ts'
-import { withLog } from '../open-log.ts'
-import { sizeText, tableText, type Output } from '../output.ts'
-import { ratesOf, type Look, type Rates, type SequencerRates, type UnitRates } from '../rates.ts'
-import { openScreen } from '../screen.ts'
+import { wholeFrom } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { aborts, rest } from '../cli/interrupt.ts'
+import { askMembers, type Latency } from '../cluster/members.ts'
+import { withLog } from '../cluster/open-log.ts'
+import { sizeText, tableText, type Output } from '../cli/output.ts'
+import { ratesOf, type Look, type Rates, type SequencerRates, type UnitRates } from '../cluster/rates.ts'
+import { openScreen } from '../cli/screen.ts'
 
 interface TopFlags { readonly interval: number; readonly count?: number }
 

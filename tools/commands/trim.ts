@@ -2,17 +2,17 @@
  * `sirtaki trim`: drops the beginning of the log, everywhere and for good.
  *
  * The objects play their streams from the beginning, so a trim above the first entry of one destroys them all: that needs
- * --force, which says what is lost. Read next: `../../log/client/read.ts`.
+ * --force, which says what is lost. Read next: `../../log/playback/read.ts`.
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
 import { OBJECT_STREAMS, type Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
-import { position } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { Failure, exits } from '../failure.ts'
-import { membersOf } from '../members.ts'
-import { withLog } from '../open-log.ts'
+import { position } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { membersOf } from '../cluster/members.ts'
+import { withLog } from '../cluster/open-log.ts'
 
 interface TrimFlags { readonly before: number; readonly dryRun?: boolean; readonly force?: boolean }
 

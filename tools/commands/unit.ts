@@ -1,7 +1,7 @@
 /**
  * `sirtaki unit`: a log unit with its acceptor, on a folder.
  *
- * Read next: `../serving.ts`, `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
+ * Read next: `../serving/serving.ts`, `../../log/unit/server.ts`, `../../log/unit/rejoin.ts`.
  */
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
@@ -14,18 +14,18 @@ import { salvageNotes } from '../../log/io/salvage.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
-import { address, wholeFrom } from '../arguments.ts'
-import { contextOf, type Context } from '../context.ts'
-import { makeFolders } from '../folders.ts'
-import { UnitHealth } from '../http/health.ts'
-import type { HttpServer } from '../http/http-server.ts'
-import { unitMetrics } from '../http/unit-metrics.ts'
-import { aborts } from '../interrupt.ts'
-import type { Log } from '../log.ts'
-import { UnitStatus } from '../members.ts'
-import { limitsOf } from '../open-log.ts'
-import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving.ts'
-import { ownVersion } from '../version.ts'
+import { address, wholeFrom } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { makeFolders } from '../serving/folders.ts'
+import { UnitHealth } from '../serving/health.ts'
+import type { HttpServer } from '../serving/http-server.ts'
+import { unitMetrics } from '../serving/unit-metrics.ts'
+import { aborts } from '../cli/interrupt.ts'
+import type { Log } from '../serving/log.ts'
+import { UnitStatus } from '../cluster/members.ts'
+import { limitsOf } from '../cluster/open-log.ts'
+import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving/serving.ts'
+import { ownVersion } from '../cli/version.ts'
 
 interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string; readonly witness?: string; readonly salvage?: boolean; readonly reserveMb: number }
 

@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { is, nullable, number, optional, string, type } from 'superstruct'
-import { Failure, exits } from '../failure.ts'
+import { Failure, exits } from '../cli/failure.ts'
 
 const Event = type({ event: string(), address: optional(string()), epoch: optional(number()) })
 

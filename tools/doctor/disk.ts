@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { asError } from '../../log/errors.ts'
 import { quantile } from '../job/progress.ts'
-import { sizeText } from '../output.ts'
+import { sizeText } from '../cli/output.ts'
 import { check, type Check } from './check.ts'
 
 /** A kind of file system; `memory` is gone with the machine's power, `network` is somebody else's disk, `layer` goes with its container. */

@@ -6,8 +6,8 @@
 import { spawnSync } from 'node:child_process'
 import { asError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
-import { rest } from '../interrupt.ts'
-import { nodeRange } from '../version.ts'
+import { rest } from '../cli/interrupt.ts'
+import { nodeRange } from '../cli/version.ts'
 import { check, type Check } from './check.ts'
 
 /** Judges the version of Node against a range `>=MAJOR.MINOR`. */

@@ -1,17 +1,17 @@
 /**
  * Whether the members of the cluster can be reached from here, how far they are, what they run and how their time goes.
  *
- * Read next: `../members.ts`, `../commands/doctor.ts`.
+ * Read next: `../cluster/members.ts`, `../commands/doctor.ts`.
  */
 import { number, optional, string, type, type Infer } from 'superstruct'
-import type { Cluster } from '../../log/client/cluster.ts'
+import type { Cluster } from '../../log/cluster/cluster.ts'
 import { asError } from '../../log/errors.ts'
-import { addressesOf } from '../../log/layout/layout.ts'
-import { askMembers, type Members } from '../members.ts'
-import { standingOf } from '../standing.ts'
-import { rest } from '../interrupt.ts'
+import { addressesOf } from '../../log/layout.ts'
+import { askMembers, type Members } from '../cluster/members.ts'
+import { standingOf } from '../cluster/standing.ts'
+import { rest } from '../cli/interrupt.ts'
 import { quantile } from '../job/progress.ts'
-import { ownVersion } from '../version.ts'
+import { ownVersion } from '../cli/version.ts'
 import { check, type Check } from './check.ts'
 
 /** What is asked of any server. */

@@ -3,7 +3,7 @@
  *
  * Read next: `run-job.ts`.
  */
-import { sizeText } from '../output.ts'
+import { sizeText } from '../cli/output.ts'
 
 /** What there is to tell at one moment. */
 export interface Progress { readonly done: number; readonly total: number; readonly bytes: number; readonly seconds: number; readonly p50Ms: number; readonly p99Ms: number }

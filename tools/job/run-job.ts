@@ -5,17 +5,18 @@
  *                     └ a worker dies: its claims are given back, another one starts
  *
  * A killed worker's last claim may still be on its way when its death is noticed, so the claims of the dead are looked
- * for until the job is done. Read next: `worker.ts`, `../../objects/work-share.ts`.
+ * for until the job is done. Read next: `worker.ts`, `./work-share.ts`.
  */
 import { is } from 'superstruct'
 import type { Client } from '../../objects/connect.ts'
-import { Counter, WorkShare } from '../../objects/index.ts'
+import { Counter } from '../../objects/counter.ts'
 import { Child } from '../dev/child.ts'
-import { Failure, exits } from '../failure.ts'
-import { rest } from '../interrupt.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { rest } from '../cli/interrupt.ts'
 import { combinedDigest, hashFile } from './files.ts'
 import { FromWorker, type ToWorker, type WorkerOrder } from './messages.ts'
 import { makeMeter, quantile } from './progress.ts'
+import { WorkShare } from './work-share.ts'
 
 /** What is to be done, by whom. */
 export interface JobOptions {

@@ -4,14 +4,15 @@
  *     claim ─ hash ─ finish          the next claim is on its way while files are hashed
  *       └──── claim ─ hash ─ ...
  *
- * Read next: `../../objects/work-share.ts`, `run-job.ts`.
+ * Read next: `./work-share.ts`, `run-job.ts`.
  */
 import { assert, is } from 'superstruct'
 import { connect } from '../../objects/connect.ts'
-import { Counter, WorkShare } from '../../objects/index.ts'
-import { failureOf } from '../failure.ts'
+import { Counter } from '../../objects/counter.ts'
+import { failureOf } from '../cli/failure.ts'
 import { hashFile, type Hashed } from './files.ts'
 import { ToWorker, WorkerOrder, type FromWorker } from './messages.ts'
+import { WorkShare } from './work-share.ts'
 
 /** Files of one claim: what a dead worker holds up, against ops per file. */
 const CLAIM_FILES = 32

@@ -3,6 +3,7 @@
  *
  * Read next: `running.ts`, `stopped.ts`.
  */
+import type { Span } from '../../log/ranges.ts'
 
 /** Something that is not as it should be. `unit`: an address or a folder. */
 export interface Finding { readonly unit: string; readonly position?: number | undefined; readonly what: string }
@@ -34,17 +35,15 @@ export class Findings {
 
 /** What a unit holds of a range, summed up. */
 export interface Digest { readonly count: number; readonly sum: number; readonly trim: number }
-/** Positions from, from + step, ... below to, `from` being one of them. */
-export interface Range { readonly from: number; readonly to: number; readonly step: number }
 
 /** How many positions a range has at or above `trim`. */
-export function countOf({ from, to, step }: Range, trim: number): number {
+export function countOf({ from, to, step }: Span, trim: number): number {
   const start = from + Math.max(0, Math.ceil((trim - from) / step)) * step
   return Math.max(0, Math.ceil((to - start) / step))
 }
 
 /** The lowest position of a range that `isWrong` holds for, by halves. `isWrong` is true for the whole range. */
-export async function firstWrong({ from, to, step }: Range, isWrong: (range: Range) => Promise<boolean>): Promise<number> {
+export async function firstWrong({ from, to, step }: Span, isWrong: (range: Span) => Promise<boolean>): Promise<number> {
   let low = from
   let count = Math.ceil((to - from) / step)
   while (count > 1) {

@@ -3,17 +3,18 @@
  *
  *     layouts ─ acceptors ─ chain by chain: digests of [trim, prefix), part by part ─ deep: every entry of every unit
  *
- * Only what is decided everywhere is compared: what lies above is on its way. Read next: `finding.ts`, `../../log/layout/whole.ts`.
+ * Only what is decided everywhere is compared: what lies above is on its way. Read next: `finding.ts`, `../../log/epochs/whole.ts`.
  */
 import { integer, type } from 'superstruct'
 import type { LogClient } from '../../log/client/client.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { asError } from '../../log/errors.ts'
-import { chainsOf, firstOfClass, isMajority, layoutText, placesOf, unitsOf, whole, type Layout, type UnitMember } from '../../log/layout/layout.ts'
+import { chainsOf, isMajority, layoutText, placesOf, unitsOf, whole, type Layout, type UnitMember } from '../../log/layout.ts'
+import { firstOfClass, type Span } from '../../log/ranges.ts'
 import { limits } from '../../log/limits.ts'
 import { DigestAnswer, Identity, LayoutAnswer } from '../../log/wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, EMPTY, TRIMMED, UNDECIDED, readReadItems, writePositions } from '../../log/wire/messages.ts'
-import { Findings, countOf, firstWrong, type Progress, type Range, type Verified } from './finding.ts'
+import { Findings, countOf, firstWrong, type Progress, type Verified } from './finding.ts'
 
 /** How it is checked. */
 export interface RunningOptions { readonly deep: boolean; readonly progress: Progress; readonly signal: AbortSignal }
@@ -129,7 +130,7 @@ class Running {
 
   // ---- what they hold
 
-  async #compare(units: readonly UnitMember[], { from, to, step }: Range, index: number): Promise<void> {
+  async #compare(units: readonly UnitMember[], { from, to, step }: Span, index: number): Promise<void> {
     for (let at = from; at < to; at += PART * step) {
       this.#options.signal.throwIfAborted()
       const range = { from: at, to: Math.min(to, at + PART * step), step }
@@ -144,17 +145,17 @@ class Running {
     }
   }
 
-  #digest({ address }: UnitMember, index: number, range: Range): Promise<DigestAnswer> { return this.#log.cluster.peer(address).control('digest', { ...range, index }, DigestAnswer) }
+  #digest({ address }: UnitMember, index: number, range: Span): Promise<DigestAnswer> { return this.#log.cluster.peer(address).control('digest', { ...range, index }, DigestAnswer) }
 
-  async #holdsAll(unit: UnitMember, index: number, range: Range): Promise<void> {
-    const lacks = async (part: Range): Promise<boolean> => {
+  async #holdsAll(unit: UnitMember, index: number, range: Span): Promise<void> {
+    const lacks = async (part: Span): Promise<boolean> => {
       const { count, trim } = await this.#digest(unit, index, part)
       return count < countOf(part, trim)
     }
     if (await lacks(range)) this.#findings.add(unit.address, 'lacks a position below its decided prefix', await firstWrong(range, lacks))
   }
 
-  async #differ(a: UnitMember, b: UnitMember, index: number, range: Range): Promise<boolean> {
+  async #differ(a: UnitMember, b: UnitMember, index: number, range: Span): Promise<boolean> {
     const [ours, theirs] = await Promise.all([this.#digest(a, index, range), this.#digest(b, index, range)])
     if (ours.trim === theirs.trim || Math.max(ours.trim, theirs.trim) <= range.from) return ours.count !== theirs.count || ours.sum !== theirs.sum
     // A trim has reached one of them only: what lies below does not count.
@@ -179,7 +180,7 @@ class Running {
   }
 
   /** Gives where to go on: a unit bounds its answers. */
-  async #readSome(address: string, { from, to, step }: Range): Promise<number> {
+  async #readSome(address: string, { from, to, step }: Span): Promise<number> {
     const positions = Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => from + i * step)
     const items = readReadItems(await this.#log.cluster.peer(address).request('read', writePositions(positions)))
     for (const [i, position] of positions.entries()) {

@@ -13,13 +13,14 @@ import { systemRandom } from '../../log/io/random.ts'
 import { readCopies } from '../../log/io/register-file.ts'
 import { salvageNotes } from '../../log/io/salvage.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
-import { chainsOf, firstOfClass, isMajority, placesOf, seatOf, whole, type Layout } from '../../log/layout/layout.ts'
+import { chainsOf, isMajority, placesOf, seatOf, whole, type Layout } from '../../log/layout.ts'
+import { firstOfClass, type Span } from '../../log/ranges.ts'
 import { limits } from '../../log/limits.ts'
 import { DATA, DAMAGED } from '../../log/unit/position-index.ts'
 import { visitRow } from '../../log/unit/row.ts'
 import type { StoreImage } from '../../log/unit/store.ts'
 import { Unit } from '../../log/unit/unit.ts'
-import { Findings, countOf, firstWrong, type Digest, type Progress, type Range, type Verified } from './finding.ts'
+import { Findings, countOf, firstWrong, type Digest, type Progress, type Verified } from './finding.ts'
 
 /** How it is checked. */
 export interface StoppedOptions { readonly progress: Progress; readonly signal: AbortSignal }
@@ -162,8 +163,8 @@ async function compareAll(opened: readonly Opened[], findings: Findings, { progr
       const { state: b } = other.unit
       const from = firstOfClass(Math.max(segment.from, a.trim, b.trim), index, step)
       const to = Math.min(segment.to ?? Infinity, a.prefix, b.prefix)
-      const digest = ({ unit }: Opened, range: Range): Digest => unit.digest({ ...range, index })
-      const differ = (range: Range): Promise<boolean> => {
+      const digest = ({ unit }: Opened, range: Span): Digest => unit.digest({ ...range, index })
+      const differ = (range: Span): Promise<boolean> => {
         const [ours, theirs] = [digest(first, range), digest(other, range)]
         return Promise.resolve(ours.count !== theirs.count || ours.sum !== theirs.sum)
       }

@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { SirtakiError } from '../../../log/errors.ts'
 import { RegisterFile } from '../../../log/io/register-file.ts'
-import { sha256 } from '../../../log/wire/hash.ts'
+import { sha256 } from '../../../log/bytes/hash.ts'
 import { changeFile, makeFolder } from './folder.ts'
 
 const placeFor = (t: ExecutionContext): string => join(makeFolder((undo) => { t.teardown(undo) }), 'register')

@@ -10,7 +10,7 @@ import { SqliteStore, type SqliteStoreOptions } from '../../../log/io/sqlite-sto
 import { RowBuilder, visitRow } from '../../../log/unit/row.ts'
 import { visitBlock, type BlockVisitor, type RowBlock, type StoredHeader } from '../../../log/unit/row-block.ts'
 import type { Row, StoreImage } from '../../../log/unit/store.ts'
-import { crc32 } from '../../../log/wire/hash.ts'
+import { crc32 } from '../../../log/bytes/hash.ts'
 
 /** A store without reserve and grown WAL, with small packs: what is in neither is what these tests are about. */
 export const storeIn = (folder: string, options: Partial<SqliteStoreOptions> = {}): SqliteStore =>

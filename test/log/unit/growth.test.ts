@@ -14,7 +14,7 @@ import { Unit } from '../../../log/unit/unit.ts'
 import { WideMap } from '../../../log/unit/wide-map.ts'
 import { DAMAGED_HERE } from '../../../log/wire/messages.ts'
 import { layoutOf, type EntryShape } from '../layouts.ts'
-import { UnitBench } from './bench.ts'
+import { HandUnit } from './hand-unit.ts'
 
 const { header } = new RowBuilder().finish(0, 0, [])
 const on = (position: number, ...streams: number[]): EntryShape =>
@@ -42,7 +42,7 @@ test('P70: a unit with more rows than a Map holds starts, and goes on committing
 })
 
 for (const edge of [2 ** 24, 2 ** 31, 2 ** 32, 2 ** 40]) test(`P70: entries in rows around ${edge} read as written`, (t) => {
-  const a = new UnitBench('a', {}, {}, diskAt(edge - 3))
+  const a = new HandUnit('a', {}, {}, diskAt(edge - 3))
   for (const position of [0, 1, 2, 3, 4, 5]) {
     a.storeEntries([on(position, 7)])
     a.mark(on(position, 7))
@@ -121,13 +121,13 @@ test('L8: of any rows, those below the mark are dropped once, in slices, and no 
 // ---- trims
 
 /** Twelve decided entries, each in a row of its own, that is trimmed below 10. */
-function trimmed(over: { dropRowsMax?: number; dropBytesMax?: number }): UnitBench {
-  const a = new UnitBench('a', {}, over)
+function trimmed(over: { dropRowsMax?: number; dropBytesMax?: number }): HandUnit {
+  const a = new HandUnit('a', {}, over)
   for (let at = 0; at < 12; at++) { a.storeEntries([on(at, 7)]); a.mark(on(at, 7)); a.commit() }
   a.unit.trim(1, 10)
   return a
 }
-const rowsOf = (bench: UnitBench): number[] => [...bench.store.open().headers].map(({ id }) => id)
+const rowsOf = (hand: HandUnit): number[] => [...hand.store.open().headers].map(({ id }) => id)
 
 test('L8: a trim drops its rows in slices; the mark comes with the first one', (t) => {
   const a = trimmed({ dropRowsMax: 4 })
@@ -157,7 +157,7 @@ test('L8: what a restart leaves of a trim is dropped after it, and never read', 
 })
 
 test('L8: lists of streams are trimmed in slices, and are read from the mark on meanwhile', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   for (let at = 0; at < 6_000; at++) a.unit.settle(1, [{ position: at, bytes: undefined }])
   for (let at = 6_000; at < 12_000; at += 500) a.storeEntries(Array.from({ length: 500 }, (_, i) => on(at + i, at + i)))
   a.storeEntries([on(12_000, 6_000, 11_999)])
@@ -175,7 +175,7 @@ test('L8: lists of streams are trimmed in slices, and are read from the mark on 
 // ---- what replaces other things
 
 test('Q4: junk over data, and data over it, leave the lists of streams that the first data was on', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([on(0, 7, 8), on(1, 7), on(2, 7)])
   b.commit()
   b.forceJunk(0)
@@ -193,7 +193,7 @@ test('Q4: junk over data, and data over it, leave the lists of streams that the 
 })
 
 test('Q4: a position whose bytes were damaged leaves its lists when it is replaced', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([on(0, 7)])
   b.storeEntries([on(1, 7)])
   b.commit()
@@ -207,7 +207,7 @@ test('Q4: a position whose bytes were damaged leaves its lists when it is replac
 })
 
 test('P70: junk over data looks at no list of a stream, however many there are', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries(Array.from({ length: 500 }, (_, at) => on(at, at)))
   b.commit()
   let looks = 0

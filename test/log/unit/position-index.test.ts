@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex } from '../../../log/unit/position-index.ts'
 import { PositionList } from '../../../log/unit/position-list.ts'
-import type { JunkRange } from '../../../log/ranges.ts'
+import type { Span } from '../../../log/ranges.ts'
 
 function all(list: PositionList): number[] {
   const positions: number[] = []
@@ -11,7 +11,7 @@ function all(list: PositionList): number[] {
   return positions
 }
 
-const junkAt = (position: number): JunkRange => ({ from: position, to: position + 1, step: 1 })
+const junkAt = (position: number): Span => ({ from: position, to: position + 1, step: 1 })
 
 test('what was never set is empty, also far away', (t) => {
   const index = new PositionIndex()
@@ -61,7 +61,7 @@ test('junk in long ranges is what it is one by one, also where something else is
     const differs = Array.from({ length: 40_960 }, (_, at) => at).find((at) => long.flags(at) !== single.flags(at) || long.hash(at) !== single.hash(at) || long.row(at) !== single.row(at))
     t.is(differs, undefined)
     for (const range of [{ from: 0, to: 40_960, step: 1 }, { from: 4096, to: 9000, step: 1 }, { from: 5, to: 30_000, step: 3 }]) t.deepEqual(long.digest(range), single.digest(range))
-    const passed = ({ from, to, step: by }: JunkRange, stays: (flags: number) => boolean): number => { let at = from; while (at < to && stays(single.flags(at))) at += by; return Math.min(at, to) }
+    const passed = ({ from, to, step: by }: Span, stays: (flags: number) => boolean): number => { let at = from; while (at < to && stays(single.flags(at))) at += by; return Math.min(at, to) }
     const isWhole = (flags: number): boolean => (flags & (DATA | JUNK)) !== 0 && (flags & DAMAGED) === 0
     for (const from of [0, 4095, 4096, 10_000]) for (const by of [1, 3]) {
       const from30 = { from, to: 30_000, step: by }
@@ -74,7 +74,7 @@ test('junk in long ranges is what it is one by one, also where something else is
 })
 
 /** What a digest is by its definition. */
-function sumUp(index: PositionIndex, { from, to, step }: JunkRange, sound: boolean): { count: number; sum: number } {
+function sumUp(index: PositionIndex, { from, to, step }: Span, sound: boolean): { count: number; sum: number } {
   const found = { count: 0, sum: 0 }
   for (let at = from; at < to; at += step) {
     const flags = index.flags(at)

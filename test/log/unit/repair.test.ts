@@ -2,16 +2,16 @@
 import test from 'ava'
 import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
 import { Scrub } from '../../../log/unit/repair.ts'
-import { openSegment } from '../../../log/layout/layout.ts'
+import { openSegment } from '../../../log/layout.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { STORE_HEAD_BYTES, sealStore } from '../../../log/wire/messages.ts'
-import type { Cluster } from '../../../log/client/cluster.ts'
-import { LimitBench, payload, whichOf } from '../limit-bench.ts'
-import { UnitBench } from './bench.ts'
+import type { Cluster } from '../../../log/cluster/cluster.ts'
+import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
+import { HandUnit } from './hand-unit.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }
-const namesIn = (bench: LimitBench): string[] => openSegment(bench.unit('unit-0').unit.state.layout ?? (() => { throw new Error('no layout') })()).chains.flat().map(({ identity }) => identity)
-const damagedOf = (bench: LimitBench, unit: string): number[] => [...bench.unit(unit).unit.state.damaged]
+const namesIn = (hand: HandCluster): string[] => openSegment(hand.unit('unit-0').unit.state.layout ?? (() => { throw new Error('no layout') })()).chains.flat().map(({ identity }) => identity)
+const damagedOf = (hand: HandCluster, unit: string): number[] => [...hand.unit(unit).unit.state.damaged]
 
 /** Stores an entry at one unit only: what it holds then is not decided. */
 function storeAt(raw: Cluster, unit: string, position: number): Promise<Uint8Array> {
@@ -26,8 +26,8 @@ function storeAt(raw: Cluster, unit: string, position: number): Promise<Uint8Arr
 // ---- the scrub itself
 
 /** `b` with decided entries at 0 to 3, each in a row of its own of about 1,050 bytes; then 4, which is not decided. */
-function rowsUnit(): UnitBench {
-  const b = new UnitBench('b')
+function rowsUnit(): HandUnit {
+  const b = new HandUnit('b')
   for (const position of [0, 1, 2, 3]) {
     const shape = { position, text: 'x'.repeat(1_000) }
     b.storeEntries([shape])
@@ -66,7 +66,7 @@ test('P31: what a row was too long by is read less the next times', (t) => {
 })
 
 test('P31: a row with many entries is read once, however few bytes a go has', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   const shapes = Array.from({ length: 50 }, (_, position) => ({ position }))
   b.storeEntries(shapes)
   for (const shape of shapes) b.mark(shape)
@@ -88,54 +88,54 @@ test('a scrub passes over what is trimmed, junk or not decided', (t) => {
 // ---- mending
 
 test('L4, P49: a flipped byte is found by the scrub and mended from a peer, for good', async (t) => {
-  const bench = await LimitBench.start(times, { units: 2 })
-  const log = await bench.client()
-  const positions = (await bench.done(log.appendMany([payload(1), payload(2), payload(3)]), 50)).map(({ position }) => position)
-  await bench.advance(50)
-  bench.store('unit-1').damage()
-  bench.supervise('unit-1')
-  await bench.until(() => bench.point('unit.repaired') > 0 && damagedOf(bench, 'unit-1').length === 0, 2_000)
-  const { epoch } = bench.sequencer.machine
-  await bench.restart('unit-1')
-  await bench.until(() => bench.sequencer.machine.epoch > epoch, 1_000)
-  bench.wire('client').cut('unit-0')
-  const reads = await bench.done(Promise.all(positions.map((position) => log.read(position))), 100)
+  const hand = await HandCluster.start(times, { units: 2 })
+  const log = await hand.client()
+  const positions = (await hand.done(log.appendMany([payload(1), payload(2), payload(3)]), 50)).map(({ position }) => position)
+  await hand.advance(50)
+  hand.store('unit-1').damage()
+  hand.supervise('unit-1')
+  await hand.until(() => hand.point('unit.repaired') > 0 && damagedOf(hand, 'unit-1').length === 0, 2_000)
+  const { epoch } = hand.sequencer.machine
+  await hand.restart('unit-1')
+  await hand.until(() => hand.sequencer.machine.epoch > epoch, 1_000)
+  hand.wire('client').cut('unit-0')
+  const reads = await hand.done(Promise.all(positions.map((position) => log.read(position))), 100)
   t.deepEqual(reads.map((read) => read.kind === 'data' ? whichOf(read.entry.payload) : read.kind), [1, 2, 3])
-  t.is(bench.point('unit.comesBack'), 0)
+  t.is(hand.point('unit.comesBack'), 0)
 })
 
 test('L4: what nobody else has stays damaged, and readers are told so', async (t) => {
-  const bench = await LimitBench.start(times)
-  const log = await bench.client()
-  const { position } = await bench.done(log.append(payload(1)), 50)
-  await bench.advance(50)
-  bench.store('unit-0').damage()
-  bench.supervise('unit-0')
-  await bench.until(() => damagedOf(bench, 'unit-0').length > 0, 2_000)
-  await bench.advance(1_000)
-  t.deepEqual([damagedOf(bench, 'unit-0'), bench.point('unit.repaired')], [[position], 0])
-  t.regex(String(await bench.outcome(log.read(position), 3_000)), /^DAMAGED/)
-  t.is(typeof await bench.outcome(log.append(payload(2)), 100), 'object')
+  const hand = await HandCluster.start(times)
+  const log = await hand.client()
+  const { position } = await hand.done(log.append(payload(1)), 50)
+  await hand.advance(50)
+  hand.store('unit-0').damage()
+  hand.supervise('unit-0')
+  await hand.until(() => damagedOf(hand, 'unit-0').length > 0, 2_000)
+  await hand.advance(1_000)
+  t.deepEqual([damagedOf(hand, 'unit-0'), hand.point('unit.repaired')], [[position], 0])
+  t.regex(String(await hand.outcome(log.read(position), 3_000)), /^DAMAGED/)
+  t.is(typeof await hand.outcome(log.append(payload(2)), 100), 'object')
 })
 
 test('L1: a unit that finds damage before it is decided leaves its chain, comes back and copies anew', async (t) => {
-  const bench = await LimitBench.start({ ...times, fillFloorMs: 60_000 }, { units: 3 })
-  const log = await bench.client()
-  await bench.done(log.appendMany([payload(1), payload(2)]), 50)
-  const { epoch } = bench.sequencer.machine
-  const position = await bench.done(bench.token(log.cluster, 1), 5)
-  await bench.done(storeAt(log.cluster, 'unit-1', position), 5)
-  bench.store('unit-1').damage()
-  bench.unit('unit-1').unit.state.verify(position, { row: -1, bytes: undefined })
-  t.deepEqual(damagedOf(bench, 'unit-1'), [position])
-  bench.supervise('unit-1')
-  await bench.until(() => bench.sequencer.machine.epoch > epoch, 2_000)
-  t.deepEqual(namesIn(bench), ['unit-0', 'unit-2'])
-  await bench.until(() => namesIn(bench).length === 3 && bench.unit('unit-0').unit.state.layout?.segments.length === 1, 5_000)
-  t.deepEqual([damagedOf(bench, 'unit-1'), bench.point('unit.comesBack')], [[], 1])
-  const all = { from: 0, to: bench.unit('unit-0').unit.state.layout?.tail ?? 0, index: 0, step: 1 }
-  t.deepEqual(bench.unit('unit-1').unit.digest(all), bench.unit('unit-0').unit.digest(all))
-  bench.wire('client').cut('unit-0')
-  bench.wire('client').cut('unit-2')
-  t.is((await bench.done(log.read(position), 200)).kind, 'junk')
+  const hand = await HandCluster.start({ ...times, fillFloorMs: 60_000 }, { units: 3 })
+  const log = await hand.client()
+  await hand.done(log.appendMany([payload(1), payload(2)]), 50)
+  const { epoch } = hand.sequencer.machine
+  const position = await hand.done(hand.token(log.cluster, 1), 5)
+  await hand.done(storeAt(log.cluster, 'unit-1', position), 5)
+  hand.store('unit-1').damage()
+  hand.unit('unit-1').unit.state.verify(position, { row: -1, bytes: undefined })
+  t.deepEqual(damagedOf(hand, 'unit-1'), [position])
+  hand.supervise('unit-1')
+  await hand.until(() => hand.sequencer.machine.epoch > epoch, 2_000)
+  t.deepEqual(namesIn(hand), ['unit-0', 'unit-2'])
+  await hand.until(() => namesIn(hand).length === 3 && hand.unit('unit-0').unit.state.layout?.segments.length === 1, 5_000)
+  t.deepEqual([damagedOf(hand, 'unit-1'), hand.point('unit.comesBack')], [[], 1])
+  const all = { from: 0, to: hand.unit('unit-0').unit.state.layout?.tail ?? 0, index: 0, step: 1 }
+  t.deepEqual(hand.unit('unit-1').unit.digest(all), hand.unit('unit-0').unit.digest(all))
+  hand.wire('client').cut('unit-0')
+  hand.wire('client').cut('unit-2')
+  t.is((await hand.done(log.read(position), 200)).kind, 'junk')
 })

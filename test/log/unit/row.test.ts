@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { isError } from '../../../log/errors.ts'
 import { RowBuilder, visitRow } from '../../../log/unit/row.ts'
-import { crc32 } from '../../../log/wire/hash.ts'
+import { crc32 } from '../../../log/bytes/hash.ts'
 
 /** What a header says, as plain values. */
 function told(header: Uint8Array): unknown[] {

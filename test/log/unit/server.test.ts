@@ -1,16 +1,16 @@
 /** The unit's server: what a broken disk or a strange message does to it. */
 import test from 'ava'
-import { Cluster } from '../../../log/client/cluster.ts'
+import { Cluster } from '../../../log/cluster/cluster.ts'
 import { SirtakiError, isError } from '../../../log/errors.ts'
-import { init } from '../../../log/layout/genesis.ts'
+import { init } from '../../../log/epochs/genesis.ts'
 import { limits } from '../../../log/limits.ts'
 import type { Ports, Register } from '../../../log/ports.ts'
 import { MemoryStore } from '../../../log/unit/memory-store.ts'
 import { UnitServer } from '../../../log/unit/server.ts'
 import { Empty, Identity, JunkAnswer, Promised } from '../../../log/wire/control.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
-import { HandClock, countingRandom } from '../hand-clock.ts'
-import { LimitBench } from '../limit-bench.ts'
+import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
+import { HandCluster } from '../../harness/hand-cluster.ts'
 
 class TestRegister implements Register {
   #kept: string | undefined
@@ -77,12 +77,12 @@ test('strange control messages are refused by name, and the unit goes on', async
 
 // Seed 29: a spare was promoted, the driver died before it had installed the epoch, then another acceptor was lost: no majority ever again.
 test('Y1: an acceptor whose epoch was agreed and never installed here takes part when a proposer tells of it', async (t) => {
-  const bench = await LimitBench.start({}, { units: 3 })
-  const spare = await bench.blank('unit-3')
-  const base = await bench.drive({ spares: ['unit-3'] })
+  const hand = await HandCluster.start({}, { units: 3 })
+  const spare = await hand.blank('unit-3')
+  const base = await hand.drive({ spares: ['unit-3'] })
   t.false(spare.acceptor.initialised)
-  const raw = await bench.raw()
-  const prepare = (layout: object): Promise<unknown> => bench.outcome(raw.peer('unit-3').control('prepare', { cluster: base.cluster, slot: base.epoch + 2, rank: { round: 1, proposer: 'p' }, base: layout }, Promised).then(({ promised }) => promised), 1)
+  const raw = await hand.raw()
+  const prepare = (layout: object): Promise<unknown> => hand.outcome(raw.peer('unit-3').control('prepare', { cluster: base.cluster, slot: base.epoch + 2, rank: { round: 1, proposer: 'p' }, base: layout }, Promised).then(({ promised }) => promised), 1)
   t.is(await prepare(base), 'NOT_READY/refresh')
   const promoted = { ...base, epoch: base.epoch + 1, acceptors: [...base.acceptors.slice(0, 2), { identity: spare.acceptor.identity, address: 'unit-3' }] }
   t.is(await prepare({ ...promoted, cluster: 'another' }), 'NOT_READY/refresh')
@@ -90,11 +90,11 @@ test('Y1: an acceptor whose epoch was agreed and never installed here takes part
 })
 
 test('P24: a detector is told how long a commit takes while it is under way', async (t) => {
-  const bench = await LimitBench.start({ probeMs: 40, slowForMs: 60_000 }, { units: 3 })
-  bench.store('unit-2').stalled = true
-  void (await bench.client()).append(new Uint8Array(1)).catch(() => undefined)
-  const { epoch } = bench.sequencer.machine
-  await bench.advance(1_000)
-  t.deepEqual([bench.sequencer.machine.epoch, bench.unit('unit-2').commitMs > 900], [epoch, true])
-  bench.store('unit-2').goOn()
+  const hand = await HandCluster.start({ probeMs: 40, slowForMs: 60_000 }, { units: 3 })
+  hand.store('unit-2').stalled = true
+  void (await hand.client()).append(new Uint8Array(1)).catch(() => undefined)
+  const { epoch } = hand.sequencer.machine
+  await hand.advance(1_000)
+  t.deepEqual([hand.sequencer.machine.epoch, hand.unit('unit-2').commitMs > 900], [epoch, true])
+  hand.store('unit-2').goOn()
 })

@@ -9,13 +9,13 @@ import { readError } from '../../../log/wire/control.ts'
 import { readStreamPart } from '../../../log/wire/messages.ts'
 import { limits } from '../../../log/limits.ts'
 import { Caller } from '../../../log/wire/server.ts'
-import { HandClock } from '../hand-clock.ts'
+import { HandClock } from '../../harness/hand-clock.ts'
 import { bounds, layoutOf, type EntryShape } from '../layouts.ts'
-import { UnitBench } from './bench.ts'
+import { HandUnit } from './hand-unit.ts'
 
 /** A unit that is not first, with one subscriber whose connection can be full. */
 class Bench {
-  readonly unit = new UnitBench('b')
+  readonly unit = new HandUnit('b')
   readonly subscriptions = new Subscriptions(this.unit.unit)
   /** Codes of the errors with which subscriptions have ended, by request. */
   readonly ended = new Map<number, string>()
@@ -123,30 +123,30 @@ test('L8: a start below the trim mark is refused, so is one too many', (t) => {
 })
 
 test('L8: a subscriber who was behind when all was trimmed is pushed nothing from below the mark', async (t) => {
-  const bench = new Bench()
+  const hand = new Bench()
   const otherAt = (position: number): EntryShape => ({ position, links: [[1_000 + position, { before: 0 }]] })
   const others = Array.from({ length: 4_200 }, (_, position) => otherAt(position))
-  bench.socket.buffered = 1 << 30
-  bench.subscriptions.add(bench.caller, 1, { stream: 7, from: 0, step: 1 }, 10)
-  bench.store(...others, on7(4_200), on7(4_201))
-  bench.unit.commit()
-  bench.mark(...others, on7(4_200), on7(4_201))
-  bench.unit.unit.trim(1, 4_201)
-  t.true(bench.unit.unit.state.untidy)
-  bench.socket.buffered = 0
-  t.deepEqual((await bench.push()).parts, [{ positions: [4_201], completeTo: 4_202, more: false }])
+  hand.socket.buffered = 1 << 30
+  hand.subscriptions.add(hand.caller, 1, { stream: 7, from: 0, step: 1 }, 10)
+  hand.store(...others, on7(4_200), on7(4_201))
+  hand.unit.commit()
+  hand.mark(...others, on7(4_200), on7(4_201))
+  hand.unit.unit.trim(1, 4_201)
+  t.true(hand.unit.unit.state.untidy)
+  hand.socket.buffered = 0
+  t.deepEqual((await hand.push()).parts, [{ positions: [4_201], completeTo: 4_202, more: false }])
 })
 
 test('streams that nobody wants any more cost nothing', (t) => {
-  const bench = new Bench()
+  const hand = new Bench()
   for (let stream = 0; stream < 50; stream++) {
-    bench.subscriptions.add(bench.caller, stream, { stream, from: 0, step: 1 }, 100)
-    bench.subscriptions.add(bench.caller, 1_000, { stream, from: 0, step: 1 }, 100)
-    bench.subscriptions.remove(bench.caller, stream)
-    t.is(bench.subscriptions.streams, 1)
-    bench.subscriptions.remove(bench.caller, 1_000)
+    hand.subscriptions.add(hand.caller, stream, { stream, from: 0, step: 1 }, 100)
+    hand.subscriptions.add(hand.caller, 1_000, { stream, from: 0, step: 1 }, 100)
+    hand.subscriptions.remove(hand.caller, stream)
+    t.is(hand.subscriptions.streams, 1)
+    hand.subscriptions.remove(hand.caller, 1_000)
   }
-  t.deepEqual([bench.subscriptions.size, bench.subscriptions.streams], [0, 0])
+  t.deepEqual([hand.subscriptions.size, hand.subscriptions.streams], [0, 0])
 })
 
 test('Q4: what a subscriber has missed comes in frames that it takes, and nothing is called complete before it has come', async (t) => {

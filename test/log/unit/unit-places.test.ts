@@ -5,17 +5,17 @@
  */
 import test from 'ava'
 import { readEntry } from '../../../log/entry.ts'
-import { concat } from '../../../log/wire/bytes.ts'
+import { concat } from '../../../log/bytes/bytes.ts'
 import { DAMAGED_HERE, JUNK_DECIDED, TRIMMED, type Held } from '../../../log/wire/messages.ts'
 import { bounds, bytesOf, layoutOf, type EntryShape } from '../layouts.ts'
-import { A_LOT, UnitBench } from './bench.ts'
+import { A_LOT, HandUnit } from './hand-unit.ts'
 
 /** `a` was in the only chain until 40, from there on it is in the second of two. */
 const striped = layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['b'], ['a']] })
 
 /** `a` with everything below 40 decided: data at 0 to 3 (0 and 2 on stream 7), junk above; then under `striped`. */
-function stripedUnit(): UnitBench {
-  const a = new UnitBench('a', { chains: [['a', 'b']] })
+function stripedUnit(): HandUnit {
+  const a = new HandUnit('a', { chains: [['a', 'b']] })
   a.storeEntries(fourEntries)
   a.unit.junk(1, true, [{ from: 4, to: 40, step: 1 }])
   a.unit.seal('c1', 2)
@@ -27,8 +27,8 @@ function stripedUnit(): UnitBench {
 const fourEntries: readonly EntryShape[] = [{ position: 0, links: [[7, { before: 0 }]] }, { position: 1 }, { position: 2, links: [[7, 0]] }, { position: 3 }]
 
 /** A newcomer `d` beside `a`, which has [0, 40) for itself. */
-function newcomer(): UnitBench {
-  const d = new UnitBench('d', null)
+function newcomer(): HandUnit {
+  const d = new HandUnit('d', null)
   d.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a', 'd']] }))
   d.unit.decidedBelow(2, 40)
   d.commit()
@@ -57,12 +57,12 @@ test('P26: what it covers ends where the class of the reader changes', (t) => {
 })
 
 test('P26: places that adjoin in one class are covered as one, a gap between them is not', (t) => {
-  const joined = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a', 'b']] }, { to: 40, chains: [['a']] }], chains: [['a', 'd']] }).unit.state
+  const joined = new HandUnit('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a', 'b']] }, { to: 40, chains: [['a']] }], chains: [['a', 'd']] }).unit.state
   t.deepEqual([joined.coveredTo(0, 1, 0), joined.openPlace], [Infinity, { from: 0, index: 0, step: 1 }])
-  const gap = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a']] }, { to: 40, chains: [['b']] }], chains: [['a', 'b']] }).unit.state
+  const gap = new HandUnit('a', { epoch: 2, tail: 40, closed: [{ to: 20, chains: [['a']] }, { to: 40, chains: [['b']] }], chains: [['a', 'b']] }).unit.state
   t.deepEqual([0, 19, 20, 39, 40].map((from) => gap.coveredTo(from, 1, 0)), [20, 20, undefined, undefined, Infinity])
   t.deepEqual([gap.openPlace?.from, gap.firstOwn(20), gap.after(19)], [40, 40, 40])
-  const moved = new UnitBench('a', { epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a'], ['b']] }], chains: [['b'], ['a']] }).unit.state
+  const moved = new HandUnit('a', { epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a'], ['b']] }], chains: [['b'], ['a']] }).unit.state
   t.deepEqual([moved.coveredTo(0, 2, 0), moved.coveredTo(40, 2, 1), moved.coveredTo(0, 2, 1), moved.coveredTo(40, 2, 0), moved.openPlace?.from], [40, Infinity, undefined, undefined, 40])
 })
 
@@ -96,7 +96,7 @@ test('a range of junk goes by the class of the segment where it begins', (t) => 
 })
 
 test('Y3: an epoch is not open for a unit that lacks something of a segment that was closed', (t) => {
-  const a = new UnitBench('a', { chains: [['a', 'b']] })
+  const a = new HandUnit('a', { chains: [['a', 'b']] })
   a.storeEntries([{ position: 0 }])
   a.unit.seal('c1', 2)
   a.install(striped)
@@ -132,8 +132,8 @@ test('L8: a start below the trim mark is answered with the mark, whoever had it'
 // ---- members of closed segments only
 
 /** `b`, which has [0, 40) and nothing of the open segment. */
-function closedOnly(): UnitBench {
-  const b = new UnitBench('b', { chains: [['a', 'b']] })
+function closedOnly(): HandUnit {
+  const b = new HandUnit('b', { chains: [['a', 'b']] })
   b.storeEntries(fourEntries)
   b.unit.seal('c1', 2)
   b.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a', 'd']] }))
@@ -170,7 +170,7 @@ test('L8: a unit whose own positions are not all decided refuses a trim, in what
 })
 
 test('a spare serves nothing, and takes a layout', (t) => {
-  const d = new UnitBench('d', null)
+  const d = new HandUnit('d', null)
   d.install(layoutOf({ epoch: 2, tail: 40, spares: ['d'] }))
   t.deepEqual([d.unit.state.role, d.unit.state.places], ['spare', []])
   t.is(d.outcome(() => d.storeEntries([{ position: 40 }], 2)), 'RECOVERING')
@@ -203,7 +203,7 @@ test('L5, P26: what was copied is equal to its source, and served once the segme
 })
 
 test('P26: a copy gives decided entries of its own only, and ends at the first other one', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 1 }, { position: 2 }])
   b.mark({ position: 0 })
   b.mark({ position: 2 })
@@ -245,7 +245,7 @@ test('L5, L8: a range of junk goes over whatever is there, and not below the tri
 })
 
 test('a copy covers a bounded number of positions, however few bytes they need', (t) => {
-  const a = new UnitBench('a', { chains: [['a', 'b']] })
+  const a = new HandUnit('a', { chains: [['a', 'b']] })
   a.unit.junk(1, true, [{ from: 0, to: 20_000, step: 1 }])
   a.unit.markJunk(1, { from: 0, to: 20_000, step: 1 })
   const { to, held, junk } = a.unit.copyOut({ from: 10, to: 20_000, index: 0, step: 1, ranges: true }, A_LOT)
@@ -274,7 +274,7 @@ test('L5: a copy of a decided value goes over whatever is there, data and junk, 
   d.commit()
   d.unit.copyIn({ held: [heldAs({ position: 0, links: [[7, { before: 0 }]] }), heldAs({ position: 1 }), junkAt(2)], junk: [] })
   d.commit()
-  const as = (bench: UnitBench): unknown => { bench.install(layoutOf({ epoch: 3, tail: 56, chains: [['a', 'd']] })); return [bench.read(0), bench.read(1), bench.read(2), bench.stream(7).texts, bench.stream(9).texts] }
+  const as = (hand: HandUnit): unknown => { hand.install(layoutOf({ epoch: 3, tail: 56, chains: [['a', 'd']] })); return [hand.read(0), hand.read(1), hand.read(2), hand.stream(7).texts, hand.stream(9).texts] }
   t.deepEqual(as(d), ['value 0', 'value 1', JUNK_DECIDED, ['value 0'], []])
   d.restart({ sameBoot: true })
   t.deepEqual(as(d), ['value 0', 'value 1', JUNK_DECIDED, ['value 0'], []])
@@ -322,8 +322,8 @@ test('P26: digests sum up any class, also one that is not the own: the parts mak
 // ---- damage
 
 /** `b` with 0 and 1 decided and 2 undecided in one row, whose last entry reads wrong; that of `at` is damaged. */
-function damagedUnit(decided: readonly number[]): UnitBench {
-  const b = new UnitBench('b')
+function damagedUnit(decided: readonly number[]): HandUnit {
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 1 }])
   for (const position of decided) b.mark({ position })
   b.commit()

@@ -4,12 +4,12 @@ import fc from 'fast-check'
 import { SirtakiError, isError } from '../../../log/errors.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, EMPTY, JUNK_DECIDED, OTHER, STORED, TRIMMED, UNDECIDED } from '../../../log/wire/messages.ts'
 import { bytesOf, layoutOf } from '../layouts.ts'
-import { A_LOT, UnitBench, contentOf, readingOf } from './bench.ts'
+import { A_LOT, HandUnit, contentOf, readingOf } from './hand-unit.ts'
 
 const other = { position: 0, text: 'other' }
 
 test('L1: a position is written once; the same entry again is stored again', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   t.is(b.storeEntries([{ position: 0 }, { position: 1 }]), 'ok')
   t.is(b.storeEntries([{ position: 0 }, { position: 1 }]), 'ok')
   t.deepEqual(b.storeEntries([other, { position: 2 }]), [OTHER, STORED])
@@ -18,7 +18,7 @@ test('L1: a position is written once; the same entry again is stored again', (t)
 })
 
 test('L4: what is not decided is not given out', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }])
   t.deepEqual([b.read(0), b.read(1)], [UNDECIDED, EMPTY])
   t.deepEqual(b.stream(7), { texts: [], completeTo: 0 })
@@ -27,7 +27,7 @@ test('L4: what is not decided is not given out', (t) => {
 })
 
 test('L6: only messages of exactly the installed epoch are executed', (t) => {
-  const b = new UnitBench('b', { epoch: 3, tail: 0 })
+  const b = new HandUnit('b', { epoch: 3, tail: 0 })
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }], 2)), 'EPOCH')
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }], 4)), 'EPOCH')
   t.is(b.outcome(() => b.forceJunk(0, 2)), 'EPOCH')
@@ -40,14 +40,14 @@ test('L6: only messages of exactly the installed epoch are executed', (t) => {
 })
 
 test('L6: a token of another epoch and a position below the tail are refused', (t) => {
-  const b = new UnitBench('b', { epoch: 2, tail: 10 })
+  const b = new HandUnit('b', { epoch: 2, tail: 10 })
   t.is(b.outcome((unit) => unit.store(2, 1, bytesOf({ position: 10, epoch: 1 }))), 'EPOCH')
   t.is(b.outcome(() => b.storeEntries([{ position: 9 }], 2)), 'EPOCH')
   t.is(b.outcome(() => b.storeEntries([{ position: 10 }], 2)), 'ok')
 })
 
 test('a store that is wrong anywhere changes nothing', (t) => {
-  const b = new UnitBench('b', { chains: [['b', 'c'], ['d']] })
+  const b = new HandUnit('b', { chains: [['b', 'c'], ['d']] })
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }, { position: 1 }])), 'WRONG_CHAIN')
   t.is(b.outcome((unit) => unit.store(1, 1, Buffer.concat([bytesOf({ position: 0 }), new Uint8Array(3)]))), 'BAD_FRAME')
   t.is(b.outcome((unit) => unit.store(1, 2, bytesOf({ position: 0 }))), 'BAD_FRAME')
@@ -56,19 +56,19 @@ test('a store that is wrong anywhere changes nothing', (t) => {
 })
 
 test('L3: only the first unit decides, and what it holds stays', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   t.is(a.settle({ position: 0 }), STORED)
   t.is(a.settleJunk(0), OTHER)
   t.is(a.settleJunk(1), STORED)
   t.is(a.settle({ position: 1 }), OTHER)
   t.is(a.outcome(() => a.force({ position: 2 })), 'WRONG_CHAIN')
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   t.is(b.outcome(() => b.settle({ position: 0 })), 'WRONG_CHAIN')
   t.is(b.outcome((unit) => unit.junk(1, true, [{ from: 1, to: 2, step: 1 }])), 'WRONG_CHAIN')
 })
 
 test('L5: force replaces what is undecided and never what is decided', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 1 }])
   t.is(b.forceJunk(0), STORED)
   b.markJunk(0)
@@ -80,7 +80,7 @@ test('L5: force replaces what is undecided and never what is decided', (t) => {
 })
 
 test('an offer for another position, of a newer epoch or damaged is refused', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   const damaged = bytesOf({ position: 0 })
   damaged[45] = 0
   t.is(a.outcome((unit) => unit.settle(1, [{ position: 1, bytes: bytesOf({ position: 0 }) }])), 'BAD_FRAME')
@@ -89,7 +89,7 @@ test('an offer for another position, of a newer epoch or damaged is refused', (t
 })
 
 test('a mark with another hash or kind decides nothing', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }])
   b.mark(other)
   b.markJunk(0)
@@ -98,7 +98,7 @@ test('a mark with another hash or kind decides nothing', (t) => {
 })
 
 test('a range of junk at the first unit goes where nothing is held and names the rest', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   a.storeEntries([{ position: 1 }, { position: 3 }])
   t.deepEqual(a.unit.junk(1, true, [{ from: 0, to: 6, step: 1 }]), { data: [1, 3], trim: 0 })
   a.markJunk(0)
@@ -108,7 +108,7 @@ test('a range of junk at the first unit goes where nothing is held and names the
 })
 
 test('a range of junk elsewhere goes over what is undecided and names what is decided', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 1 }])
   b.mark({ position: 1 })
   t.deepEqual(b.unit.junk(1, false, [{ from: 0, to: 3, step: 1 }]), { data: [1], trim: 0 })
@@ -118,7 +118,7 @@ test('a range of junk elsewhere goes over what is undecided and names what is de
 })
 
 test('a range of junk keeps to the positions of the own chain', (t) => {
-  const c = new UnitBench('c', { chains: [['a', 'b'], ['c', 'd']] })
+  const c = new HandUnit('c', { chains: [['a', 'b'], ['c', 'd']] })
   c.storeEntries([{ position: 5 }])
   t.deepEqual(c.unit.junk(1, true, [{ from: 0, to: 8, step: 2 }]), { data: [5], trim: 0 })
   t.deepEqual(c.unit.ask({ epoch: 1, from: 0, to: 10, withBytes: true }, A_LOT).held.map(({ position, kind }) => [position, kind]), [[1, 2], [3, 2], [5, 1], [7, 2]])
@@ -126,8 +126,8 @@ test('a range of junk keeps to the positions of the own chain', (t) => {
 
 test('L3, L5: a window of junk in one range is what it is in small ones: under data, marked, decided below a tail, after a restart', (t) => {
   const to = 20_000
-  const fill = (name: string, size: number): UnitBench => {
-    const b = new UnitBench(name, { epoch: 1, tail: 0 })
+  const fill = (name: string, size: number): HandUnit => {
+    const b = new HandUnit(name, { epoch: 1, tail: 0 })
     const ranges = Array.from({ length: Math.ceil(to / size) }, (_, i) => ({ from: i * size, to: Math.min(to, (i + 1) * size), step: 1 }))
     b.storeEntries([{ position: 0 }, { position: 1 }, { position: 9000 }])
     for (const range of ranges) b.unit.junk(1, b.isFirst, [range])
@@ -139,7 +139,7 @@ test('L3, L5: a window of junk in one range is what it is in small ones: under d
     b.commit()
     return b
   }
-  const seen = (b: UnitBench, epoch = 1): string => JSON.stringify([contentOf(b, to, epoch), b.unit.state.prefix, b.unit.state.heldTo(), Array.from({ length: to }, (_, at) => b.unit.state.isDecided(at))])
+  const seen = (b: HandUnit, epoch = 1): string => JSON.stringify([contentOf(b, to, epoch), b.unit.state.prefix, b.unit.state.heldTo(), Array.from({ length: to }, (_, at) => b.unit.state.isDecided(at))])
   for (const name of ['a', 'b']) {
     const [one, many] = [fill(name, 16_384), fill(name, 500)]
     t.deepEqual(one.unit.state.highest, many.unit.state.highest)
@@ -153,7 +153,7 @@ test('L3, L5: a window of junk in one range is what it is in small ones: under d
 })
 
 test('Q4: what became junk is in no stream any more, and the stream goes on behind it', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   b.unit.junk(1, false, [{ from: 0, to: 1, step: 1 }])
   b.markJunk(0)
@@ -163,7 +163,7 @@ test('Q4: what became junk is in no stream any more, and the stream goes on behi
 })
 
 test('Q4: what became junk is in no stream after a restart either', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   b.commit()
   b.forceJunk(0)
@@ -177,7 +177,7 @@ test('Q4: what became junk is in no stream after a restart either', (t) => {
 })
 
 test('L8: only what is decided may be trimmed; then it is gone, and writing there is told so', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   a.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   t.is(a.outcome((unit) => { unit.trim(1, 1) }), 'YOUNG')
   a.mark({ position: 0, links: [[7, { before: 0 }]] })
@@ -189,7 +189,7 @@ test('L8: only what is decided may be trimmed; then it is gone, and writing ther
 })
 
 test('L8: the trim mark and the rows that went with it survive a restart', (t) => {
-  const a = new UnitBench('a')
+  const a = new HandUnit('a')
   a.storeEntries([{ position: 0 }])
   a.commit()
   a.storeEntries([{ position: 1 }])
@@ -203,7 +203,7 @@ test('L8: the trim mark and the rows that went with it survive a restart', (t) =
 })
 
 test('L6: a sealed unit refuses everything of the old epoch, also after a restart, and takes nothing of the new one yet', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 4 }])
   t.like(b.unit.seal('c1', 2), { installed: 1, highest: 4, prefix: 0, heldTo: 0, role: 'sealed' })
   b.commit()
@@ -216,7 +216,7 @@ test('L6: a sealed unit refuses everything of the old epoch, also after a restar
 })
 
 test('L6: a layout is installed only by the start that it names, and only when it is no older than the seal', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.unit.seal('c1', 3)
   t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
   t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 3, boots: { b: 'b-2' } })) }), 'BOOT')
@@ -229,7 +229,7 @@ test('L6: a layout is installed only by the start that it names, and only when i
 })
 
 test('L6: a restarted unit executes nothing until an epoch names its new start', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }])
   b.commit()
   b.restart()
@@ -241,14 +241,14 @@ test('L6: a restarted unit executes nothing until an epoch names its new start',
 })
 
 test('L6: a tail that does not cover what is held stops the unit', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 5 }])
   b.unit.seal('c1', 2)
   t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2, tail: 5 })) }), 'INVARIANT')
 })
 
 test('a blank unit takes only a first layout that names it, and only one', (t) => {
-  const b = new UnitBench('b', null)
+  const b = new HandUnit('b', null)
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }])), 'NOT_READY')
   t.is(b.outcome((unit) => { unit.genesis(layoutOf({ chains: [['a']] })) }), 'NOT_MEMBER')
   b.unit.genesis(layoutOf({}))
@@ -257,7 +257,7 @@ test('a blank unit takes only a first layout that names it, and only one', (t) =
 })
 
 test('L6: a blank unit that was sealed refuses what is older, and no first layout takes it', (t) => {
-  const b = new UnitBench('b', null)
+  const b = new HandUnit('b', null)
   t.is(b.unit.seal('c1', 3).installed, 0)
   t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
   t.is(b.outcome((unit) => { unit.genesis(layoutOf({})) }), 'NOT_BLANK')
@@ -266,7 +266,7 @@ test('L6: a blank unit that was sealed refuses what is older, and no first layou
 })
 
 test('Y3: an epoch is not open while something below its tail is empty', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 2 }])
   b.unit.seal('c1', 2)
   b.install(layoutOf({ epoch: 2, tail: 4 }))
@@ -280,7 +280,7 @@ test('Y3: an epoch is not open while something below its tail is empty', (t) => 
 })
 
 test('damaged bytes are told as damaged, and the rest of the row is served', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   b.mark({ position: 0, links: [[7, { before: 0 }]] })
   b.mark({ position: 1, links: [[7, 0]] })
@@ -295,7 +295,7 @@ test('damaged bytes are told as damaged, and the rest of the row is served', (t)
 })
 
 test('a row that the disk cannot read is damage, no error of the request', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }])
   b.mark({ position: 0, links: [[7, { before: 0 }]] })
   b.commit()
@@ -306,7 +306,7 @@ test('a row that the disk cannot read is damage, no error of the request', (t) =
 })
 
 test('a bound on bytes cuts an answer, and the rest can be asked for', (t) => {
-  const b = new UnitBench('b')
+  const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
   b.mark({ position: 0, links: [[7, { before: 0 }]] })
   b.mark({ position: 1, links: [[7, 0]] })
@@ -320,8 +320,8 @@ test('a bound on bytes cuts an answer, and the rest can be asked for', (t) => {
 })
 
 test('digests are equal exactly when the contents are', (t) => {
-  const a = new UnitBench('a')
-  const b = new UnitBench('b')
+  const a = new HandUnit('a')
+  const b = new HandUnit('b')
   a.storeEntries([{ position: 0 }, { position: 2 }])
   b.storeEntries([{ position: 2 }, { position: 0 }])
   t.deepEqual(a.unit.digest({ from: 0, to: 3, index: 0, step: 1 }), b.unit.digest({ from: 0, to: 3, index: 0, step: 1 }))
@@ -335,23 +335,23 @@ const position = fc.nat(24)
 const streams = fc.subarray([1, 2, 3])
 /** One entry for a position, whoever sends it: tokens are given out once. */
 const shapeOf = (at: number, on: readonly number[], epoch: number): { position: number; epoch: number; links: (readonly [number, number])[] } => ({ position: at, epoch, links: on.map((stream) => [stream, at] as const) })
-type Step = (bench: UnitBench) => void
+type Step = (hand: HandUnit) => void
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (bench) => { bench.storeEntries([shapeOf(at, on, 1)]) }) },
-  { weight: 3, arbitrary: fc.tuple(position, streams, fc.boolean()).map(([at, on, first]): Step => (bench) => { if (first) bench.settle(shapeOf(at, on, 1)); else bench.force(shapeOf(at, on, 1)) }) },
-  { weight: 2, arbitrary: position.map((at): Step => (bench) => { if (bench.isFirst) bench.settleJunk(at); else bench.forceJunk(at) }) },
-  { weight: 2, arbitrary: fc.tuple(position, fc.nat(5)).map(([from, count]): Step => (bench) => { bench.unit.junk(1, bench.isFirst, [{ from, to: from + count, step: 1 }]) }) },
-  { weight: 3, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (bench) => { bench.mark(shapeOf(at, on, 1)) }) },
-  { weight: 2, arbitrary: position.map((at): Step => (bench) => { bench.markJunk(at) }) },
-  { weight: 1, arbitrary: position.map((at): Step => (bench) => { bench.unit.trim(1, at) }) },
-  { weight: 1, arbitrary: fc.constant<Step>((bench) => { bench.unit.state.tidy() }) },
-  { weight: 3, arbitrary: fc.constant<Step>((bench) => { bench.commit() }) },
-  { weight: 1, arbitrary: fc.constant<Step>((bench) => { bench.commit(); bench.restart({ sameBoot: true }) }) },
+  { weight: 6, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (hand) => { hand.storeEntries([shapeOf(at, on, 1)]) }) },
+  { weight: 3, arbitrary: fc.tuple(position, streams, fc.boolean()).map(([at, on, first]): Step => (hand) => { if (first) hand.settle(shapeOf(at, on, 1)); else hand.force(shapeOf(at, on, 1)) }) },
+  { weight: 2, arbitrary: position.map((at): Step => (hand) => { if (hand.isFirst) hand.settleJunk(at); else hand.forceJunk(at) }) },
+  { weight: 2, arbitrary: fc.tuple(position, fc.nat(5)).map(([from, count]): Step => (hand) => { hand.unit.junk(1, hand.isFirst, [{ from, to: from + count, step: 1 }]) }) },
+  { weight: 3, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (hand) => { hand.mark(shapeOf(at, on, 1)) }) },
+  { weight: 2, arbitrary: position.map((at): Step => (hand) => { hand.markJunk(at) }) },
+  { weight: 1, arbitrary: position.map((at): Step => (hand) => { hand.unit.trim(1, at) }) },
+  { weight: 1, arbitrary: fc.constant<Step>((hand) => { hand.unit.state.tidy() }) },
+  { weight: 3, arbitrary: fc.constant<Step>((hand) => { hand.commit() }) },
+  { weight: 1, arbitrary: fc.constant<Step>((hand) => { hand.commit(); hand.restart({ sameBoot: true }) }) },
 )
 
-function take(bench: UnitBench, step: Step): void {
+function take(hand: HandUnit, step: Step): void {
   try {
-    step(bench)
+    step(hand)
   } catch (thrown) {
     if (!isError(thrown) || thrown.code === 'INVARIANT') throw thrown
   }
@@ -359,23 +359,23 @@ function take(bench: UnitBench, step: Step): void {
 
 test('L9: after any operations a reload holds what was held before', (t) => {
   fc.assert(fc.property(fc.constantFrom('a', 'b'), fc.array(steps, { minLength: 1, maxLength: 25 }), (name, all) => {
-    const bench = new UnitBench(name, {}, { dropRowsMax: 1 })
-    for (const step of all) take(bench, step)
-    bench.commit()
-    const before = contentOf(bench, 40, 1)
-    bench.restart({ sameBoot: true })
-    t.deepEqual(contentOf(bench, 40, 1), before)
+    const hand = new HandUnit(name, {}, { dropRowsMax: 1 })
+    for (const step of all) take(hand, step)
+    hand.commit()
+    const before = contentOf(hand, 40, 1)
+    hand.restart({ sameBoot: true })
+    t.deepEqual(contentOf(hand, 40, 1), before)
   }), { numRuns: 1500 })
 })
 
 test('Q4: after any operations and a reload, readers see what they would have seen without it', (t) => {
   fc.assert(fc.property(fc.constantFrom('a', 'b'), fc.array(steps, { minLength: 1, maxLength: 25 }), (name, all) => {
-    const bench = new UnitBench(name, {}, { dropRowsMax: 1 })
-    for (const step of all) take(bench, step)
-    bench.commit()
-    const again = new UnitBench(name, null, { dropRowsMax: 1 })
-    Object.assign(again, { store: bench.store })
+    const hand = new HandUnit(name, {}, { dropRowsMax: 1 })
+    for (const step of all) take(hand, step)
+    hand.commit()
+    const again = new HandUnit(name, null, { dropRowsMax: 1 })
+    Object.assign(again, { store: hand.store })
     again.restart({ sameBoot: true })
-    t.deepEqual(readingOf(again, 40, 1, [1, 2, 3]), readingOf(bench, 40, 1, [1, 2, 3]))
+    t.deepEqual(readingOf(again, 40, 1, [1, 2, 3]), readingOf(hand, 40, 1, [1, 2, 3]))
   }), { numRuns: 1500 })
 })

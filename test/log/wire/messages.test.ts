@@ -1,6 +1,7 @@
 /** The binary bodies: what is written is read, and random bytes give a value or `BAD_FRAME`. */
 import test from 'ava'
 import fc from 'fast-check'
+import { KIND_DATA, KIND_JUNK } from '../../../log/entry.ts'
 import { isError } from '../../../log/errors.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import * as messages from '../../../log/wire/messages.ts'
@@ -9,9 +10,12 @@ const u32 = fc.nat(0xffff_ffff)
 const position = fc.maxSafeNat()
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 })
 const maybeBytes = fc.option(bytes, { nil: undefined })
-const held = fc.record({ position, kind: fc.integer({ min: 1, max: 2 }), decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
+const kind = fc.constantFrom(KIND_DATA, KIND_JUNK)
+const held = fc.record({ position, kind, decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
 const junkRange = fc.record({ from: position, to: position, step: u32 })
-const status = fc.integer({ min: 0, max: 8 })
+const { STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER, EMPTY, UNDECIDED, DATA_DECIDED, JUNK_DECIDED } = messages
+const offerStatus = fc.constantFrom(STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER)
+const readStatus = fc.constantFrom(TRIMMED, DAMAGED_HERE, EMPTY, UNDECIDED, DATA_DECIDED, JUNK_DECIDED)
 
 /** Writes and reads 300 random values and expects each back. */
 function roundTrip<T>(name: string, values: fc.Arbitrary<T>, there: (value: T) => Uint8Array, back: (body: Uint8Array) => unknown): void {
@@ -23,9 +27,9 @@ function roundTrip<T>(name: string, values: fc.Arbitrary<T>, there: (value: T) =
 roundTrip('ask', fc.record({ epoch: u32, from: position, to: position, withBytes: fc.boolean() }), messages.writeAsk, messages.readAsk)
 roundTrip('asked', fc.record({ to: position, prefix: position, trim: position, held: fc.array(held), junk: fc.array(junkRange) }), messages.writeAsked, messages.readAsked)
 roundTrip('offers', fc.record({ epoch: u32, offers: fc.array(fc.record({ position, bytes: maybeBytes })) }), messages.writeOffers, messages.readOffers)
-roundTrip('offered', fc.record({ results: fc.array(fc.record({ status, held: fc.option(held, { nil: undefined }) })) }), messages.writeOffered, messages.readOffered)
+roundTrip('offered', fc.record({ results: fc.array(fc.record({ status: offerStatus, held: fc.option(held, { nil: undefined }) })) }), messages.writeOffered, messages.readOffered)
 roundTrip('read', fc.array(position), messages.writePositions, messages.readPositions)
-roundTrip('read items', fc.array(fc.record({ status, bytes: maybeBytes })), messages.writeReadItems, messages.readReadItems)
+roundTrip('read items', fc.array(fc.record({ status: readStatus, bytes: maybeBytes })), messages.writeReadItems, messages.readReadItems)
 roundTrip('stream from', fc.record({ stream: u32, from: position, step: u32 }), messages.writeStreamFrom, messages.readStreamFrom)
 const below = fc.maxSafeNat().filter((one) => one < Number.MAX_SAFE_INTEGER)
 roundTrip('stream from and to', fc.record({ stream: u32, from: position, step: u32, to: below }), messages.writeStreamFrom, messages.readStreamFrom)
@@ -37,7 +41,7 @@ roundTrip('stored', fc.record({ watched: fc.boolean(), statuses: fc.option(fc.co
 roundTrip('stream part', fc.record({ completeTo: position, trim: position, more: fc.boolean(), count: fc.constant(2), entries: fc.uint8Array({ minLength: 2, maxLength: 9 }) }),
   (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
 
-const mark = fc.record({ position, hash: u32, kind: fc.integer({ min: 1, max: 2 }) })
+const mark = fc.record({ position, hash: u32, kind })
 function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[]; junk: unknown[] } {
   const marks: messages.Mark[] = []
   const junk: unknown[] = []
@@ -49,6 +53,15 @@ roundTrip('marks', fc.record({ epoch: u32, marks: fc.array(mark), junk: fc.array
 
 test('marks of another epoch are not looked at', (t) => {
   messages.readMarks(messages.writeMarks(4, [{ position: 1, hash: 2, kind: 1 }], [{ from: 1, to: 2, step: 1 }]), { epoch: (epoch) => { t.is(epoch, 4); return false }, mark: () => { t.fail() }, junk: () => { t.fail() } })
+})
+
+test('a status that is none is refused: nobody may take it for stored', (t) => {
+  const offered = messages.writeOffered({ results: [{ status: STORED, held: undefined }] })
+  offered[4] = EMPTY
+  t.true(isError(t.throws(() => messages.readOffered(offered)), 'BAD_FRAME'))
+  const items = messages.writeReadItems([{ status: TRIMMED, bytes: undefined }])
+  items[4] = STORED
+  t.true(isError(t.throws(() => messages.readReadItems(items)), 'BAD_FRAME'))
 })
 
 test('store: a buffer sealed in place is read back', (t) => {

@@ -13,7 +13,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import { connect, Counter, isError } from '../../../index.ts'
 import type { Entry } from '../../../log/entry.ts'
 import { asError } from '../../../log/errors.ts'
-import { crc32Of } from '../../../log/wire/hash.ts'
+import { crc32Of } from '../../../log/bytes/hash.ts'
 import { Prng } from '../../harness/prng.ts'
 import { COUNTER_ROUND_MS, STREAMS, type HistoryLine } from './history.ts'
 

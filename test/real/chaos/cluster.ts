@@ -6,7 +6,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as rest } from 'node:timers/promises'
-import { connectLog } from '../../../sequencer/client.ts'
+import { connectLog } from '../../../sequencer/connect.ts'
 import { Commands, unitArgs, type Status } from './commands.ts'
 import { Disk } from './disk.ts'
 import type { Ground } from './ground.ts'

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as rest } from 'node:timers/promises'
 import { array, assert, nullable, number, optional, string, type, type Infer } from 'superstruct'
-import { exits } from '../../../tools/failure.ts'
+import { exits } from '../../../tools/cli/failure.ts'
 import type { Place } from './network.ts'
 
 /** The program behind every command. */

@@ -11,12 +11,12 @@
  *     latest call ──> latest call ──>            trims: in all of them
  *
  * A part of a stream must hold every append to that stream in [from, to) that was acknowledged before the part was asked for.
- * Keeps: the H side of L1, L2, L4, L7, L8, Q4, O9. Read next: `../../harness/models.ts`, `history-files.ts`.
+ * Keeps: the H side of L1, L2, L4, L7, L8, Q4, O9. Read next: `../../../testing/models.ts`, `history-files.ts`.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkLinearizable, type Operation } from '../../harness/linearizability.ts'
-import { checkLogHistory, counterModel, type CounterInput, type LogOperation, type LogReading } from '../../harness/models.ts'
+import { checkLinearizable, type Operation } from '../../../testing/linearizability.ts'
+import { checkLogHistory, counterModel, type CounterInput, type LogOperation, type LogReading } from '../../../testing/models.ts'
 import { instantOf } from './history.ts'
 import type { HistoryFiles } from './history-files.ts'
 

@@ -4,7 +4,7 @@
  * Read next: `picture.ts`, `nemesis.ts`.
  */
 import { loadavg } from 'node:os'
-import { tableText } from '../../../tools/output.ts'
+import { tableText } from '../../../tools/cli/output.ts'
 import type { KindName } from './faults.ts'
 import type { Judgement } from './judge.ts'
 import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'

@@ -1,0 +1,116 @@
+/**
+ * The commands as one parser, and where flags come from: defaults < sirtaki.config.json < SIRTAKI_* < flags.
+ *
+ * Owns: the common flags, the names of environment variables. Read next: `commands/`, one file each.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { Command, type CommanderError, type Option } from 'commander'
+import { boolean, number, record, string, union, array, is } from 'superstruct'
+import { wholeFrom } from './arguments.ts'
+import { appendCommand } from '../commands/append.ts'
+import { benchCommand } from '../commands/bench.ts'
+import { completionCommand } from '../commands/completion.ts'
+import { devCommand } from '../commands/dev.ts'
+import { doctorCommand } from '../commands/doctor.ts'
+import { explainCommand } from '../commands/explain.ts'
+import { fillCommand } from '../commands/fill.ts'
+import { initCommand } from '../commands/init.ts'
+import { readCommand } from '../commands/read.ts'
+import { recoverCommand } from '../commands/recover.ts'
+import { reconfigureCommand } from '../commands/reconfigure.ts'
+import { sequencerCommand } from '../commands/sequencer.ts'
+import { statusCommand } from '../commands/status.ts'
+import { tailCommand } from '../commands/tail.ts'
+import { topCommand } from '../commands/top.ts'
+import { trimCommand } from '../commands/trim.ts'
+import { unitCommand } from '../commands/unit.ts'
+import { verifyCommand } from '../commands/verify.ts'
+import { Failure, exits } from './failure.ts'
+import { ownVersion } from './version.ts'
+
+/** The file of settings, in the working directory. */
+export const CONFIG_FILE = 'sirtaki.config.json'
+
+const Config = record(string(), union([string(), number(), boolean(), array(union([string(), number()]))]))
+
+/** Makes the parser; it throws instead of ending the process. @throws Failure for a bad config file. */
+export function makeProgram(): Command {
+  const program = new Command('sirtaki')
+    .description('Coordination as a library on a shared log: servers, and a look at the log.')
+    .option('--cluster <address>', 'where the cluster is: tcp://host:port,host:port,... or file:DIR', 'tcp://127.0.0.1:7100')
+    .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
+    .option('--json', 'data as JSON, one object a line')
+    .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
+  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), doctorCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), recoverCommand(), verifyCommand(), benchCommand(), explainCommand(), completionCommand()]
+  for (const command of commands) program.addCommand(command)
+  const config = readConfig()
+  const known = new Set<string>()
+  // Flags of subcommands come from the command line only: no file should be able to change a cluster.
+  for (const command of commands.flatMap((one) => one.commands)) plain(command)
+  for (const command of [program, ...commands]) {
+    plain(command)
+    for (const option of command.options) {
+      known.add(option.attributeName())
+      prepare(command, option, config)
+    }
+  }
+  const odd = Object.keys(config).find((name) => !known.has(name))
+  if (odd !== undefined) throw new Failure(exits.usage, `${CONFIG_FILE} has ${JSON.stringify(odd)}, which is no flag: use the names of flags, such as "cluster"`)
+  // Last, since it is a flag but no setting: neither the file nor the environment may give it.
+  return program.version(ownVersion, '--version', 'tell the version')
+}
+
+/** Errors are told by `../main.ts`, in one line. */
+function plain(command: Command): void {
+  command.exitOverride((error) => { throw usageOf(command, error) })
+    .configureOutput({ outputError: () => undefined }).helpCommand(false)
+}
+
+/** What the parser refuses, with the help of the command that it is about. */
+function usageOf(command: Command, { code, message, exitCode }: CommanderError): Failure {
+  if (exitCode === 0) return new Failure(exits.ok, '')
+  // Without a command the parser has shown the help already.
+  if (code === 'commander.help') return new Failure(exits.usage, '')
+  const oneLine = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    .replace('(Did you mean', '(did you mean').replace(/\.$/, '')
+  return new Failure(exits.usage, `${oneLine}: see ${nameOf(command)} --help`)
+}
+
+/** The names from the program down to the command: `sirtaki reconfigure add`. */
+const nameOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
+
+function prepare(command: Command, option: Option, config: Readonly<Record<string, unknown>>): void {
+  const name = option.attributeName()
+  const variable = `SIRTAKI_${(option.long ?? '').slice(2).replaceAll('-', '_').toUpperCase()}`
+  const fromFile = config[name]
+  if (fromFile !== undefined) command.setOptionValueWithSource(name, valueOf(option, fromFile, CONFIG_FILE), 'config')
+  const fromEnvironment = process.env[variable]
+  if (fromEnvironment !== undefined && fromEnvironment !== '') command.setOptionValueWithSource(name, valueOf(option, fromEnvironment, variable), 'env')
+}
+
+/** Reads a value as the flag itself would. @throws Failure that names where it came from. */
+function valueOf(option: Option, value: unknown, source: string): unknown {
+  if (!option.required && !option.optional) return !['0', 'false'].includes(String(value))
+  const parse: ((text: string, before: unknown) => unknown) | undefined = option.parseArg
+  if (parse === undefined) return String(value)
+  try {
+    let parsed: unknown
+    for (const one of Array.isArray(value) ? value : [value]) parsed = parse(String(one), parsed)
+    return parsed
+  } catch (thrown) {
+    throw new Failure(exits.usage, `${source}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  }
+}
+
+function readConfig(): Readonly<Record<string, unknown>> {
+  if (!existsSync(CONFIG_FILE)) return {}
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(CONFIG_FILE, 'utf8'))
+  } catch (thrown) {
+    throw new Failure(exits.usage, `${CONFIG_FILE} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  }
+  if (!is(value, Config)) throw new Failure(exits.usage, `${CONFIG_FILE} must be an object of flags and their values, such as {"cluster": "tcp://127.0.0.1:7100"}`)
+  return value
+}
