@@ -1,7 +1,7 @@
 /** The log by itself, and connecting to one by its address: `sirtaki/log`. */
 export { connectLog, type ConnectedLog, type ConnectLogOptions } from './sequencer/connect.ts'
 export { LogClient, type AppendOptions, type StreamOptions, type SubscribeOptions } from './log/client/client.ts'
-export type { Appended } from './log/client/append.ts'
+export type { Appended } from './log/client/batch.ts'
 export type { CallOptions } from './log/cluster/calls.ts'
 export type { ReadResult } from './log/playback/read.ts'
 export type { Tails } from './log/playback/tail.ts'

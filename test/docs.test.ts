@@ -48,6 +48,14 @@ test('every file that a page names is there', (t) => {
   t.deepEqual(missing, [])
 })
 
+test('every file that a comment names is there', (t) => {
+  const named = /`((?:\.\.?\/)?[\w./-]+\.(?:ts|md|pml))`/g
+  const missing = sources.flatMap((path) => [...textOf(path).matchAll(named)].map((match) => match[1] ?? '')
+    .filter((file) => !existsSync(join(root, path, '..', file)) && !existsSync(join(root, file)))
+    .map((file) => `${path}: ${file}`))
+  t.deepEqual(missing, [])
+})
+
 test('nothing cites a page that is not in the repository', (t) => {
   t.deepEqual([...sources, ...pages].filter((path) => /\bDESIGN\b/.test(textOf(path))), [])
 })

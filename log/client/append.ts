@@ -5,53 +5,26 @@
  *                                                             └ anything else: resolve, then acknowledged or appended again
  *
  * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
- * position to junk takes a new token; one whose fate is unknown reads its position until it is decided. Where that is
- * trimmed, nobody can tell any more: others may have read the entry there, so it is not made again (L1).
+ * position to junk takes a new token; one whose fate is unknown leaves this path (`fate.ts`).
  * Keeps: L2, L7, P15, P18, P20, P47. Read next: `../cluster/resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
-import { clusterSeed, entryBytes, encodeEntry, packPrevious, unpackPrevious, writeEntry, KIND_DATA, type Previous } from '../entry.ts'
+import { clusterSeed, entryBytes, packPrevious, unpackPrevious, KIND_DATA } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { chainsOf, openSegment, type Layout, type UnitMember } from '../layout.ts'
-import { viewOf } from '../bytes/bytes.ts'
-import { encodeFrame, renumberFrame, FRAME_HEAD_BYTES } from '../wire/frame.ts'
-import { kinds, readGrant, readStored, sealStore, writeToken, STORE_HEAD_BYTES, type GrantBody, type Mark, type TokenRun } from '../wire/messages.ts'
+import { chainsOf, openSegment, type Layout } from '../layout.ts'
+import { encodeFrame, renumberFrame } from '../wire/frame.ts'
+import { kinds, readGrant, readStored, sealStore, writeToken, type GrantBody, type Mark } from '../wire/messages.ts'
 import { requireCallOptions } from '../cluster/arguments.ts'
 import { abortedBefore, timedOut, type CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { Deadlines, type Due } from '../cluster/deadlines.ts'
+import { Deadlines } from '../cluster/deadlines.ts'
 import { MarkQueue } from './marks.ts'
-import { resolveOne } from '../cluster/resolve.ts'
 import { Backoff } from '../cluster/retry.ts'
-
-/** Where an append ended. `previous` belongs to the streams one by one. */
-export interface Appended { readonly position: number; readonly epoch: number; readonly logTime: number; readonly streams: readonly number[]; readonly previous: readonly Previous[] }
+import { runsOf, firstPrevious, encodeEntries, mergeStatuses, type Append, type Appended, type Batch } from './batch.ts'
+import { Fates } from './fate.ts'
 
 /** How an append goes, beside its streams. */
 interface AppenderOptions extends CallOptions { readonly background?: boolean | undefined }
-
-/** One append on its way. */
-interface Append extends Due<Append> {
-  readonly payload: Uint8Array
-  readonly streams: readonly number[]
-  readonly since: number
-  readonly signal: AbortSignal | undefined
-  readonly resolve: (appended: Appended) => void
-  readonly reject: (error: SirtakiError) => void
-  position: number
-  hash: number
-  previous: readonly number[]
-  ended: boolean
-  /** A token was asked for: what is granted is stored, so it may take effect. */
-  sent: boolean
-  /** What went wrong with it last. */
-  trouble: SirtakiError | undefined
-  /** Takes the listener off a signal that outlives the append. */
-  unlisten: () => void
-}
-
-/** The appends of one frame: those of one grant that belong to one chain. */
-interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 
 const NO_STREAMS: readonly number[] = []
 const NO_OPTIONS: AppenderOptions = {}
@@ -75,9 +48,8 @@ export class Appender {
   #failedEpoch = 0
   /** Why the last token request failed, until one is granted. */
   #tokenError: SirtakiError | undefined
-  /** Appends of unknown fate: how many are looked after, and those that wait for it. */
-  #recovering = 0
-  readonly #lost: [Append, Batch][] = []
+  /** Appends that have left the straight way. */
+  readonly #fates: Fates
   #bytes = 0
   #entries = 0
   /** Token requests and batches on their way. */
@@ -92,6 +64,12 @@ export class Appender {
     this.#marks = new MarkQueue(cluster)
     this.#open = new Deadlines(cluster.ports.clock, (late) => { this.#late(late) })
     this.#backoff = new Backoff(cluster.ports, cluster.limits)
+    this.#fates = new Fates(cluster, writer, {
+      acknowledge: (append, grant) => { this.#acknowledge(append, grant) },
+      again: (append) => { this.#enqueue(append) },
+      end: (append, error) => { this.#end(append, error) },
+      timeout: (append, now) => this.#timeout(append, now),
+    })
   }
 
   /**
@@ -239,7 +217,7 @@ export class Appender {
     // What went wrong under another epoch is no reason to wait long.
     if (layout.epoch !== this.#failedEpoch) this.#backoff.reset()
     this.#failedEpoch = layout.epoch
-    void this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError('UNREACHABLE', error.message, { next: 'refresh' }) : error, layout.epoch, this.#backoff)
+    void this.#cluster.afterQuestion(error, layout.epoch, this.#backoff)
       .catch((thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) }).then(retry)
   }
 
@@ -303,7 +281,7 @@ export class Appender {
       else {
         const stored = readStored(body, batch.appends.length)
         batch.watched ||= stored.watched
-        if (stored.statuses !== undefined) batch.bad = merge(batch.bad, stored.statuses)
+        if (stored.statuses !== undefined) batch.bad = mergeStatuses(batch.bad, stored.statuses)
       }
     } catch (thrown) {
       batch.failed ??= asError(thrown)
@@ -320,7 +298,7 @@ export class Appender {
     const marks: Mark[] = []
     batch.appends.forEach((append, i) => {
       this.#release(append)
-      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { append.trouble ??= batch.failed; this.#recoverSoon(append, batch); return }
+      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { append.trouble ??= batch.failed; this.#fates.find(append, batch); return }
       marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
       this.#acknowledge(append, batch.grant)
     })
@@ -337,73 +315,6 @@ export class Appender {
     this.#open.delete(append)
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
     append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map(unpackPrevious) })
-  }
-
-  // ---- what did not go the straight way
-
-  /** Recovers a bounded number at once: a lost unit leaves thousands, and each asks every unit of the chain. */
-  #recoverSoon(append: Append, batch: Batch): void {
-    if (this.#recovering >= this.#cluster.limits.recoversMax) { this.#lost.push([append, batch]); return }
-    this.#recovering++
-    void this.#recover(append, batch).finally(() => {
-      this.#recovering--
-      const next = this.#lost.shift()
-      if (next !== undefined) this.#recoverSoon(...next)
-    })
-  }
-
-  /** Finds out what became of an append and acknowledges it, or appends it again where it was lost. */
-  async #recover(append: Append, batch: Batch): Promise<void> {
-    const { clock, failpoint } = this.#cluster.ports
-    const { layout: { cluster: name }, grant } = batch
-    const own = encodeEntry(clusterSeed(name), { position: append.position, epoch: grant.epoch, writer: this.#writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
-    const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
-    while (!append.ended && clock.now() < append.deadline) {
-      const { layout } = this.#cluster
-      if (layout === undefined) return
-      try {
-        // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time counts.
-        const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
-        const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
-        if (found.kind === 'data' && found.hash === append.hash) {
-          this.#cluster.noteLogTime(grant.logTime)
-          this.#acknowledge(append, grant)
-          return
-        }
-        if (found.kind === 'trimmed') {
-          failpoint?.('append.trimmed', { position: append.position })
-          this.#end(append, trimmedAt(append.position))
-          return
-        }
-        if (found.kind !== 'hole') {
-          failpoint?.('append.lost', { position: append.position })
-          await this.#again(append)
-          return
-        }
-        await this.#cluster.backOff(backoff, layout.epoch, append.signal)
-      } catch (thrown) {
-        const error = asError(thrown)
-        append.trouble = error
-        try {
-          await this.#cluster.afterError(error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'again' }) : error, layout.epoch, backoff, append.signal)
-        } catch (final) {
-          const { code, message, facts } = asError(final)
-          // Whatever it was: entries are on their way, so the append may have taken effect.
-          this.#end(append, new SirtakiError(code, message, { cause: final, facts, next: 'unknown' }))
-        }
-      }
-    }
-    this.#end(append, this.#timeout(append, clock.now()))
-  }
-
-  /** Takes a new token: the old position went to junk. */
-  async #again(append: Append): Promise<void> {
-    if (!this.#cluster.budget.spend()) await this.#cluster.pause(this.#cluster.limits.retryMaxMs * this.#cluster.ports.random.next())
-    if (append.ended) return
-    append.trouble = new SirtakiError('CONFLICT', `position ${append.position} went to junk`, { facts: { position: append.position } })
-    append.sent = false
-    append.position = -1
-    this.#enqueue(append)
   }
 
   /** Ends what is past its deadline, whatever it waits for: the queue, a token, the units, its fate. */
@@ -456,47 +367,4 @@ export class Appender {
   }
 }
 
-function trimmedAt(position: number): SirtakiError {
-  const what = `the append got position ${position}, which was trimmed before its fate was known`
-  const hint = 'it may have been read there, so it is not made again. Append again only where a second copy does no harm'
-  return new SirtakiError('TRIMMED', `${what}: ${hint}`, { next: 'unknown', facts: { position } })
-}
 
-function runsOf(batch: readonly Append[]): TokenRun[] {
-  const runs: { count: number; streams: readonly number[] }[] = []
-  for (const { streams } of batch) {
-    const last = runs.at(-1)
-    if (last !== undefined && sameStreams(last.streams, streams)) last.count++
-    else runs.push({ count: 1, streams })
-  }
-  return runs
-}
-
-const sameStreams = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((stream, i) => stream === b[i]))
-
-/** The grant's pointers by stream, in order of first mention. */
-function firstPrevious(batch: readonly Append[], grant: GrantBody): Map<number, number> {
-  const first = new Map<number, number>()
-  for (const { streams } of batch) for (const stream of streams) if (!first.has(stream)) first.set(stream, grant.previous[first.size] ?? packPrevious({ before: grant.from }))
-  if (first.size !== grant.previous.length) throw new SirtakiError('BAD_FRAME', `a grant with ${grant.previous.length} pointers for ${first.size} streams`)
-  return first
-}
-
-function encodeEntries(seed: number, grant: GrantBody, appends: readonly Append[], writer: number): Uint8Array {
-  let length = FRAME_HEAD_BYTES + STORE_HEAD_BYTES
-  for (const { streams, payload } of appends) length += entryBytes(streams.length, payload.byteLength)
-  const bytes = new Uint8Array(length)
-  const view = viewOf(bytes)
-  let at = FRAME_HEAD_BYTES + STORE_HEAD_BYTES
-  for (const append of appends) {
-    append.hash = writeEntry(bytes, view, at, seed, { position: append.position, epoch: grant.epoch, writer, logTime: grant.logTime, streams: append.streams, previous: append.previous }, append.payload)
-    at += entryBytes(append.streams.length, append.payload.byteLength)
-  }
-  return bytes
-}
-
-function merge(known: Uint8Array | undefined, statuses: Uint8Array): Uint8Array {
-  const out = known ?? new Uint8Array(statuses.byteLength)
-  statuses.forEach((status, i) => { if (status !== 0) out[i] = status })
-  return out
-}

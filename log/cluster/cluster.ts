@@ -31,6 +31,14 @@ export interface ClusterOptions {
 /** Who answers what clients wait for. An acceptor beside a unit that was left out may keep its seat: nobody waits for that one alone. */
 const servingIn = (layout: Layout): string[] => [...unitsOf(layout).map(({ address }) => address), ...layout.sequencer === null ? [] : [layout.sequencer.address]]
 
+/** A try that failed under an epoch. */
+interface Failed {
+  readonly epoch: number
+  readonly backoff: Backoff
+  readonly signal?: AbortSignal | undefined
+  readonly refreshes: boolean
+}
+
 /** The cluster as one process sees it. */
 export class Cluster {
   readonly ports: Ports
@@ -212,12 +220,25 @@ export class Cluster {
   #addresses(): string[] { return [...new Set([...this.#seeds, ...(this.#layout === undefined ? [] : addressesOf(this.#layout))])] }
 
   /** After a failed try: learns a newer layout where the error says so, else waits a little. @throws what cannot be tried again. */
-  async afterError(thrown: unknown, epoch: number, backoff: Backoff, signal?: AbortSignal): Promise<void> {
+  afterError(thrown: unknown, epoch: number, backoff: Backoff, signal?: AbortSignal): Promise<void> {
     const error = asError(thrown)
+    return this.#after(error, { epoch, backoff, signal, refreshes: error.next === 'refresh' })
+  }
+
+  /**
+   * The same after a question: it may be asked again whatever became of it, and who gave no answer may be gone, so a newer
+   * layout is asked for.
+   */
+  afterQuestion(thrown: unknown, epoch: number, backoff: Backoff): Promise<void> {
+    const error = asError(thrown)
+    return this.#after(error, { epoch, backoff, refreshes: error.next === 'refresh' || error.next === 'unknown' })
+  }
+
+  async #after(error: SirtakiError, { epoch, backoff, signal, refreshes }: Failed): Promise<void> {
     if (this.#closed) throw new SirtakiError('CLOSED', 'the client was closed', { cause: error })
     if (error.next === 'stop' || error.code === 'ABORTED') throw error
     this.#noteTrouble(error, epoch)
-    if (error.next === 'refresh' && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
+    if (refreshes && (this.#layout?.epoch ?? 0) <= epoch) await this.refresh()
     await this.backOff(backoff, epoch, signal)
   }
 

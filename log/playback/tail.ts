@@ -128,7 +128,7 @@ export class TailReader {
         if (await Promise.race([this.#cluster.backOff(backoff, epoch), hurried]) === 'hurried') backoff.reset()
         this.#hurry = () => undefined
       } catch (thrown) {
-        await this.#cluster.afterError(again(asError(thrown)), epoch, backoff).catch((final: unknown) => {
+        await this.#cluster.afterQuestion(thrown, epoch, backoff).catch((final: unknown) => {
           for (const fail of [...this.#wishes]) fail(asError(final))
         })
       }
@@ -167,7 +167,7 @@ export class TailReader {
   async #failed(callers: readonly Caller[], error: SirtakiError, epoch: number, backoff: Backoff): Promise<void> {
     let final: SirtakiError | undefined
     try {
-      await this.#cluster.afterError(again(error), epoch, backoff)
+      await this.#cluster.afterQuestion(error, epoch, backoff)
     } catch (thrown) {
       final = asError(thrown)
     }
@@ -186,11 +186,6 @@ function streamsOf(callers: readonly Caller[]): number[] {
   const streams = new Set<number>()
   for (const caller of callers) for (const stream of caller.streams) streams.add(stream)
   return [...streams]
-}
-
-/** A question may be asked again, whatever became of it. */
-function again(error: SirtakiError): SirtakiError {
-  return error.next === 'unknown' ? new SirtakiError(error.code, error.message, { next: 'refresh' }) : error
 }
 
 function notReached(position: number, tail: number): SirtakiError {

@@ -79,7 +79,7 @@ class PartCopy {
     const theirs = await this.#fromSource((unit) => this.#cluster.peer(unit.address).control('digest', range, DigestAnswer))
     await this.#adoptTrim(theirs.trim)
     // What is damaged here is copied again.
-    const ours = this.#server.unit.digest(range, true)
+    const ours = this.#server.unit.copies.digest(range, true)
     const startsAlike = Math.max(ours.trim, range.from) === Math.max(theirs.trim, range.from)
     return startsAlike && ours.count === theirs.count && ours.sum === theirs.sum
   }
@@ -88,7 +88,7 @@ class PartCopy {
   async #isKept(from: number, to: number): Promise<boolean> {
     const { index, step } = this.#part
     await this.#server.readBack({ from, to })
-    return this.#server.unit.isSound({ from, to, index, step })
+    return this.#server.unit.copies.isSound({ from, to, index, step })
   }
 
   async #copy(from: number, to: number): Promise<void> {
@@ -101,7 +101,7 @@ class PartCopy {
       // The source reads on while this becomes durable: beside appends the one takes as long as the other (measured: 11 ms for 1 MiB).
       if (next < to) asked = this.#ask(next, to)
       await this.#adoptTrim(trim)
-      const bytes = await this.#server.change((unit) => unit.copyIn({ held, junk }, step))
+      const bytes = await this.#server.change((unit) => unit.copies.copyIn({ held, junk }, step))
       failpoint?.('copy.part', { unit: this.#server.unit.state.identity, from: at, to: end })
       this.#progress.bytes += bytes
       this.#progress.at = end
@@ -129,7 +129,7 @@ class PartCopy {
 
   /** The trim mark comes first: what is gone at a member must not be kept here. */
   async #adoptTrim(trim: number): Promise<void> {
-    if (trim > this.#server.unit.state.trim) await this.#server.change((unit) => { unit.adoptTrim(trim) })
+    if (trim > this.#server.unit.state.trim) await this.#server.change((unit) => { unit.copies.adoptTrim(trim) })
   }
 
   /** Asks one source after the other. */

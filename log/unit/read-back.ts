@@ -35,7 +35,7 @@ export function readBack(state: UnitState, { from, to }: Range): { readonly done
     if ((bytes >= SLICE_BYTES || count >= SLICE_POSITIONS) && known === undefined) return { done: false, bytes }
     if (state.isStaged(at)) return { done: false, bytes }
     const row = known === undefined ? begin(recent) : again(recent, known)
-    state.verify(at, row)
+    state.entries.verify(at, row)
     index.noteRead(at)
     if (known === undefined) bytes += row.bytes?.byteLength ?? 0
   }

@@ -37,12 +37,12 @@ export class Scrub {
   go(bytes: number): void {
     const { index, prefix, trim } = this.#state
     let left = bytes - this.#owed
-    let at = this.#state.firstOwn(Math.max(this.#at, trim))
+    let at = this.#state.places.first(Math.max(this.#at, trim))
     // A row that was read is looked through: else a long one would be read again for each of its entries.
-    for (let count = 0; count < POSITIONS && (left > 0 || index.row(at) === this.#last.row) && at < prefix; count++, at = this.#state.after(at)) {
+    for (let count = 0; count < POSITIONS && (left > 0 || index.row(at) === this.#last.row) && at < prefix; count++, at = this.#state.places.after(at)) {
       if ((index.flags(at) & DATA) === 0) continue
       const { row } = this.#last
-      this.#state.verify(at, this.#last)
+      this.#state.entries.verify(at, this.#last)
       if (this.#last.row !== row) left -= this.#last.bytes?.byteLength ?? 0
     }
     this.#at = at
@@ -61,7 +61,7 @@ export async function repairAll(server: UnitServer, cluster: Cluster, layout: La
   const from = state.damaged.size > REPAIRS ? Math.floor(cluster.ports.random.next() * (state.highest + 1)) : 0
   for (const position of someOf(state.damaged, REPAIRS, from)) {
     if (state.recheck(position)) continue
-    if (!state.owns(position)) { state.damaged.delete(position); continue }
+    if (!state.places.owns(position)) { state.damaged.delete(position); continue }
     if (!await repairOne(server, cluster, layout, position) && !state.isDecided(position)) lost ??= position
   }
   return lost
@@ -82,7 +82,7 @@ async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, p
     try {
       const { held: [held] } = readAsked(await cluster.peer(address).request('copy', writeJson({ from: position, to: position + 1, index: 0, step: 1, any: true }), cluster.limits.requestMs / 5))
       const { bytes } = held ?? {}
-      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.repair(position, held.hash, bytes))) return true
+      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.copies.repair(position, held.hash, bytes))) return true
     } catch {
       // The next one may have it; if nobody has, the position stays damaged here and readers are told so.
     }

@@ -359,10 +359,10 @@ export class UnitServer {
       case 'watch': this.lookedAtMs = this.options.ports.clock.now(); readEpoch(body); return this.#current()
       case 'current': readEpoch(body); return this.#current()
       case 'progress': unit.state.requireServing(readEpoch(body)); return writeProgress(unit.state, caller.version)
-      case 'ask': return writeAsked(unit.ask(readAsk(body), bytesMax))
-      case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.settle(epoch, offers)) }
-      case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.force(epoch, offers)) }
-      case 'restore': { const { epoch, below, offers } = readRestore(body); return writeOffered(unit.restore(epoch, below, offers)) }
+      case 'ask': return writeAsked(unit.decisions.ask(readAsk(body), bytesMax))
+      case 'settle': { const { epoch, offers } = readOffers(body); return writeOffered(unit.decisions.settle(epoch, offers)) }
+      case 'force': { const { epoch, offers } = readOffers(body); return writeOffered(unit.decisions.force(epoch, offers)) }
+      case 'restore': { const { epoch, below, offers } = readRestore(body); return writeOffered(unit.copies.restore(epoch, below, offers)) }
       case 'turn': return this.#askTurn(readJson(body, AskTurn), caller)
       case 'turnOver': this.#turn.over(readJson(body, TurnOver).proposer); return undefined
       default: return this.#control(kind, body)
@@ -397,14 +397,14 @@ export class UnitServer {
     const { unit, acceptor } = this
     const { state } = unit
     switch (kind) {
-      case 'junk': { const { epoch, first, ranges } = readJson(body, Junk); return writeJson(unit.junk(epoch, first, ranges)) }
-      case 'trim': { const { epoch, before } = readJson(body, Trim); unit.trim(epoch, before); return writeJson({}) }
-      case 'seal': { const { cluster, slot } = readJson(body, Seal); return writeJson(unit.seal(cluster, slot)) }
+      case 'junk': { const { epoch, first, ranges } = readJson(body, Junk); return writeJson(unit.decisions.junk(epoch, first, ranges)) }
+      case 'trim': { const { epoch, before } = readJson(body, Trim); unit.membership.trim(epoch, before); return writeJson({}) }
+      case 'seal': { const { cluster, slot } = readJson(body, Seal); return writeJson(unit.membership.seal(cluster, slot)) }
       case 'install': this.#install(readJson(body, Install).layout); return writeJson({})
-      case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.decidedBelow(epoch, tail); this.#afterCommit.push(() => { this.noteWhole() }); return writeJson({}) }
+      case 'decidedBelow': { const { epoch, tail } = readJson(body, DecidedBelow); unit.membership.decidedBelow(epoch, tail); this.#afterCommit.push(() => { this.noteWhole() }); return writeJson({}) }
       case 'digest': return writeJson(this.#digest(readJson(body, ClassRange)))
       // Each part waits for commits of appends at both ends: measured 53 MB/s beside them with a quarter, 72 with half.
-      case 'copy': return writeAsked(unit.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 2))
+      case 'copy': return writeAsked(unit.copies.copyOut(readJson(body, ClassRange), this.options.limits.frameBytesMax / 2))
       case 'prepare': {
         const { cluster, acceptor: asked, slot, rank, base } = readJson(body, Prepare)
         acceptor.requireMeant(asked)
@@ -418,7 +418,7 @@ export class UnitServer {
         return writeJson(acceptor.accept(cluster, slot, rank, layout))
       }
       case 'layout': return writeJson({ layout: state.layout ?? null })
-      case 'identify': return writeJson(unit.identity(acceptor))
+      case 'identify': return writeJson(unit.membership.identity(acceptor))
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a unit does not answer ${kind}`)
     }
@@ -427,13 +427,13 @@ export class UnitServer {
   /** Whoever relies on the bytes has them read back first: that takes its time, and the asker asks again. */
   #digest(range: Infer<typeof ClassRange>): DigestAnswer {
     const { unit } = this
-    if (range.decided === true) return unit.digestDecided(range)
+    if (range.decided === true) return unit.copies.digestDecided(range)
     // That the bits were understood has to be said, not the bits.
-    if (range.among !== undefined) return { ...unit.digestAmong(range, range.among), decided: '' }
-    if (range.sound !== true) return unit.digest(range)
-    const read = unit.isReadBack(range)
+    if (range.among !== undefined) return { ...unit.copies.digestAmong(range, range.among), decided: '' }
+    if (range.sound !== true) return unit.copies.digest(range)
+    const read = unit.copies.isReadBack(range)
     if (!read) this.#readBackSoon(range)
-    return { ...unit.digest(range, true), read }
+    return { ...unit.copies.digest(range, true), read }
   }
 
   /** One range at a time, which grows with what is asked for. */
@@ -477,22 +477,22 @@ export class UnitServer {
   #install(layout: Layout): void {
     const { state } = this.unit
     const isBlank = state.layout === undefined
-    const open = state.openPlace
+    const open = state.places.open
     // Only a unit that durably has a layout, or is sealed, makes an acceptor of it: else a crash in between leaves a blank unit with a bound acceptor.
     const initialise = (): void => { this.#afterCommit.push(() => { this.acceptor.initialise(layout) }) }
     try {
-      if (isBlank && layout.epoch === 1) this.unit.genesis(layout)
-      else this.unit.install(layout)
+      if (isBlank && layout.epoch === 1) this.unit.membership.genesis(layout)
+      else this.unit.membership.install(layout)
     } catch (thrown) {
       // An acceptor is a disk, not a boot: the epoch after this one may need its promise. A seal makes a blank unit this cluster's.
       if (isError(thrown, 'BOOT')) {
-        if (isBlank) this.unit.seal(layout.cluster, layout.epoch)
+        if (isBlank) this.unit.membership.seal(layout.cluster, layout.epoch)
         initialise()
       }
       throw thrown
     }
     initialise()
-    const now = state.openPlace
+    const now = state.places.open
     if (open !== undefined && (now === undefined || now.from > open.from || now.step !== open.step || now.index !== open.index)) this.#subscriptions.endAll(layout.epoch)
   }
 

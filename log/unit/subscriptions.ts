@@ -171,7 +171,7 @@ export class Subscriptions {
     const list = state.streams.get(subscription.stream)
     const next = (at: number): number => list === undefined ? -1 : state.nextIn(list, subscription.stream, at)
     for (let position = next(subscription.cursor); position >= 0 && bytes < bytesMax; position = next(position + 1)) {
-      if (state.isDecided(position) && state.owns(position)) give(position)
+      if (state.isDecided(position) && state.places.owns(position)) give(position)
       subscription.cursor = position + 1
     }
     const isBehind = next(subscription.cursor) >= 0

@@ -5,24 +5,22 @@
  * Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`, `position-index.ts`.
  */
 import { integer, nullable, object } from 'superstruct'
-import {
-  ENTRY_HEAD_BYTES, checkEntry, clusterSeed, streamsAt, hashAt, positionAt, logTimeAt, lengthAt,
-  type EntryBounds,
-} from '../entry.ts'
-import { SirtakiError, isError } from '../errors.ts'
+import { clusterSeed, streamsAt, hashAt, logTimeAt, lengthAt, type EntryBounds } from '../entry.ts'
+import { SirtakiError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { LayoutStruct, layoutText, placesOf, unitsOf, whole, type Layout, type Place } from '../layout.ts'
+import { LayoutStruct, layoutText, placesOf, unitsOf, whole, type Layout } from '../layout.ts'
 import type { Failpoint } from '../ports.ts'
-import { concat, viewOf } from '../bytes/bytes.ts'
-import { firstOfClass, type Span } from '../ranges.ts'
+import { concat } from '../bytes/bytes.ts'
+import type { Span } from '../ranges.ts'
 import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
 import { PositionList, PositionSet } from './position-list.ts'
 import { visitBlock } from './row-block.ts'
 import { RowBuilder, visitRow } from './row.ts'
-import { RowCache } from './row-cache.ts'
 import { Rows } from './rows.ts'
 import type { Commit, StoreImage } from './store.ts'
 import { WideMap } from './wide-map.ts'
+import { Places } from './places.ts'
+import { EntryReader } from './entry-reader.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */
 export interface UnitOptions {
@@ -37,9 +35,6 @@ export interface UnitOptions {
 export type Role = 'blank' | 'spare' | 'recovering' | 'serving' | 'sealed'
 
 const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed: whole, opened: whole, trim: whole, prefix: whole, logTime: whole, highest: integer() })
-const NO_BYTES = new Uint8Array(0)
-/** Bytes of rows kept for readers that follow closely. */
-const CACHE_BYTES = 8 << 20
 /** Decisions above the prefix that are listed while rows are read, before those that it has passed are left out. */
 const DECIDED_MAX = 1 << 20
 /** Lists of streams whose beginning one step trims: some microseconds each. */
@@ -70,21 +65,13 @@ export class UnitState {
   readonly damaged = new PositionSet()
   /** What was stored since this start. */
   readonly stored = { entries: 0, bytes: 0 }
-  /** Positions that are its own under the layout installed, ascending. Several when segments wait to be merged. */
-  places: readonly Place[] = []
+  /** Positions that are its own under the layout installed. */
+  places = new Places([], Infinity)
+  readonly entries: EntryReader
   bounds: EntryBounds
   /** Told of positions that have become decided, while anyone listens. */
   onDecided: ((position: number) => void) | undefined
-  /** The last place, by itself: nearly every position is there. */
-  #from = 0
-  #to = Infinity
-  #step = 1
-  #class = 0
   #serving = false
-  readonly #readRow: (row: number) => Uint8Array | undefined
-  readonly #cache = new RowCache(CACHE_BYTES)
-  #viewed: Uint8Array = NO_BYTES
-  #view = viewOf(NO_BYTES)
   readonly #rows = new Rows()
   /** Lists of streams whose beginning was trimmed and is still there, while there are any. */
   #untrimmed: Iterator<[number, PositionList]> | undefined
@@ -102,7 +89,10 @@ export class UnitState {
     this.boot = boot
     this.limits = limits
     this.failpoint = failpoint
-    this.#readRow = readRow
+    this.entries = new EntryReader({
+      index: this.index, readRow, bounds: () => this.bounds, damaged: (position) => { this.#damagedAt(position) },
+      staged: (row, offset) => row === this.#nextRow ? this.#builder.pieceAt(offset) : undefined,
+    })
     this.#durableEpoch = image.epoch
     this.bounds = { seed: 0, entryBytesMax: limits.entryBytesMax, streamsMax: limits.streamsMax }
     if (image.meta !== undefined) this.#loadMeta(image.meta)
@@ -164,55 +154,12 @@ export class UnitState {
 
   get role(): Role {
     if (this.layout === undefined) return 'blank'
-    if (this.places.length === 0) return 'spare'
+    if (this.places.list.length === 0) return 'spare'
     if (!this.#serving) return 'recovering'
     return this.sealed > this.layout.epoch ? 'sealed' : 'serving'
   }
 
   serves(epoch: number): boolean { return this.#serving && this.layout?.epoch === epoch && this.sealed === epoch }
-  owns(position: number): boolean { return position >= this.#from && position < this.#to ? position % this.#step === this.#class : this.placeAt(position) !== undefined }
-
-  /** The place of a position of its own. */
-  placeAt(position: number): Place | undefined { return this.places.find(({ from, to, index, step }) => position >= from && position < to && position % step === index) }
-
-  /** The place where a range of positions of one of `step` chains begins. */
-  placeIn(position: number, count: number): Place | undefined { return this.places.find(({ from, to, step }) => position >= from && position < to && step === count) }
-
-  /** The first own position at or above `position`; Infinity when the open segment does not name it. */
-  firstOwn(position: number): number {
-    if (position >= this.#from && this.#to === Infinity) return firstOfClass(position, this.#class, this.#step)
-    for (const { from, to, index, step } of this.places) {
-      const first = firstOfClass(Math.max(from, position), index, step)
-      if (first < to) return first
-    }
-    return Infinity
-  }
-
-  /** The own position after an own one. */
-  after(position: number): number { return position >= this.#from && this.#to === Infinity ? position + this.#step : this.firstOwn(position + 1) }
-
-  /** From where on everything of its class up to the open end is here; undefined when the open segment does not name it. */
-  get openPlace(): { readonly from: number; readonly index: number; readonly step: number } | undefined {
-    const last = this.places.at(-1)
-    if (last?.to !== Infinity) return undefined
-    let { from } = last
-    for (const place of this.places.toReversed()) if (place.to === from && place.step === last.step && place.index === last.index) from = place.from
-    return { from, index: last.index, step: last.step }
-  }
-
-  /**
-   * Where everything of class `index` of `step` from `from` on ends: a stream read from there is complete no further.
-   * Undefined where it is no member.
-   */
-  coveredTo(from: number, step: number, index: number): number | undefined {
-    let to: number | undefined
-    for (const place of this.places) {
-      const follows = to === undefined ? from >= place.from && from < place.to : place.from === to
-      if (follows && place.step === step && place.index === index) ({ to } = place)
-    }
-    return to
-  }
-
   isDecided(position: number): boolean { return position < this.prefix || (this.index.flags(position) & DECIDED) !== 0 }
 
   /** @throws SirtakiError `EPOCH` or `RECOVERING` unless exactly this epoch is installed and served. */
@@ -220,7 +167,7 @@ export class UnitState {
     const layout = this.layout
     if (layout === undefined) throw new SirtakiError('NOT_READY', 'this unit is blank: run init')
     if (layout.epoch !== epoch || this.sealed !== epoch) throw new SirtakiError('EPOCH', `the message is of epoch ${epoch}, installed is ${layout.epoch}, sealed at ${this.sealed}`, { facts: { epoch, installed: layout.epoch, sealed: this.sealed } })
-    if (!this.#serving) throw new SirtakiError('RECOVERING', this.places.length === 0 ? 'this unit is a spare' : 'this unit was restarted and waits for the next epoch to name it', { facts: { epoch } })
+    if (!this.#serving) throw new SirtakiError('RECOVERING', this.places.list.length === 0 ? 'this unit is a spare' : 'this unit was restarted and waits for the next epoch to name it', { facts: { epoch } })
     return layout
   }
 
@@ -229,15 +176,6 @@ export class UnitState {
     if (this.layout === undefined) throw new SirtakiError('NOT_READY', 'this unit is blank: run init')
     if (this.layout.cluster !== cluster) throw new SirtakiError('WRONG_CLUSTER', `this unit belongs to cluster ${this.layout.cluster}, not to ${cluster}`, { facts: { cluster: this.layout.cluster } })
     return this.layout
-  }
-
-  /** @throws SirtakiError `WRONG_CHAIN` for a position of another chain. */
-  requireOwn(position: number): void {
-    if (!this.owns(position)) throw new SirtakiError('WRONG_CHAIN', `position ${position} is not this unit's: it holds ${this.#placesText()}`, { facts: { position } })
-  }
-
-  #placesText(): string {
-    return this.places.length === 0 ? 'none' : this.places.map(({ from, to, index, step }) => `chain ${index} of ${step} in [${from}, ${to === Infinity ? 'open' : to})`).join(' and ')
   }
 
   /** Lowest own position, at or above the trim mark, that is empty; the tail of the layout when nothing below it is. */
@@ -251,30 +189,20 @@ export class UnitState {
 
   /** The first own position from `from` on that a search of the index does not pass; the first from `to` on at most. */
   #past(search: 'pastHeld' | 'pastWhole', from: number, to: number): number {
-    let at = this.firstOwn(from)
+    let at = this.places.first(from)
     while (at < to) {
-      const place = this.placeAt(at)
+      const place = this.places.at(at)
       if (place === undefined) return at
       const end = Math.min(to, place.to)
       const next = this.index[search](at, end, place.step)
       if (next < end) return next
-      at = this.firstOwn(next)
+      at = this.places.first(next)
     }
     return at
   }
 
   /** The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was stored. */
-  bytesOf(position: number): Uint8Array | undefined {
-    return this.#checked(position, (row) => this.#rowBytes(row))
-  }
-
-  /** The same from the disk itself, whatever is in memory. A scrub asks row by row: `last` keeps the row read before. */
-  verify(position: number, last: { row: number; bytes: Uint8Array | undefined }): boolean {
-    return this.#checked(position, (row) => {
-      if (last.row !== row) { last.row = row; last.bytes = this.#fromDisk(row) }
-      return last.bytes
-    }) !== undefined
-  }
+  bytesOf(position: number): Uint8Array | undefined { return this.entries.bytesOf(position) }
 
   /** Whether the bytes at a position wait for the next commit. */
   isStaged(position: number): boolean { return this.index.row(position) === this.#nextRow }
@@ -284,7 +212,7 @@ export class UnitState {
     const found: number[] = []
     for (const position of this.damaged) {
       if (found.length === max) break
-      if (this.owns(position)) found.push(position)
+      if (this.places.owns(position)) found.push(position)
     }
     return found
   }
@@ -292,60 +220,15 @@ export class UnitState {
   /** Reads a damaged position once more: a disk may also have read from a wrong place. True when it is whole. */
   recheck(position: number): boolean {
     this.index.undamage(position)
-    if (!this.verify(position, { row: -1, bytes: undefined })) return false
+    if (!this.entries.verify(position, { row: -1, bytes: undefined })) return false
     this.damaged.delete(position)
     return true
   }
 
-  /** What the first read gave may have been read from a wrong place, or kept wrongly in memory: the disk is asked once more. */
-  #checked(position: number, read: (row: number) => Uint8Array | undefined): Uint8Array | undefined {
-    const row = this.index.row(position)
-    const staged = row === this.#nextRow ? this.#builder.pieceAt(this.index.offset(position)) : undefined
-    const found = staged === undefined ? this.#entryIn(read(row), this.index.offset(position), position) : this.#entryIn(staged.bytes, staged.at, position)
-    if (found !== undefined) return found
-    this.#cache.delete(row)
-    const again = staged === undefined ? this.#entryIn(this.#fromDisk(row), this.index.offset(position), position) : undefined
-    if (again !== undefined) return again
+  #damagedAt(position: number): void {
     this.index.damage(position)
     this.damaged.add(position)
     this.failpoint?.('unit.damaged', { unit: this.identity, position })
-    return undefined
-  }
-
-  #entryIn(row: Uint8Array | undefined, offset: number, position: number): Uint8Array | undefined {
-    if (row === undefined || offset + ENTRY_HEAD_BYTES > row.byteLength) return undefined
-    try {
-      const view = this.#viewOf(row)
-      const length = checkEntry(row, view, offset, this.bounds)
-      return hashAt(view, offset) === this.index.hash(position) && positionAt(view, offset) === position ? row.subarray(offset, offset + length) : undefined
-    } catch {
-      // A damaged entry is an answer, not an error of the request.
-      return undefined
-    }
-  }
-
-  /** Entries are read in the order of their rows: a view for each would cost as much as its checksum. */
-  #viewOf(row: Uint8Array): DataView {
-    if (this.#viewed !== row) { this.#viewed = row; this.#view = viewOf(row) }
-    return this.#view
-  }
-
-  #rowBytes(row: number): Uint8Array | undefined {
-    const known = this.#cache.get(row)
-    if (known !== undefined) return known
-    const bytes = this.#fromDisk(row)
-    if (bytes !== undefined) this.#cache.set(row, bytes)
-    return bytes
-  }
-
-  #fromDisk(row: number): Uint8Array | undefined {
-    try {
-      return this.#readRow(row)
-    } catch (thrown) {
-      // What the disk cannot read is damage like any other: another unit has it.
-      if (isError(thrown, 'DAMAGED', 'IO')) return undefined
-      throw thrown
-    }
   }
 
   // ---- staging
@@ -396,12 +279,7 @@ export class UnitState {
 
   #become(layout: Layout): void {
     this.bounds = { ...this.bounds, seed: clusterSeed(layout.cluster) }
-    this.places = placesOf(layout, this.identity)
-    const last = this.places.at(-1)
-    this.#from = last?.from ?? 0
-    this.#to = last?.to ?? 0
-    this.#step = last?.step ?? 1
-    this.#class = last?.index ?? 0
+    this.places = new Places(placesOf(layout, this.identity))
     this.#serving = unitsOf(layout).some((unit) => unit.identity === this.identity && unit.boot === this.boot)
     this.prefix = Math.max(this.prefix, this.trim)
     this.#advance()
@@ -422,7 +300,7 @@ export class UnitState {
 
   /** Marks junk as decided, with all of it that follows below `to` where there is one chain. Gives the last position marked. */
   decideJunk(position: number, to: number, epoch: number): number {
-    const place = this.placeAt(position)
+    const place = this.places.at(position)
     const end = place?.step === 1 ? this.index.pastJunk(position, Math.min(to, place.to), 1) : position
     if (end <= position + 1) { this.decide(position, epoch); return position }
     this.index.decideRange(position, end)
@@ -435,7 +313,7 @@ export class UnitState {
   /** Marks everything below `tail` as decided: all of it is held. */
   decideBelow(tail: number, epoch: number): void {
     this.#decideAll(tail, epoch)
-    if (this.firstOwn(this.prefix) === Infinity) this.prefix = Math.max(this.prefix, tail)
+    if (this.places.first(this.prefix) === Infinity) this.prefix = Math.max(this.prefix, tail)
     this.setMeta({ opened: epoch })
   }
 
@@ -449,14 +327,14 @@ export class UnitState {
   #decideAll(to: number, epoch: number): void {
     const isHeard = this.failpoint !== undefined || this.onDecided !== undefined
     const fresh: number[] = []
-    for (let at = this.firstOwn(this.prefix); at < to;) {
-      const place = this.placeAt(at)
+    for (let at = this.places.first(this.prefix); at < to;) {
+      const place = this.places.at(at)
       if (place === undefined) break
       const end = Math.min(to, place.to)
       for (let one = at; isHeard && one < end; one += place.step) if (!this.isDecided(one)) fresh.push(one)
       if (place.step === 1) this.index.decideRange(at, end)
       else for (let one = at; one < end; one += place.step) this.index.decide(one)
-      at = this.firstOwn(end)
+      at = this.places.first(end)
     }
     this.#advance()
     for (const one of fresh) {
@@ -465,14 +343,14 @@ export class UnitState {
     }
   }
 
-  /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
   /** Everything of its own below it is decided; where the open segment does not name it, everything it will ever hold. */
-  get decidedTo(): number { return this.firstOwn(this.prefix) === Infinity ? Infinity : this.prefix }
+  get decidedTo(): number { return this.places.first(this.prefix) === Infinity ? Infinity : this.prefix }
 
+  /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
   #advance(): void {
-    let at = this.firstOwn(this.prefix)
-    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = at >= this.#from && this.#to === Infinity ? this.index.pastDecided(at, Infinity, this.#step) : this.after(at)
-    this.prefix = at === Infinity ? Math.max(this.prefix, this.places.at(-1)?.to ?? 0) : at
+    let at = this.places.first(this.prefix)
+    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = this.places.isOpenFrom(at) ? this.index.pastDecided(at, Infinity, this.places.openStep) : this.places.after(at)
+    this.prefix = at === Infinity ? Math.max(this.prefix, this.places.end) : at
   }
 
   /** Takes a trim mark, with the next commit; what it leaves behind goes in slices, the first one with it. */
@@ -496,7 +374,7 @@ export class UnitState {
     const { dropRowsMax, dropBytesMax } = this.limits
     for (const row of this.#rows.takeDropped({ rows: dropRowsMax, bytes: dropBytesMax })) {
       this.#drop.push(row)
-      this.#cache.delete(row)
+      this.entries.forget(row)
     }
     for (let left = LISTS_A_STEP; left > 0 && this.#untrimmed !== undefined; left--) {
       const { done, value } = this.#untrimmed.next()
@@ -528,7 +406,7 @@ export class UnitState {
     const id = this.#nextRow++
     const bytes = concat(pieces)
     this.#rows.add(id, this.#stagedTop, bytes.byteLength)
-    this.#cache.set(id, bytes)
+    this.entries.keep(id, bytes)
     this.#builder = new RowBuilder()
     this.#above = []
     this.#stagedTop = -1
@@ -577,16 +455,10 @@ export class UnitState {
   nextIn(list: PositionList, stream: number, position: number): number {
     for (let at = list.next(Math.max(position, this.trim)); at >= 0; at = list.next(at + 1)) {
       const flags = this.index.flags(at)
-      if ((flags & DATA) !== 0 && ((flags & REPLACED) === 0 || this.#isOf(at, stream))) return at
+      if ((flags & DATA) !== 0 && ((flags & REPLACED) === 0 || this.entries.isOf(at, stream))) return at
       list.remove(at)
     }
     if (list.length === 0) this.streams.delete(stream)
     return -1
-  }
-
-  /** Whether the entry at a position is of a stream; so is what cannot be read, until it is mended. */
-  #isOf(position: number, stream: number): boolean {
-    const bytes = this.bytesOf(position)
-    return bytes === undefined || streamsAt(this.#viewOf(bytes), 0).includes(stream)
   }
 }

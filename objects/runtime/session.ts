@@ -9,7 +9,7 @@
  * the error, and an empty op with the same number is appended until either of the two is decided; so what was called later
  * is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
  */
-import type { Appended } from '../../log/client/append.ts'
+import type { Appended } from '../../log/client/batch.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { requireCallOptions } from '../../log/cluster/arguments.ts'
 import { abortedBefore } from '../../log/cluster/calls.ts'

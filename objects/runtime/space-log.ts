@@ -3,7 +3,7 @@
  *
  * `LogClient` gives it through `spaceLogOf`; tests give one of their own. Read next: `view.ts`, `session.ts`.
  */
-import type { Appended } from '../../log/client/append.ts'
+import type { Appended } from '../../log/client/batch.ts'
 import type { FlowOptions } from '../../log/cluster/calls.ts'
 import type { AppendOptions, LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'

@@ -36,7 +36,7 @@ export const editsOf = (bug: Bug): readonly Edit[] => [bug, ...bug.also ?? []]
 const nets = ['test/bugs/nets.test.ts']
 
 /** Takes away the unit's own refusal of what belongs to another chain. */
-const ownsAll: Edit = { file: 'log/unit/unit-state.ts', find: 'position < this.#to ? position % this.#step === this.#class : this.placeAt', replace: 'position < this.#to ? position >= 0 : this.placeAt' }
+const ownsAll: Edit = { file: 'log/unit/places.ts', find: 'position < this.#to ? position % this.#step === this.#class : this.at', replace: 'position < this.#to ? position >= 0 : this.at' }
 
 /** Every bug. */
 export const bugs: readonly Bug[] = [
@@ -165,23 +165,23 @@ export const bugs: readonly Bug[] = [
   {
     name: 'force-over-decided', sentence: 'A force replaces a decided value. No right resolver ever asks for that, so only the unit by itself shows it.',
     breaks: ['L1'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
-    find: '      if (status === OTHER && state.isDecided(offer.position)) return this.#answer(offer.position, DECIDED_OTHER)\n',
+    file: 'log/unit/decisions.ts',
+    find: '      if (status === OTHER && state.isDecided(offer.position)) return answerOf(state, offer.position, DECIDED_OTHER)\n',
     replace: '',
   },
   {
     name: 'settle-replaces', sentence: 'The first unit takes what a resolver offers over what it holds: two resolvers decide for two values.',
     breaks: ['L1'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
-    find: '      if (status !== EMPTY) return this.#answer(offer.position, status)\n',
-    replace: '      if (status !== EMPTY && status !== OTHER) return this.#answer(offer.position, status)\n',
+    file: 'log/unit/decisions.ts',
+    find: '      if (status !== EMPTY) return answerOf(state, offer.position, status)\n',
+    replace: '      if (status !== EMPTY && status !== OTHER) return answerOf(state, offer.position, status)\n',
   },
   {
     name: 'own-value-that-was-refused', sentence: 'A writer whose position went to junk takes the decision for its own entry.',
     breaks: ['L1', 'L3'], seed: 4,
-    file: 'log/client/append.ts',
-    find: "if (found.kind === 'data' && found.hash === append.hash) {",
-    replace: "if (found.kind === 'data' || found.kind === 'junk') {",
+    file: 'log/client/fate.ts',
+    find: "if (kind === 'data' && hash === append.hash) {",
+    replace: "if (kind === 'data' || kind === 'junk') {",
   },
   {
     name: 'acknowledged-by-one-unit', sentence: 'An append is acknowledged when the first unit that answers has stored it.',
@@ -208,7 +208,7 @@ export const bugs: readonly Bug[] = [
     name: 'install-of-another-boot', sentence: 'A unit takes a layout that names an earlier start of its process.',
     faults: ['crash', 'crashAll', 'loseRegister'],
     breaks: ['L6'], seed: 141,
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/membership.ts',
     find: '    if (member.boot !== state.boot) {\n',
     replace: "    if (member.boot === '') {\n",
   },
@@ -315,14 +315,14 @@ export const bugs: readonly Bug[] = [
   {
     name: 'seal-not-durable', sentence: 'A unit answers a seal that is in its memory only.',
     breaks: ['L6'], seed: 1,
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/membership.ts',
     find: 'if (slot > state.sealed) state.setMeta({ sealed: slot })',
     replace: 'if (slot > state.sealed) state.sealed = slot',
   },
   {
     name: 'token-in-a-newer-epoch', sentence: 'A writer offers its entry again under a newer epoch than its token is of.',
     breaks: ['Q1'], seed: 4,
-    file: 'log/client/append.ts',
+    file: 'log/client/fate.ts',
     find: 'layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined',
     replace: '{ position: append.position, bytes: own }',
   },
@@ -408,7 +408,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'trimmed-comes-back', sentence: 'A unit takes a store or a force below its trim mark. The index keeps 4,096 positions, so the simulator, whose logs are shorter, sees nothing of it.',
     breaks: ['L8'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/held.ts',
     find: '    if (position < state.trim) return TRIMMED\n    const flags = state.index.flags(position)\n    if (flags === 0) return EMPTY\n',
     replace: '    const flags = state.index.flags(position)\n    if (flags === 0) return EMPTY\n',
   },
@@ -443,7 +443,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'prefix-of-one-chain', sentence: 'The sequencer takes the furthest chain for the decided prefix of the whole log.',
     breaks: ['Q4', 'Q1'], seed: 1,
-    file: 'sequencer/server.ts',
+    file: 'sequencer/progress.ts',
     find: 'return Math.min(...prefixes)',
     replace: 'return Math.max(...prefixes)',
   },
@@ -486,14 +486,14 @@ export const bugs: readonly Bug[] = [
     name: 'damaged-counts-as-held', sentence: 'Who is asked for what it has read back counts what it found damaged.',
     breaks: ['P68'], seed: 0, judge: 'tests', tests: ['test/log/unit/copy.test.ts'],
     file: 'log/unit/server.ts',
-    find: 'return { ...unit.digest(range, true), read }',
-    replace: 'return { ...unit.digest(range), read }',
+    find: 'return { ...unit.copies.digest(range, true), read }',
+    replace: 'return { ...unit.copies.digest(range), read }',
   },
   {
     name: 'copy-not-read-back', sentence: 'A copy counts once its index knows it, whatever its disk has kept.',
     breaks: ['P68'], seed: 0, judge: 'tests', tests: ['test/log/unit/copy.test.ts'],
     file: 'log/unit/server.ts',
-    find: '    const read = unit.isReadBack(range)\n',
+    find: '    const read = unit.copies.isReadBack(range)\n',
     replace: '    const read = true\n',
     also: [{
       file: 'log/unit/copy.ts',
@@ -583,7 +583,7 @@ export const bugs: readonly Bug[] = [
     sentence: 'A unit looks only at how many chains its reader knows, not at which of them it takes the unit for: ' +
       'after two chains have swapped members a stale reader gets one half twice and the other never.',
     breaks: ['P67'], seed: 0, judge: 'tests', tests: ['test/log/playback/stream-player.test.ts'],
-    file: 'log/unit/unit-state.ts',
+    file: 'log/unit/places.ts',
     find: 'if (follows && place.step === step && place.index === index)',
     replace: 'if (follows && place.step === step)',
   },
@@ -614,9 +614,9 @@ export const bugs: readonly Bug[] = [
   {
     name: 'copies-what-is-undecided', sentence: 'A copy takes what a member happens to hold, decided or not. Copies begin when all is decided, and ask the first unit first, whose value wins: only the unit by itself shows it.',
     breaks: ['L5'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
-    find: 'const one = any || (state.owns(at) && state.isDecided(at)) ? this.#held(at, true) : undefined',
-    replace: 'const one = any || state.owns(at) ? this.#held(at, true) : undefined',
+    file: 'log/unit/copies.ts',
+    find: 'const one = any || (state.places.owns(at) && state.isDecided(at)) ? heldAt(state, at, true) : undefined',
+    replace: 'const one = any || state.places.owns(at) ? heldAt(state, at, true) : undefined',
   },
   {
     name: 'any-copy-is-decided', sentence: 'A newcomer asks for whatever a member has, not for what it has decided. The digests are compared before a merge, so only the copy by itself shows it.',
@@ -628,26 +628,26 @@ export const bugs: readonly Bug[] = [
   {
     name: 'copy-keeps-what-differs', sentence: 'A unit that comes back copies what it lacks and keeps what it should not have.',
     breaks: ['L1'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
-    find: 'this.#statusOf(position, kind, hash) === STORED) continue',
-    replace: 'this.#statusOf(position, kind, hash) !== EMPTY) continue',
+    file: 'log/unit/copies.ts',
+    find: 'statusOf(state, position, kind, hash) === STORED) continue',
+    replace: 'statusOf(state, position, kind, hash) !== 5) continue',
   },
   {
     name: 'copy-below-the-trim', sentence: 'A copy that was under way when a trim came brings back what the trim had dropped.',
     breaks: ['L8'], seed: 9,
-    file: 'log/unit/unit.ts',
-    find: '      if (position < state.trim || this.#statusOf(position, kind, hash) === STORED) continue\n',
-    replace: '      if (position >= state.trim && this.#statusOf(position, kind, hash) === STORED) continue\n',
+    file: 'log/unit/copies.ts',
+    find: '      if (position < state.trim || statusOf(state, position, kind, hash) === STORED) continue\n',
+    replace: '      if (position >= state.trim && statusOf(state, position, kind, hash) === STORED) continue\n',
     also: [
       { file: 'log/unit/copy.ts', find: 'let at = firstOfClass(Math.max(from, state.trim), index, step)', replace: 'let at = firstOfClass(from + 0 * state.trim, index, step)' },
-      { file: 'log/unit/unit.ts', find: '    let at = firstOfClass(Math.max(from, state.trim), index, step)\n    const end =', replace: '    let at = firstOfClass(from, index, step)\n    const end =' },
-      { file: 'log/unit/unit.ts', find: 'if (at >= state.trim && this.#statusOf(at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)', replace: 'if (at < state.trim || this.#statusOf(at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)' },
+      { file: 'log/unit/copies.ts', find: '    let at = firstOfClass(Math.max(from, state.trim), index, step)\n    const end =', replace: '    let at = firstOfClass(from, index, step)\n    const end =' },
+      { file: 'log/unit/copies.ts', find: 'if (at >= state.trim && statusOf(state, at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)', replace: 'if (at < state.trim || statusOf(state, at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)' },
     ],
   },
   {
     name: 'damage-taken-for-empty', sentence: 'A damaged entry is taken for a hole and decided anew. What decays before it is decided is too rare for the simulator.',
     breaks: ['L3'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/held.ts',
     find: '(flags & DAMAGED) !== 0) return DAMAGED_HERE\n    const same',
     replace: '(flags & DAMAGED) !== 0) return EMPTY\n    const same',
   },
@@ -719,7 +719,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'blank-unit-refuses-the-seal', sentence: 'A blank unit cannot be sealed: an epoch that names it, and whose driver died before it was installed there, can neither be opened nor followed once another member was restarted.',
     breaks: ['L6'], seed: 0, judge: 'tests', tests: ['test/log/unit/unit.test.ts'],
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/membership.ts',
     find: 'const installed = state.layout === undefined ? 0 : state.requireLayout(cluster).epoch',
     replace: 'const installed = state.requireLayout(cluster).epoch',
   },
@@ -733,9 +733,9 @@ export const bugs: readonly Bug[] = [
   {
     name: 'standby-without-an-epoch', sentence: 'Who stands by takes over the epoch of a sequencer that does not answer, instead of opening the next one.',
     breaks: ['Q1', 'Q2'], seed: 6,
-    file: 'sequencer/server.ts',
-    find: '      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()\n',
-    replace: '      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.machine.epoch && layout.sequencer.boot !== this.machine.boot && await this.#roleOf(layout) === undefined) this.machine.bootstrap({ ...layout, sequencer: this.member }, ports.clock.now())\n      if (this.#standsBy || layout?.sequencer?.boot === this.machine.boot) await this.#members.look()\n',
+    file: 'sequencer/place.ts',
+    find: '      if (this.#standsBy || this.#isNamed()) await this.#members.look()\n',
+    replace: '      const { layout } = this.#cluster\n      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.#machine.epoch && layout.sequencer.boot !== this.#machine.boot && await this.#roleOf(layout) === undefined) this.#machine.bootstrap({ ...layout, sequencer: this.#member() }, ports.clock.now())\n      if (this.#standsBy || this.#isNamed()) await this.#members.look()\n',
   },
   {
     name: 'spare-counted-as-member', sentence: 'An epoch waits for its spares to tell how far they have decided: they hold nothing and serve nobody, so it never opens.',
@@ -761,7 +761,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'decided-below-over-holes', sentence: 'Everything below the tail is told decided although a hole was left because a unit did not answer.',
     breaks: ['Y3'], seed: 0, judge: 'tests', tests: ['test/log/unit/unit.test.ts'],
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/membership.ts',
     find: '    if (heldTo < tail) throw',
     replace: '    if (heldTo < 0) throw',
     also: [{ file: 'log/cluster/resolve.ts', find: '  if (hole !== undefined) throw', replace: '  if (hole !== undefined && hole < 0) throw' }],
@@ -804,7 +804,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'repair-with-another-value', sentence: 'A damaged entry is mended with whatever another unit has at its position. The members of its chain, which are asked first, have the right one, so only the unit by itself shows it.',
     breaks: ['L1'], seed: 0, judge: 'tests', tests: nets,
-    file: 'log/unit/unit.ts',
+    file: 'log/unit/copies.ts',
     find: '    if (state.index.hash(position) !== hash) return false\n',
     replace: '',
   },
@@ -852,9 +852,9 @@ export const bugs: readonly Bug[] = [
     sentence: 'A writer that finds its position trimmed appends again: others may have read the entry there, and ' +
       'see it twice.',
     breaks: ['L1'], seed: 0, judge: 'tests', tests: ['test/log/client/append.test.ts'],
-    file: 'log/client/append.ts',
-    find: 'this.#end(append, trimmedAt(append.position))',
-    replace: 'await this.#again(append)',
+    file: 'log/client/fate.ts',
+    find: 'this.#outcomes.end(append, trimmedAt(position))\n      return true',
+    replace: 'return false',
   },
   {
     name: 'tails-told-with-the-clock',
@@ -870,9 +870,9 @@ export const bugs: readonly Bug[] = [
     sentence: 'A log time that one unit of a chain has stored counts as proven: the next epoch may leave out just ' +
       'this one.',
     breaks: ['Q3'], seed: 0, judge: 'tests', tests: ['test/sequencer/server.test.ts'],
-    file: 'sequencer/server.ts',
-    find: 'this.machine.prove(Math.min(...units.map(',
-    replace: 'this.machine.prove(Math.max(...units.map(',
+    file: 'sequencer/progress.ts',
+    find: 'this.#machine.prove(Math.min(...units.map(',
+    replace: 'this.#machine.prove(Math.max(...units.map(',
   },
   {
     name: 'skips-without-a-trace',
@@ -896,7 +896,7 @@ export const bugs: readonly Bug[] = [
     sentence: 'Each request that waits for the window puts off the look at the decided prefix: requests that come ' +
       'close together are never served.',
     breaks: ['L11'], seed: 0, judge: 'tests', tests: ['test/sequencer/server.test.ts'],
-    file: 'sequencer/server.ts',
+    file: 'sequencer/progress.ts',
     find: 'if (this.#timer.at <= at) return',
     replace: 'if (ms >= PROGRESS_MS) return',
   },

@@ -17,7 +17,7 @@ const second: Layout = {
 /** The second unit of a chain, at epoch 1 with tail 8. */
 function unit(): Unit {
   const made = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, salvaged: false, headers: [] }, boot: 'boot', limits, readRow: () => undefined })
-  made.genesis(second)
+  made.membership.genesis(second)
   return made
 }
 
@@ -28,16 +28,16 @@ test('L1: a force never replaces a decided value', (t) => {
   const one = unit()
   one.store(1, 1, entry(8, 'decided'))
   one.mark(1, 8, hashOf(entry(8, 'decided')), KIND_DATA)
-  t.is(one.force(1, [{ position: 8, bytes: entry(8, 'other') }]).results[0]?.status, DECIDED_OTHER)
-  t.is(one.force(1, [{ position: 8, bytes: undefined }]).results[0]?.status, DECIDED_OTHER)
+  t.is(one.decisions.force(1, [{ position: 8, bytes: entry(8, 'other') }]).results[0]?.status, DECIDED_OTHER)
+  t.is(one.decisions.force(1, [{ position: 8, bytes: undefined }]).results[0]?.status, DECIDED_OTHER)
   t.is(one.state.index.hash(8), hashOf(entry(8, 'decided')))
 })
 
 test('L1: the first unit keeps what it holds, whatever a resolver offers', (t) => {
   const one = new Unit({ image: { identity: 'first', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
-  one.genesis(second)
+  one.membership.genesis(second)
   one.store(1, 1, entry(8, 'held'))
-  one.settle(1, [{ position: 8, bytes: entry(8, 'other') }])
+  one.decisions.settle(1, [{ position: 8, bytes: entry(8, 'other') }])
   t.is(one.state.index.hash(8), hashOf(entry(8, 'held')))
 })
 
@@ -58,22 +58,22 @@ function rotten(): { one: Unit; whole: Uint8Array } {
   const rows = new Map<number, Uint8Array>()
   const image = { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }
   const made = new Unit({ image, boot: 'boot', limits, readRow: (row) => rows.get(row) })
-  made.genesis(second)
+  made.membership.genesis(second)
   made.takeCommit()
   const whole = entry(8, 'decided')
   made.store(1, 1, whole)
   made.mark(1, 8, hashOf(whole), KIND_DATA)
   made.takeCommit()
-  made.state.verify(8, { row: -1, bytes: undefined })
+  made.state.entries.verify(8, { row: -1, bytes: undefined })
   return { one: made, whole }
 }
 
 test('L1: a damaged entry is mended with the very same one only', (t) => {
   const { one, whole } = rotten()
   const other = entry(8, 'other')
-  t.false(one.repair(8, hashOf(other), other))
+  t.false(one.copies.repair(8, hashOf(other), other))
   t.is(one.state.index.hash(8), hashOf(whole))
-  t.true(one.repair(8, hashOf(whole), whole))
+  t.true(one.copies.repair(8, hashOf(whole), whole))
 })
 
 test('L3: a damaged entry is no hole: nothing is stored in its place', (t) => {
@@ -86,14 +86,14 @@ test('L1: a copy goes over whatever is here: who comes back may hold what was ne
   const one = unit()
   one.store(1, 1, entry(8, 'undecided'))
   const bytes = entry(8, 'decided')
-  one.copyIn({ held: [{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }], junk: [] })
+  one.copies.copyIn({ held: [{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }], junk: [] })
   t.is(one.state.index.hash(8), hashOf(bytes))
 })
 
 test('Q4: a unit answers for a stream only from where on it holds everything of its chain', (t) => {
   const one = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
   const [open] = second.segments
-  one.genesis({ ...second, segments: [{ from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] }, { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] }] })
+  one.membership.genesis({ ...second, segments: [{ from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] }, { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] }] })
   t.throws(() => one.readStream({ stream: 1, from: 7, step: 1 }, 1_000), { code: 'WRONG_CHAIN' })
   t.is(one.readStream({ stream: 1, from: 8, step: 1 }, 1_000).count, 0)
 })
@@ -102,20 +102,20 @@ test('L5: a copy is given decided entries only, and ends before the first that i
   const one = unit()
   one.store(1, 1, entry(8, 'decided'))
   one.mark(1, 8, hashOf(entry(8, 'decided')), KIND_DATA)
-  one.junk(1, false, [{ from: 0, to: 8, step: 1 }])
-  one.decidedBelow(1, 8)
+  one.decisions.junk(1, false, [{ from: 0, to: 8, step: 1 }])
+  one.membership.decidedBelow(1, 8)
   one.store(1, 1, entry(9, 'undecided'))
-  const { to, held } = one.copyOut({ from: 7, to: 16, index: 0, step: 1 }, 1_000_000)
+  const { to, held } = one.copies.copyOut({ from: 7, to: 16, index: 0, step: 1 }, 1_000_000)
   t.is(to, 9)
   t.deepEqual(held.map(({ position }) => position), [7, 8])
 })
 
 test('L8: below the trim mark nothing is taken and nothing is told but trimmed', (t) => {
   const one = unit()
-  one.junk(1, false, [{ from: 0, to: 8, step: 1 }])
-  one.decidedBelow(1, 8)
-  one.trim(1, 8)
-  t.is(one.force(1, [{ position: 7, bytes: entry(7, 'late') }]).results[0]?.status, TRIMMED)
+  one.decisions.junk(1, false, [{ from: 0, to: 8, step: 1 }])
+  one.membership.decidedBelow(1, 8)
+  one.membership.trim(1, 8)
+  t.is(one.decisions.force(1, [{ position: 7, bytes: entry(7, 'late') }]).results[0]?.status, TRIMMED)
 })
 
 test('Y1: who has lost its register is another acceptor, and votes no more under the name that others count on', async (t) => {

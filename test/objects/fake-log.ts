@@ -4,7 +4,7 @@
  * What is real: positions, `previous`, order of delivery (the log's own `StreamOrder`). What a test decides: the fate of each
  * append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
  */
-import type { Appended } from '../../log/client/append.ts'
+import type { Appended } from '../../log/client/batch.ts'
 import { aborted } from '../../log/cluster/retry.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'

@@ -44,7 +44,7 @@ async function startDisagreeing(t: ExecutionContext): Promise<Disagreeing> {
 test('L1: units that hold different values are named, with the first position', async (t) => {
   const { b, verify } = await startDisagreeing(t)
   t.deepEqual((await verify()).findings, [])
-  await b.change((unit) => unit.copyIn({ held: [{ position: 65, kind: KIND_JUNK, decided: true, damaged: false, hash: 0, bytes: undefined }], junk: [] }))
+  await b.change((unit) => unit.copies.copyIn({ held: [{ position: 65, kind: KIND_JUNK, decided: true, damaged: false, hash: 0, bytes: undefined }], junk: [] }))
   await b.change((unit) => { unit.mark(2, 65, 0, KIND_JUNK) })
   t.deepEqual((await verify()).findings, [{ unit: 'b', what: 'holds something else than a', position: 65 }])
 })

@@ -138,7 +138,7 @@ function commitMore(opened: Opened, from: number, count: number): number[] {
 function trimAll(opened: Opened, before: number, tell: Tell): void {
   const started = performance.now()
   const steps: number[] = []
-  opened.unit.trim(1, before)
+  opened.unit.membership.trim(1, before)
   do {
     const step = performance.now()
     if (steps.length > 0) opened.unit.state.tidy()
@@ -153,7 +153,7 @@ function trimAll(opened: Opened, before: number, tell: Tell): void {
 
 function run(folder: string, rows: number, commits: number, tell: Tell, progress: (text: string) => void): void {
   const blank = open(folder)
-  blank.unit.genesis(layoutFor(blank.unit.state.identity))
+  blank.unit.membership.genesis(layoutFor(blank.unit.state.identity))
   commit(blank)
   blank.store.close()
   const started = performance.now()

@@ -127,16 +127,16 @@ async function checkEntries({ folder, unit: { state } }: Opened, findings: Findi
       progress(`reading ${folder}: position ${at} of ${state.highest}, ${(readBytes / 1e3 / Math.max(1, performance.now() - startedAt)).toFixed(1)} MB/s`)
     }
     const flags = state.index.flags(at)
-    if (flags === 0 && at < state.prefix && state.owns(at)) findings.add(folder, 'nothing is there below the decided prefix', at)
+    if (flags === 0 && at < state.prefix && state.places.owns(at)) findings.add(folder, 'nothing is there below the decided prefix', at)
     if ((flags & DATA) === 0) continue
     const { row } = last
     counts.entries++
-    if (!state.verify(at, last) || (state.index.flags(at) & DAMAGED) !== 0) findings.add(folder, 'the entry fails its checksum, or its row cannot be read', at)
+    if (!state.entries.verify(at, last) || (state.index.flags(at) & DAMAGED) !== 0) findings.add(folder, 'the entry fails its checksum, or its row cannot be read', at)
     if (last.row !== row) readBytes += last.bytes?.byteLength ?? 0
   }
   counts.bytes += readBytes
   // The index ends at what is held: a prefix above it says that the rest was lost.
-  const lost = state.firstOwn(Math.max(state.trim, state.highest + 1))
+  const lost = state.places.first(Math.max(state.trim, state.highest + 1))
   if (lost < state.prefix) findings.add(folder, `nothing is there from this position to ${state.prefix}, below the decided prefix`, lost)
 }
 
@@ -163,7 +163,7 @@ async function compareAll(opened: readonly Opened[], findings: Findings, { progr
       const { state: b } = other.unit
       const from = firstOfClass(Math.max(segment.from, a.trim, b.trim), index, step)
       const to = Math.min(segment.to ?? Infinity, a.prefix, b.prefix)
-      const digest = ({ unit }: Opened, range: Span): Digest => unit.digest({ ...range, index })
+      const digest = ({ unit }: Opened, range: Span): Digest => unit.copies.digest({ ...range, index })
       const differ = (range: Span): Promise<boolean> => {
         const [ours, theirs] = [digest(first, range), digest(other, range)]
         return Promise.resolve(ours.count !== theirs.count || ours.sum !== theirs.sum)

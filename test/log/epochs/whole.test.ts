@@ -112,10 +112,10 @@ test('P69: what is decided above the prefix is told one by one, with a digest of
   for (const position of [0, 3, 4, 9]) b.mark({ position })
   const { unit } = b
   const all = { from: 0, to: 100, index: 0, step: 1 }
-  const told = unit.digestDecided(all)
+  const told = unit.copies.digestDecided(all)
   t.deepEqual([bitsOf(told.decided), told.count, told.from, told.to], [[0, 3, 4, 9], 4, 0, 100])
-  t.deepEqual(unit.digestAmong(all, told.decided), { count: told.count, sum: told.sum, trim: 0 })
-  t.not(unit.digestAmong(all, textOf(0, 3, 6, 9)).sum, told.sum)
-  t.deepEqual(bitsOf(unit.digestDecided({ ...all, from: 4, to: 9 }).decided), [0])
-  t.is(unit.digestDecided({ ...all, to: 1e6 }).to, 1 << 16)
+  t.deepEqual(unit.copies.digestAmong(all, told.decided), { count: told.count, sum: told.sum, trim: 0 })
+  t.not(unit.copies.digestAmong(all, textOf(0, 3, 6, 9)).sum, told.sum)
+  t.deepEqual(bitsOf(unit.copies.digestDecided({ ...all, from: 4, to: 9 }).decided), [0])
+  t.is(unit.copies.digestDecided({ ...all, to: 1e6 }).to, 1 << 16)
 })

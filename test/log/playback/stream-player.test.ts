@@ -119,7 +119,7 @@ test('P19: damage that heals ends no subscription, and a call that does not live
   await hand.storeAt(await hand.raw(), 'unit-0', 27, payload(99))
   hand.store('unit-0').damage(hand.store('unit-0').lastRow())
   const position = (await hand.done(log.tail(), 2)).tail - 1
-  t.is(hand.unit('unit-0').unit.state.verify(position, { row: -1, bytes: undefined }), false)
+  t.is(hand.unit('unit-0').unit.state.entries.verify(position, { row: -1, bytes: undefined }), false)
   await hand.done(Promise.all(appends(log, 2, { streams: [27], from: 2 })), 500)
   const { tail } = await hand.done(log.tail(), 50)
   const error = await hand.done(player.playTo(tail, { timeoutMs: 400 }).catch((thrown: unknown) => thrown), 1_500)

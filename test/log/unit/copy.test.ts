@@ -31,7 +31,7 @@ const copiesOf = (hand: HandCluster, unit: string): { address: string; from: num
 /** Everything below the tail is the same at two units. */
 function areEqual(t: ExecutionContext, hand: HandCluster, ours: string, theirs: string): void {
   const all = { from: 0, to: layoutOf(hand, ours).tail, index: 0, step: 1 }
-  t.deepEqual(hand.unit(ours).unit.digest(all), hand.unit(theirs).unit.digest(all))
+  t.deepEqual(hand.unit(ours).unit.copies.digest(all), hand.unit(theirs).unit.copies.digest(all))
 }
 
 /** What these positions hold, read from one unit. */
@@ -183,7 +183,7 @@ test('L8: a trim above everything that is copied makes the copy unnecessary', as
 test('L4: a position that is damaged at one source is copied from another', async (t) => {
   const { hand, log, positions } = await joining(2, { ...slowly, copyBytesPerSecond: 50_000 })
   hand.store('unit-0').damage()
-  for (const position of positions) hand.unit('unit-0').unit.state.verify(position, { row: -1, bytes: undefined })
+  for (const position of positions) hand.unit('unit-0').unit.state.entries.verify(position, { row: -1, bytes: undefined })
   t.true(hand.unit('unit-0').unit.state.damaged.size > 0)
   await hand.until(isMerged(hand), 10_000)
   t.deepEqual([...new Set(copiesOf(hand, 'unit-2').map(({ address }) => address))].toSorted(), ['unit-0', 'unit-1'])
@@ -249,7 +249,7 @@ test('P68: what a copy is known to have lost is lacking, however its index sums 
   await hand.done(copyParts(hand.unit('unit-1'), copier, layout, parts), 1_000)
   copier.close()
   hand.store('unit-1').damage()
-  unit.state.verify(positions[9] ?? -1, { row: -1, bytes: undefined })
+  unit.state.entries.verify(positions[9] ?? -1, { row: -1, bytes: undefined })
   await hand.drive({ merge: true })
   t.deepEqual([segmentsOf(hand, 'unit-1'), [...unit.state.damaged]], [['0', '1'], positions.slice(9)])
   hand.store('unit-1').heal()

@@ -35,9 +35,9 @@ function* emptyRows(count: number): StoreImage['headers'] extends Iterable<infer
 test('P70: a unit with more rows than a Map holds starts, and goes on committing', (t) => {
   const image = { identity: 'a', meta: undefined, epoch: 0, salvaged: false, headers: emptyRows(2 ** 24 + 1) }
   const unit = new Unit({ image, boot: 'a-1', limits, readRow: () => undefined })
-  unit.genesis(layoutOf({}))
+  unit.membership.genesis(layoutOf({}))
   t.is(unit.takeCommit()?.row, undefined)
-  unit.settle(1, [{ position: 0, bytes: undefined }])
+  unit.decisions.settle(1, [{ position: 0, bytes: undefined }])
   t.is(unit.takeCommit()?.row?.id, 2 ** 24 + 2)
 })
 
@@ -124,7 +124,7 @@ test('L8: of any rows, those below the mark are dropped once, in slices, and no 
 function trimmed(over: { dropRowsMax?: number; dropBytesMax?: number }): HandUnit {
   const a = new HandUnit('a', {}, over)
   for (let at = 0; at < 12; at++) { a.storeEntries([on(at, 7)]); a.mark(on(at, 7)); a.commit() }
-  a.unit.trim(1, 10)
+  a.unit.membership.trim(1, 10)
   return a
 }
 const rowsOf = (hand: HandUnit): number[] => [...hand.store.open().headers].map(({ id }) => id)
@@ -158,13 +158,13 @@ test('L8: what a restart leaves of a trim is dropped after it, and never read', 
 
 test('L8: lists of streams are trimmed in slices, and are read from the mark on meanwhile', (t) => {
   const a = new HandUnit('a')
-  for (let at = 0; at < 6_000; at++) a.unit.settle(1, [{ position: at, bytes: undefined }])
+  for (let at = 0; at < 6_000; at++) a.unit.decisions.settle(1, [{ position: at, bytes: undefined }])
   for (let at = 6_000; at < 12_000; at += 500) a.storeEntries(Array.from({ length: 500 }, (_, i) => on(at + i, at + i)))
   a.storeEntries([on(12_000, 6_000, 11_999)])
   a.commit()
-  const { held } = a.unit.ask({ epoch: 1, from: 0, to: 20_000, withBytes: false }, 1 << 30)
+  const { held } = a.unit.decisions.ask({ epoch: 1, from: 0, to: 20_000, withBytes: false }, 1 << 30)
   for (const { position, hash, kind } of held) a.unit.mark(1, position, hash, kind)
-  a.unit.trim(1, 12_000)
+  a.unit.membership.trim(1, 12_000)
   t.deepEqual([a.unit.state.untidy, a.unit.state.streams.size], [true, 1_905])
   const last = ['12000 on 6000,11999']
   t.deepEqual([6_000, 11_000, 11_999].map((stream) => a.stream(stream, 12_000).texts), [last, [], last])
@@ -199,7 +199,7 @@ test('Q4: a position whose bytes were damaged leaves its lists when it is replac
   b.commit()
   b.restart({ sameBoot: true })
   b.damagedRows.add(1)
-  t.is(b.unit.ask({ epoch: 1, from: 1, to: 2, withBytes: true }, 1 << 20).held[0]?.damaged, true)
+  t.is(b.unit.decisions.ask({ epoch: 1, from: 1, to: 2, withBytes: true }, 1 << 20).held[0]?.damaged, true)
   b.forceJunk(1)
   b.markJunk(1)
   b.mark(on(0, 7))
@@ -214,7 +214,7 @@ test('P70: junk over data looks at no list of a stream, however many there are',
   const { remove } = PositionList.prototype
   PositionList.prototype.remove = function (position): void { looks++; remove.call(this, position) }
   t.teardown(() => { PositionList.prototype.remove = remove })
-  b.unit.junk(1, false, [{ from: 0, to: 100, step: 1 }])
+  b.unit.decisions.junk(1, false, [{ from: 0, to: 100, step: 1 }])
   t.is(looks, 0)
   t.deepEqual([b.stream(5).texts, b.unit.state.streams.size], [[], 499])
 })

@@ -79,7 +79,7 @@ test('P31: a row with many entries is read once, however few bytes a go has', (t
 test('a scrub passes over what is trimmed, junk or not decided', (t) => {
   const b = rowsUnit()
   for (const row of [1, 2, 5]) b.damagedRows.add(row)
-  b.unit.trim(1, 2)
+  b.unit.membership.trim(1, 2)
   const scrub = new Scrub(b.unit.state)
   scrub.go(100_000)
   t.deepEqual([scrub.rounds, b.unit.state.damaged.size], [1, 0])
@@ -126,7 +126,7 @@ test('L1: a unit that finds damage before it is decided leaves its chain, comes 
   const position = await hand.done(hand.token(log.cluster, 1), 5)
   await hand.done(storeAt(log.cluster, 'unit-1', position), 5)
   hand.store('unit-1').damage()
-  hand.unit('unit-1').unit.state.verify(position, { row: -1, bytes: undefined })
+  hand.unit('unit-1').unit.state.entries.verify(position, { row: -1, bytes: undefined })
   t.deepEqual(damagedOf(hand, 'unit-1'), [position])
   hand.supervise('unit-1')
   await hand.until(() => hand.sequencer.machine.epoch > epoch, 2_000)
@@ -134,7 +134,7 @@ test('L1: a unit that finds damage before it is decided leaves its chain, comes 
   await hand.until(() => namesIn(hand).length === 3 && hand.unit('unit-0').unit.state.layout?.segments.length === 1, 5_000)
   t.deepEqual([damagedOf(hand, 'unit-1'), hand.point('unit.comesBack')], [[], 1])
   const all = { from: 0, to: hand.unit('unit-0').unit.state.layout?.tail ?? 0, index: 0, step: 1 }
-  t.deepEqual(hand.unit('unit-1').unit.digest(all), hand.unit('unit-0').unit.digest(all))
+  t.deepEqual(hand.unit('unit-1').unit.copies.digest(all), hand.unit('unit-0').unit.copies.digest(all))
   hand.wire('client').cut('unit-0')
   hand.wire('client').cut('unit-2')
   t.is((await hand.done(log.read(position), 200)).kind, 'junk')

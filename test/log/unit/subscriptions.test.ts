@@ -115,7 +115,7 @@ test('L8: a start below the trim mark is refused, so is one too many', (t) => {
   const b = new Bench()
   b.store(on7(0))
   b.mark(on7(0))
-  b.unit.unit.trim(1, 1)
+  b.unit.unit.membership.trim(1, 1)
   t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'TRIMMED' })
   b.subscriptions.add(b.caller, 6, { stream: 7, from: 1, step: 1 }, 1)
   t.throws(() => { b.subscriptions.add(b.caller, 7, { stream: 7, from: 1, step: 1 }, 1) }, { code: 'OVERLOADED' })
@@ -131,7 +131,7 @@ test('L8: a subscriber who was behind when all was trimmed is pushed nothing fro
   hand.store(...others, on7(4_200), on7(4_201))
   hand.unit.commit()
   hand.mark(...others, on7(4_200), on7(4_201))
-  hand.unit.unit.trim(1, 4_201)
+  hand.unit.unit.membership.trim(1, 4_201)
   t.true(hand.unit.unit.state.untidy)
   hand.socket.buffered = 0
   t.deepEqual((await hand.push()).parts, [{ positions: [4_201], completeTo: 4_202, more: false }])
@@ -227,7 +227,7 @@ test('Q4: who came when the damage was known waits for it too, who begins behind
 
 test('P26: a subscription begins where everything up to the open end is here, for a reader who counts chains as the unit does', (t) => {
   const b = new Bench()
-  b.unit.unit.seal('c1', 2)
+  b.unit.unit.membership.seal('c1', 2)
   b.unit.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a'], ['b']] }))
   t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'WRONG_CHAIN', message: /below the open segment/ })
   t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 1 }, 10) }, { code: 'WRONG_CHAIN' })

@@ -31,9 +31,9 @@ test('L6: only messages of exactly the installed epoch are executed', (t) => {
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }], 2)), 'EPOCH')
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }], 4)), 'EPOCH')
   t.is(b.outcome(() => b.forceJunk(0, 2)), 'EPOCH')
-  t.is(b.outcome((unit) => unit.junk(4, false, [{ from: 0, to: 1, step: 1 }])), 'EPOCH')
-  t.is(b.outcome((unit) => { unit.trim(2, 0) }), 'EPOCH')
-  t.is(b.outcome((unit) => unit.ask({ epoch: 2, from: 0, to: 1, withBytes: true }, A_LOT)), 'EPOCH')
+  t.is(b.outcome((unit) => unit.decisions.junk(4, false, [{ from: 0, to: 1, step: 1 }])), 'EPOCH')
+  t.is(b.outcome((unit) => { unit.membership.trim(2, 0) }), 'EPOCH')
+  t.is(b.outcome((unit) => unit.decisions.ask({ epoch: 2, from: 0, to: 1, withBytes: true }, A_LOT)), 'EPOCH')
   b.storeEntries([{ position: 0 }], 3)
   b.mark({ position: 0, epoch: 3 }, 2)
   t.is(b.read(0), UNDECIDED)
@@ -64,7 +64,7 @@ test('L3: only the first unit decides, and what it holds stays', (t) => {
   t.is(a.outcome(() => a.force({ position: 2 })), 'WRONG_CHAIN')
   const b = new HandUnit('b')
   t.is(b.outcome(() => b.settle({ position: 0 })), 'WRONG_CHAIN')
-  t.is(b.outcome((unit) => unit.junk(1, true, [{ from: 1, to: 2, step: 1 }])), 'WRONG_CHAIN')
+  t.is(b.outcome((unit) => unit.decisions.junk(1, true, [{ from: 1, to: 2, step: 1 }])), 'WRONG_CHAIN')
 })
 
 test('L5: force replaces what is undecided and never what is decided', (t) => {
@@ -83,9 +83,9 @@ test('an offer for another position, of a newer epoch or damaged is refused', (t
   const a = new HandUnit('a')
   const damaged = bytesOf({ position: 0 })
   damaged[45] = 0
-  t.is(a.outcome((unit) => unit.settle(1, [{ position: 1, bytes: bytesOf({ position: 0 }) }])), 'BAD_FRAME')
-  t.is(a.outcome((unit) => unit.settle(1, [{ position: 0, bytes: bytesOf({ position: 0, epoch: 2 }) }])), 'BAD_FRAME')
-  t.is(a.outcome((unit) => unit.settle(1, [{ position: 0, bytes: damaged }])), 'DAMAGED')
+  t.is(a.outcome((unit) => unit.decisions.settle(1, [{ position: 1, bytes: bytesOf({ position: 0 }) }])), 'BAD_FRAME')
+  t.is(a.outcome((unit) => unit.decisions.settle(1, [{ position: 0, bytes: bytesOf({ position: 0, epoch: 2 }) }])), 'BAD_FRAME')
+  t.is(a.outcome((unit) => unit.decisions.settle(1, [{ position: 0, bytes: damaged }])), 'DAMAGED')
 })
 
 test('a mark with another hash or kind decides nothing', (t) => {
@@ -100,7 +100,7 @@ test('a mark with another hash or kind decides nothing', (t) => {
 test('a range of junk at the first unit goes where nothing is held and names the rest', (t) => {
   const a = new HandUnit('a')
   a.storeEntries([{ position: 1 }, { position: 3 }])
-  t.deepEqual(a.unit.junk(1, true, [{ from: 0, to: 6, step: 1 }]), { data: [1, 3], trim: 0 })
+  t.deepEqual(a.unit.decisions.junk(1, true, [{ from: 0, to: 6, step: 1 }]), { data: [1, 3], trim: 0 })
   a.markJunk(0)
   a.mark({ position: 1 })
   a.markJunk(2)
@@ -111,7 +111,7 @@ test('a range of junk elsewhere goes over what is undecided and names what is de
   const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 1 }])
   b.mark({ position: 1 })
-  t.deepEqual(b.unit.junk(1, false, [{ from: 0, to: 3, step: 1 }]), { data: [1], trim: 0 })
+  t.deepEqual(b.unit.decisions.junk(1, false, [{ from: 0, to: 3, step: 1 }]), { data: [1], trim: 0 })
   b.markJunk(0)
   b.markJunk(2)
   t.deepEqual([b.read(0), b.read(1), b.read(2)], [JUNK_DECIDED, 'value 1', JUNK_DECIDED])
@@ -120,8 +120,8 @@ test('a range of junk elsewhere goes over what is undecided and names what is de
 test('a range of junk keeps to the positions of the own chain', (t) => {
   const c = new HandUnit('c', { chains: [['a', 'b'], ['c', 'd']] })
   c.storeEntries([{ position: 5 }])
-  t.deepEqual(c.unit.junk(1, true, [{ from: 0, to: 8, step: 2 }]), { data: [5], trim: 0 })
-  t.deepEqual(c.unit.ask({ epoch: 1, from: 0, to: 10, withBytes: true }, A_LOT).held.map(({ position, kind }) => [position, kind]), [[1, 2], [3, 2], [5, 1], [7, 2]])
+  t.deepEqual(c.unit.decisions.junk(1, true, [{ from: 0, to: 8, step: 2 }]), { data: [5], trim: 0 })
+  t.deepEqual(c.unit.decisions.ask({ epoch: 1, from: 0, to: 10, withBytes: true }, A_LOT).held.map(({ position, kind }) => [position, kind]), [[1, 2], [3, 2], [5, 1], [7, 2]])
 })
 
 test('L3, L5: a window of junk in one range is what it is in small ones: under data, marked, decided below a tail, after a restart', (t) => {
@@ -130,7 +130,7 @@ test('L3, L5: a window of junk in one range is what it is in small ones: under d
     const b = new HandUnit(name, { epoch: 1, tail: 0 })
     const ranges = Array.from({ length: Math.ceil(to / size) }, (_, i) => ({ from: i * size, to: Math.min(to, (i + 1) * size), step: 1 }))
     b.storeEntries([{ position: 0 }, { position: 1 }, { position: 9000 }])
-    for (const range of ranges) b.unit.junk(1, b.isFirst, [range])
+    for (const range of ranges) b.unit.decisions.junk(1, b.isFirst, [range])
     b.commit()
     if (!b.isFirst) b.force({ position: 13_000 })
     b.mark({ position: 0 })
@@ -146,7 +146,7 @@ test('L3, L5: a window of junk in one range is what it is in small ones: under d
     t.true(seen(one) === seen(many))
     for (const b of [one, many]) b.restart({ sameBoot: true })
     t.true(seen(one) === seen(many), 'after a restart')
-    for (const b of [one, many]) { b.install(layoutOf({ epoch: 2, tail: to })); b.unit.decidedBelow(2, to); b.commit() }
+    for (const b of [one, many]) { b.install(layoutOf({ epoch: 2, tail: to })); b.unit.membership.decidedBelow(2, to); b.commit() }
     t.is(one.unit.state.prefix, to)
     t.true(seen(one, 2) === seen(many, 2), 'under the next epoch')
   }
@@ -155,7 +155,7 @@ test('L3, L5: a window of junk in one range is what it is in small ones: under d
 test('Q4: what became junk is in no stream any more, and the stream goes on behind it', (t) => {
   const b = new HandUnit('b')
   b.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
-  b.unit.junk(1, false, [{ from: 0, to: 1, step: 1 }])
+  b.unit.decisions.junk(1, false, [{ from: 0, to: 1, step: 1 }])
   b.markJunk(0)
   b.mark({ position: 1, links: [[7, 0]] })
   t.deepEqual(b.stream(7), { texts: ['value 1'], completeTo: 2 })
@@ -179,10 +179,10 @@ test('Q4: what became junk is in no stream after a restart either', (t) => {
 test('L8: only what is decided may be trimmed; then it is gone, and writing there is told so', (t) => {
   const a = new HandUnit('a')
   a.storeEntries([{ position: 0, links: [[7, { before: 0 }]] }, { position: 1, links: [[7, 0]] }])
-  t.is(a.outcome((unit) => { unit.trim(1, 1) }), 'YOUNG')
+  t.is(a.outcome((unit) => { unit.membership.trim(1, 1) }), 'YOUNG')
   a.mark({ position: 0, links: [[7, { before: 0 }]] })
-  a.unit.trim(1, 1)
-  a.unit.trim(1, 0)
+  a.unit.membership.trim(1, 1)
+  a.unit.membership.trim(1, 0)
   t.deepEqual([a.read(0), a.read(1), a.unit.state.trim], [TRIMMED, UNDECIDED, 1])
   t.deepEqual(a.storeEntries([other]), [TRIMMED])
   t.deepEqual([a.settleJunk(0), a.unit.readStream({ stream: 7, from: 0, step: 1 }, A_LOT).trim], [TRIMMED, 1])
@@ -195,7 +195,7 @@ test('L8: the trim mark and the rows that went with it survive a restart', (t) =
   a.storeEntries([{ position: 1 }])
   a.commit()
   a.mark({ position: 0 })
-  a.unit.trim(1, 1)
+  a.unit.membership.trim(1, 1)
   a.commit()
   a.restart()
   t.deepEqual([a.read(0), a.unit.state.trim, a.store.read(1)], [TRIMMED, 1, undefined])
@@ -205,26 +205,26 @@ test('L8: the trim mark and the rows that went with it survive a restart', (t) =
 test('L6: a sealed unit refuses everything of the old epoch, also after a restart, and takes nothing of the new one yet', (t) => {
   const b = new HandUnit('b')
   b.storeEntries([{ position: 4 }])
-  t.like(b.unit.seal('c1', 2), { installed: 1, highest: 4, prefix: 0, heldTo: 0, role: 'sealed' })
+  t.like(b.unit.membership.seal('c1', 2), { installed: 1, highest: 4, prefix: 0, heldTo: 0, role: 'sealed' })
   b.commit()
   t.is(b.outcome(() => b.storeEntries([{ position: 5 }], 1)), 'EPOCH')
   t.is(b.outcome(() => b.storeEntries([{ position: 25 }], 2)), 'EPOCH')
   b.restart({ sameBoot: true })
   t.is(b.outcome(() => b.storeEntries([{ position: 5 }], 1)), 'EPOCH')
-  t.is(b.outcome((unit) => unit.seal('c1', 1)), 'EPOCH')
-  t.is(b.outcome((unit) => unit.seal('c2', 3)), 'WRONG_CLUSTER')
+  t.is(b.outcome((unit) => unit.membership.seal('c1', 1)), 'EPOCH')
+  t.is(b.outcome((unit) => unit.membership.seal('c2', 3)), 'WRONG_CLUSTER')
 })
 
 test('L6: a layout is installed only by the start that it names, and only when it is no older than the seal', (t) => {
   const b = new HandUnit('b')
-  b.unit.seal('c1', 3)
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 3, boots: { b: 'b-2' } })) }), 'BOOT')
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 3, chains: [['a', 'c']] })) }), 'NOT_MEMBER')
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 3, cluster: 'c2' })) }), 'WRONG_CLUSTER')
+  b.unit.membership.seal('c1', 3)
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 3, boots: { b: 'b-2' } })) }), 'BOOT')
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 3, chains: [['a', 'c']] })) }), 'NOT_MEMBER')
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 3, cluster: 'c2' })) }), 'WRONG_CLUSTER')
   b.install(layoutOf({ epoch: 3, tail: 16 }))
   b.install(layoutOf({ epoch: 3, tail: 16 }))
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 3, tail: 17 })) }), 'CONFLICT')
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 3, tail: 17 })) }), 'CONFLICT')
   t.is(b.storeEntries([{ position: 16 }], 3), 'ok')
 })
 
@@ -235,7 +235,7 @@ test('L6: a restarted unit executes nothing until an epoch names its new start',
   b.restart()
   t.is(b.unit.state.role, 'recovering')
   t.is(b.outcome(() => b.storeEntries([{ position: 1 }])), 'RECOVERING')
-  t.like(b.unit.seal('c1', 2), { role: 'recovering', highest: 0, boot: 'b-2' })
+  t.like(b.unit.membership.seal('c1', 2), { role: 'recovering', highest: 0, boot: 'b-2' })
   b.install(layoutOf({ epoch: 2, tail: 17, boots: { b: 'b-2' } }))
   t.is(b.storeEntries([{ position: 17 }], 2), 'ok')
 })
@@ -243,39 +243,39 @@ test('L6: a restarted unit executes nothing until an epoch names its new start',
 test('L6: a tail that does not cover what is held stops the unit', (t) => {
   const b = new HandUnit('b')
   b.storeEntries([{ position: 5 }])
-  b.unit.seal('c1', 2)
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2, tail: 5 })) }), 'INVARIANT')
+  b.unit.membership.seal('c1', 2)
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 2, tail: 5 })) }), 'INVARIANT')
 })
 
 test('a blank unit takes only a first layout that names it, and only one', (t) => {
   const b = new HandUnit('b', null)
   t.is(b.outcome(() => b.storeEntries([{ position: 0 }])), 'NOT_READY')
-  t.is(b.outcome((unit) => { unit.genesis(layoutOf({ chains: [['a']] })) }), 'NOT_MEMBER')
-  b.unit.genesis(layoutOf({}))
-  b.unit.genesis(layoutOf({}))
-  t.is(b.outcome((unit) => { unit.genesis(layoutOf({ cluster: 'c2' })) }), 'NOT_BLANK')
+  t.is(b.outcome((unit) => { unit.membership.genesis(layoutOf({ chains: [['a']] })) }), 'NOT_MEMBER')
+  b.unit.membership.genesis(layoutOf({}))
+  b.unit.membership.genesis(layoutOf({}))
+  t.is(b.outcome((unit) => { unit.membership.genesis(layoutOf({ cluster: 'c2' })) }), 'NOT_BLANK')
 })
 
 test('L6: a blank unit that was sealed refuses what is older, and no first layout takes it', (t) => {
   const b = new HandUnit('b', null)
-  t.is(b.unit.seal('c1', 3).installed, 0)
-  t.is(b.outcome((unit) => { unit.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
-  t.is(b.outcome((unit) => { unit.genesis(layoutOf({})) }), 'NOT_BLANK')
-  b.unit.install(layoutOf({ epoch: 3 }))
+  t.is(b.unit.membership.seal('c1', 3).installed, 0)
+  t.is(b.outcome((unit) => { unit.membership.install(layoutOf({ epoch: 2 })) }), 'EPOCH')
+  t.is(b.outcome((unit) => { unit.membership.genesis(layoutOf({})) }), 'NOT_BLANK')
+  b.unit.membership.install(layoutOf({ epoch: 3 }))
   t.is(b.unit.state.role, 'serving')
 })
 
 test('Y3: an epoch is not open while something below its tail is empty', (t) => {
   const b = new HandUnit('b')
   b.storeEntries([{ position: 0 }, { position: 2 }])
-  b.unit.seal('c1', 2)
+  b.unit.membership.seal('c1', 2)
   b.install(layoutOf({ epoch: 2, tail: 4 }))
-  t.is(b.outcome((unit) => { unit.decidedBelow(2, 4) }), 'YOUNG')
+  t.is(b.outcome((unit) => { unit.membership.decidedBelow(2, 4) }), 'YOUNG')
   b.forceJunk(1, 2)
-  t.is(b.outcome((unit) => { unit.decidedBelow(2, 4) }), 'YOUNG')
+  t.is(b.outcome((unit) => { unit.membership.decidedBelow(2, 4) }), 'YOUNG')
   b.forceJunk(3, 2)
-  t.is(b.outcome((unit) => { unit.decidedBelow(2, 5) }), 'CONFLICT')
-  b.unit.decidedBelow(2, 4)
+  t.is(b.outcome((unit) => { unit.membership.decidedBelow(2, 5) }), 'CONFLICT')
+  b.unit.membership.decidedBelow(2, 4)
   t.deepEqual([b.unit.state.prefix, b.unit.state.opened, b.read(0), b.read(1), b.read(2)], [4, 2, 'value 0', JUNK_DECIDED, 'value 2'])
 })
 
@@ -315,7 +315,7 @@ test('a bound on bytes cuts an answer, and the rest can be asked for', (t) => {
   t.deepEqual(b.unit.readStream({ stream: 7, from: 1, step: 1 }, 10).count, 1)
   const bounded = b.unit.readStream({ stream: 7, from: 0, step: 1, to: 1 }, 1_000)
   t.deepEqual([bounded.count, bounded.completeTo, bounded.more], [1, 1, false])
-  const asked = b.unit.ask({ epoch: 1, from: 0, to: 9, withBytes: true }, 10)
+  const asked = b.unit.decisions.ask({ epoch: 1, from: 0, to: 9, withBytes: true }, 10)
   t.deepEqual([asked.to, asked.held.length], [1, 1])
 })
 
@@ -324,9 +324,9 @@ test('digests are equal exactly when the contents are', (t) => {
   const b = new HandUnit('b')
   a.storeEntries([{ position: 0 }, { position: 2 }])
   b.storeEntries([{ position: 2 }, { position: 0 }])
-  t.deepEqual(a.unit.digest({ from: 0, to: 3, index: 0, step: 1 }), b.unit.digest({ from: 0, to: 3, index: 0, step: 1 }))
+  t.deepEqual(a.unit.copies.digest({ from: 0, to: 3, index: 0, step: 1 }), b.unit.copies.digest({ from: 0, to: 3, index: 0, step: 1 }))
   b.forceJunk(1)
-  t.notDeepEqual(a.unit.digest({ from: 0, to: 3, index: 0, step: 1 }), b.unit.digest({ from: 0, to: 3, index: 0, step: 1 }))
+  t.notDeepEqual(a.unit.copies.digest({ from: 0, to: 3, index: 0, step: 1 }), b.unit.copies.digest({ from: 0, to: 3, index: 0, step: 1 }))
 })
 
 // ---- random operations
@@ -340,10 +340,10 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (hand) => { hand.storeEntries([shapeOf(at, on, 1)]) }) },
   { weight: 3, arbitrary: fc.tuple(position, streams, fc.boolean()).map(([at, on, first]): Step => (hand) => { if (first) hand.settle(shapeOf(at, on, 1)); else hand.force(shapeOf(at, on, 1)) }) },
   { weight: 2, arbitrary: position.map((at): Step => (hand) => { if (hand.isFirst) hand.settleJunk(at); else hand.forceJunk(at) }) },
-  { weight: 2, arbitrary: fc.tuple(position, fc.nat(5)).map(([from, count]): Step => (hand) => { hand.unit.junk(1, hand.isFirst, [{ from, to: from + count, step: 1 }]) }) },
+  { weight: 2, arbitrary: fc.tuple(position, fc.nat(5)).map(([from, count]): Step => (hand) => { hand.unit.decisions.junk(1, hand.isFirst, [{ from, to: from + count, step: 1 }]) }) },
   { weight: 3, arbitrary: fc.tuple(position, streams).map(([at, on]): Step => (hand) => { hand.mark(shapeOf(at, on, 1)) }) },
   { weight: 2, arbitrary: position.map((at): Step => (hand) => { hand.markJunk(at) }) },
-  { weight: 1, arbitrary: position.map((at): Step => (hand) => { hand.unit.trim(1, at) }) },
+  { weight: 1, arbitrary: position.map((at): Step => (hand) => { hand.unit.membership.trim(1, at) }) },
   { weight: 1, arbitrary: fc.constant<Step>((hand) => { hand.unit.state.tidy() }) },
   { weight: 3, arbitrary: fc.constant<Step>((hand) => { hand.commit() }) },
   { weight: 1, arbitrary: fc.constant<Step>((hand) => { hand.commit(); hand.restart({ sameBoot: true }) }) },

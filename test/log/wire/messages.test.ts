@@ -10,8 +10,8 @@ const u32 = fc.nat(0xffff_ffff)
 const position = fc.maxSafeNat()
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 20 })
 const maybeBytes = fc.option(bytes, { nil: undefined })
-const kind = fc.constantFrom(KIND_DATA, KIND_JUNK)
-const held = fc.record({ position, kind, decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
+const entryKind = fc.constantFrom(KIND_DATA, KIND_JUNK)
+const held = fc.record({ position, kind: entryKind, decided: fc.boolean(), damaged: fc.boolean(), hash: u32, bytes: maybeBytes })
 const junkRange = fc.record({ from: position, to: position, step: u32 })
 const { STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER, EMPTY, UNDECIDED, DATA_DECIDED, JUNK_DECIDED } = messages
 const offerStatus = fc.constantFrom(STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER)
@@ -41,7 +41,7 @@ roundTrip('stored', fc.record({ watched: fc.boolean(), statuses: fc.option(fc.co
 roundTrip('stream part', fc.record({ completeTo: position, trim: position, more: fc.boolean(), count: fc.constant(2), entries: fc.uint8Array({ minLength: 2, maxLength: 9 }) }),
   (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
 
-const mark = fc.record({ position, hash: u32, kind })
+const mark = fc.record({ position, hash: u32, kind: entryKind })
 function readAllMarks(body: Uint8Array): { epoch: number; marks: messages.Mark[]; junk: unknown[] } {
   const marks: messages.Mark[] = []
   const junk: unknown[] = []
