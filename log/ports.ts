@@ -72,7 +72,7 @@ export interface Transport {
 }
 
 /**
- * A place in the code that a test can watch or break: it counts rare events, feeds the checks of the simulator, and may
+ * A place in the code that a test can observe or break: it counts rare events, feeds the checks of the simulator, and may
  * throw to stop a process there. In production it is absent and its facts are never built (`failpoint?.(...)`).
  */
 export type Failpoint = (name: string, facts?: Readonly<Record<string, unknown>>) => void

@@ -71,7 +71,7 @@ export class FileCluster {
     const patience = pause(clock, timeoutMs ?? this.#options.limits.requestMs, AbortSignal.any([settled.signal, ...signal === undefined ? [] : [signal]]))
     const late = patience.then(() => { throw this.#problem ?? this.#unhosted() })
     try {
-      await Promise.race([this.#look({ first: true }), late])
+      await Promise.race([this.#find({ first: true }), late])
     } finally {
       settled.abort()
     }
@@ -139,12 +139,12 @@ export class FileCluster {
   #suspect(): void {
     if (this.#closed || this.#host !== undefined || this.#search !== undefined) return
     // What goes wrong here is told to those who call: see `#problem`.
-    void this.#look({ first: false }).catch(() => undefined)
+    void this.#find({ first: false }).catch(() => undefined)
   }
 
   // ---- asking, hosting
 
-  #look(how: { readonly first: boolean }): Promise<void> {
+  #find(how: { readonly first: boolean }): Promise<void> {
     this.#search ??= this.#searchHost(how).finally(() => { this.#search = undefined })
     return this.#search
   }

@@ -6,13 +6,13 @@
  *     leave ──▶ says so to who stands by, and waits until that one is named
  *
  * A flow. Owns: whether this sequencer is wanted. Guards the members while it serves or stands by.
- * Read next: `../log/epochs/reconfigure.ts`, `../log/epochs/watch.ts`.
+ * Read next: `../log/epochs/reconfigure.ts`, `../log/epochs/guard.ts`.
  */
 import type { Cluster } from '../log/cluster/cluster.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import type { Layout, SequencerMember } from '../log/layout.ts'
 import { isTurnOf, reconfigure } from '../log/epochs/reconfigure.ts'
-import { Watch } from '../log/epochs/watch.ts'
+import { Guard } from '../log/epochs/guard.ts'
 import { Identity } from '../log/wire/control.ts'
 import type { Sequencer } from './sequencer.ts'
 
@@ -40,7 +40,7 @@ export class Place {
   readonly #member: () => SequencerMember
   readonly #log: ((text: string) => void) | undefined
   readonly #told: (layout: Layout) => void
-  readonly #members: Watch
+  readonly #members: Guard
   #closed = false
   #deposed = false
   #supervising = false
@@ -58,7 +58,7 @@ export class Place {
     this.#member = member
     this.#log = log
     this.#told = deposed
-    this.#members = new Watch(cluster, {
+    this.#members = new Guard(cluster, {
       asSequencer: true, log, isNamed: () => this.#isNamed(),
       standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.#member() : undefined,
     })
@@ -175,7 +175,7 @@ export class Place {
     const { ports, limits } = this.#cluster
     while (this.#isKept) {
       const started = ports.clock.now()
-      if (this.#standsBy || this.#isNamed()) await this.#members.look()
+      if (this.#standsBy || this.#isNamed()) await this.#members.probe()
       const nextMs = started + limits.probeMs * (0.9 + ports.random.next() / 5) - ports.clock.now()
       await this.#cluster.pause(Math.max(limits.probeMs / 4, nextMs))
     }

@@ -138,7 +138,7 @@ export class SequencerServer {
       }
       case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
       case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'watch': this.#place.noteStandby(request.caller.name); return this.#identity()
+      case 'probe': this.#place.noteStandby(request.caller.name); return this.#identity()
       case 'identify': return this.#identity()
       case 'status': return writeJson(this.status())
       default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)

@@ -255,7 +255,7 @@ export class Appender {
       const request = this.#cluster.peers.context.nextRequest()
       const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
       this.#marks.ride(units)
-      this.#send({ layout, grant, units, appends, frame, grantedAt: this.#cluster.ports.clock.now(), again: new Backoff(this.#cluster.ports, this.#cluster.limits), left: units.length, watched: false, bad: undefined, failed: undefined }, request)
+      this.#send({ layout, grant, units, appends, frame, grantedAt: this.#cluster.ports.clock.now(), again: new Backoff(this.#cluster.ports, this.#cluster.limits), left: units.length, subscribed: false, bad: undefined, failed: undefined }, request)
     }
   }
 
@@ -280,7 +280,7 @@ export class Appender {
       if (error !== undefined) batch.failed ??= error
       else {
         const stored = readStored(body, batch.appends.length)
-        batch.watched ||= stored.watched
+        batch.subscribed ||= stored.subscribed
         if (stored.statuses !== undefined) batch.bad = mergeStatuses(batch.bad, stored.statuses)
       }
     } catch (thrown) {
@@ -304,7 +304,7 @@ export class Appender {
     })
     if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - batch.grantedAt); this.#cluster.budget.earn(marks.length) }
     if (marks.length > 0) this.#cluster.noteLogTime(batch.grant.logTime)
-    if (marks.length > 0) this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.watched })
+    if (marks.length > 0) this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.subscribed })
     if (this.#queue.length > 0) this.#schedule()
   }
 

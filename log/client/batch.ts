@@ -36,7 +36,7 @@ export interface Append extends Due<Append> {
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
-export interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; watched: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
+export interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; subscribed: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
 
 
 /** The token request of a batch: one run for appends in a row with the same streams. */

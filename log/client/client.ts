@@ -6,7 +6,7 @@
 import { OBJECT_STREAMS, type Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Layout } from '../layout.ts'
-import { Watch } from '../epochs/watch.ts'
+import { Guard } from '../epochs/guard.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Appender } from './append.ts'
 import type { Appended } from './batch.ts'
@@ -63,7 +63,7 @@ export class LogClient implements AsyncDisposable {
   readonly #tails: TailReader
   readonly #reader: Reader
   readonly #players = new Set<StreamPlayer>()
-  readonly #watch: Watch
+  readonly #guard: Guard
   readonly #calls: Calls
 
   constructor(options: ClusterOptions) {
@@ -73,15 +73,15 @@ export class LogClient implements AsyncDisposable {
     this.#appender = new Appender(this.cluster, this.writer)
     this.#tails = new TailReader(this.cluster)
     this.#reader = new Reader(this.cluster, this.#tails)
-    this.#watch = new Watch(this.cluster)
+    this.#guard = new Guard(this.cluster)
     this.cluster.onTrouble = (): void => { this.#helpYourself() }
   }
 
-  /** Servers that watch over each other may all be cut off, or gone: who meets errors for long looks around and drives by itself. */
+  /** Servers that guard each other may all be cut off, or gone: who meets errors for long looks around and drives by itself. */
   #helpYourself(): void {
-    if (this.#watch.looking) return
-    this.cluster.ports.failpoint?.('client.watches')
-    void this.#watch.look()
+    if (this.#guard.isProbing) return
+    this.cluster.ports.failpoint?.('client.guards')
+    void this.#guard.probe()
   }
 
   /**

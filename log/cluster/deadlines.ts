@@ -46,8 +46,8 @@ export class Deadlines<T extends Due<T>> {
     else this.#last.after = due
     this.#last = due
     if (due.attended && this.#attended++ === 0) this.#release = this.#clock.hold?.()
-    if (due.deadline < this.#at) this.#lookAt(due.deadline)
-    else if (this.#at < now - JUMP_MS) this.#lookAt(now)
+    if (due.deadline < this.#at) this.#arm(due.deadline)
+    else if (this.#at < now - JUMP_MS) this.#arm(now)
   }
 
   /** Takes one out that is in this list: it has ended. */
@@ -78,14 +78,14 @@ export class Deadlines<T extends Due<T>> {
   }
 
   /** The timer stays when the list is empty: the next one that waits as long as the last needs no other. */
-  #lookAt(at: number): void {
+  #arm(at: number): void {
     this.#timer?.cancel()
     this.#at = at
     // What has come meanwhile is read first: an answer that lies in the socket is in time.
-    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => { this.#clock.turn(() => { if (this.#at === at) this.#look() }) })
+    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => { this.#clock.turn(() => { if (this.#at === at) this.#sweep() }) })
   }
 
-  #look(): void {
+  #sweep(): void {
     const now = this.#clock.now()
     this.#at = Infinity
     let next = Infinity
@@ -96,6 +96,6 @@ export class Deadlines<T extends Due<T>> {
     }
     if (late.length > 0) this.#late(late)
     // What was late may have begun something new.
-    if (next < this.#at) this.#lookAt(Math.max(next, now + GRAIN_MS))
+    if (next < this.#at) this.#arm(Math.max(next, now + GRAIN_MS))
   }
 }

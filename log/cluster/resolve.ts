@@ -1,14 +1,11 @@
 /**
  * resolve: the one procedure that brings positions to decided. Readers, fillers, refused writers and recovery use it.
  *
- *     ask all units ─ decided anywhere? the answer
- *                   ─ first unit holds X: X
- *                   ─ first empty: offer it the data another holds, else the junk another holds,
- *                     else junk, but only if all answered `empty` and the caller may fill
- *     what the first then holds is forced onto the others; all ok: decided, mark
+ *     ask all units ─ verdict (`verdict.ts`) ─ settle: the first unit decides what it does not hold yet
+ *                                            ─ force: its values go on all others; all ok: decided, mark
  *
  * One call runs under one captured layout; an epoch error means starting over under a newer one. A range is resolved by
- * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `../unit/unit.ts`.
+ * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `verdict.ts`, `../unit/decisions.ts`.
  * @source CORFU NSDI'12 3.2 (fill); docs/rules.md, L3 and L5.
  */
 import { KIND_DATA, KIND_JUNK, hashAt, type EntryKind } from '../entry.ts'
@@ -21,6 +18,7 @@ import type { Peer } from '../wire/rpc.ts'
 import { readProgress, writeEpoch } from '../wire/tail-messages.ts'
 import type { Cluster } from './cluster.ts'
 import { viewOf } from '../bytes/bytes.ts'
+import { verdictOf, type Answer, type Verdict } from './verdict.ts'
 
 /** What a resolve may do and what it knows. */
 export interface ResolveOptions {
@@ -77,7 +75,7 @@ export async function resolveAll(cluster: Cluster, layout: Layout, from: number,
 /** Resolves one position. */
 export async function resolveOne(cluster: Cluster, layout: Layout, position: number, options: ResolveOptions): Promise<Resolved> {
   const map = await resolveRange(cluster, layout, position, position + 1, options)
-  return map.get(position) ?? { kind: 'trimmed', hash: 0, bytes: undefined }
+  return map.get(position) ?? GONE
 }
 
 /** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
@@ -97,12 +95,12 @@ async function resolvePart(round: Round, from: number, to: number): Promise<numb
   return firstOfClass(until, round.chain.index, round.chain.step)
 }
 
-type Asked = { readonly held: ReadonlyMap<number, Held>; readonly prefix: number; readonly trim: number }
 type Value = { readonly kind: EntryKind; readonly hash: number; readonly bytes: Uint8Array | undefined }
 
 /** What an offer, or an answer to it, needs beside its bytes. */
 const OFFER_HEAD_BYTES = 32
 const HOLE: Resolved = { kind: 'hole', hash: 0, bytes: undefined }
+const GONE: Resolved = { kind: 'trimmed', hash: 0, bytes: undefined }
 const JUNKED: Resolved = { kind: 'junk', hash: 0, bytes: undefined }
 const JUNK: Value = { kind: KIND_JUNK, hash: 0, bytes: undefined }
 
@@ -112,7 +110,7 @@ class Round {
   readonly #layout: Layout
   readonly #options: ResolveOptions
   readonly #out: Sink
-  #asked: (Asked | SirtakiError)[] = []
+  #asked: (Answer | SirtakiError)[] = []
   #askedAt = 0
   /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
   #offers: Offer[] = []
@@ -159,17 +157,18 @@ class Round {
 
   /** Decides for each position what is to be done. */
   sort(from: number, until: number): void {
-    const answered = this.#asked.filter((asked): asked is Asked => !(asked instanceof SirtakiError))
+    const answered = this.#asked.filter((asked): asked is Answer => !(asked instanceof SirtakiError))
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
     const mayFill = this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
     // Below a unit's decided prefix nothing is empty: what is missing there is damage.
     let held = Math.max(trim, ...answered.map((asked) => asked.prefix)) - 1
     for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
     const fillTo = mayFill ? Math.min(until, this.#fillBelow) : from
+    const answers = this.#asked.map((asked) => asked instanceof SirtakiError ? undefined : asked)
+    const rights = { mayFill: this.#options.mayFill, fillBelow: this.#fillBelow, own: this.#options.own }
     let at = from
     for (; at < until && !(at > held && at < fillTo); at += this.chain.step) {
-      if (at < trim) this.#trimmed(at, answered)
-      else this.#sortOne(at, answered)
+      this.#sortOne(at, verdictOf(at, answers, rights))
     }
     if (at >= until) return
     this.#empty = { from: at, to: fillTo, step: this.chain.step }
@@ -184,31 +183,26 @@ class Round {
     for (let at = from; at < to; at += step) if (!this.#notEmpty.has(at)) visit(at)
   }
 
-  /** Trimmed at one unit: decided at all. One that was told neither would hold everything else up for ever. */
-  #trimmed(at: number, answered: readonly Asked[]): void {
-    this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
-    const untold = answered.map((asked) => asked.held.get(at)).find((held) => held !== undefined && !held.decided && !held.damaged)
-    if (untold !== undefined) this.#marks.push({ position: at, kind: untold.kind, hash: untold.hash })
+  #sortOne(at: number, verdict: Verdict): void {
+    switch (verdict.kind) {
+      case 'trimmed': this.#out.set(at, GONE); if (verdict.untold !== undefined) this.#mark(at, verdict.untold); break
+      case 'decided': this.#done(at, verdict.held, verdict.isTold); break
+      case 'held': this.#values.set(at, verdict.held); break
+      case 'offer': if (verdict.offer.bytes === undefined) this.#junk.push(at); else this.#offers.push(verdict.offer); break
+      case 'fill': this.#fill(at); break
+      case 'hole': this.#out.set(at, HOLE); break
+      case 'damaged': throw verdict.everywhere ? goneAt(at) : damagedAt(at, this.chain)
+      case 'silent': throw this.#whyFirstIsSilent()
+      default: verdict satisfies never
+    }
   }
 
-  #sortOne(at: number, answered: readonly Asked[]): void {
-    const known = answered.find((asked) => asked.held.get(at)?.decided === true && asked.held.get(at)?.damaged !== true)?.held.get(at)
-    if (known !== undefined) { this.#done(at, known, answered); return }
-    const first = this.#asked[0]
-    if (first === undefined || first instanceof SirtakiError) throw first ?? new SirtakiError('BAD_LAYOUT', 'a chain without units')
-    const own = first.held.get(at)
-    if (own?.damaged === true || (own === undefined && at < first.prefix)) throw damagedAt(at, this.chain)
-    if (own !== undefined) { this.#values.set(at, own); return }
-    const others = answered.map((asked) => asked.held.get(at)).filter((held): held is Held => held !== undefined && !held.damaged)
-    const data = others.find((held) => held.kind === KIND_DATA && held.bytes !== undefined)
-    if (data !== undefined) this.#offers.push({ position: at, bytes: data.bytes })
-    else if (this.#options.own?.position === at) this.#offers.push(this.#options.own)
-    else if (others.some((held) => held.kind === KIND_JUNK)) this.#junk.push(at)
-    else if (answered.some((asked) => at < asked.prefix)) throw new SirtakiError('DAMAGED', `position ${at} is decided, and no unit that answers has it`, { facts: { position: at }, next: 'again' })
-    else if (at < this.#fillBelow && this.#options.mayFill && answered.length === this.chain.units.length) {
-      this.#fill(at)
-    } else this.#out.set(at, HOLE)
+  #whyFirstIsSilent(): SirtakiError {
+    const [first] = this.#asked
+    return first instanceof SirtakiError ? first : new SirtakiError('BAD_LAYOUT', 'a chain without units')
   }
+
+  #mark(position: number, { kind, hash }: Value): void { this.#marks.push({ position, kind, hash }) }
 
   /** What was never granted is no hole: junk there would be decided under the hands of the sequencer (P66). */
   get #fillBelow(): number { return Math.max(this.#layout.tail, this.#cluster.granted) }
@@ -229,7 +223,7 @@ class Round {
       const kept = new Set(data)
       this.#trimEmpty(trim)
       this.#notEmpty = kept
-      for (const at of this.#junk) if (at < trim) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined }); else if (!kept.has(at)) this.#values.set(at, JUNK)
+      for (const at of this.#junk) if (at < trim) this.#out.set(at, GONE); else if (!kept.has(at)) this.#values.set(at, JUNK)
       // The writer came between asking and filling: its entry is what the first unit decided for.
       if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); await this.#takeData(peer, data) }
     }
@@ -249,7 +243,7 @@ class Round {
         const found = byPosition.get(position)
         if (found?.damaged === true) throw damagedAt(position, this.chain)
         if (found !== undefined) this.#values.set(position, found)
-        else if (position < trim) this.#out.set(position, { kind: 'trimmed', hash: 0, bytes: undefined })
+        else if (position < trim) this.#out.set(position, GONE)
         else throw new SirtakiError('BAD_FRAME', `an answer to ask leaves out position ${position}`, { facts: { position } })
       }
       from = until
@@ -260,7 +254,7 @@ class Round {
     asked.forEach((offer, i) => {
       const result = results[i]
       if (result === undefined) throw new SirtakiError('BAD_FRAME', 'an answer to settle is too short')
-      if (result.status === TRIMMED) this.#out.set(offer.position, { kind: 'trimmed', hash: 0, bytes: undefined })
+      if (result.status === TRIMMED) this.#out.set(offer.position, GONE)
       else if (result.status === DAMAGED_HERE) throw damagedAt(offer.position, this.chain)
       else this.#values.set(offer.position, result.held ?? valueOf(offer))
     })
@@ -270,7 +264,7 @@ class Round {
     if (this.#empty === undefined || this.#empty.from >= trim) return
     const { from, to, step } = this.#empty
     let at = from
-    for (; at < to && at < trim; at += step) this.#out.set(at, { kind: 'trimmed', hash: 0, bytes: undefined })
+    for (; at < to && at < trim; at += step) this.#out.set(at, GONE)
     this.#empty = at < to ? { from: at, to, step } : undefined
   }
 
@@ -293,7 +287,7 @@ class Round {
     }))
     const marks = this.#marks
     for (const [position, value] of this.#values) {
-      marks.push({ position, kind: value.kind, hash: value.hash })
+      this.#mark(position, value)
       this.#decided(position, value)
     }
     if (this.#out.skipsEmpty !== true || this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#decided(position, JUNK) })
@@ -356,11 +350,18 @@ class Round {
   }
 
   /** A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never moves. */
-  #done(at: number, { kind, hash, bytes }: Held, answered: readonly Asked[]): void {
+  #done(at: number, held: Held, isTold: boolean): void {
     if (this.#options.everywhere === true) this.#requireHeld(at)
+    const { kind, hash, bytes } = held
     this.#out.set(at, { kind: kind === KIND_DATA ? 'data' : 'junk', hash, bytes })
-    if (answered.some((asked) => asked.held.get(at)?.decided === false)) this.#marks.push({ position: at, kind, hash })
+    if (!isTold) this.#mark(at, held)
   }
+}
+
+/** No unit that answers has it, though it is decided. */
+function goneAt(position: number): SirtakiError {
+  const what = `position ${position} is decided, and no unit that answers has it`
+  return new SirtakiError('DAMAGED', what, { facts: { position }, next: 'again' })
 }
 
 /** Nobody but this unit can decide it: it has to leave the chain. */

@@ -1,19 +1,19 @@
 /**
- * The failure detector: a machine that turns polls into suspicion.
+ * The failure detector: a machine that turns the answers to probes into suspicion.
  *
  *     answered ──────────── trusted          missed x suspicionProbes ── suspected
  *     answered, leaving ─── suspected at once
  *     answered, slow for slowForMs, and slower than slowFactor times the quickest of its chain ── suspected
  *
- * Polls of one epoch count for that epoch only. Nobody who sees less than a majority of acceptors or half of the units suspects
+ * Probes of one epoch count for that epoch only. Nobody who sees less than a majority of acceptors or half of the units suspects
  * anybody: he may be the one that is cut off. A unit that is slow but not the one that holds its chain back stays.
- * Keeps: P24. Read next: `watch.ts` (who polls and what follows).
+ * Keeps: P24. Read next: `guard.ts` (who probes and what follows).
  */
 import type { Limits } from '../limits.ts'
 import { unitsOf, type Layout, type UnitMember } from '../layout.ts'
 
 /** What a member told. `commitMs`: how long its commits take, or took when it is `idle`. */
-export interface Poll { readonly commitMs: number; readonly idle: boolean; readonly leaving: boolean }
+export interface ProbeAnswer { readonly commitMs: number; readonly idle: boolean; readonly leaving: boolean }
 
 interface Seen { missed: number; leaving: boolean; commitMs: number; slowSince: number | undefined }
 
@@ -25,7 +25,7 @@ export class Detector {
 
   constructor(limits: Limits) { this.#limits = limits }
 
-  /** Polls from here on are of this epoch: what was counted under another one says nothing. Tells whether it is another one. */
+  /** Probes from here on are of this epoch: what was counted under another one says nothing. Tells whether it is another one. */
   begin(epoch: number): boolean {
     if (epoch === this.#epoch) return false
     this.#epoch = epoch
@@ -33,7 +33,7 @@ export class Detector {
     return true
   }
 
-  answered(member: string, { commitMs, idle, leaving }: Poll, now: number): void {
+  answered(member: string, { commitMs, idle, leaving }: ProbeAnswer, now: number): void {
     const seen = this.#of(member)
     seen.missed = 0
     seen.leaving = leaving

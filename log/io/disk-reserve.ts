@@ -56,7 +56,7 @@ export class DiskReserve {
   }
 
   /** Looks at the free space. @throws the system's error, but none of a full disk. */
-  look(): void {
+  check(): void {
     const free = freeBytes(dirname(this.#path))
     const room = free + this.#freedBytes()
     if (!this.#full) this.#full = room < this.#roomBytes

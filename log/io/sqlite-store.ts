@@ -44,7 +44,7 @@ const COMMIT_FRAMES = 2
  */
 const DROPPED_ROWS_A_FRAME = 16
 /** Commits from one look at the free space to the next: less than the room that is kept takes of the largest that are common. */
-const LOOK_COMMITS = 256
+const CHECK_COMMITS = 256
 /** Between two looks at the files, and, while the disk is full and hardly any commit comes, at the free space. */
 const LOOK_MS = 500
 const MB = 2 ** 20
@@ -146,7 +146,7 @@ export class SqliteStore implements UnitStore {
       const sql = this.#load()
       this.#reserve.open()
       this.#openWitness(identity)
-      this.#watch()
+      this.#arm()
       return this.#image(identity, sql)
     } catch (thrown) {
       this.close()
@@ -160,7 +160,7 @@ export class SqliteStore implements UnitStore {
     if (error === undefined) done()
     else done(error)
     if (this.#frames >= this.#checkpointFrames) this.#checkpoint()
-    else if (this.full || this.#total.count % LOOK_COMMITS === 0) this.#look()
+    else if (this.full || this.#total.count % CHECK_COMMITS === 0) this.#checkRoom()
   }
 
   /** Gives `DAMAGED` in place of `IO` when SQLite finds the row's pages out of order: the row can be fetched from a peer. */
@@ -456,7 +456,7 @@ export class SqliteStore implements UnitStore {
       // Without room the WAL goes on and has everything; the next try comes after as many frames.
       if (!isFull(thrown)) { this.onFailed?.(this.#fail(thrown, 'checkpoint')); return }
     }
-    this.#look()
+    this.#checkRoom()
   }
 
   /**
@@ -474,22 +474,22 @@ export class SqliteStore implements UnitStore {
     this.#packs.written()
   }
 
-  #look(): void {
+  #checkRoom(): void {
     if (this.#failed !== undefined) return
     try {
-      this.#reserve?.look()
+      this.#reserve?.check()
     } catch (thrown) {
       this.onFailed?.(this.#fail(thrown, 'keep the reserve of'))
     }
   }
 
   /** By the clock: a folder that was removed shows in no commit. */
-  #watch(): void {
+  #arm(): void {
     const files = heldFiles(this.#folder)
     this.#lookTimer = setInterval(() => {
       try {
         requireFiles(files)
-        if (this.full) this.#look()
+        if (this.full) this.#checkRoom()
       } catch (thrown) {
         this.onFailed?.(this.#fail(thrown, 'look at'))
       }

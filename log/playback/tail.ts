@@ -39,7 +39,7 @@ export class TailReader {
   #running = false
   /** Callers that wait for the tail to get somewhere. */
   readonly #wishes = new Set<(error: SirtakiError) => void>()
-  #looking = false
+  #seeking = false
   /** Ends the pause between two questions. */
   #hurry: () => void = () => undefined
 
@@ -111,13 +111,13 @@ export class TailReader {
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#wishes.add(fail)
       this.#hurry()
-      if (!this.#looking) void this.#look()
+      if (!this.#seeking) void this.#seek()
     })
   }
 
   /** Asks for the tail as long as somebody wishes for a higher one. */
-  async #look(): Promise<void> {
-    this.#looking = true
+  async #seek(): Promise<void> {
+    this.#seeking = true
     const backoff = new Backoff(this.#cluster.ports, this.#cluster.limits)
     while (this.#wishes.size > 0) {
       const epoch = this.#cluster.layout?.epoch ?? 0
@@ -133,7 +133,7 @@ export class TailReader {
         })
       }
     }
-    this.#looking = false
+    this.#seeking = false
   }
 
   async #run(): Promise<void> {

@@ -8,7 +8,7 @@
  *     lacks closed segments ─── copies them, then drives the epoch that merges them
  *     looked at by no sequencer ── looks around itself: perhaps it was left out, perhaps the sequencer is gone
  *
- * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/watch.ts`, `../epochs/reconfigure.ts`.
+ * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/guard.ts`, `../epochs/reconfigure.ts`.
  */
 import { asError, isError } from '../errors.ts'
 import { Cluster } from '../cluster/cluster.ts'
@@ -16,7 +16,7 @@ import { Backoff, pause } from '../cluster/retry.ts'
 import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout.ts'
 import type { Intent } from '../epochs/next-layout.ts'
 import { isTurnOf, reconfigure } from '../epochs/reconfigure.ts'
-import { Watch } from '../epochs/watch.ts'
+import { Guard } from '../epochs/guard.ts'
 import { missingParts, type Part } from '../epochs/whole.ts'
 import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
@@ -32,7 +32,7 @@ const MERGE_PAUSES_MAX = 60
 /** How many times `coolOffMs` a unit waits that was left out so often. */
 const COOL_OFFS = [0, 0, 1, 3, 7]
 
-/** Watches over the unit's place until closed. */
+/** Looks after the unit's place until closed. */
 export function superviseUnit(server: UnitServer, log: (text: string) => void = () => undefined): Rejoin {
   const supervision = new Supervision(server, log)
   void supervision.run()
@@ -43,7 +43,7 @@ class Supervision implements Rejoin {
   readonly #server: UnitServer
   readonly #log: (text: string) => void
   #cluster: Cluster | undefined
-  #watch: Watch | undefined
+  #guard: Guard | undefined
   #closed = false
   #copying = false
   #copyAt = 0
@@ -77,7 +77,7 @@ class Supervision implements Rejoin {
         if (layout !== undefined) {
           this.#cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [this.#server.address], layout })
           this.#cluster.learn(layout)
-          await this.#look(this.#cluster)
+          await this.#attend(this.#cluster)
         }
         backoff.reset()
       } catch (thrown) {
@@ -90,17 +90,17 @@ class Supervision implements Rejoin {
     }
   }
 
-  get #busy(): boolean { return this.#stuckSince !== undefined || this.#absentSince !== undefined || this.#unwatched }
+  get #busy(): boolean { return this.#stuckSince !== undefined || this.#absentSince !== undefined || this.#unguarded }
 
-  /** Nobody who watches over the cluster has asked for longer than it takes to be suspected. */
-  get #unwatched(): boolean {
+  /** Nobody who looks after the cluster has asked for longer than it takes to be suspected. */
+  get #unguarded(): boolean {
     const { ports: { clock }, limits } = this.#server.options
-    return clock.now() - this.#server.lookedAtMs > limits.probeMs * (limits.suspicionProbes + 1)
+    return clock.now() - this.#server.probedAtMs > limits.probeMs * (limits.suspicionProbes + 1)
   }
 
-  async #look(cluster: Cluster): Promise<void> {
+  async #attend(cluster: Cluster): Promise<void> {
     const { clock } = this.#server.options.ports
-    if (this.#unwatched) await cluster.refresh().catch(() => undefined)
+    if (this.#unguarded) await cluster.refresh().catch(() => undefined)
     const { layout } = cluster
     if (layout === undefined || this.#closed) return
     const { identity } = this.#server.unit.state
@@ -117,7 +117,7 @@ class Supervision implements Rejoin {
       if (this.#server.noteWhole()) this.#log('what was salvaged is whole again')
     }
     await this.#mend(cluster, layout, need === 'none')
-    if (this.#unwatched && layout.epoch > 1) await (this.#watch ??= new Watch(cluster, { self: identity, log: this.#log })).look()
+    if (this.#unguarded && layout.epoch > 1) await (this.#guard ??= new Guard(cluster, { self: identity, log: this.#log })).probe()
   }
 
   /**

@@ -88,7 +88,7 @@ export class UnitServer {
   /** Told to end: the detectors need not wait until it is gone. */
   leaving = false
   /** When a sequencer's detector last looked at this unit, on our clock. */
-  lookedAtMs: number
+  probedAtMs: number
   readonly #commitMs = new LatencyEstimate()
   /** What somebody asked for and is being read back. */
   #toRead: Range | undefined
@@ -111,7 +111,7 @@ export class UnitServer {
     this.#subscriptions = new Subscriptions(this.unit, limits)
     this.#turn = new Turn(limits)
     store.onFailed = (error): void => { this.#fail(error) }
-    this.lookedAtMs = ports.clock.now()
+    this.probedAtMs = ports.clock.now()
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -153,7 +153,7 @@ export class UnitServer {
     const { state } = this.unit
     const { layout } = state
     const isAlone = layout === undefined || layout.segments.some((segment) => segment.chains.some((chain) => chain.length === 1 && chain[0]?.identity === state.identity))
-    if (isAlone || clock.now() - this.lookedAtMs > limits.probeMs * limits.suspicionProbes) return
+    if (isAlone || clock.now() - this.probedAtMs > limits.probeMs * limits.suspicionProbes) return
     this.leaving = true
     // Who goes on without it seals it on the way.
     for (const end = clock.now() + timeoutMs; clock.now() < end && state.sealed === layout.epoch && this.#stopped === undefined && signal?.aborted !== true;) await pause(clock, limits.probeMs / 10)
@@ -173,7 +173,7 @@ export class UnitServer {
     if (this.#stopped !== undefined) { request.caller.refuse(request.kind, request.request, new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' })); return }
     if (DRIVING.has(request.kind)) this.#turn.heard(request.caller, this.options.ports.clock.now())
     // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death.
-    if (request.kind === 'watch' && this.#committing) { this.#answerNow(request); return }
+    if (request.kind === 'probe' && this.#committing) { this.#answerNow(request); return }
     // Whose turn it is need not be durable either.
     if (request.kind === 'turn' || request.kind === 'turnOver') {
       this.#answerNow(request)
@@ -343,7 +343,7 @@ export class UnitServer {
         const { epoch, count, entries } = readStore(body)
         if (this.options.store.full) throw new SirtakiError('FULL', 'the disk of this unit is full: make room there')
         const statuses = unit.store(epoch, count, entries)
-        return writeStored(this.#subscriptions.watchedByOthers(caller, entries), statuses)
+        return writeStored(this.#subscriptions.subscribedByOthers(caller, entries), statuses)
       }
       case 'marks': this.#marks(body); return undefined
       case 'read': return writeReadItems(unit.read(readPositions(body), bytesMax))
@@ -356,7 +356,7 @@ export class UnitServer {
         return undefined
       }
       case 'unsubscribe': this.#subscriptions.remove(caller, request); return undefined
-      case 'watch': this.lookedAtMs = this.options.ports.clock.now(); readEpoch(body); return this.#current()
+      case 'probe': this.probedAtMs = this.options.ports.clock.now(); readEpoch(body); return this.#current()
       case 'current': readEpoch(body); return this.#current()
       case 'progress': unit.state.requireServing(readEpoch(body)); return writeProgress(unit.state, caller.version)
       case 'ask': return writeAsked(unit.decisions.ask(readAsk(body), bytesMax))

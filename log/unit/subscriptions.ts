@@ -88,7 +88,7 @@ export class Subscriptions {
    * Whether somebody beside `caller` waits for one of these entries, so that their marks should not wait for a frame to ride
    * on. Who writes and watches plays its own entries as it gets them acknowledged (measured: a counter is 1.5 times as fast).
    */
-  watchedByOthers(caller: Caller, entries: Uint8Array): boolean {
+  subscribedByOthers(caller: Caller, entries: Uint8Array): boolean {
     const own = this.#byCaller.get(caller)?.size ?? 0
     if (this.#count <= own) return false
     const view = viewOf(entries)

@@ -14,7 +14,7 @@ import { KIND_DATA, KIND_JUNK, type EntryKind } from '../entry.ts'
 export const kinds = {
   hello: 1, ping: 2, layout: 3, identify: 4, status: 5,
   store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21, copy: 22,
-  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, watch: 38, restore: 39,
+  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, probe: 38, restore: 39,
   turn: 40, turnOver: 41,
   token: 50, tails: 51, bootstrap: 52,
 } as const
@@ -57,7 +57,7 @@ function statusIn<T extends number>(known: readonly T[], status: number): T {
 const entryKind = (kind: number): EntryKind => kind === KIND_DATA ? KIND_DATA : KIND_JUNK
 
 /** Set in a `stored` answer when someone subscribes: marks should not wait for a frame to ride on. */
-export const FLAG_WATCHED = 1
+export const FLAG_SUBSCRIBED = 1
 
 /** store: epoch u32, count u32, entries. Written in place by the writer (`../client/append.ts`), so that it is encoded once for all units. */
 export const STORE_HEAD_BYTES = 8
@@ -77,17 +77,17 @@ export function sealStore(bytes: Uint8Array, epoch: number, count: number, reque
 }
 
 /** stored: flags u8, then a status u8 for every entry, or nothing when all are stored. */
-export interface StoredBody { readonly watched: boolean; readonly statuses: Uint8Array | undefined }
-export const writeStored = (watched: boolean, statuses: Uint8Array | undefined): Uint8Array => {
-  const out = new ByteWriter(1 + (statuses?.byteLength ?? 0)).u8(watched ? FLAG_WATCHED : 0)
+export interface StoredBody { readonly subscribed: boolean; readonly statuses: Uint8Array | undefined }
+export const writeStored = (subscribed: boolean, statuses: Uint8Array | undefined): Uint8Array => {
+  const out = new ByteWriter(1 + (statuses?.byteLength ?? 0)).u8(subscribed ? FLAG_SUBSCRIBED : 0)
   return (statuses === undefined ? out : out.raw(statuses)).done()
 }
 export function readStored(body: Uint8Array, count: number): StoredBody {
   const reader = new ByteReader(body)
-  const watched = (reader.u8() & FLAG_WATCHED) !== 0
-  if (reader.left === 0) return { watched, statuses: undefined }
+  const subscribed = (reader.u8() & FLAG_SUBSCRIBED) !== 0
+  if (reader.left === 0) return { subscribed, statuses: undefined }
   if (reader.left !== count) throw new SirtakiError('BAD_FRAME', `${reader.left} answers for ${count} entries`)
-  return { watched, statuses: reader.raw(count) }
+  return { subscribed, statuses: reader.raw(count) }
 }
 
 /** marks: epoch u32, n: (position f64, hash u32, kind u8), n: junk (from f64, to f64, step u32). */

@@ -105,7 +105,7 @@ export class Peer {
     this.#asked = now
     this.#pending.set(request, { kind, link, since: now, deadline: now + timeoutMs, answer })
     link.writer.send(frame)
-    this.#watch(now, timeoutMs)
+    this.#arm(now, timeoutMs)
   }
 
   /** Sends a frame that nobody answers; with `rides` it leaves with the next one only. */
@@ -135,7 +135,7 @@ export class Peer {
     this.#subscribers.set(request, { link, events })
     link.writer.send(encodeFrame(kinds.subscribe, 0, request, body))
     this.#asked = this.#context.ports.clock.now()
-    this.#watch(this.#asked, this.#context.limits.requestMs)
+    this.#arm(this.#asked, this.#context.limits.requestMs)
     return () => {
       if (this.#subscribers.delete(request)) link.writer.send(encodeFrame(kinds.unsubscribe, 0, request, nothing))
     }
@@ -246,7 +246,7 @@ export class Peer {
   #learn(layout: Layout | null): void { if (layout !== null) this.#context.learnt(layout) }
 
   /** Looks at deadlines now and then while something is pending: one timer, not one per request. */
-  #watch(now: number, timeoutMs: number): void {
+  #arm(now: number, timeoutMs: number): void {
     const { ports: { clock }, limits: { requestMs } } = this.#context
     const at = now + Math.min(timeoutMs, requestMs / 4)
     if (this.#sweep !== undefined) {
@@ -254,15 +254,15 @@ export class Peer {
       this.#sweep.timer.cancel()
     }
     // What has come meanwhile is read first: whoever was busy himself must not take it for the silence of others.
-    const sweep = { at, timer: clock.timer(at - now, () => { clock.turn(() => { if (this.#sweep === sweep) this.#look() }) }) }
+    const sweep = { at, timer: clock.timer(at - now, () => { clock.turn(() => { if (this.#sweep === sweep) this.#runSweep() }) }) }
     this.#sweep = sweep
   }
 
-  #look(): void {
+  #runSweep(): void {
     const { clock } = this.#context.ports
     this.#sweep = undefined
     const next = this.#expire()
-    if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#watch(clock.now(), Math.max(0, next - clock.now()))
+    if (this.#pending.size > 0 || this.#subscribers.size > 0) this.#arm(clock.now(), Math.max(0, next - clock.now()))
   }
 
   /** Ends what is late; gives the earliest deadline of what is left. */

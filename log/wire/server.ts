@@ -95,7 +95,7 @@ export async function openDoor(ports: Ports, limits: Limits, address: string, se
 }
 
 /**
- * One connection; `caller` is known once it has greeted. `silentLooks`: how often we looked at it since its last frame. `wants`: the
+ * One connection; `caller` is known once it has greeted. `silentSweeps`: how often we looked at it since its last frame. `wants`: the
  * cluster that it takes us for, as long as we are blank.
  */
 interface Guest {
@@ -103,7 +103,7 @@ interface Guest {
   readonly writer: FrameWriter
   readonly parser: FrameParser
   caller: Caller | undefined
-  silentLooks: number
+  silentSweeps: number
   wants: string | undefined
 }
 
@@ -137,10 +137,10 @@ class Guests {
   accept(connection: Connection): ConnectionEvents {
     const { frameBytesMax, connectionsMax } = this.#limits
     if (this.#open.size >= connectionsMax) { this.#turnAway(connection); return deaf }
-    const guest: Guest = { connection, writer: new FrameWriter(this.#ports.clock, connection), parser: new FrameParser(Math.min(HELLO_BYTES_MAX, frameBytesMax)), caller: undefined, silentLooks: 0, wants: undefined }
+    const guest: Guest = { connection, writer: new FrameWriter(this.#ports.clock, connection), parser: new FrameParser(Math.min(HELLO_BYTES_MAX, frameBytesMax)), caller: undefined, silentSweeps: 0, wants: undefined }
     const receive = (frame: Frame): void => { this.#receive(guest, frame) }
     this.#open.set(connection, guest)
-    this.#watch()
+    this.#arm()
     return {
       opened: () => undefined,
       data: (bytes) => {
@@ -180,7 +180,7 @@ class Guests {
   }
 
   #receive(guest: Guest, frame: Frame): void {
-    guest.silentLooks = 0
+    guest.silentSweeps = 0
     if (guest.caller === undefined) { this.#greet(guest, frame); return }
     if (guest.wants !== undefined) this.#requireCluster(guest, guest.wants)
     if (this.#open.has(guest.connection)) handle(guest.caller, frame, this.#service)
@@ -225,22 +225,22 @@ class Guests {
   }
 
   /** One timer for all of them, while there are any. */
-  #watch(): void {
+  #arm(): void {
     this.#timer ??= this.#ports.clock.timer(this.#lookMs, () => {
       this.#timer = undefined
-      this.#look()
-      if (this.#open.size > 0) this.#watch()
+      this.#sweep()
+      if (this.#open.size > 0) this.#arm()
     })
   }
 
-  /** Counts looks and not time: a process that was stopped for minutes must not take its own sleep for the silence of others. */
-  #look(): void {
+  /** Counts sweeps and not time: a process that was stopped for minutes must not take its own sleep for the silence of others. */
+  #sweep(): void {
     const { helloMs, idleMs } = this.#limits
-    const [helloLooks, idleLooks] = [helloMs / this.#lookMs, idleMs / this.#lookMs]
+    const [helloSweeps, idleSweeps] = [helloMs / this.#lookMs, idleMs / this.#lookMs]
     for (const guest of this.#open.values()) {
-      const looks = ++guest.silentLooks
-      if (guest.caller === undefined && looks > helloLooks) this.#refuse(guest, new SirtakiError('TIMEOUT', `no hello came within ${helloMs} ms`, { next: 'again' }))
-      else if (guest.caller !== undefined && looks > idleLooks) this.#refuse(guest, new SirtakiError('UNREACHABLE', `nothing was heard for ${idleMs} ms: the connection is closed, the next request opens another one`, { next: 'unknown' }))
+      const sweeps = ++guest.silentSweeps
+      if (guest.caller === undefined && sweeps > helloSweeps) this.#refuse(guest, new SirtakiError('TIMEOUT', `no hello came within ${helloMs} ms`, { next: 'again' }))
+      else if (guest.caller !== undefined && sweeps > idleSweeps) this.#refuse(guest, new SirtakiError('UNREACHABLE', `nothing was heard for ${idleMs} ms: the connection is closed, the next request opens another one`, { next: 'unknown' }))
     }
   }
 }

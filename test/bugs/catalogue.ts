@@ -143,9 +143,9 @@ export const bugs: readonly Bug[] = [
   {
     name: 'junk-though-one-is-silent', sentence: 'A hole is filled although one unit of the chain did not answer: it may hold the entry.',
     breaks: ['L3'], seed: 130,
-    file: 'log/cluster/resolve.ts',
-    find: 'this.#options.mayFill && answered.length === this.chain.units.length',
-    replace: 'this.#options.mayFill',
+    file: 'log/cluster/verdict.ts',
+    find: 'position < fillBelow && mayFill && allAnswered',
+    replace: 'position < fillBelow && mayFill && (allAnswered || answers.length > 0)',
   },
   {
     name: 'undecided-served', sentence: 'A reader is given what one unit holds, decided or not.',
@@ -726,7 +726,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'untold-sequencer-counts-as-living', sentence: 'A sequencer that its epoch was never told to answers probes, so nobody sees to it. A driver has to die in one step of many; the simulator met it once in ten thousand seeds.',
     breaks: ['L11'], seed: 0, judge: 'tests', tests: ['test/sequencer/standby.test.ts'],
-    file: 'log/epochs/watch.ts',
+    file: 'log/epochs/guard.ts',
     find: "this.#unstarted = boot === sequencer.boot && (role === 'waiting' || role === 'standby' || role === 'deposed')",
     replace: 'this.#unstarted = false',
   },
@@ -734,8 +734,8 @@ export const bugs: readonly Bug[] = [
     name: 'standby-without-an-epoch', sentence: 'Who stands by takes over the epoch of a sequencer that does not answer, instead of opening the next one.',
     breaks: ['Q1', 'Q2'], seed: 6,
     file: 'sequencer/place.ts',
-    find: '      if (this.#standsBy || this.#isNamed()) await this.#members.look()\n',
-    replace: '      const { layout } = this.#cluster\n      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.#machine.epoch && layout.sequencer.boot !== this.#machine.boot && await this.#roleOf(layout) === undefined) this.#machine.bootstrap({ ...layout, sequencer: this.#member() }, ports.clock.now())\n      if (this.#standsBy || this.#isNamed()) await this.#members.look()\n',
+    find: '      if (this.#standsBy || this.#isNamed()) await this.#members.probe()\n',
+    replace: '      const { layout } = this.#cluster\n      if (this.#standsBy && layout?.sequencer != null && layout.epoch > this.#machine.epoch && layout.sequencer.boot !== this.#machine.boot && await this.#roleOf(layout) === undefined) this.#machine.bootstrap({ ...layout, sequencer: this.#member() }, ports.clock.now())\n      if (this.#standsBy || this.#isNamed()) await this.#members.probe()\n',
   },
   {
     name: 'spare-counted-as-member', sentence: 'An epoch waits for its spares to tell how far they have decided: they hold nothing and serve nobody, so it never opens.',
@@ -817,13 +817,13 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'late-answers-count-as-missed', sentence: 'A detector drops the answers that come later than a probe waits: a unit that has much to do is taken for gone, again and again.',
-    breaks: ['P24'], seed: 0, judge: 'tests', tests: ['test/log/epochs/watch.test.ts'],
-    file: 'log/epochs/watch.ts',
+    breaks: ['P24'], seed: 0, judge: 'tests', tests: ['test/log/epochs/guard.test.ts'],
+    file: 'log/epochs/guard.ts',
     find: 'if (answers === boot && this.#cluster.layout?.epoch === epoch) this.#detector',
     replace: 'if (answers === boot && this.#cluster.layout?.epoch === -epoch) this.#detector',
   },
   {
-    name: 'polls-of-another-epoch', sentence: 'A detector counts what was missed under older epochs.',
+    name: 'probes-of-another-epoch', sentence: 'A detector counts what was missed under older epochs.',
     breaks: ['P24'], seed: 0, judge: 'tests', tests: ['test/bugs/detector.test.ts'],
     file: 'log/epochs/detector.ts',
     find: '    this.#seen.clear()\n',
@@ -950,7 +950,7 @@ export const bugs: readonly Bug[] = [
     find: '    if (goesOn && held.proposer !== proposer) {\n',
     replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',
     also: [
-      { file: 'log/epochs/watch.ts', find: ', under: layout.epoch }', replace: ' }' },
+      { file: 'log/epochs/guard.ts', find: ', under: layout.epoch }', replace: ' }' },
       { file: 'log/unit/rejoin.ts', find: '    return stuckMs * (1 + random.next())\n', replace: '    return random.next() * stuckMs / 2\n' },
       {
         file: 'log/epochs/reconfigure.ts',
@@ -968,16 +968,16 @@ export const bugs: readonly Bug[] = [
   {
     name: 'outdated-suspicion', sentence: 'Who was told to wait goes on with what it saw before: the sequencer that was named meanwhile is deposed again.',
     breaks: ['P23'], seed: 0, judge: 'tests', tests: ['test/log/epochs/turn.test.ts'],
-    file: 'log/epochs/watch.ts',
+    file: 'log/epochs/guard.ts',
     find: ', under: layout.epoch }',
     replace: ' }',
-    also: [{ file: 'log/epochs/watch.ts', find: 'const completes = unstarted && ', replace: 'const completes = false && ' }],
+    also: [{ file: 'log/epochs/guard-move.ts', find: "const completes = sequencer === 'untold' && ", replace: 'const completes = false && ' }],
   },
   {
     name: 'named-in-place-of-told', sentence: 'Who stands by names itself in another epoch where the sequencer that is named lives and has only not been told.',
     breaks: ['L11'], seed: 0, judge: 'tests', tests: ['test/sequencer/standby.test.ts'],
-    file: 'log/epochs/watch.ts',
-    find: 'const completes = unstarted && ',
+    file: 'log/epochs/guard-move.ts',
+    find: "const completes = sequencer === 'untold' && ",
     replace: 'const completes = false && ',
   },
   {

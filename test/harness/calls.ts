@@ -52,10 +52,10 @@ export class Calls {
 
   count(point: string): void { this.#world.count(point) }
 
-  /** Makes one call with its bounds, and watches that it settles. */
+  /** Makes one call with its bounds, and sees that it settles. */
   async run<T>(name: string, { timeoutMs, abortMs }: Bounds, call: (options: CallOptions) => Promise<T>): Promise<T> {
     const { signal, timer } = this.#abortAfter(abortMs)
-    const watch = this.#watch(name, Math.min(timeoutMs ?? this.#usualMs, abortMs ?? Infinity))
+    const late = this.#arm(name, Math.min(timeoutMs ?? this.#usualMs, abortMs ?? Infinity))
     try {
       return await call({ ...timeoutMs === undefined ? {} : { timeoutMs }, ...signal === undefined ? {} : { signal } })
     } catch (thrown) {
@@ -64,7 +64,7 @@ export class Calls {
       throw thrown
     } finally {
       timer?.cancel()
-      watch.cancel()
+      late.cancel()
     }
   }
 
@@ -75,7 +75,7 @@ export class Calls {
   }
 
   /** Where the process stood still past the moment, its own timers were held up as well: they get the slack again. */
-  #watch(name: string, ms: number): Timer {
+  #arm(name: string, ms: number): Timer {
     const began = this.#world.now()
     const arm = (delayMs: number): Timer => {
       const due = this.#world.now() + delayMs

@@ -197,7 +197,7 @@ class SimCluster {
       failpoint: (name, facts = {}) => {
         if (!process.alive || process.generation !== generation) return
         this.#count(name)
-        if (name === 'watch.suspects' && Array.isArray(facts['absent']) && facts['absent'].length > 0) this.#suspectedUnder = Number(facts['epoch'])
+        if (name === 'guard.suspects' && Array.isArray(facts['absent']) && facts['absent'].length > 0) this.#suspectedUnder = Number(facts['epoch'])
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
           // What a process tells of times is on its own clock, which may have jumped.

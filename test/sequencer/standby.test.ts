@@ -4,7 +4,7 @@ import { Cluster } from '../../log/cluster/cluster.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { openSegment, type Layout } from '../../log/layout.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
-import { Watch } from '../../log/epochs/watch.ts'
+import { Guard } from '../../log/epochs/guard.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
@@ -96,7 +96,7 @@ test('who was replaced while it stood by stands by again, and takes over once mo
   await acknowledgedOnce(t, hand, await hand.client(), appends(await hand.client(), 3))
 })
 
-test('who stands by watches over the units too when the sequencer is gone with one of them', async (t) => {
+test('who stands by guards the units too when the sequencer is gone with one of them', async (t) => {
   const hand = await HandCluster.start(times, { units: 3 })
   await standingBy(hand, 'second')
   await hand.sequencer.close()
@@ -219,26 +219,26 @@ const telling = (inner: Transport, full: ReadonlySet<string>): Transport => ({
     const parser = new FrameParser(1 << 26)
     return inner.connect(address, { opened: () => { events.opened() }, closed: (error) => { events.closed(error) }, data: (bytes) => {
       parser.push(bytes, ({ kind, flags, request, body }) => {
-        const isCurrent = (kind === kinds.watch || kind === kinds.current) && (flags & FLAG_ANSWER) !== 0 && (flags & FLAG_ERROR) === 0
+        const isCurrent = (kind === kinds.probe || kind === kinds.current) && (flags & FLAG_ANSWER) !== 0 && (flags & FLAG_ERROR) === 0
         events.data(encodeFrame(kind, flags, request, isCurrent ? writeCurrent({ ...readCurrent(body), full: full.has(address) }) : body))
       })
     } })
   },
 })
 
-test('a watch knows a unit whose disk is full, and that it has room again', async (t) => {
+test('a guard knows a unit whose disk is full, and that it has room again', async (t) => {
   const hand = await HandCluster.start(times, { units: 2 })
   const full = new Set<string>()
-  const ports: Ports = { ...hand.ports('watch'), transport: telling(hand.ports('watch').transport, full) }
-  const watch = new Watch(new Cluster({ ports, limits: hand.limits, name: 'watch', addresses: hand.addresses, layout: layoutOf(hand) }))
-  await hand.done(watch.look(), 100)
-  t.is(watch.full, undefined)
+  const ports: Ports = { ...hand.ports('guard'), transport: telling(hand.ports('guard').transport, full) }
+  const guard = new Guard(new Cluster({ ports, limits: hand.limits, name: 'guard', addresses: hand.addresses, layout: layoutOf(hand) }))
+  await hand.done(guard.probe(), 100)
+  t.is(guard.full, undefined)
   full.add('unit-1')
-  await hand.done(watch.look(), 100)
-  t.is(watch.full, 'unit-1')
+  await hand.done(guard.probe(), 100)
+  t.is(guard.full, 'unit-1')
   full.clear()
-  await hand.done(watch.look(), 100)
-  t.is(watch.full, undefined)
+  await hand.done(guard.probe(), 100)
+  t.is(guard.full, undefined)
 })
 
 /** Takes the place of the sequencer with one that hears which units are full. */

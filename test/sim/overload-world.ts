@@ -79,7 +79,7 @@ export class OverloadWorld {
     if (this.#failure !== undefined) throw asError(this.#failure)
   }
 
-  ports(name: string, watch: (point: string) => void = () => undefined): Ports {
+  ports(name: string, seen: (point: string) => void = () => undefined): Ports {
     const process = this.world.process(name)
     const prng = new Prng(`${this.#seed}/process/${name}`)
     return {
@@ -87,7 +87,7 @@ export class OverloadWorld {
       failpoint: (point, facts = {}) => {
         this.points.set(point, (this.points.get(point) ?? 0) + 1)
         try { this.checker.event(point, facts) } catch (thrown) { this.#failure ??= thrown }
-        watch(point)
+        seen(point)
       },
     }
   }
@@ -101,7 +101,7 @@ export class OverloadWorld {
     await this.until(this.#sequencer.start(), 1_000)
     operator.close()
     this.#network.disturb()
-    this.#watch()
+    this.#sample()
   }
 
   async #startUnit(process: SimProcess, i: number, address: string): Promise<void> {
@@ -118,18 +118,18 @@ export class OverloadWorld {
   }
 
   /** Looks at every queue, all the time. */
-  #watch(): void {
+  #sample(): void {
     for (const unit of this.units) this.most.unitBytes = Math.max(this.most.unitBytes, Number(unit.status()['waitingBytes']))
     const { machine } = this.sequencer
     this.most.tokensWaiting = Math.max(this.most.tokensWaiting, Number(this.sequencer.status()['waiting']))
     this.most.holes = Math.max(this.most.holes, machine.tail - machine.prefix)
     for (const waiting of this.#waiting.values()) this.most.clientWaiting = Math.max(this.most.clientWaiting, waiting)
-    this.world.schedule(0.5, undefined, () => { this.#watch() })
+    this.world.schedule(0.5, undefined, () => { this.#sample() })
   }
 
   get sequencer(): SequencerServer { if (this.#sequencer === undefined) throw new Error('no sequencer'); return this.#sequencer }
 
-  client(name: string, watch?: (point: string) => void): LogClient { return new LogClient({ ports: this.ports(name, watch), limits, name, addresses: UNITS }) }
+  client(name: string, seen?: (point: string) => void): LogClient { return new LogClient({ ports: this.ports(name, seen), limits, name, addresses: UNITS }) }
 
   /** Several clients append `perMs` entries each millisecond between them, whatever becomes of them, for `ms`. The first stalls now and then. */
   async overload(clients: number, perMs: number, ms: number): Promise<void> {

@@ -32,7 +32,7 @@ test('bash: choices and folders where a value has them, nothing where it has non
   t.deepEqual(await offered('sirtaki', 'bench', '--only', 'read.'), ['read.linearizable.1', 'read.linearizable.256'])
   t.deepEqual(await offered('sirtaki', 'explain', 'TIM'), ['TIMEOUT'])
   t.deepEqual(await offered('sirtaki', 'completion', ''), ['bash', 'zsh', 'fish', '-h', '--help', '--cluster', '--timeout', '--json', '--version'])
-  t.deepEqual(await offered('sirtaki', 'unit', '--data', 'tes'), ['test'])
+  t.deepEqual(await offered('sirtaki', 'unit', '--data', 'exam'), ['examples'])
   t.deepEqual(await offered('sirtaki', 'tail', '--stream', ''), [])
 })
 

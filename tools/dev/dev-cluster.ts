@@ -63,7 +63,7 @@ export class DevCluster {
     writeFileSync(join(this.#options.data, 'dev.json'), `${JSON.stringify(this.#shape)}\n`)
     const sequencer = this.#spawn('sequencer', ['sequencer', '--json', '--listen', this.#sequencer, '--units', this.units.join(',')])
     await sequencer.until('ready', START_MS).catch(withPort)
-    for (const [name, child] of this.#children) this.#watch(name, child, 1)
+    for (const [name, child] of this.#children) this.#supervise(name, child, 1)
   }
 
   /** Ends sequencer and units, in this order. */
@@ -93,7 +93,7 @@ export class DevCluster {
     }
   }
 
-  #watch(name: string, child: Child, starts: number): void {
+  #supervise(name: string, child: Child, starts: number): void {
     void child.exited.then(async ({ code, signal, lastWords }) => {
       if (this.#closed) return
       const why = signal ?? `code ${code}${lastWords === '' ? '' : `, ${lastWords}`}`
@@ -101,7 +101,7 @@ export class DevCluster {
       if (starts >= STARTS_MAX || (name === 'sequencer' && code === exits.conflict)) { this.#options.talk(`${name} ended (${why}) and stays down`); return }
       this.#options.talk(`${name} ended (${why}): starting it again`)
       await new Promise((resolve) => { setTimeout(resolve, RESTART_MS) })
-      if (!this.#closed) this.#watch(name, this.#spawn(name, child.process.spawnargs.slice(2)), starts + 1)
+      if (!this.#closed) this.#supervise(name, this.#spawn(name, child.process.spawnargs.slice(2)), starts + 1)
     })
   }
 }

@@ -40,7 +40,7 @@ export interface Shown<S> {
 /** How long an end may take: `dev` kills its children after three seconds, so leaving takes less. */
 export interface EndBounds { readonly leaveMs: number; readonly closeMs: number }
 const bounds: EndBounds = { leaveMs: 2_000, closeMs: 5_000 }
-/** Between two looks at a server that is watched over: health depends on how long something has been so. */
+/** Between two looks at a server whose health is told: health depends on how long something has been so. */
 const LOOK_MS = 1_000
 
 /** Adds the flags that every server takes. */
@@ -90,9 +90,9 @@ export async function showPages<S extends { readonly role: string; readonly epoc
       '/metrics': () => metricsPage(`${metricsText(metrics, look())}${metricsText(processMetrics, {})}`),
     },
   })
-  const watch = setInterval(() => { healthOf(look()) }, LOOK_MS).unref()
+  const timer = setInterval(() => { healthOf(look()) }, LOOK_MS).unref()
   log.info(`health and metrics are shown at http://${server.address}`)
-  return { address: server.address, close: () => { clearInterval(watch); return server.close() } }
+  return { address: server.address, close: () => { clearInterval(timer); return server.close() } }
 }
 
 /**

@@ -31,7 +31,7 @@ test('P4: a client that meets errors for long drives the epoch without the unit 
   await hand.until(() => layoutOf(hand).epoch > 2, 1_900)
   t.deepEqual(chainOf(layoutOf(hand)), ['unit-0', 'unit-1'])
   t.is(typeof await hand.outcome(append, 500), 'object')
-  t.true(hand.point('client.watches') >= 3)
+  t.true(hand.point('client.guards') >= 3)
   await acknowledgedOnce(t, hand, log, appends(log, 3))
 })
 
@@ -43,7 +43,7 @@ test('P17: a client that meets errors for a short time only does nothing of the 
   await hand.advance(150)
   hand.wire('client').mend('unit-2')
   t.is(typeof await hand.outcome(append, 500), 'object')
-  t.is(hand.point('client.watches'), 0)
+  t.is(hand.point('client.guards'), 0)
 })
 
 test('P24: a client that is cut off itself leaves nobody out', async (t) => {
@@ -53,7 +53,7 @@ test('P24: a client that is cut off itself leaves nobody out', async (t) => {
   for (const address of ['sequencer', 'unit-1', 'unit-2']) hand.wire('client').cut(address)
   void log.append(payload(1)).catch(() => undefined)
   await hand.advance(1_900)
-  t.true(hand.point('client.watches') > 0)
+  t.true(hand.point('client.guards') > 0)
   t.deepEqual([layoutOf(hand).epoch, chainOf(layoutOf(hand)).length], [epoch, 3])
 })
 

@@ -53,7 +53,7 @@ test('P32: a reserve that is given back takes no room and is made again when the
   t.true(reserve.full)
   t.is(statSync(path).size, 0)
   t.false(reserve.giveBack())
-  reserve.look()
+  reserve.check()
   t.false(reserve.full)
   t.true(statSync(path).blocks * 512 >= 2 * MB)
 })
@@ -63,7 +63,7 @@ test('P32: a disk without the room that is asked for is full, and no reserve tak
   const reserve = opened(path, 2 * MB, 2 ** 60)
   t.true(reserve.full)
   t.false(existsSync(path))
-  reserve.look()
+  reserve.check()
   t.true(reserve.full)
 })
 
@@ -74,9 +74,9 @@ test('P32: bytes that are free inside the files of the unit count as room, at a 
   reserve.open()
   t.false(reserve.full)
   freed = 0
-  reserve.look()
+  reserve.check()
   t.true(reserve.full)
   freed = 2 ** 61
-  reserve.look()
+  reserve.check()
   t.false(reserve.full)
 })

@@ -37,7 +37,7 @@ roundTrip('stream of a chain', fc.record({ stream: u32, from: position, step: u3
 roundTrip('stream of a chain without an end', fc.record({ stream: u32, from: position, step: u32, index: u32 }), messages.writeStreamFrom, messages.readStreamFrom)
 roundTrip('token', fc.record({ epoch: u32, runs: fc.array(fc.record({ count: u32, streams: fc.array(u32, { maxLength: 255 }) })) }), messages.writeToken, messages.readToken)
 roundTrip('grant', fc.record({ epoch: u32, from: position, logTime: fc.double({ noNaN: true }), previous: fc.array(fc.maxSafeInteger()) }), messages.writeGrant, messages.readGrant)
-roundTrip('stored', fc.record({ watched: fc.boolean(), statuses: fc.option(fc.constant(new Uint8Array([0, 1, 2])), { nil: undefined }) }), ({ watched, statuses }) => messages.writeStored(watched, statuses), (body) => messages.readStored(body, 3))
+roundTrip('stored', fc.record({ subscribed: fc.boolean(), statuses: fc.option(fc.constant(new Uint8Array([0, 1, 2])), { nil: undefined }) }), ({ subscribed, statuses }) => messages.writeStored(subscribed, statuses), (body) => messages.readStored(body, 3))
 roundTrip('stream part', fc.record({ completeTo: position, trim: position, more: fc.boolean(), count: fc.constant(2), entries: fc.uint8Array({ minLength: 2, maxLength: 9 }) }),
   (part) => messages.writeStreamPart(part, [part.entries.slice(0, 1), part.entries.slice(1)]), messages.readStreamPart)
 

@@ -1,7 +1,7 @@
 /**
- * Who is watched and answers late, over a cluster in memory.
+ * Who is probed and answers late, over a cluster in memory.
  *
- * Read next: `../../../log/epochs/watch.ts`, `detector.test.ts`, `../../sequencer/standby.test.ts` for who watches.
+ * Read next: `../../../log/epochs/guard.ts`, `detector.test.ts`, `../../sequencer/standby.test.ts` for who guards.
  */
 import test from 'ava'
 import { openSegment } from '../../../log/layout.ts'
@@ -14,9 +14,9 @@ test('P24: a unit whose answers all come later than a probe waits is slow, not g
   const wire = hand.wire('sequencer')
   wire.late('unit-2', 90)
   await hand.advance(2_000)
-  t.deepEqual([chainOf(hand), hand.point('watch.suspects')], [3, 0])
+  t.deepEqual([chainOf(hand), hand.point('guard.suspects')], [3, 0])
   wire.hold('unit-2')
   await hand.until(() => chainOf(hand) === 2, 1_000)
-  t.is(hand.point('watch.suspects'), 1)
+  t.is(hand.point('guard.suspects'), 1)
   wire.release('unit-2')
 })
