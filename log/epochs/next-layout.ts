@@ -6,7 +6,7 @@
  *
  * A unit that joins holds nothing below the tail: the open segment is closed there, and a new one begins. Who holds all of a
  * closed segment is put into it, and segments of equal chains are one. Everything is built and checked before anything is
- * sealed (P23). Keeps: Y4, P24, P25, P26. Read next: `reconfigure.ts`.
+ * sealed (P23). Keeps: Y4, P24, P25, P26. Read next: `stay.ts` (what becomes of a member), `reconfigure.ts`.
  */
 import { SirtakiError } from '../errors.ts'
 import type { Identity } from '../wire/control.ts'
@@ -14,6 +14,7 @@ import {
   SEGMENTS_MAX, checkLayout, openSegment,
   type AbsentMember, type AcceptorMember, type Drops, type Layout, type Segment, type SequencerMember, type UnitMember,
 } from '../layout.ts'
+import { stayOf, type Stay } from './stay.ts'
 
 /** What a driver wants of the next epoch. Without anything: the members that are there, under the boots they have. */
 export interface Intent {
@@ -111,11 +112,11 @@ class Build {
     const base = this.#base
     const open = openSegment(base)
     const { chains, used } = this.#openChains(open)
-    const joins = chains.some((chain, i) => chain.some((unit) => !this.#stays(open.chains[i] ?? [], unit.identity)))
+    const joins = chains.some((chain, i) => chain.some((unit) => !this.#goesOn(open.chains[i] ?? [], unit.identity)))
     // Who is left out alive keeps what it has until the others have read back theirs.
     const leaving = open.chains.flatMap((chain, i) => missing(chain, chains[i] ?? []))
-    const isWhole = ({ identity }: UnitMember): boolean => this.#findings.notWhole?.has(identity) !== true
-    const retires = leaving.some((unit) => this.#staysClosed(unit) && isWhole(unit))
+    const lacks = ({ identity }: UnitMember): boolean => this.#findings.notWhole?.has(identity) === true
+    const retires = leaving.some((unit) => this.#stay(unit, lacks(unit)).closed === 'stays')
     const closes = joins || retires || chains.length !== open.chains.length
     if (!closes) open.chains.forEach((chain, i) => { this.#requireReadable(open, chain, chains[i] ?? []) })
     const closed = [...base.segments.slice(0, -1), ...closes ? [{ ...open, to: tail }] : []].filter(({ to }) => to === null || to > trim)
@@ -129,9 +130,21 @@ class Build {
     }
   }
 
-  /** A member of the last layout that goes on where it is. */
-  #stays(chain: readonly UnitMember[], identity: string): boolean {
-    return chain.some((unit) => unit.identity === identity && !this.#leaves(unit)) && !this.#lacks(openSegment(this.#base).from, chain, identity)
+  /** What becomes of a member that lacks something, or does not. */
+  #stay(unit: UnitMember, lacks: boolean): Stay {
+    const { absent, drop } = this.#intent
+    const answers = this.#survey.get(addressIn(unit, this.#intent))?.identity === unit.identity
+    return stayOf({ isAbsent: named(absent, unit), isDropped: named(drop, unit), answers, lacks })
+  }
+
+  /** The same of a member of the open segment. */
+  #openStay(chain: readonly UnitMember[], unit: UnitMember): Stay['open'] {
+    return this.#stay(unit, this.#lacks(openSegment(this.#base).from, chain, unit.identity)).open
+  }
+
+  /** Whether a unit is a member of this open chain that goes on where it is. */
+  #goesOn(chain: readonly UnitMember[], identity: string): boolean {
+    return chain.some((unit) => unit.identity === identity && this.#openStay(chain, unit) === 'stays')
   }
 
   /** Whether a unit of a chain of the segment from `from` lacks some of it. Of a chain that was recovered only the one that was made whole does not. */
@@ -149,12 +162,12 @@ class Build {
     const { chains: wanted } = this.#intent
     const none: ReadonlySet<string> = new Set()
     if (wanted !== undefined) return { chains: this.#wanted(wanted), used: none }
-    const chains = open.chains.map((chain) => chain.filter((unit) => !this.#leaves(unit) && !this.#lacks(open.from, chain, unit.identity)).map((unit) => this.#member(unit)))
+    const chains = open.chains.map((chain) => chain.filter((unit) => this.#openStay(chain, unit) === 'stays').map((unit) => this.#member(unit)))
     // Who has lost something stays, as one who joins; never as the only one.
     open.chains.forEach((chain, i) => {
       if ((chains[i]?.length ?? 0) === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} would lose its last whole unit (${chain.map(({ address }) => address).join(', ')})${this.#findings.notWhole === undefined ? '' : ': see sirtaki recover'}`, { facts: { chain: i }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
-      const lacking = this.#isNarrow ? [] : chain.filter((unit) => this.#lacks(open.from, chain, unit.identity))
-      chains[i]?.push(...lacking.filter((unit) => !this.#leaves(unit)).map((unit) => this.#member(unit)))
+      const lacking = this.#isNarrow ? [] : chain.filter((unit) => this.#openStay(chain, unit) === 'joins')
+      chains[i]?.push(...lacking.map((unit) => this.#member(unit)))
     })
     for (const { address, chain } of this.#intent.join ?? []) this.#joinTo(chains, this.#newcomer(address), chain)
     const used = this.#replaceAbsent(open, chains)
@@ -225,7 +238,8 @@ class Build {
     const same = open.length === segment.chains.length
     if (!same && open.flat().every((unit) => whole.has(unit.identity))) return { ...segment, chains: open.map((chain) => [...chain]) }
     return { ...segment, chains: segment.chains.map((chain, i) => {
-      const members = chain.filter((unit) => !this.#lacks(segment.from, same ? [...chain, ...open[i] ?? []] : chain, unit.identity) && this.#staysClosed(unit))
+      const known = same ? [...chain, ...open[i] ?? []] : chain
+      const members = chain.filter((unit) => this.#stay(unit, this.#lacks(segment.from, known, unit.identity)).closed === 'stays')
       const holders = same ? (open[i] ?? []).filter((unit) => members.some(({ identity }) => identity === unit.identity) || whole.has(unit.identity)) : []
       if (members.length + holders.length === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} of the positions [${segment.from}, ${segment.to}) would lose its last whole copy (${chain.map(({ address }) => address).join(', ')})`, { facts: { chain: i, from: segment.from }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
       // In the order of the open chain, so that equal chains join; nobody else is needed when all of them are whole and
@@ -259,11 +273,6 @@ class Build {
     throw new SirtakiError('NOT_WHOLE', `${message}: ${way}`, { facts: { from, position }, next })
   }
 
-  #staysClosed(unit: UnitMember): boolean {
-    if (named(this.#intent.absent, unit)) return false
-    return !named(this.#intent.drop, unit) || this.#survey.get(addressIn(unit, this.#intent))?.identity === unit.identity
-  }
-
   // ---- everybody else
 
   #spares(used: ReadonlySet<string>, members: readonly UnitMember[]): UnitMember[] {
@@ -281,10 +290,11 @@ class Build {
     const back = (identity: string): boolean => chains.flat().some((unit) => unit.identity === identity) || spares.some((unit) => unit.identity === identity)
     const old = this.#base.absent.filter((one) => !back(one.identity) && !named(this.#intent.drop, one))
     const open = openSegment(this.#base)
-    const isLost = (chain: readonly UnitMember[], unit: UnitMember): boolean =>
-      named(this.#intent.absent, unit) || (this.#isNarrow && this.#lacks(open.from, chain, unit.identity))
-    const isOut = (unit: UnitMember): boolean => !named(this.#intent.drop, unit) && !back(unit.identity)
-    const lost = open.chains.flatMap((chain, i) => chain.filter((unit) => isLost(chain, unit) && isOut(unit)).map(
+    const isLost = (chain: readonly UnitMember[], unit: UnitMember): boolean => {
+      const stay = this.#openStay(chain, unit)
+      return !named(this.#intent.drop, unit) && !back(unit.identity) && (stay === 'leaves' || (this.#isNarrow && stay === 'joins'))
+    }
+    const lost = open.chains.flatMap((chain, i) => chain.filter((unit) => isLost(chain, unit)).map(
       ({ identity, address }): AbsentMember => ({ identity, address, chain: i, replaced: used.has(identity) }),
     ))
     return [...old.filter((one) => !lost.some(({ identity }) => identity === one.identity)), ...lost].slice(-64)

@@ -506,8 +506,8 @@ export const bugs: readonly Bug[] = [
     sentence: 'A living unit that is taken out goes though nobody has read back what the others hold.',
     breaks: ['Y4'], seed: 0, judge: 'tests', tests: ['test/log/unit/copy.test.ts'],
     file: 'log/epochs/next-layout.ts',
-    find: '    const retires = leaving.some((unit) => this.#staysClosed(unit) &&',
-    replace: '    const retires = leaving.some((unit) => unit.identity === "" &&',
+    find: 'const retires = leaving.some((unit) => this.#stay(',
+    replace: 'const retires = leaving.some((unit) => unit.identity === "" && this.#stay(',
   },
   {
     name: 'last-good-copy-is-gone',
@@ -662,8 +662,8 @@ export const bugs: readonly Bug[] = [
     name: 'lossy-disk-keeps-its-places', sentence: 'A unit whose disk has dropped what it had synced joins the open segment anew, and stays a member of the closed ones.',
     breaks: ['L5'], seed: 14, faults: ['loseWrites'],
     file: 'log/epochs/next-layout.ts',
-    find: 'const members = chain.filter((unit) => !this.#lacks(segment.from, same ? [...chain, ...open[i] ?? []] : chain, unit.identity) && this.#staysClosed(unit))',
-    replace: 'const members = chain.filter((unit) => this.#staysClosed(unit))',
+    find: 'const members = chain.filter((unit) => this.#stay(unit, this.#lacks(segment.from, known, unit.identity)).closed',
+    replace: 'const members = chain.filter((unit) => this.#stay(unit, known.length === 0).closed',
   },
   {
     name: 'known-loss-asked-again', sentence: 'A driver that knows that a unit lacks something, and lets it join anew, refuses it once more for that: no epoch opens.',
@@ -684,8 +684,8 @@ export const bugs: readonly Bug[] = [
     name: 'comes-back-without-copying', sentence: 'A unit that was left out comes back as a full member of the open segment, without a copy of what it missed.',
     breaks: ['L5', 'L1', 'L3'], seed: 1,
     file: 'log/epochs/next-layout.ts',
-    find: '!this.#stays(open.chains[i] ?? [], unit.identity)))',
-    replace: '!this.#stays(open.chains[i] ?? [], unit.identity) && !base.absent.some(({ identity }) => identity === unit.identity)))',
+    find: '!this.#goesOn(open.chains[i] ?? [], unit.identity)))',
+    replace: '!this.#goesOn(open.chains[i] ?? [], unit.identity) && !base.absent.some(({ identity }) => identity === unit.identity)))',
   },
   {
     name: 'unequal-segments-joined', sentence: 'Neighbouring segments are made one when they have as many chains, whoever stands in these.',
