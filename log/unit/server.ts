@@ -502,7 +502,7 @@ export class UnitServer {
     const { layout } = state
     if (!state.salvaged || layout === undefined || state.opened !== layout.epoch || missingParts(layout, state.identity).length > 0) return false
     this.options.store.healed()
-    state.salvaged = false
+    state.noteWhole()
     return true
   }
 

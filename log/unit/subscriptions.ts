@@ -12,6 +12,7 @@ import { viewOf } from '../bytes/bytes.ts'
 import { writeStreamPart, type StreamFrom } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
 import type { Unit } from './unit.ts'
+import { DATA } from './position-index.ts'
 
 interface Subscription { readonly caller: Caller; readonly request: number; readonly stream: number; cursor: number; late: number[]; toldTo: number; dirty: boolean; damagedFrom: number }
 
@@ -119,7 +120,7 @@ export class Subscriptions {
     const fresh = this.#fresh
     this.#fresh = []
     for (const position of fresh) {
-      if ((state.index.flags(position) & 1) === 0) continue
+      if ((state.index.flags(position) & DATA) === 0) continue
       const bytes = state.bytesOf(position)
       if (bytes === undefined) { this.#noteDamage(position); continue }
       for (const stream of streamsAt(viewOf(bytes), 0)) for (const subscription of this.#byStream.get(stream) ?? nobody) {

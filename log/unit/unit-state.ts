@@ -152,6 +152,9 @@ export class UnitState {
 
   // ---- questions
 
+  /** What was left out when the folder was opened is here again. */
+  noteWhole(): void { this.salvaged = false }
+
   get role(): Role {
     if (this.layout === undefined) return 'blank'
     if (this.places.list.length === 0) return 'spare'

@@ -9,7 +9,7 @@ const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000, coolOffMs: 100 }
 const chainOf = (hand: HandCluster): string[] => { const { layout } = hand.unit('unit-0').unit.state; return layout === undefined ? [] : openSegment(layout).chains.flat().map(({ identity }) => identity) }
 
 /** Three units with an entry each has; the supervision of the last one is under way, and says what goes wrong to `told`. */
-async function supervisedBench(told: string[]): Promise<HandCluster> {
+async function supervised(told: string[]): Promise<HandCluster> {
   const hand = await HandCluster.start(times, { units: 3 })
   const log = await hand.client()
   await hand.done(log.append(payload(9)), 50)
@@ -17,9 +17,9 @@ async function supervisedBench(told: string[]): Promise<HandCluster> {
   return hand
 }
 
-test('L11: a look of a unit at its place that fails is told and repeated: the unit comes back when it was left out', async (t) => {
+test('L11: a unit that fails to look after its place says so and tries again: the unit comes back when it was left out', async (t) => {
   const told: string[] = []
-  const hand = await supervisedBench(told)
+  const hand = await supervised(told)
   const store = hand.store('unit-2')
   const healed = store.healed.bind(store)
   store.healed = () => { throw new SirtakiError('IO', 'the disk does not answer') }
@@ -33,7 +33,7 @@ test('L11: a look of a unit at its place that fails is told and repeated: the un
 })
 
 test('L11: a rule that does not hold stops the unit', async (t) => {
-  const hand = await supervisedBench([])
+  const hand = await supervised([])
   hand.store('unit-2').healed = () => { throw new SirtakiError('INVARIANT', 'not so') }
   hand.unit('unit-2').unit.state.salvaged = true
   await hand.until(() => hand.unit('unit-2').stopped !== undefined, 500)
