@@ -3,7 +3,14 @@ export { connect, type Client, type ConnectOptions } from './objects/connect.ts'
 export type { ObjectClient, ObjectClientOptions, ObjectSession } from './objects/client.ts'
 export { Counter } from './objects/counter.ts'
 export {
-  defineObject, type Calls, type Handle, type HandleBase, type ObjectDefinition, type ObjectType, type Ops, type ReservedOp,
+  defineObject,
+  type Calls,
+  type Handle,
+  type HandleBase,
+  type ObjectDefinition,
+  type ObjectType,
+  type Ops,
+  type ReservedOp,
 } from './objects/define-object.ts'
 export type { Digest } from './objects/runtime/digest.ts'
 export type { AnyObjectType, Op, OpContext, OpMaker, RawContext } from './objects/runtime/object-type.ts'

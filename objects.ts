@@ -1,7 +1,16 @@
 /** Objects and their runtime, for tools that play a space by themselves: `sirtaki/objects`. */
 export { Counter } from './objects/counter.ts'
 export { ObjectClient, ObjectSession, ROOT_STREAM, type ObjectClientOptions } from './objects/client.ts'
-export { defineObject, type Calls, type Handle, type HandleBase, type ObjectDefinition, type ObjectType, type Ops, type ReservedOp } from './objects/define-object.ts'
+export {
+  defineObject,
+  type Calls,
+  type Handle,
+  type HandleBase,
+  type ObjectDefinition,
+  type ObjectType,
+  type Ops,
+  type ReservedOp,
+} from './objects/define-object.ts'
 export type { Digest } from './objects/runtime/digest.ts'
 export type { AnyObjectType, Op, OpContext, OpMaker, RawContext } from './objects/runtime/object-type.ts'
 export { OpDecoder, readInput, type SpaceEntry, type Target } from './objects/runtime/op-entry.ts'

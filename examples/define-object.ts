@@ -7,8 +7,10 @@ import { number, object, string } from 'superstruct'
 import { SirtakiError, connect, defineObject } from '../index.ts'
 
 const Shelf = defineObject({
-  name: 'example.shelf', version: 1,
-  state: object({ total: number() }), initial: () => ({ total: 0 }),
+  name: 'example.shelf',
+  version: 1,
+  state: object({ total: number() }),
+  initial: () => ({ total: 0 }),
   tables: { rows: object({ left: number() }) },
   ops: (op) => ({
     put: op(object({ sku: string(), count: number() }), (draft, { sku, count }, { tables }) => {
@@ -30,4 +32,7 @@ await using client = await connect('memory:')
 const shelf = await client.open(Shelf, '/shelf')
 await shelf.put({ sku: 'ouzo', count: 1 })
 console.log('left after one was taken:', await shelf.take({ sku: 'ouzo' }))
-console.log('another one:', await shelf.take({ sku: 'ouzo' }).catch((error: unknown) => error instanceof SirtakiError ? error.code : error))
+console.log(
+  'another one:',
+  await shelf.take({ sku: 'ouzo' }).catch((error: unknown) => (error instanceof SirtakiError ? error.code : error)),
+)

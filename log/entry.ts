@@ -4,9 +4,9 @@
  *     0       4     8  9    10      11    12        20     24      32        40
  *     | bytes | crc |v |kind|streams|auth | position| epoch| writer| log time| (stream u32, previous f64)* auth payload
  *
- * The checksum covers the cluster and everything behind itself. `previous` is a position, or -(b + 1) for `{before: b}`.
- * `auth` is room for a principal and the servers' MAC. Junk has no bytes: all junk is the same value.
- * Keeps: L1 (equal entry, equal hash; the hash covers position and token epoch). Read next: `wire/messages.ts`.
+ * The checksum covers the cluster and everything behind itself. `previous` is a position, or -(b + 1) for `{before:
+ * b}`. `auth` is room for a principal and the servers' MAC. Junk has no bytes: all junk is the same value. Keeps: L1
+ * (equal entry, equal hash; the hash covers position and token epoch). Read next: `wire/messages.ts`.
  */
 import { SirtakiError } from './errors.ts'
 import { viewOf } from './bytes/bytes.ts'
@@ -30,14 +30,20 @@ export const JUNK_HASH = 0
 export type Previous = number | { readonly before: number }
 
 /** The bytes' form of `previous`. */
-export const packPrevious = (previous: Previous): number => typeof previous === 'number' ? previous : -(previous.before + 1)
+export const packPrevious = (previous: Previous): number =>
+  typeof previous === 'number' ? previous : -(previous.before + 1)
 /** The form for people and players. */
-export const unpackPrevious = (packed: number): Previous => packed >= 0 ? packed : { before: -packed - 1 }
+export const unpackPrevious = (packed: number): Previous => (packed >= 0 ? packed : { before: -packed - 1 })
 
 /** One stream of an entry with its pointer. */
-export interface StreamLink { readonly stream: number; readonly previous: Previous }
+export interface StreamLink {
+  readonly stream: number
+  readonly previous: Previous
+}
 
-/** A decoded entry. `payload` and `bytes` are views: copy what outlives the call. `bytes` is made when it is asked for. */
+/**
+ * A decoded entry. `payload` and `bytes` are views: copy what outlives the call. `bytes` is made when it is asked for.
+ */
 export interface Entry {
   readonly position: number
   readonly epoch: number
@@ -50,22 +56,36 @@ export interface Entry {
 }
 
 /** What a decided position gives to a reader. */
-export type Decided = { readonly kind: 'data'; readonly position: number; readonly entry: Entry } | { readonly kind: 'junk'; readonly position: number }
+export type Decided =
+  | { readonly kind: 'data'; readonly position: number; readonly entry: Entry }
+  | { readonly kind: 'junk'; readonly position: number }
 
 /** Seeds the checksums of a cluster: an entry of another cluster never passes. */
 export const clusterSeed = (cluster: string): number => crc32Text(cluster)
 
 /** Bytes that an entry will have. */
-export const entryBytes = (streams: number, payloadBytes: number): number => ENTRY_HEAD_BYTES + streams * STREAM_BYTES + payloadBytes
+export const entryBytes = (streams: number, payloadBytes: number): number =>
+  ENTRY_HEAD_BYTES + streams * STREAM_BYTES + payloadBytes
 
 /** Everything that the head of an entry says. `previous` is packed and belongs to `streams` one by one. */
 export interface EntryHead {
-  readonly position: number; readonly epoch: number; readonly writer: number; readonly logTime: number
-  readonly streams: readonly number[]; readonly previous: readonly number[]
+  readonly position: number
+  readonly epoch: number
+  readonly writer: number
+  readonly logTime: number
+  readonly streams: readonly number[]
+  readonly previous: readonly number[]
 }
 
 /** Writes one entry at `at` of `bytes`; gives its hash. There must be room. */
-export function writeEntry(bytes: Uint8Array, view: DataView, at: number, seed: number, head: EntryHead, payload: Uint8Array): number {
+export function writeEntry(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  seed: number,
+  head: EntryHead,
+  payload: Uint8Array,
+): number {
   const count = head.streams.length
   const length = entryBytes(count, payload.byteLength)
   view.setUint32(at, length, true)
@@ -119,7 +139,11 @@ export function encodeEntry(seed: number, head: EntryHead, payload: Uint8Array):
 }
 
 /** Bounds that every received entry is held against. */
-export interface EntryBounds { readonly seed: number; readonly entryBytesMax: number; readonly streamsMax: number }
+export interface EntryBounds {
+  readonly seed: number
+  readonly entryBytesMax: number
+  readonly streamsMax: number
+}
 
 /**
  * Checks the entry at `at` and gives its length in bytes.
@@ -128,18 +152,37 @@ export interface EntryBounds { readonly seed: number; readonly entryBytesMax: nu
  */
 export function checkEntry(bytes: Uint8Array, view: DataView, at: number, bounds: EntryBounds): number {
   const left = bytes.byteLength - at
-  if (left < ENTRY_HEAD_BYTES) throw new SirtakiError('BAD_FRAME', `an entry needs ${ENTRY_HEAD_BYTES} bytes of head, ${left} are left`)
+  if (left < ENTRY_HEAD_BYTES) {
+    throw new SirtakiError('BAD_FRAME', `an entry needs ${ENTRY_HEAD_BYTES} bytes of head, ${left} are left`)
+  }
   const length = lengthAt(view, at)
   const streams = streamCountAt(view, at)
   const head = ENTRY_HEAD_BYTES + streams * STREAM_BYTES + authBytesAt(view, at)
-  if (length > left || length < head || length > bounds.entryBytesMax + head) throw new SirtakiError('BAD_FRAME', `an entry says ${length} bytes, its head has ${head}, ${left} are left`)
-  if (versionAt(view, at) !== ENTRY_VERSION) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${versionAt(view, at)}, this is version ${ENTRY_VERSION}: upgrade`)
-  if (kindAt(view, at) !== KIND_DATA || streams > bounds.streamsMax) throw new SirtakiError('BAD_FRAME', `an entry of kind ${kindAt(view, at)} on ${streams} streams`)
+  if (length > left || length < head || length > bounds.entryBytesMax + head) {
+    throw new SirtakiError('BAD_FRAME', `an entry says ${length} bytes, its head has ${head}, ${left} are left`)
+  }
+  if (versionAt(view, at) !== ENTRY_VERSION) {
+    throw new SirtakiError(
+      'UNSUPPORTED',
+      `an entry of format version ${versionAt(view, at)}, this is version ${ENTRY_VERSION}: upgrade`,
+    )
+  }
+  if (kindAt(view, at) !== KIND_DATA || streams > bounds.streamsMax) {
+    throw new SirtakiError('BAD_FRAME', `an entry of kind ${kindAt(view, at)} on ${streams} streams`)
+  }
   const logTime = logTimeAt(view, at)
-  if (!(logTime >= 0 && logTime <= Number.MAX_SAFE_INTEGER)) throw new SirtakiError('BAD_FRAME', `an entry with log time ${logTime}`)
+  if (!(logTime >= 0 && logTime <= Number.MAX_SAFE_INTEGER)) {
+    throw new SirtakiError('BAD_FRAME', `an entry with log time ${logTime}`)
+  }
   const position = positionAt(view, at)
-  if (!Number.isSafeInteger(position) || position < 0) throw new SirtakiError('BAD_FRAME', `an entry at position ${position}`)
-  if (crc32Of(bytes, at + 8, at + length, bounds.seed) !== hashAt(view, at)) throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, { facts: { position } })
+  if (!Number.isSafeInteger(position) || position < 0) {
+    throw new SirtakiError('BAD_FRAME', `an entry at position ${position}`)
+  }
+  if (crc32Of(bytes, at + 8, at + length, bounds.seed) !== hashAt(view, at)) {
+    throw new SirtakiError('DAMAGED', `the checksum of the entry at position ${position} is wrong`, {
+      facts: { position },
+    })
+  }
   return length
 }
 
@@ -162,7 +205,9 @@ class DecodedEntry implements Entry {
     const count = streamCountAt(view, at)
     const streams: StreamLink[] = []
     let next = at + ENTRY_HEAD_BYTES
-    for (let i = 0; i < count; i++, next += STREAM_BYTES) streams.push({ stream: view.getUint32(next, true), previous: unpackPrevious(view.getFloat64(next + 4, true)) })
+    for (let i = 0; i < count; i++, next += STREAM_BYTES) {
+      streams.push({ stream: view.getUint32(next, true), previous: unpackPrevious(view.getFloat64(next + 4, true)) })
+    }
     this.#all = bytes
     this.#at = at
     this.#length = lengthAt(view, at)
@@ -176,7 +221,9 @@ class DecodedEntry implements Entry {
   }
 
   /** A view costs as much as the rest of the entry, and playback never looks at it. */
-  get bytes(): Uint8Array { return this.#all.subarray(this.#at, this.#at + this.#length) }
+  get bytes(): Uint8Array {
+    return this.#all.subarray(this.#at, this.#at + this.#length)
+  }
 }
 
 /** Checks and decodes one entry that fills `bytes`. */

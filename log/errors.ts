@@ -140,5 +140,9 @@ export function asError(thrown: unknown, code: Code = 'INVARIANT'): SirtakiError
  * @throws SirtakiError `INVARIANT` with the id of the rule.
  */
 export function invariant(condition: boolean, id: string, facts: Facts = {}): asserts condition {
-  if (!condition) throw new SirtakiError('INVARIANT', `invariant ${id} does not hold: ${JSON.stringify(facts)}`, { facts: { invariant: id, ...facts } })
+  if (!condition) {
+    throw new SirtakiError('INVARIANT', `invariant ${id} does not hold: ${JSON.stringify(facts)}`, {
+      facts: { invariant: id, ...facts },
+    })
+  }
 }

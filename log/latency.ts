@@ -6,9 +6,15 @@
 export class LatencyEstimate {
   readonly #ring = new Float64Array(128)
   #count = 0
-  add(ms: number): void { this.#ring[this.#count++ % this.#ring.length] = ms }
-  get p50(): number { return this.#quantile(0.5) }
-  get p99(): number { return this.#quantile(0.99) }
+  add(ms: number): void {
+    this.#ring[this.#count++ % this.#ring.length] = ms
+  }
+  get p50(): number {
+    return this.#quantile(0.5)
+  }
+  get p99(): number {
+    return this.#quantile(0.99)
+  }
 
   /** A quantile of the last 128, 0 before anything was measured. */
   #quantile(share: number): number {

@@ -16,7 +16,10 @@ export interface Limits {
   readonly clientBytesMax: number
   /** Entries that one client may have on their way: more of them make batches longer to wait for, not faster. */
   readonly clientEntriesMax: number
-  /** Appends that may wait in one client for their turn: beyond it the next is refused (`OVERLOADED`). A fraction of a second of a fast cluster's work. */
+  /**
+   * Appends that may wait in one client for their turn: beyond it the next is refused (`OVERLOADED`). A fraction of a
+   * second of a fast cluster's work.
+   */
   readonly appendsWaitingMax: number
   /** Bytes of their payloads. */
   readonly appendsWaitingBytesMax: number
@@ -36,7 +39,9 @@ export interface Limits {
   readonly probeMs: number
   /** Unanswered looks before a peer is suspected. */
   readonly suspicionProbes: number
-  /** A unit whose commits take this long holds the appends of its chain back: a healthy disk is a hundred times as fast. */
+  /**
+   * A unit whose commits take this long holds the appends of its chain back: a healthy disk is a hundred times as fast.
+   */
   readonly slowUnitMs: number
   /** For how long before it is left out: a short stall is cheaper than an epoch and a copy. */
   readonly slowForMs: number
@@ -56,15 +61,28 @@ export interface Limits {
   readonly retryMaxMs: number
   /** Connections that one server accepts; the next one is refused with a reason. */
   readonly connectionsMax: number
-  /** A connection that has not said who it is after this long is closed: greeting is the first thing a client does, whoever does not is none. */
+  /**
+   * A connection that has not said who it is after this long is closed: greeting is the first thing a client does,
+   * whoever does not is none.
+   */
   readonly helloMs: number
-  /** A connection that sent no frame for this long is closed: its client may have vanished without a word, and one that lives dials again at no cost. Far above the pings of those who subscribe. */
+  /**
+   * A connection that sent no frame for this long is closed: its client may have vanished without a word, and one that
+   * lives dials again at no cost. Far above the pings of those who subscribe.
+   */
   readonly idleMs: number
-  /** Highest version of the messages that this process speaks: below what it knows only while a cluster is being upgraded. */
+  /**
+   * Highest version of the messages that this process speaks: below what it knows only while a cluster is being
+   * upgraded.
+   */
   readonly wireVersionMax: number
-  /** Bytes queued towards one connection before the server closes it: whoever reads nothing must not fill our memory. */
+  /**
+   * Bytes queued towards one connection before the server closes it: whoever reads nothing must not fill our memory.
+   */
   readonly connectionBytesMax: number
-  /** Bytes of answers that one step of a unit makes before it sends them: what was asked for in few bytes may be large. */
+  /**
+   * Bytes of answers that one step of a unit makes before it sends them: what was asked for in few bytes may be large.
+   */
   readonly stepBytesMax: number
   /** Bytes pushed to one subscriber in one turn. */
   readonly pushBytesMax: number

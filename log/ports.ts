@@ -13,7 +13,9 @@ declare global {
 }
 
 /** A timer that has not fired yet. */
-export interface Timer { cancel(): void }
+export interface Timer {
+  cancel(): void
+}
 
 /** Time and turns. */
 export interface Clock {
@@ -51,7 +53,10 @@ export interface Connection {
   readonly remote: string
   /** Bytes accepted by `write` that the machine has not taken yet. */
   readonly buffered: number
-  /** Sends the pieces as one write. Never throws: a broken connection tells `closed`. The pieces belong to the connection from here on. */
+  /**
+   * Sends the pieces as one write. Never throws: a broken connection tells `closed`. The pieces belong to the
+   * connection from here on.
+   */
   write(pieces: readonly Uint8Array[]): void
   /** Ends it; `closed` is not called for one's own close. */
   close(): void
@@ -72,8 +77,8 @@ export interface Transport {
 }
 
 /**
- * A place in the code that a test can observe or break: it counts rare events, feeds the checks of the simulator, and may
- * throw to stop a process there. In production it is absent and its facts are never built (`failpoint?.(...)`).
+ * A place in the code that a test can observe or break: it counts rare events, feeds the checks of the simulator, and
+ * may throw to stop a process there. In production it is absent and its facts are never built (`failpoint?.(...)`).
  */
 export type Failpoint = (name: string, facts?: Readonly<Record<string, unknown>>) => void
 

@@ -34,12 +34,13 @@ export class Client extends ObjectClient {
 /**
  * Connects to the cluster at `address`: `memory:`, `memory:NAME`, `file:DIR`, `tcp://host:port,...` or `unix:PATH`.
  *
- * `file:DIR` is for the processes of one machine: the first one that connects hosts the log in the folder (made if it does not
- * exist; its parent must), the others join it, and when the host ends or dies another one takes over by itself. Close what you
- * connect: a host keeps its process alive. A client elsewhere keeps it alive only while a call is under way.
+ * `file:DIR` is for the processes of one machine: the first one that connects hosts the log in the folder (made if it
+ * does not exist; its parent must), the others join it, and when the host ends or dies another one takes over by
+ * itself. Close what you connect: a host keeps its process alive. A client elsewhere keeps it alive only while a call
+ * is under way.
  *
- * @throws SirtakiError as `connectLog`: `BAD_ARGUMENT`, `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody answers; `WRONG_CLUSTER`,
- *   `WRONG_VERSION`; `ABORTED`; of `file:` also `IN_USE`, `DAMAGED`, `UNSUPPORTED` and `IO`.
+ * @throws SirtakiError as `connectLog`: `BAD_ARGUMENT`, `BAD_ADDRESS`; `UNREACHABLE` or `TIMEOUT` when nobody
+ *   answers; `WRONG_CLUSTER`, `WRONG_VERSION`; `ABORTED`; of `file:` also `IN_USE`, `DAMAGED`, `UNSUPPORTED` and `IO`.
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
   const { client, close } = await connectLog(address, options)

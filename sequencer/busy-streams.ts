@@ -13,7 +13,9 @@ export class BusyStreams {
   readonly #size: number
   readonly #counts = new Map<number, number>()
 
-  constructor(size: number) { this.#size = size }
+  constructor(size: number) {
+    this.#size = size
+  }
 
   /** Counts entries of a stream from position `from` on; of the positions one in 13 is looked at. */
   add(stream: number, from: number, count: number): void {
@@ -23,7 +25,10 @@ export class BusyStreams {
 
   #add(stream: number, entries: number): void {
     const known = this.#counts.get(stream)
-    if (known !== undefined || this.#counts.size < this.#size) { this.#counts.set(stream, (known ?? 0) + entries); return }
+    if (known !== undefined || this.#counts.size < this.#size) {
+      this.#counts.set(stream, (known ?? 0) + entries)
+      return
+    }
     let least = entries
     for (const count of this.#counts.values()) least = Math.min(least, count)
     for (const [other, count] of this.#counts) {
@@ -35,6 +40,9 @@ export class BusyStreams {
 
   /** The busiest first. */
   top(count: number): { stream: number; entries: number }[] {
-    return [...this.#counts].map(([stream, entries]) => ({ stream, entries })).sort((a, b) => b.entries - a.entries).slice(0, count)
+    return [...this.#counts]
+      .map(([stream, entries]) => ({ stream, entries }))
+      .sort((a, b) => b.entries - a.entries)
+      .slice(0, count)
   }
 }

@@ -27,41 +27,59 @@ export interface ConnectLogOptions extends LogConnectOptions {
 }
 
 /** A client with the way to end everything that came with it. */
-export interface ConnectedLog extends AsyncDisposable { readonly client: LogClient; close(): Promise<void> }
+export interface ConnectedLog extends AsyncDisposable {
+  readonly client: LogClient
+  close(): Promise<void>
+}
 
 const shared = new Map<string, { readonly cluster: Promise<MemoryCluster>; users: number }>()
 
 /**
- * Connects to the log at an address. With `file:DIR` this process hosts the log when nobody does, now or later, so `close` hands
- * it over to another one.
+ * Connects to the log at an address. With `file:DIR` this process hosts the log when nobody does, now or later, so
+ * `close` hands it over to another one.
  *
- * Ends within `timeoutMs`, or with the signal, and keeps the process alive until then. Servers that refuse connections may be about
- * to start: without a `timeoutMs` they are asked again for a second, with one until then.
+ * Ends within `timeoutMs`, or with the signal, and keeps the process alive until then. Servers that refuse
+ * connections may be about to start: without a `timeoutMs` they are asked again for a second, with one until then.
  *
- * @throws SirtakiError `BAD_ARGUMENT`, `BAD_ADDRESS`; `UNREACHABLE` when all servers refuse, `TIMEOUT` when one does not answer, both
- *   with what each of them said; `WRONG_CLUSTER`; `WRONG_VERSION`; `ABORTED`. Of `file:` also `IN_USE` with the pid of a host that is
- *   stopped, `DAMAGED` for a folder that was copied in use, `UNSUPPORTED` on a network file system, `IO` when nobody hosts and this
- *   process may not write there.
+ * @throws SirtakiError `BAD_ARGUMENT`, `BAD_ADDRESS`; `UNREACHABLE` when all servers refuse, `TIMEOUT` when one does
+ *   not answer, both with what each of them said; `WRONG_CLUSTER`; `WRONG_VERSION`; `ABORTED`. Of `file:` also `IN_USE`
+ *   with the pid of a host that is stopped, `DAMAGED` for a folder that was copied in use, `UNSUPPORTED` on a network
+ *   file system, `IO` when nobody hosts and this process may not write there.
  */
 export async function connectLog(address: string, options: ConnectLogOptions = {}): Promise<ConnectedLog> {
-  if (typeof address !== 'string') throw badArgument('connect', 'an address: memory:, file:DIR, tcp://host:port,... or unix:PATH', address)
+  if (typeof address !== 'string') {
+    throw badArgument('connect', 'an address: memory:, file:DIR, tcp://host:port,... or unix:PATH', address)
+  }
   const ports = systemPorts({ unreferenced: true })
   const wanted = requireCallOptions('connect', options)
   const seen: Seen = { problem: () => undefined }
   const calls = new Calls(ports.clock, options.limits?.requestMs ?? usual.requestMs)
   try {
-    return await calls.run(`connecting to ${address}`, wanted, (call) => open(address, options, { ports, call, seen }), (late) => { void late.close() })
+    return await calls.run(
+      `connecting to ${address}`,
+      wanted,
+      (call) => open(address, options, { ports, call, seen }),
+      (late) => {
+        void late.close()
+      },
+    )
   } catch (thrown) {
     // That a call took too long says less than why.
-    throw isError(thrown, 'TIMEOUT', 'UNREACHABLE') ? seen.problem() ?? thrown : thrown
+    throw isError(thrown, 'TIMEOUT', 'UNREACHABLE') ? (seen.problem() ?? thrown) : thrown
   } finally {
     calls.close(new SirtakiError('CLOSED', 'connected'))
   }
 }
 
 /** What one attempt to connect has seen: why callers get no answer. */
-interface Seen { problem: () => SirtakiError | undefined }
-interface Opening { readonly ports: Ports; readonly call: Call; readonly seen: Seen }
+interface Seen {
+  problem: () => SirtakiError | undefined
+}
+interface Opening {
+  readonly ports: Ports
+  readonly call: Call
+  readonly seen: Seen
+}
 
 /** How long servers are asked again that refuse connections: they may be about to start. */
 const REFUSED_MS = 1_000
@@ -70,16 +88,27 @@ async function open(address: string, options: ConnectLogOptions, opening: Openin
   if (address.startsWith('memory:')) return connectMemory(address.slice('memory:'.length), options, opening)
   if (address.startsWith('file:')) return connectFile(address.slice('file:'.length), options, opening)
   const { ports, call } = opening
-  const client = await connectServers(ports, parseClusterAddress(address), options, { call, refusedMs: options.timeoutMs === undefined ? REFUSED_MS : undefined })
+  const client = await connectServers(ports, parseClusterAddress(address), options, {
+    call,
+    refusedMs: options.timeoutMs === undefined ? REFUSED_MS : undefined,
+  })
   return withClose(client, ports.clock, () => client.close())
 }
 
-async function connectMemory(name: string, options: ConnectLogOptions, { ports: { clock, random } }: Opening): Promise<ConnectedLog> {
-  const start = async (): Promise<MemoryCluster> => (await import('./memory.ts')).startMemoryCluster(clock, random, options)
+async function connectMemory(
+  name: string,
+  options: ConnectLogOptions,
+  { ports: { clock, random } }: Opening,
+): Promise<ConnectedLog> {
+  const start = async (): Promise<MemoryCluster> =>
+    (await import('./memory.ts')).startMemoryCluster(clock, random, options)
   if (name === '') {
     const cluster = await start()
     const client = cluster.client(options.name)
-    return withClose(client, clock, async () => { await client.close(); await cluster.close() })
+    return withClose(client, clock, async () => {
+      await client.close()
+      await cluster.close()
+    })
   }
   const entry = shared.get(name) ?? { cluster: start(), users: 0 }
   shared.set(name, entry)
@@ -94,15 +123,25 @@ async function connectMemory(name: string, options: ConnectLogOptions, { ports: 
   })
 }
 
-async function connectFile(directory: string, options: ConnectLogOptions, { ports, call, seen }: Opening): Promise<ConnectedLog> {
-  const [{ FileCluster }, { UNIT_ADDRESS, openHostFolder }] = await Promise.all([import('./file.ts'), import('../log/io/host-folder.ts')])
+async function connectFile(
+  directory: string,
+  options: ConnectLogOptions,
+  { ports, call, seen }: Opening,
+): Promise<ConnectedLog> {
+  const [{ FileCluster }, { UNIT_ADDRESS, openHostFolder }] = await Promise.all([
+    import('./file.ts'),
+    import('../log/io/host-folder.ts'),
+  ])
   const folder = openHostFolder(directory)
   const cluster = new FileCluster({ ports, limits: { ...usual, ...options.limits }, folder })
   seen.problem = () => cluster.problem
   try {
     await cluster.ready(call)
     const client = await connectServers(cluster.ports, [UNIT_ADDRESS], options, { call })
-    return withClose(client, ports.clock, async () => { await client.close(); await cluster.close() })
+    return withClose(client, ports.clock, async () => {
+      await client.close()
+      await cluster.close()
+    })
   } catch (thrown) {
     await cluster.close()
     throw thrown
@@ -115,7 +154,9 @@ function withClose(client: LogClient, clock: Clock, end: () => Promise<void>): C
   const close = (): Promise<void> => {
     if (ended !== undefined) return ended
     const release = clock.hold?.()
-    ended = end().finally(() => { release?.() })
+    ended = end().finally(() => {
+      release?.()
+    })
     return ended
   }
   return { client, close, [Symbol.asyncDispose]: close }

@@ -21,12 +21,19 @@ import { Identity } from '../log/wire/control.ts'
 import type { Host, startHost } from './host.ts'
 
 /** What a process joins or hosts with. */
-export interface FileClusterOptions { readonly ports: Ports; readonly limits: Limits; readonly folder: HostFolder }
+export interface FileClusterOptions {
+  readonly ports: Ports
+  readonly limits: Limits
+  readonly folder: HostFolder
+}
 
 /** Pauses between two questions: callers wait meanwhile. */
 const PAUSE_MAX_MS = 90
 
-interface Dialled { readonly connection: Connection; readonly events: ConnectionEvents }
+interface Dialled {
+  readonly connection: Connection
+  readonly events: ConnectionEvents
+}
 
 /** A folder's cluster as one connected process sees it. */
 export class FileCluster {
@@ -56,20 +63,32 @@ export class FileCluster {
     this.#options = options
     const transport = placedTransport(ports.transport, folder)
     this.#inner = { ...ports, transport }
-    this.ports = { ...ports, transport: { connect: (address, events) => this.#dial(transport, address, events), listen: (address, accept) => transport.listen(address, accept) } }
+    this.ports = {
+      ...ports,
+      transport: {
+        connect: (address, events) => this.#dial(transport, address, events),
+        listen: (address, accept) => transport.listen(address, accept),
+      },
+    }
   }
 
   /**
    * Settles when a host answers, this process or another.
    *
-   * @throws SirtakiError `IN_USE` when the host is stopped or hangs, with its pid; why nobody can host (`DAMAGED`, `IO`,
-   *   `WRONG_CLUSTER`, `UNSUPPORTED`); `TIMEOUT`; `ABORTED`.
+   * @throws SirtakiError `IN_USE` when the host is stopped or hangs, with its pid; why nobody can host (`DAMAGED`,
+   *   `IO`, `WRONG_CLUSTER`, `UNSUPPORTED`); `TIMEOUT`; `ABORTED`.
    */
   async ready({ timeoutMs, signal }: CallOptions = {}): Promise<void> {
     const { clock } = this.#options.ports
     const settled = new AbortController()
-    const patience = pause(clock, timeoutMs ?? this.#options.limits.requestMs, AbortSignal.any([settled.signal, ...signal === undefined ? [] : [signal]]))
-    const late = patience.then(() => { throw this.#problem ?? this.#unhosted() })
+    const patience = pause(
+      clock,
+      timeoutMs ?? this.#options.limits.requestMs,
+      AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]),
+    )
+    const late = patience.then(() => {
+      throw this.#problem ?? this.#unhosted()
+    })
     try {
       await Promise.race([this.#find({ first: true }), late])
     } finally {
@@ -81,11 +100,17 @@ export class FileCluster {
   #unhosted(): SirtakiError {
     const { path } = this.#options.folder
     const why = this.#failure === undefined ? '' : `; this process could not: ${this.#failure.message}`
-    return new SirtakiError('TIMEOUT', `nobody hosted ${path} in time${why}`, { cause: this.#failure, next: 'again', facts: { path } })
+    return new SirtakiError('TIMEOUT', `nobody hosted ${path} in time${why}`, {
+      cause: this.#failure,
+      next: 'again',
+      facts: { path },
+    })
   }
 
   /** Why calls get no answer at present, if that is known. */
-  get problem(): SirtakiError | undefined { return this.#problem }
+  get problem(): SirtakiError | undefined {
+    return this.#problem
+  }
 
   /** Leaves; a host ends in good order, and one of the others takes over. Idempotent. */
   async close(): Promise<void> {
@@ -98,38 +123,72 @@ export class FileCluster {
     await host?.close()
   }
 
-  get #closed(): boolean { return this.#ending.signal.aborted }
+  get #closed(): boolean {
+    return this.#ending.signal.aborted
+  }
 
   // ---- noticing
 
   #dial(transport: Transport, address: string, events: ConnectionEvents): Connection {
     if (this.#problem !== undefined) return this.#refuse(address, events, this.#problem)
     const connection = transport.connect(address, {
-      opened: () => { events.opened() },
-      data: (bytes) => { this.#awaiting = false; events.data(bytes) },
-      closed: (error) => { this.#dialled.delete(dialled); events.closed(error); this.#suspect() },
+      opened: () => {
+        events.opened()
+      },
+      data: (bytes) => {
+        this.#awaiting = false
+        events.data(bytes)
+      },
+      closed: (error) => {
+        this.#dialled.delete(dialled)
+        events.closed(error)
+        this.#suspect()
+      },
     })
     const dialled = { connection, events }
     this.#dialled.add(dialled)
     return {
       remote: connection.remote,
-      get buffered() { return connection.buffered },
-      write: (pieces) => { this.#written(); connection.write(pieces) },
-      close: () => { this.#dialled.delete(dialled); connection.close() },
+      get buffered() {
+        return connection.buffered
+      },
+      write: (pieces) => {
+        this.#written()
+        connection.write(pieces)
+      },
+      close: () => {
+        this.#dialled.delete(dialled)
+        connection.close()
+      },
     }
   }
 
   /** A connection that ends at once with what is wrong: dialling a stopped process would succeed. */
   #refuse(remote: string, events: ConnectionEvents, problem: SirtakiError): Connection {
     let open = true
-    this.#options.ports.clock.turn(() => { if (open) { open = false; events.closed(problem) } })
-    return { remote, buffered: 0, write: () => undefined, close: () => { open = false } }
+    this.#options.ports.clock.turn(() => {
+      if (open) {
+        open = false
+        events.closed(problem)
+      }
+    })
+    return {
+      remote,
+      buffered: 0,
+      write: () => undefined,
+      close: () => {
+        open = false
+      },
+    }
   }
 
   /** Somebody waits for an answer, perhaps: one timer looks whether anything was heard. */
   #written(): void {
     this.#awaiting = true
-    const { ports: { clock }, limits: { probeMs, suspicionProbes } } = this.#options
+    const {
+      ports: { clock },
+      limits: { probeMs, suspicionProbes },
+    } = this.#options
     this.#silence ??= clock.timer(probeMs * suspicionProbes, () => {
       this.#silence = undefined
       if (this.#awaiting) this.#suspect()
@@ -145,7 +204,9 @@ export class FileCluster {
   // ---- asking, hosting
 
   #find(how: { readonly first: boolean }): Promise<void> {
-    this.#search ??= this.#searchHost(how).finally(() => { this.#search = undefined })
+    this.#search ??= this.#searchHost(how).finally(() => {
+      this.#search = undefined
+    })
     return this.#search
   }
 
@@ -162,9 +223,15 @@ export class FileCluster {
       while (!this.#closed) {
         const found = await this.#ask(asking)
         if (this.#closed) return
-        if (found === 'answers') { this.#problem = undefined; return }
+        if (found === 'answers') {
+          this.#problem = undefined
+          return
+        }
         const problem = found === 'silent' ? this.#silent(since) : await this.#tryHosting(since)
-        if (this.#host !== undefined) { this.#problem = undefined; return }
+        if (this.#host !== undefined) {
+          this.#problem = undefined
+          return
+        }
         if (first && this.#barred !== undefined) throw this.#barred
         if (problem !== undefined) this.#tell(problem)
         await backoff.wait()
@@ -192,7 +259,15 @@ export class FileCluster {
     const { limits, folder } = this.#options
     try {
       const start = await loadHost()
-      this.#host = await start({ ports: this.#inner, limits, folder, signal: this.#ending.signal, stopped: (error) => { this.#lostHosting(error) } })
+      this.#host = await start({
+        ports: this.#inner,
+        limits,
+        folder,
+        signal: this.#ending.signal,
+        stopped: (error) => {
+          this.#lostHosting(error)
+        },
+      })
       return undefined
     } catch (thrown) {
       if (this.#closed) return undefined
@@ -211,13 +286,31 @@ export class FileCluster {
     const pid = hostOf(this.#options.folder)?.pid
     const who = pid === undefined ? 'the process that hosts it' : `process ${pid}`
     const facts = { path, pid }
-    if (this.#refused === 'EACCES') return new SirtakiError('IO', `the sockets in ${path} belong to another user, whose ${who} hosts it, and may not be used by this one (EACCES): connect as that user, or let a group write to the folder and what is in it (${error.message})`, { cause: error, facts })
-    if (this.#refused === 'ENOENT' && error.code === 'IN_USE') return new SirtakiError('IN_USE', `${error.message}. There is no ${UNIT_ADDRESS.slice('unix:'.length)} in ${path}: ${who} is starting, or that file was removed; then only its end helps`, { cause: error, next: 'again', facts })
+    if (this.#refused === 'EACCES') {
+      return new SirtakiError(
+        'IO',
+        `the sockets in ${path} belong to another user, whose ${who} hosts it, and may not be used by this `
+          + 'one (EACCES): connect as that user, or let a group write to the folder and what is in it '
+          + `(${error.message})`,
+        { cause: error, facts },
+      )
+    }
+    if (this.#refused === 'ENOENT' && error.code === 'IN_USE') {
+      return new SirtakiError(
+        'IN_USE',
+        `${error.message}. There is no ${UNIT_ADDRESS.slice('unix:'.length)} in ${path}: ${who} is `
+          + 'starting, or that file was removed; then only its end helps',
+        { cause: error, next: 'again', facts },
+      )
+    }
     return error
   }
 
   #isLate(since: number): boolean {
-    const { ports: { clock }, limits: { requestMs } } = this.#options
+    const {
+      ports: { clock },
+      limits: { requestMs },
+    } = this.#options
     return clock.now() - since >= requestMs / 2
   }
 
@@ -233,9 +326,24 @@ export class FileCluster {
     const { folder } = this.#options
     const pid = hostOf(folder)?.pid
     const stopped = pid === undefined ? undefined : isStopped(pid)
-    if (pid !== undefined && stopped === true) return new SirtakiError('IN_USE', `process ${pid} hosts ${folder.path} and is stopped: continue it (kill -CONT ${pid}) or end it, then another one hosts`, { next: 'again', facts: { path: folder.path, pid } })
+    if (pid !== undefined && stopped === true) {
+      return new SirtakiError(
+        'IN_USE',
+        `process ${pid} hosts ${folder.path} and is stopped: continue it (kill -CONT ${pid}) or end it, `
+          + 'then another one hosts',
+        { next: 'again', facts: { path: folder.path, pid } },
+      )
+    }
     if (!this.#isLate(since)) return undefined
-    return error ?? new SirtakiError('IN_USE', `${pid === undefined ? 'the process' : `process ${pid}`} that hosts ${folder.path} does not answer: it is busy or hangs. If it stays so, end it, then another one hosts`, { next: 'again', facts: { path: folder.path, pid } })
+    return (
+      error
+      ?? new SirtakiError(
+        'IN_USE',
+        `${pid === undefined ? 'the process' : `process ${pid}`} that hosts ${folder.path} does not answer: `
+          + 'it is busy or hangs. If it stays so, end it, then another one hosts',
+        { next: 'again', facts: { path: folder.path, pid } },
+      )
+    )
   }
 
   /** Ends every connection with what is wrong: their requests would only run into their deadlines. */
@@ -251,7 +359,9 @@ export class FileCluster {
 
 /** What the system said, however deep it lies. */
 function systemCode(thrown: unknown): string | undefined {
-  for (let error = thrown; error instanceof Error; error = error.cause) if ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return error.code
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return error.code
+  }
   return undefined
 }
 
@@ -259,6 +369,11 @@ async function loadHost(): Promise<typeof startHost> {
   try {
     return (await import('./host.ts')).startHost
   } catch (cause) {
-    throw new SirtakiError('UNSUPPORTED', `this process cannot host: better-sqlite3 cannot be loaded (${asError(cause).message}). Install it, or let a process that has it connect first`, { cause })
+    throw new SirtakiError(
+      'UNSUPPORTED',
+      `this process cannot host: better-sqlite3 cannot be loaded (${asError(cause).message}). Install it, `
+        + 'or let a process that has it connect first',
+      { cause },
+    )
   }
 }

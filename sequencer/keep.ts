@@ -11,7 +11,11 @@ import { asError } from '../log/errors.ts'
 import { SequencerServer, type SequencerServerOptions } from './server.ts'
 
 /** How the first one starts: see `SequencerServer.start`. */
-interface StartOptions { readonly takeOver?: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal }
+interface StartOptions {
+  readonly takeOver?: boolean
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
 
 /** A sequencer that is followed by another one when it stops. */
 export interface KeptSequencer {
@@ -48,12 +52,16 @@ class Kept implements KeptSequencer {
 
   async start(how: StartOptions): Promise<void> {
     const { server } = this
-    const { ports: { clock } } = this.#options
+    const {
+      ports: { clock },
+    } = this.#options
     let started = false
     try {
       await server.listen()
       // One that stops on its way never becomes ready: the start ends with its time.
-      server.onStopped(() => { if (started) void this.#follow() })
+      server.onStopped(() => {
+        if (started) void this.#follow()
+      })
       await server.start(how)
       this.#since = clock.now()
       started = true
@@ -70,7 +78,11 @@ class Kept implements KeptSequencer {
   }
 
   async #follow(): Promise<void> {
-    const { ports: { clock }, limits, log } = this.#options
+    const {
+      ports: { clock },
+      limits,
+      log,
+    } = this.#options
     if (clock.now() - this.#since > limits.requestMs) this.#again.reset()
     while (!this.#ending.signal.aborted) {
       await this.server.close()

@@ -22,19 +22,44 @@ export interface MemoryCluster extends AsyncDisposable {
 }
 
 /** Shape of a cluster in memory. */
-export interface MemoryOptions { readonly chains?: number | undefined; readonly unitsPerChain?: number | undefined; readonly limits?: Partial<Limits> | undefined }
+export interface MemoryOptions {
+  readonly chains?: number | undefined
+  readonly unitsPerChain?: number | undefined
+  readonly limits?: Partial<Limits> | undefined
+}
 
 function memoryRegister(): Register {
   let kept: string | undefined
-  return { read: () => kept, write: (value) => { kept = value } }
+  return {
+    read: () => kept,
+    write: (value) => {
+      kept = value
+    },
+  }
 }
 
 /** Starts units and a sequencer. Ready for appends when it settles. */
-export async function startMemoryCluster(clock: Clock, random: Random, options: MemoryOptions = {}): Promise<MemoryCluster> {
+export async function startMemoryCluster(
+  clock: Clock,
+  random: Random,
+  options: MemoryOptions = {},
+): Promise<MemoryCluster> {
   const limits: Limits = { ...usual, window: 4_096, ...options.limits }
   const ports: Ports = { clock, random, transport: memoryTransport(clock) }
-  const chains = Array.from({ length: options.chains ?? 1 }, (_, c) => Array.from({ length: options.unitsPerChain ?? 1 }, (_u, u) => `unit-${c}-${u}`))
-  const units = chains.flat().map((address) => new UnitServer({ ports, limits, store: new MemoryStore(random.id()), register: memoryRegister(), address, name: address }))
+  const chains = Array.from({ length: options.chains ?? 1 }, (_, c) =>
+    Array.from({ length: options.unitsPerChain ?? 1 }, (_u, u) => `unit-${c}-${u}`),
+  )
+  const units = chains.flat().map(
+    (address) =>
+      new UnitServer({
+        ports,
+        limits,
+        store: new MemoryStore(random.id()),
+        register: memoryRegister(),
+        address,
+        name: address,
+      }),
+  )
   for (const unit of units) await unit.listen()
   const operator = new Cluster({ ports, limits, name: 'init', addresses: chains.flat() })
   await init(operator, { chains, window: limits.window })

@@ -28,7 +28,10 @@ export interface PlaceOptions {
 }
 
 /** How long taking a place may take. */
-export interface PlaceCall { readonly timeoutMs?: number; readonly signal?: AbortSignal }
+export interface PlaceCall {
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
 
 /** What a sequencer is doing: ready, blind (it reaches too few units) and leaving ones grant. */
 export type SequencerRole = 'ready' | 'blind' | 'stopped' | 'leaving' | 'standby' | 'deposed' | 'waiting'
@@ -59,16 +62,22 @@ export class Place {
     this.#log = log
     this.#told = deposed
     this.#members = new Guard(cluster, {
-      asSequencer: true, log, isNamed: () => this.#isNamed(),
-      standby: () => this.#standsBy && !this.#closed && !this.#leaving ? this.#member() : undefined,
+      asSequencer: true,
+      log,
+      isNamed: () => this.#isNamed(),
+      standby: () => (this.#standsBy && !this.#closed && !this.#leaving ? this.#member() : undefined),
     })
   }
 
   /** Whether another one has the place. */
-  get isDeposed(): boolean { return this.#deposed }
+  get isDeposed(): boolean {
+    return this.#deposed
+  }
 
   /** The unit (identity) whose disk is full, if there is one. */
-  get full(): string | undefined { return this.#members.full }
+  get full(): string | undefined {
+    return this.#members.full
+  }
 
   get role(): SequencerRole {
     if (this.#leaving) return 'leaving'
@@ -79,17 +88,25 @@ export class Place {
   /** Names of those who stand by. */
   get standbys(): readonly string[] {
     const oldest = this.#oldestAskMs
-    return [...this.#standbys].flatMap(([name, at]) => at >= oldest ? [name] : [])
+    return [...this.#standbys].flatMap(([name, at]) => (at >= oldest ? [name] : []))
   }
 
-  /** Takes the place unless another sequencer lives; with `takeOver` also then. @throws SirtakiError as `SequencerServer.start`. */
+  /**
+   * Takes the place unless another sequencer lives; with `takeOver` also then. @throws SirtakiError as
+   * `SequencerServer.start`.
+   */
   async start({ takeOver, ...options }: PlaceCall & { readonly takeOver?: boolean } = {}): Promise<Layout> {
-    // It may be named by an epoch that opens only when somebody leaves a lost unit out: that is its matter from then on.
+    // It may be named by an epoch that opens only when somebody leaves a lost unit out: that is its matter from then
+    // on.
     this.#keepGuarding()
     // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
     await this.#cluster.refresh().catch(() => undefined)
     let layout = await this.#cluster.newer(0, options)
-    for (let role = await this.#roleOf(layout); role !== undefined && takeOver !== true; role = await this.#roleOf(layout)) {
+    for (
+      let role = await this.#roleOf(layout);
+      role !== undefined && takeOver !== true;
+      role = await this.#roleOf(layout)
+    ) {
       if (role !== 'deposed') throw placeTaken(layout)
       // A unit that was taken out long ago has told: who was deposed since knows that there is a newer epoch.
       layout = await this.#cluster.newer(layout.epoch, options)
@@ -99,7 +116,10 @@ export class Place {
     return opened
   }
 
-  /** Takes the place when nobody is in it, and stands by again when deposed. @throws SirtakiError as `SequencerServer.standBy`. */
+  /**
+   * Takes the place when nobody is in it, and stands by again when deposed. @throws SirtakiError as
+   * `SequencerServer.standBy`.
+   */
   async standBy(options: PlaceCall = {}): Promise<Layout> {
     this.#standsBy = true
     await this.#cluster.refresh().catch(() => undefined)
@@ -108,9 +128,15 @@ export class Place {
     return layout
   }
 
-  /** Says that it is about to end, and waits until another one is named, or for `timeoutMs`; at once where nobody stands by. */
+  /**
+   * Says that it is about to end, and waits until another one is named, or for `timeoutMs`; at once where nobody stands
+   * by.
+   */
   async leave({ timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void> {
-    const { ports: { clock }, limits } = this.#cluster
+    const {
+      ports: { clock },
+      limits,
+    } = this.#cluster
     const isAsked = this.#askedAtMs >= this.#oldestAskMs
     this.#leaving = true
     this.#standsBy = false
@@ -120,13 +146,17 @@ export class Place {
     }
   }
 
-  /** Looks after the place from now on. Also who was deposed, or never started by itself, does once a layout names it. */
+  /**
+   * Looks after the place from now on. Also who was deposed, or never started by itself, does once a layout names it.
+   */
   keep(): void {
     this.#deposed = false
     this.#keepGuarding()
     if (this.#supervising) return
     this.#supervising = true
-    void this.#supervise().finally(() => { this.#supervising = false })
+    void this.#supervise().finally(() => {
+      this.#supervising = false
+    })
   }
 
   /** Somebody who stands by has asked who this is: nobody else asks a sequencer so. */
@@ -139,17 +169,26 @@ export class Place {
   }
 
   /** Ends it: what is under way ends by itself. */
-  close(): void { this.#closed = true }
+  close(): void {
+    this.#closed = true
+  }
 
   get #oldestAskMs(): number {
-    const { ports: { clock }, limits } = this.#cluster
+    const {
+      ports: { clock },
+      limits,
+    } = this.#cluster
     return clock.now() - limits.probeMs * limits.suspicionProbes
   }
 
-  #isNamed(): boolean { return this.#cluster.layout?.sequencer?.boot === this.#machine.boot }
+  #isNamed(): boolean {
+    return this.#cluster.layout?.sequencer?.boot === this.#machine.boot
+  }
 
   /** Whether this sequencer still looks after the place. */
-  get #isKept(): boolean { return !this.#closed && (!this.#deposed || this.#standsBy) }
+  get #isKept(): boolean {
+    return !this.#closed && (!this.#deposed || this.#standsBy)
+  }
 
   /** The role of the sequencer that a layout names, if that very one answers and is another process. */
   async #roleOf({ sequencer }: Layout): Promise<string | undefined> {
@@ -167,7 +206,9 @@ export class Place {
   #keepGuarding(): void {
     if (this.#guarding) return
     this.#guarding = true
-    void this.#guardMembers().finally(() => { this.#guarding = false })
+    void this.#guardMembers().finally(() => {
+      this.#guarding = false
+    })
   }
 
   /** Looks at every member while it serves the newest epoch, or stands by. */
@@ -187,10 +228,15 @@ export class Place {
     let stuckSince: number | undefined
     while (this.#isKept) {
       // Units tell a newer layout by themselves; only a lost connection makes it necessary to ask.
-      await this.#cluster.newerOrPause(limits.probeMs * (stuckSince === undefined ? 5 : 1) * (0.5 + ports.random.next()))
+      await this.#cluster.newerOrPause(
+        limits.probeMs * (stuckSince === undefined ? 5 : 1) * (0.5 + ports.random.next()),
+      )
       await this.#cluster.refresh().catch(() => undefined)
       const { layout } = this.#cluster
-      if (layout === undefined || layout.epoch <= this.#machine.epoch) { stuckSince = undefined; continue }
+      if (layout === undefined || layout.epoch <= this.#machine.epoch) {
+        stuckSince = undefined
+        continue
+      }
       if (layout.sequencer !== null && layout.sequencer.boot !== this.#machine.boot) {
         if (this.#machine.epoch > 0 || !this.#standsBy) this.#depose(layout)
         if (!this.#standsBy) return
@@ -227,5 +273,7 @@ export class Place {
 function placeTaken({ epoch, sequencer }: Layout): SirtakiError {
   const facts = { address: sequencer?.address }
   const hint = 'stop it, or move it with reconfigure'
-  return new SirtakiError('IN_USE', `epoch ${epoch} has a living sequencer at ${sequencer?.address}: ${hint}`, { facts })
+  return new SirtakiError('IN_USE', `epoch ${epoch} has a living sequencer at ${sequencer?.address}: ${hint}`, {
+    facts,
+  })
 }

@@ -1,5 +1,6 @@
 /**
- * Progress of the log: follows the decided prefix while something granted is not known decided, and resolves what stays so.
+ * Progress of the log: follows the decided prefix while something granted is not known decided, and resolves what
+ * stays so.
  *
  *     decided everywhere       known decided          granted
  *     ────────────────── laggard ──────────── prefix ───────── overdue ─────── tail
@@ -120,7 +121,10 @@ export class Progress {
       if (took !== undefined && took < this.#cluster.fillAgeMs) this.#cluster.appendLatency.add(took)
       this.#waiting.serve()
     } catch (thrown) {
-      if (isError(thrown, 'INVARIANT')) { this.#failed(thrown); return }
+      if (isError(thrown, 'INVARIANT')) {
+        this.#failed(thrown)
+        return
+      }
       this.#waiting.expire()
       // Units that moved on tell the newer layout; the supervision draws the consequences.
       if (isError(thrown, 'EPOCH')) await this.#cluster.refresh().catch(() => undefined)
@@ -128,18 +132,23 @@ export class Progress {
     await this.#resolveOverdue(layout)
   }
 
-  /** Asks one unit of each chain, in turn; the best known prefix of each chain counts, the least over the chains is the log's. */
+  /**
+   * Asks one unit of each chain, in turn; the best known prefix of each chain counts, the least over the chains is the
+   * log's.
+   */
   async #leastPrefix(layout: Layout): Promise<number> {
     this.#turn++
-    const prefixes = await Promise.all(chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
-      const unit = units[this.#turn % units.length]
-      if (unit === undefined) return 0
-      const asked = this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))
-      const { prefix, logTime } = readProgress(await asked)
-      this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step), logTime })
-      this.#machine.prove(Math.min(...units.map((one) => this.#timeOf(one.identity, layout))))
-      return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))
-    }))
+    const prefixes = await Promise.all(
+      chainsOf(openSegment(layout)).map(async ({ index, step, units }) => {
+        const unit = units[this.#turn % units.length]
+        if (unit === undefined) return 0
+        const asked = this.#cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))
+        const { prefix, logTime } = readProgress(await asked)
+        this.#told.set(unit.identity, { epoch: layout.epoch, prefix: firstOfClass(prefix, index, step), logTime })
+        this.#machine.prove(Math.min(...units.map((one) => this.#timeOf(one.identity, layout))))
+        return Math.max(...units.map((one) => this.#prefixOf(one.identity, layout)))
+      }),
+    )
     return Math.min(...prefixes)
   }
 
@@ -155,12 +164,18 @@ export class Progress {
 
   /** The lowest position that some unit has not been told decided: marks can be lost with a writer or a connection. */
   #laggard(layout: Layout): number {
-    return Math.min(...openSegment(layout).chains.flat().map((unit) => this.#prefixOf(unit.identity, layout)))
+    return Math.min(
+      ...openSegment(layout)
+        .chains.flat()
+        .map((unit) => this.#prefixOf(unit.identity, layout)),
+    )
   }
 
   /** L11: what was granted long ago and is not known decided gets resolved here, whoever its writer was. */
   async #resolveOverdue(layout: Layout): Promise<void> {
-    const { ports: { clock, failpoint } } = this.#cluster
+    const {
+      ports: { clock, failpoint },
+    } = this.#cluster
     const ranges = this.#overdue(layout)
     if (this.#resolving || ranges.length === 0) return
     if (this.#machine.epoch !== layout.epoch || clock.now() < this.#resolveAt) return
@@ -173,14 +188,20 @@ export class Progress {
       }
       this.#resolveFailures = 0
     } catch (thrown) {
-      if (isError(thrown, 'INVARIANT')) { this.#failed(thrown); return }
+      if (isError(thrown, 'INVARIANT')) {
+        this.#failed(thrown)
+        return
+      }
       await this.#backOff(asError(thrown))
     } finally {
       this.#resolving = false
     }
   }
 
-  /** What is old enough to be resolved. Two ranges: a unit that stays behind must not keep the holes above it from being filled. */
+  /**
+   * What is old enough to be resolved. Two ranges: a unit that stays behind must not keep the holes above it from being
+   * filled.
+   */
   #overdue(layout: Layout): readonly { readonly from: number; readonly to: number }[] {
     const machine = this.#machine
     const { clock } = this.#cluster.ports
@@ -190,14 +211,19 @@ export class Progress {
     const overdue = machine.overdue(clock.now() - fillAgeMs)
     const isLate = laggard < machine.prefix && clock.now() - this.#lag.since >= fillAgeMs
     return [
-      ...isLate ? [{ from: laggard, to: Math.min(machine.prefix, laggard + OVERDUE_MAX) }] : [],
-      ...overdue > machine.prefix ? [{ from: machine.prefix, to: Math.min(overdue, machine.prefix + OVERDUE_MAX) }] : [],
+      ...(isLate ? [{ from: laggard, to: Math.min(machine.prefix, laggard + OVERDUE_MAX) }] : []),
+      ...(overdue > machine.prefix
+        ? [{ from: machine.prefix, to: Math.min(overdue, machine.prefix + OVERDUE_MAX) }]
+        : []),
     ]
   }
 
   /** While a unit is out of reach every further try is only load (P17). */
   async #backOff({ message, next }: SirtakiError): Promise<void> {
-    const { limits: { retryMinMs, retryMaxMs }, ports: { clock, failpoint } } = this.#cluster
+    const {
+      limits: { retryMinMs, retryMaxMs },
+      ports: { clock, failpoint },
+    } = this.#cluster
     failpoint?.('sequencer.resolveFailed', { message })
     this.#resolveAt = clock.now() + Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#resolveFailures++, 16))
     if (next === 'refresh') await this.#cluster.refresh().catch(() => undefined)

@@ -19,7 +19,10 @@ import { BusyStreams } from './busy-streams.ts'
 /** Streams counted at once, to tell the busiest. */
 const BUSY_STREAMS = 64
 
-interface Granted { readonly to: number; readonly at: number }
+interface Granted {
+  readonly to: number
+  readonly at: number
+}
 
 /** One sequencer boot. */
 export class Sequencer {
@@ -47,13 +50,27 @@ export class Sequencer {
     this.#failpoint = failpoint
   }
 
-  get layout(): Layout | undefined { return this.#layout }
-  get epoch(): number { return this.#layout?.epoch ?? 0 }
-  get tail(): number { return this.#tail }
-  get prefix(): number { return this.#prefix }
-  get streams(): number { return this.#streams.size }
+  get layout(): Layout | undefined {
+    return this.#layout
+  }
+  get epoch(): number {
+    return this.#layout?.epoch ?? 0
+  }
+  get tail(): number {
+    return this.#tail
+  }
+  get prefix(): number {
+    return this.#prefix
+  }
+  get streams(): number {
+    return this.#streams.size
+  }
   /** What this epoch has granted. */
-  get grants(): { readonly grants: number; readonly granted: number; readonly busiest: readonly { stream: number; entries: number }[] } {
+  get grants(): {
+    readonly grants: number
+    readonly granted: number
+    readonly busiest: readonly { stream: number; entries: number }[]
+  } {
     return { grants: this.#grants, granted: this.#tail - (this.#layout?.tail ?? 0), busiest: this.#busy.top(20) }
   }
 
@@ -63,9 +80,21 @@ export class Sequencer {
    * @throws SirtakiError `BOOT` when the layout names another start, `EPOCH` when it does not grow.
    */
   bootstrap(layout: Layout, now: number): void {
-    if (layout.sequencer?.boot !== this.boot) throw new SirtakiError('BOOT', `epoch ${layout.epoch} names another start of the sequencer`, { facts: { named: layout.sequencer?.boot, boot: this.boot } })
-    if (layout.epoch === this.epoch && this.#layout !== undefined && layoutText(layout) === layoutText(this.#layout)) return
-    if (layout.epoch <= this.epoch) throw new SirtakiError('EPOCH', `the sequencer is at epoch ${this.epoch}, a bootstrap of ${layout.epoch} is too late`, { facts: { epoch: this.epoch } })
+    if (layout.sequencer?.boot !== this.boot) {
+      throw new SirtakiError('BOOT', `epoch ${layout.epoch} names another start of the sequencer`, {
+        facts: { named: layout.sequencer?.boot, boot: this.boot },
+      })
+    }
+    if (layout.epoch === this.epoch && this.#layout !== undefined && layoutText(layout) === layoutText(this.#layout)) {
+      return
+    }
+    if (layout.epoch <= this.epoch) {
+      throw new SirtakiError(
+        'EPOCH',
+        `the sequencer is at epoch ${this.epoch}, a bootstrap of ${layout.epoch} is too late`,
+        { facts: { epoch: this.epoch } },
+      )
+    }
     this.#layout = layout
     this.#tail = layout.tail
     this.#prefix = layout.tail
@@ -83,7 +112,11 @@ export class Sequencer {
   /** @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` for another epoch. */
   requireEpoch(epoch: number): Layout {
     if (this.#layout === undefined) throw new SirtakiError('NOT_READY', 'this sequencer waits to be named by a layout')
-    if (epoch !== this.epoch) throw new SirtakiError('EPOCH', `the sequencer is at epoch ${this.epoch}, not ${epoch}`, { facts: { epoch: this.epoch } })
+    if (epoch !== this.epoch) {
+      throw new SirtakiError('EPOCH', `the sequencer is at epoch ${this.epoch}, not ${epoch}`, {
+        facts: { epoch: this.epoch },
+      })
+    }
     return this.#layout
   }
 
@@ -95,16 +128,22 @@ export class Sequencer {
   }
 
   /**
-   * The log time to tell with tails. That of a token is not proven yet: a sequencer that follows knows only of entries that
-   * are stored, so a reader that was told more would see log time go back (Q3).
+   * The log time to tell with tails. That of a token is not proven yet: a sequencer that follows knows only of
+   * entries that are stored, so a reader that was told more would see log time go back (Q3).
    */
-  get provenTime(): number { return this.#provenTime }
+  get provenTime(): number {
+    return this.#provenTime
+  }
 
   /** Learns of a log time that every unit of some chain has stored: each of them brings it into the next epoch. */
-  prove(logTime: number): void { this.#provenTime = Math.max(this.#provenTime, logTime) }
+  prove(logTime: number): void {
+    this.#provenTime = Math.max(this.#provenTime, logTime)
+  }
 
   /** Positions that may be granted now. */
-  get room(): number { return this.#prefix + (this.#layout?.window ?? 0) - this.#tail }
+  get room(): number {
+    return this.#prefix + (this.#layout?.window ?? 0) - this.#tail
+  }
 
   /**
    * Grants positions to entries, run by run in order; `undefined` while the window has no room for them.
@@ -122,15 +161,28 @@ export class Sequencer {
       streams = Math.max(streams, run.streams.length)
     }
     const max = Math.max(1, Math.floor(layout.window / 4))
-    if (least < 1 || count < 1 || count > max) throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, { facts: { count, max } })
-    if (streams > this.#limits.streamsMax) throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
+    if (least < 1 || count < 1 || count > max) {
+      throw new SirtakiError('BAD_ARGUMENT', `${count} tokens at once, from 1 to ${max} may be asked for`, {
+        facts: { count, max },
+      })
+    }
+    if (streams > this.#limits.streamsMax) {
+      throw new SirtakiError('BAD_ARGUMENT', `more than ${this.#limits.streamsMax} streams for one entry`)
+    }
     if (count > this.room) return undefined
     const from = this.#tail
     const previous = this.#link(from, runs)
     this.#tail = from + count
     this.#grants++
     this.#granted.push({ to: this.#tail, at: now })
-    this.#failpoint?.('sequencer.granted', { from, count, epoch, boot: this.boot, prefix: this.#prefix, window: layout.window })
+    this.#failpoint?.('sequencer.granted', {
+      from,
+      count,
+      epoch,
+      boot: this.boot,
+      prefix: this.#prefix,
+      window: layout.window,
+    })
     return { epoch, from, logTime: this.logTime(now), previous }
   }
 
@@ -141,7 +193,10 @@ export class Sequencer {
     let at = from
     for (const { count, streams } of runs) {
       for (const stream of streams) {
-        if (!seen.has(stream)) { seen.add(stream); previous.push(this.#pointer(stream)) }
+        if (!seen.has(stream)) {
+          seen.add(stream)
+          previous.push(this.#pointer(stream))
+        }
         // Deleted and set again: the map's order is the order of last use.
         this.#streams.delete(stream)
         this.#streams.set(stream, at + count - 1)
@@ -171,10 +226,18 @@ export class Sequencer {
   /** Exclusive tails. @throws SirtakiError `EPOCH`, `NOT_READY`. */
   tails(epoch: number, streams: readonly number[]): { tail: number; streams: number[] } {
     this.requireEpoch(epoch)
-    return { tail: this.#tail, streams: streams.map((stream) => { const last = this.#streams.get(stream); return last === undefined ? this.#floor : last + 1 }) }
+    return {
+      tail: this.#tail,
+      streams: streams.map((stream) => {
+        const last = this.#streams.get(stream)
+        return last === undefined ? this.#floor : last + 1
+      }),
+    }
   }
 
-  /** Learns that everything below `prefix` is decided; gives how long the slowest of what is new took, in milliseconds. */
+  /**
+   * Learns that everything below `prefix` is decided; gives how long the slowest of what is new took, in milliseconds.
+   */
   decided(prefix: number, now: number): number | undefined {
     if (prefix <= this.#prefix) return undefined
     if (prefix > this.#tail) this.#skipTo(prefix)
@@ -188,8 +251,8 @@ export class Sequencer {
 
   /**
    * Somebody decided what was never granted, such as a client of an older version that plays beyond the tail. Those
-   * positions are passed over: to grant them would be in vain, and to stop would end all appends. Whatever they hold, the
-   * pointers of all streams say from now on that it is to be looked for.
+   * positions are passed over: to grant them would be in vain, and to stop would end all appends. Whatever they hold,
+   * the pointers of all streams say from now on that it is to be looked for.
    */
   #skipTo(prefix: number): void {
     this.#failpoint?.('sequencer.skipped', { from: this.#tail, to: prefix })
@@ -201,7 +264,10 @@ export class Sequencer {
   /** The end of what was granted at or before `time` and is not known decided; the prefix when there is nothing. */
   overdue(time: number): number {
     let to = this.#prefix
-    for (const one of this.#granted) { if (one.at > time) break; to = Math.max(to, one.to) }
+    for (const one of this.#granted) {
+      if (one.at > time) break
+      to = Math.max(to, one.to)
+    }
     return to
   }
 }

@@ -1,9 +1,9 @@
 /**
  * The server of a sequencer: answers tokens and tails, and hands what is about its place to `place.ts`.
  *
- * Thin: grants are the machine's. Owns: the door, and the token requests that wait for room in the window or for an epoch
- * that is not open yet. Keeps: P13, P64. Read next: `sequencer.ts` (the machine), `progress.ts` (the decided prefix), `place.ts`
- * (who is the sequencer).
+ * Thin: grants are the machine's. Owns: the door, and the token requests that wait for room in the window or for an
+ * epoch that is not open yet. Keeps: P13, P64. Read next: `sequencer.ts` (the machine), `progress.ts` (the decided
+ * prefix), `place.ts` (who is the sequencer).
  */
 import { Cluster } from '../log/cluster/cluster.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
@@ -56,9 +56,34 @@ export class SequencerServer {
     this.options = options
     this.machine = machine
     this.#cluster = cluster
-    this.#place = new Place({ cluster, machine, log, member: () => this.member, deposed: (layout) => { this.#refuseWaiting(`epoch ${layout.epoch} has another sequencer`) } })
-    const waiting = { waits: () => this.#waiting.length > 0, serve: () => { this.#serveWaiting() }, expire: () => { this.#expireWaiting() } }
-    this.#progress = new Progress({ cluster, machine, log, waiting, isDeposed: () => this.deposed, failed: (error) => { this.#fail(error) } })
+    this.#place = new Place({
+      cluster,
+      machine,
+      log,
+      member: () => this.member,
+      deposed: (layout) => {
+        this.#refuseWaiting(`epoch ${layout.epoch} has another sequencer`)
+      },
+    })
+    const waiting = {
+      waits: () => this.#waiting.length > 0,
+      serve: () => {
+        this.#serveWaiting()
+      },
+      expire: () => {
+        this.#expireWaiting()
+      },
+    }
+    this.#progress = new Progress({
+      cluster,
+      machine,
+      log,
+      waiting,
+      isDeposed: () => this.deposed,
+      failed: (error) => {
+        this.#fail(error)
+      },
+    })
   }
 
   /** Opens the door. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
@@ -67,7 +92,9 @@ export class SequencerServer {
     this.#door = await openDoor(ports, limits, address, {
       cluster: () => this.#cluster.layout?.cluster ?? null,
       layout: () => this.#cluster.layout ?? null,
-      request: (request) => { this.#request(request) },
+      request: (request) => {
+        this.#request(request)
+      },
       gone: (caller) => {
         this.#waiting = this.#waiting.filter(({ request }) => request.caller !== caller)
         this.#early = this.#early.filter((request) => request.caller !== caller)
@@ -75,19 +102,29 @@ export class SequencerServer {
     })
   }
 
-  get address(): string { return this.options.advertise ?? this.#door?.listener.address ?? this.options.address }
-  get member(): SequencerMember { return { boot: this.machine.boot, address: this.address } }
-  get deposed(): boolean { return this.#place.isDeposed }
+  get address(): string {
+    return this.options.advertise ?? this.#door?.listener.address ?? this.options.address
+  }
+  get member(): SequencerMember {
+    return { boot: this.machine.boot, address: this.address }
+  }
+  get deposed(): boolean {
+    return this.#place.isDeposed
+  }
 
   /** What it is doing. */
-  get role(): SequencerRole { return this.#stopped === undefined ? this.#place.role : 'stopped' }
+  get role(): SequencerRole {
+    return this.#stopped === undefined ? this.#place.role : 'stopped'
+  }
 
   /**
    * Takes its place: names itself in the next epoch unless another sequencer lives. With `takeOver` also then.
    *
    * @throws SirtakiError `IN_USE` when another one is alive; `UNREACHABLE`, `TIMEOUT` when the epoch cannot be opened.
    */
-  start(options?: PlaceCall & { readonly takeOver?: boolean }): Promise<Layout> { return this.#place.start(options) }
+  start(options?: PlaceCall & { readonly takeOver?: boolean }): Promise<Layout> {
+    return this.#place.start(options)
+  }
 
   /**
    * Takes its place when nobody is in it: guards the sequencer and the units, and stands by again when it was deposed.
@@ -95,13 +132,22 @@ export class SequencerServer {
    *
    * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`, `WRONG_CLUSTER`.
    */
-  standBy(options?: PlaceCall): Promise<Layout> { return this.#place.standBy(options) }
+  standBy(options?: PlaceCall): Promise<Layout> {
+    return this.#place.standBy(options)
+  }
 
-  /** Says that it is about to end, and waits until another one is named, or for `timeoutMs`; at once where nobody stands by. */
-  leave(options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void> { return this.#place.leave(options) }
+  /**
+   * Says that it is about to end, and waits until another one is named, or for `timeoutMs`; at once where nobody stands
+   * by.
+   */
+  leave(options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<void> {
+    return this.#place.leave(options)
+  }
 
   /** Calls `listener` once if it has to stop by itself. */
-  onStopped(listener: (error: SirtakiError) => void): void { this.#stopListeners.push(listener) }
+  onStopped(listener: (error: SirtakiError) => void): void {
+    this.#stopListeners.push(listener)
+  }
 
   /** Ends it. Idempotent. */
   close(): Promise<void> {
@@ -129,25 +175,46 @@ export class SequencerServer {
   #execute(request: Request): Uint8Array | undefined {
     const { machine } = this
     switch (request.kind) {
-      case 'token': return this.#token(request)
+      case 'token':
+        return this.#token(request)
       case 'tails': {
         const { epoch, streams } = readTailsQuestion(request.body)
         const tails = { epoch, ...machine.tails(epoch, streams), logTime: Math.floor(machine.provenTime) }
         this.options.ports.failpoint?.('sequencer.tells', { epoch, logTime: tails.logTime })
         return writeTailsAnswer(tails)
       }
-      case 'bootstrap': this.#bootstrap(readJson(request.body, Bootstrap).layout); return writeJson({})
-      case 'layout': return writeJson({ layout: this.#cluster.layout ?? null })
-      case 'probe': this.#place.noteStandby(request.caller.name); return this.#identity()
-      case 'identify': return this.#identity()
-      case 'status': return writeJson(this.status())
-      default: throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
+      case 'bootstrap':
+        this.#bootstrap(readJson(request.body, Bootstrap).layout)
+        return writeJson({})
+      case 'layout':
+        return writeJson({ layout: this.#cluster.layout ?? null })
+      case 'probe':
+        this.#place.noteStandby(request.caller.name)
+        return this.#identity()
+      case 'identify':
+        return this.#identity()
+      case 'status':
+        return writeJson(this.status())
+      default:
+        throw new SirtakiError('UNSUPPORTED', `a sequencer does not answer ${request.kind}`)
     }
   }
 
   #identity(): Uint8Array {
     const { machine } = this
-    return writeJson({ kind: 'sequencer', identity: machine.boot, acceptor: '', boot: machine.boot, role: this.role, cluster: this.#cluster.layout?.cluster ?? null, epoch: machine.epoch, opened: machine.epoch, sealed: machine.epoch, slot: machine.epoch, initialised: machine.epoch > 0 })
+    return writeJson({
+      kind: 'sequencer',
+      identity: machine.boot,
+      acceptor: '',
+      boot: machine.boot,
+      role: this.role,
+      cluster: this.#cluster.layout?.cluster ?? null,
+      epoch: machine.epoch,
+      opened: machine.epoch,
+      sealed: machine.epoch,
+      slot: machine.epoch,
+      initialised: machine.epoch > 0,
+    })
   }
 
   #fullError(identity: string): SirtakiError {
@@ -155,28 +222,54 @@ export class SequencerServer {
     const unit = layout === undefined ? undefined : unitsOf(layout).find((one) => one.identity === identity)
     const whose = unit === undefined ? 'a unit' : `the unit at ${unit.address}`
     const facts = { identity, address: unit?.address }
-    return new SirtakiError('FULL', `the disk of ${whose} is full: make room there or trim, appends go on by themselves then`, { facts })
+    return new SirtakiError(
+      'FULL',
+      `the disk of ${whose} is full: make room there or trim, appends go on by themselves then`,
+      { facts },
+    )
   }
 
   #token(request: Request): Uint8Array | undefined {
     const { epoch, runs } = readToken(request.body)
     const { full } = this.#place
-    if (full !== undefined) { this.machine.requireEpoch(epoch); throw this.#fullError(full) }
-    const grant = this.#waiting.length > 0 || epoch > this.machine.epoch ? undefined : this.machine.grant(epoch, runs, this.options.ports.clock.now())
-    if (grant !== undefined) { this.#progress.arm(PROGRESS_MS); return writeGrant(grant) }
+    if (full !== undefined) {
+      this.machine.requireEpoch(epoch)
+      throw this.#fullError(full)
+    }
+    const grant =
+      this.#waiting.length > 0 || epoch > this.machine.epoch
+        ? undefined
+        : this.machine.grant(epoch, runs, this.options.ports.clock.now())
+    if (grant !== undefined) {
+      this.#progress.arm(PROGRESS_MS)
+      return writeGrant(grant)
+    }
     const { tokensWaitingMax } = this.options.limits
-    if (epoch > this.machine.epoch && this.#early.length < tokensWaitingMax) { this.#park(request); return undefined }
+    if (epoch > this.machine.epoch && this.#early.length < tokensWaitingMax) {
+      this.#park(request)
+      return undefined
+    }
     this.machine.requireEpoch(epoch)
-    if (this.#waiting.length >= tokensWaitingMax) throw new SirtakiError('OVERLOADED', `${tokensWaitingMax} token requests wait for the window of ${this.machine.layout?.window} positions`)
+    if (this.#waiting.length >= tokensWaitingMax) {
+      throw new SirtakiError(
+        'OVERLOADED',
+        `${tokensWaitingMax} token requests wait for the window of ${this.machine.layout?.window} positions`,
+      )
+    }
     this.options.ports.failpoint?.('sequencer.full', { tail: this.machine.tail })
     this.#waiting.push({ request, since: this.options.ports.clock.now() })
     this.#progress.arm(FULL_MS)
     return undefined
   }
 
-  /** Clients learn of an epoch before it is open: what they ask for then waits for it, else they would come back late. */
+  /**
+   * Clients learn of an epoch before it is open: what they ask for then waits for it, else they would come back late.
+   */
   #park(request: Request): void {
-    const { ports: { clock }, limits } = this.options
+    const {
+      ports: { clock },
+      limits,
+    } = this.options
     this.#early.push(request)
     clock.timer(limits.stuckMs, () => {
       if (!this.#early.includes(request)) return
@@ -197,15 +290,22 @@ export class SequencerServer {
   }
 
   #refuseWaiting(why: string): void {
-    for (const { request } of this.#waiting.splice(0)) request.caller.refuse('token', request.request, new SirtakiError('EPOCH', why))
+    for (const { request } of this.#waiting.splice(0)) {
+      request.caller.refuse('token', request.request, new SirtakiError('EPOCH', why))
+    }
   }
 
   #serveWaiting(): void {
     const now = this.options.ports.clock.now()
     while (this.#waiting[0] !== undefined) {
       const { request, since } = this.#waiting[0]
-      if (now - since > this.options.limits.requestMs / 2) request.caller.refuse('token', request.request, new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }))
-      else {
+      if (now - since > this.options.limits.requestMs / 2) {
+        request.caller.refuse(
+          'token',
+          request.request,
+          new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }),
+        )
+      } else {
         const granted = this.#grantWaiting(request, now)
         if (!granted) return
       }
@@ -213,7 +313,10 @@ export class SequencerServer {
     }
   }
 
-  /** False while there is no room. A request that asks for nonsense is refused here, else all behind it would wait for ever. */
+  /**
+   * False while there is no room. A request that asks for nonsense is refused here, else all behind it would wait for
+   * ever.
+   */
   #grantWaiting({ caller, request, body }: Request, now: number): boolean {
     try {
       const { epoch, runs } = readToken(body)
@@ -231,7 +334,13 @@ export class SequencerServer {
     const now = this.options.ports.clock.now()
     const late = this.#waiting.filter(({ since }) => now - since > this.options.limits.requestMs / 2)
     this.#waiting = this.#waiting.filter((one) => !late.includes(one))
-    for (const { request } of late) request.caller.refuse('token', request.request, new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }))
+    for (const { request } of late) {
+      request.caller.refuse(
+        'token',
+        request.request,
+        new SirtakiError('OVERLOADED', 'the window stayed full', { next: 'again' }),
+      )
+    }
   }
 
   /** The last resort: a rule that does not hold ends this sequencer, and the next one starts from the units. */
@@ -246,6 +355,25 @@ export class SequencerServer {
   /** Everything that people want to know of this sequencer. */
   status(): Record<string, unknown> {
     const { machine } = this
-    return { kind: 'sequencer', name: this.options.name, version: this.options.version, address: this.address, boot: machine.boot, role: this.role, epoch: machine.epoch, tail: machine.tail, prefix: machine.prefix, holes: machine.tail - machine.prefix, streams: machine.streams, window: machine.layout?.window ?? 0, ...machine.grants, appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 }, waiting: this.#waiting.length, logTime: Math.floor(machine.logTime(this.options.ports.clock.now())), standbys: this.#place.standbys, connections: this.#door?.connections() ?? 0 }
+    return {
+      kind: 'sequencer',
+      name: this.options.name,
+      version: this.options.version,
+      address: this.address,
+      boot: machine.boot,
+      role: this.role,
+      epoch: machine.epoch,
+      tail: machine.tail,
+      prefix: machine.prefix,
+      holes: machine.tail - machine.prefix,
+      streams: machine.streams,
+      window: machine.layout?.window ?? 0,
+      ...machine.grants,
+      appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 },
+      waiting: this.#waiting.length,
+      logTime: Math.floor(machine.logTime(this.options.ports.clock.now())),
+      standbys: this.#place.standbys,
+      connections: this.#door?.connections() ?? 0,
+    }
   }
 }

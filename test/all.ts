@@ -1,20 +1,23 @@
 /**
  * `npm test [-- NAME | --list]`: everything that has to hold before a change lands.
  *
- * Type check, lint, unit and contract tests, one after the other; then 500 simulator seeds and every planted bug replayed at
- * its recorded seed, beside the real-process tests. NAME runs only the steps whose names begin with it, `--list` prints the
- * names. At the end the failures are named once more; the last line is `N passed, N failed`. Read next: `steps.ts`.
+ * Type check, lint, unit and contract tests, one after the other; then 500 simulator seeds and every planted bug
+ * replayed at its recorded seed, beside the real-process tests. NAME runs only the steps whose names begin with it,
+ * `--list` prints the names. At the end the failures are named once more; the last line is `N passed, N failed`. Read
+ * next: `steps.ts`.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { chosenSteps, steps, type Step } from './steps.ts'
 
 /**
- * A step that prints nothing for so long hangs and is ended, with everything it has started. (The runner of tests gives up
- * after `timeout`, but not once a test has asked for a longer one.)
+ * A step that prints nothing for so long hangs and is ended, with everything it has started. (The runner of tests
+ * gives up after `timeout`, but not once a test has asked for a longer one.)
  */
 const SILENT_MS = 420_000
-/** Compiled sources of all processes: there are some hundreds, and each would take a second to compile what it imports. */
+/**
+ * Compiled sources of all processes: there are some hundreds, and each would take a second to compile what it imports.
+ */
 const COMPILED = new URL('../node_modules/.cache/compiled', import.meta.url).pathname
 /** What computes gives way to what waits: a tenth of a busy CPU. */
 const COMPUTES_NICE = '10'
@@ -33,23 +36,33 @@ process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('SIGHUP', interr
 /** Runs one step; `prefix` begins each line of its output where several run side by side. */
 function run({ name, args, group }: Step, prefix: string): Promise<{ output: string; ok: boolean }> {
   return new Promise((resolve) => {
-    const command = [...group === 'computes' ? ['nice', '-n', COMPUTES_NICE] : [], process.execPath, ...args]
+    const command = [...(group === 'computes' ? ['nice', '-n', COMPUTES_NICE] : []), process.execPath, ...args]
     const child = spawn(command[0] ?? '', command.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe'], cwd: new URL('..', import.meta.url),
-      env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: new URL('..', import.meta.url),
+      env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+      detached: true,
     })
-    const end = (signal: NodeJS.Signals): void => { try { process.kill(-(child.pid ?? NaN), signal) } catch { /* gone already */ } }
+    const end = (signal: NodeJS.Signals): void => {
+      try {
+        process.kill(-(child.pid ?? NaN), signal)
+      } catch {
+        /* gone already */
+      }
+    }
     running.add(end)
     const silent = setTimeout(() => {
       console.log(`${name}: nothing was printed for ${SILENT_MS / 1000} s: it hangs and is ended`)
       end('SIGKILL')
     }, SILENT_MS)
     let output = ''
-    for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => {
-      output += `${line}\n`
-      console.log(prefix + line)
-      silent.refresh()
-    })
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on('line', (line) => {
+        output += `${line}\n`
+        console.log(prefix + line)
+        silent.refresh()
+      })
+    }
     child.on('close', (code) => {
       clearTimeout(silent)
       running.delete(end)

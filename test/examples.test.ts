@@ -4,11 +4,21 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 
-const run = async (name: string): Promise<string> => (await promisify(execFile)(process.execPath, [fileURLToPath(new URL(`../examples/${name}`, import.meta.url))], { timeout: 60_000 })).stdout
-test.beforeEach((t) => { t.timeout(90_000) })
+const run = async (name: string): Promise<string> =>
+  (
+    await promisify(execFile)(process.execPath, [fileURLToPath(new URL(`../examples/${name}`, import.meta.url))], {
+      timeout: 60_000,
+    })
+  ).stdout
+test.beforeEach((t) => {
+  t.timeout(90_000)
+})
 
 test('append-and-read: an entry is read by position and by stream, and gone after a trim', async (t) => {
-  t.is(await run('append-and-read.ts'), 'read: to both streams\nstream 21: to both streams\nstream 21: to one stream\nafter the trim: trimmed\n')
+  t.is(
+    await run('append-and-read.ts'),
+    'read: to both streams\nstream 21: to both streams\nstream 21: to one stream\nafter the trim: trimmed\n',
+  )
 })
 
 test('counter: two clients see the same sum', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Who may import whom: every file of `log/`, `sequencer/` and `objects/` stands in one layer and imports only from its own
- * place and from layers below.
+ * Who may import whom: every file of `log/`, `sequencer/` and `objects/` stands in one layer and imports only from
+ * its own place and from layers below.
  *
  * Read next: `../ARCHITECTURE.md` (what each folder is for), `../.oxlintrc.json` (who may touch the machine).
  */
@@ -43,7 +43,9 @@ function importsOf(file: string): string[] {
   return [...text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, to = '']) => posix.join(posix.dirname(file), to))
 }
 
-const files = globSync(['*.ts', '{log,sequencer,objects,testing}/**/*.ts'], { cwd: root }).map((file) => file.replaceAll('\\', '/'))
+const files = globSync(['*.ts', '{log,sequencer,objects,testing}/**/*.ts'], { cwd: root }).map((file) =>
+  file.replaceAll('\\', '/'),
+)
 
 /** Whether one file may import another one. */
 function mayImport(from: string, to: string): boolean {
@@ -56,11 +58,18 @@ function mayImport(from: string, to: string): boolean {
 
 test('every file stands in a layer', (t) => {
   t.true(files.length > 100)
-  t.deepEqual(files.filter((file) => placeOf(file).layer < 0), [])
+  t.deepEqual(
+    files.filter((file) => placeOf(file).layer < 0),
+    [],
+  )
 })
 
 test('nothing imports from a layer above its own', (t) => {
-  const upward = files.flatMap((from) => importsOf(from).filter((to) => !mayImport(from, to)).map((to) => `${from} imports ${to}`))
+  const upward = files.flatMap((from) =>
+    importsOf(from)
+      .filter((to) => !mayImport(from, to))
+      .map((to) => `${from} imports ${to}`),
+  )
   t.deepEqual(upward, [])
 })
 

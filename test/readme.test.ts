@@ -12,13 +12,16 @@ import { freePorts } from './free-ports.ts'
 const root = new URL('..', import.meta.url).pathname
 const pages = ['README.md', 'docs/programs.md', 'docs/commands.md', 'docs/measurements.md']
 const text = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
-const blocks = (info: string): string[] => [...text.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
+const blocks = (info: string): string[] =>
+  [...text.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
 const run = promisify(execFile)
 
 for (const [i, source] of blocks('ts example').entries()) {
   test(`example ${i + 1} of the pages runs`, async (t) => {
     const file = join(root, 'examples', `.readme-${i}.ts`)
-    t.teardown(() => { rmSync(file, { force: true }) })
+    t.teardown(() => {
+      rmSync(file, { force: true })
+    })
     writeFileSync(file, source.replace("'sirtaki/log'", "'../log.ts'").replace("'sirtaki'", "'../index.ts'"))
     const { stdout } = await run(process.execPath, [file], { timeout: 30_000 })
     t.regex(stdout, /\d/)
@@ -27,7 +30,10 @@ for (const [i, source] of blocks('ts example').entries()) {
 
 test('the bench runs as the page says', async (t) => {
   t.timeout(120_000)
-  for (const line of blocks('sh bench').join('\n').split('\n').filter((one) => one !== '')) {
+  for (const line of blocks('sh bench')
+    .join('\n')
+    .split('\n')
+    .filter((one) => one !== '')) {
     const { stdout } = await run('bash', ['-c', line], { cwd: root, timeout: 100_000 })
     t.regex(stdout, /^read\.local +sirtaki +p50/m)
   }
@@ -37,8 +43,15 @@ test('the commands of the pages work against a cluster started as they say', asy
   t.timeout(120_000)
   const data = mkdtempSync(join(tmpdir(), 'sirtaki-readme-'))
   const [port = 0] = await freePorts(4)
-  const dev = spawn(process.execPath, ['tools/main.ts', 'dev', join(root, 'log'), '--job', '--workers', '2', '--data', data, '--port', String(port)], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  t.teardown(() => { dev.kill('SIGTERM'); rmSync(data, { recursive: true, force: true }) })
+  const dev = spawn(
+    process.execPath,
+    ['tools/main.ts', 'dev', join(root, 'log'), '--job', '--workers', '2', '--data', data, '--port', String(port)],
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  t.teardown(() => {
+    dev.kill('SIGTERM')
+    rmSync(data, { recursive: true, force: true })
+  })
   let said = ''
   const address = await new Promise<string>((resolve, reject) => {
     const look = (chunk: Buffer): void => {
@@ -48,10 +61,19 @@ test('the commands of the pages work against a cluster started as they say', asy
     }
     dev.stdout.on('data', look)
     dev.stderr.on('data', look)
-    dev.once('exit', (code) => { reject(new Error(`dev ended with ${code}: ${said}`)) })
+    dev.once('exit', (code) => {
+      reject(new Error(`dev ended with ${code}: ${said}`))
+    })
   })
-  for (const line of blocks('sh cluster').join('\n').split('\n').filter((one) => one !== '')) {
-    const { stdout } = await run('bash', ['-c', line], { cwd: root, timeout: 30_000, env: { ...process.env, SIRTAKI_CLUSTER: address } })
+  for (const line of blocks('sh cluster')
+    .join('\n')
+    .split('\n')
+    .filter((one) => one !== '')) {
+    const { stdout } = await run('bash', ['-c', line], {
+      cwd: root,
+      timeout: 30_000,
+      env: { ...process.env, SIRTAKI_CLUSTER: address },
+    })
     t.true(stdout.length > 0, line)
   }
 })

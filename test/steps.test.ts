@@ -16,13 +16,20 @@ test('a run of tests that ends badly without naming a failure has failed, and so
 })
 
 test('failing seeds and missed bugs are named', (t) => {
-  const seeds = 'seed 7 breaks L2: position 3 is junk\n  faults: []\nseeds 500, failures 1, seeds per minute 700, points 60 of 65\n'
+  const seeds =
+    'seed 7 breaks L2: position 3 is junk\n  faults: []\nseeds 500, failures 1, seeds per minute 700, points 60 of 65\n'
   t.deepEqual(readSimulator(seeds, false), { passed: 499, failures: ['seed 7 breaks L2: position 3 is junk'] })
-  t.deepEqual(readBugs('found one: seed 3\nMISSED two: NOT FOUND\nbugs 2, found 1, applied 2\n', false), { passed: 1, failures: ['MISSED two: NOT FOUND'] })
+  t.deepEqual(readBugs('found one: seed 3\nMISSED two: NOT FOUND\nbugs 2, found 1, applied 2\n', false), {
+    passed: 1,
+    failures: ['MISSED two: NOT FOUND'],
+  })
 })
 
 test('a step is chosen by how its name begins', (t) => {
-  t.deepEqual(chosenSteps('real').map(({ name }) => name), ['real processes'])
+  t.deepEqual(
+    chosenSteps('real').map(({ name }) => name),
+    ['real processes'],
+  )
   t.deepEqual(chosenSteps('nothing'), [])
 })
 

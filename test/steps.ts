@@ -1,12 +1,15 @@
 /**
  * The steps of `npm test`: what each runs, and what its output says.
  *
- * `group`: steps of one group run one after the other; the groups behind the first run side by side, once it is done. What
- * computes runs at low priority, so that what waits for real time beside it is not late. Read next: `all.ts`.
+ * `group`: steps of one group run one after the other; the groups behind the first run side by side, once it is done.
+ * What computes runs at low priority, so that what waits for real time beside it is not late. Read next: `all.ts`.
  */
 
 /** What the output of a step came to. `failures` are the names of what failed. */
-export interface Outcome { readonly passed: number; readonly failures: readonly string[] }
+export interface Outcome {
+  readonly passed: number
+  readonly failures: readonly string[]
+}
 
 /** One step. */
 export interface Step {
@@ -28,7 +31,9 @@ export const steps: readonly Step[] = [
   { name: 'simulator', group: 'computes', args: ['test/sim/main.ts', '--seeds', '500'], read: readSimulator },
   { name: 'planted bugs', group: 'computes', args: ['test/bugs/main.ts', '--replay'], read: readBugs },
   {
-    name: 'real processes', group: 'waits', read: readAva,
+    name: 'real processes',
+    group: 'waits',
+    read: readAva,
     args: [bin('ava/entrypoints/cli.js'), '--serial', '--concurrency=1', ...slow],
   },
 ]
@@ -46,7 +51,9 @@ export function readExit(_output: string, ok: boolean): Outcome {
   return { passed: ok ? 1 : 0, failures: atLeastOne([], ok) }
 }
 
-/** Reads what ava prints. Its summary names the passes only where nothing failed, so the lines of the tests are counted. */
+/**
+ * Reads what ava prints. Its summary names the passes only where nothing failed, so the lines of the tests are counted.
+ */
 export function readAva(output: string, ok: boolean): Outcome {
   const passed = [...output.matchAll(/^\s*[✔√] (?!\[expected fail\])/gm)].length
   const failures = [...output.matchAll(/^\s*[✘×] (?:\[fail\]: )?(.*)$/gm)].map((match) => match[1] ?? '')

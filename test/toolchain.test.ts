@@ -11,7 +11,12 @@ function loadedBy(program: string): string[] {
   const script = `
     import { registerHooks } from 'node:module'
     const seen = new Set()
-    registerHooks({ resolve(specifier, context, next) { const found = next(specifier, context); seen.add(found.url); return found } })
+    const resolve = (specifier, context, next) => {
+      const found = next(specifier, context)
+      seen.add(found.url)
+      return found
+    }
+    registerHooks({ resolve })
     ${program}
     console.log(JSON.stringify([...seen]))`
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
@@ -24,13 +29,19 @@ const dials = `
   await connect('tcp://127.0.0.1:1', { timeoutMs: 1 }).catch(() => undefined)`
 
 test('a program that only embeds views loads neither better-sqlite3 nor the AWS SDK', (t) => {
-  t.deepEqual(loadedBy(dials).filter((url) => /better-sqlite3|@aws-sdk/.test(url)), [])
+  t.deepEqual(
+    loadedBy(dials).filter((url) => /better-sqlite3|@aws-sdk/.test(url)),
+    [],
+  )
 })
 
 test('a program that dials servers loads neither unit nor sequencer', (t) => {
   const loaded = loadedBy(dials)
   t.true(loaded.some((url) => url.endsWith('/sequencer/connect.ts')))
-  t.deepEqual(loaded.filter((url) => /\/log\/unit\/|\/sequencer\/(?!connect\.ts)/.test(url)), [])
+  t.deepEqual(
+    loaded.filter((url) => /\/log\/unit\/|\/sequencer\/(?!connect\.ts)/.test(url)),
+    [],
+  )
 })
 
 const OPTIONS = /export interface \w*Options(?:<[^{]*>)?(?: extends [^{]+)? \{([^}]*)\}/g
@@ -46,8 +57,15 @@ function undocumented(file: string): string[] {
 }
 
 const faces = [
-  'log/client/client.ts', 'log/cluster/calls.ts', 'log/cluster/cluster.ts', 'log/client/connect.ts', 'log/errors.ts', 'objects/client.ts', 'objects/connect.ts',
-  'objects/runtime/view.ts', 'sequencer/connect.ts',
+  'log/client/client.ts',
+  'log/cluster/calls.ts',
+  'log/cluster/cluster.ts',
+  'log/client/connect.ts',
+  'log/errors.ts',
+  'objects/client.ts',
+  'objects/connect.ts',
+  'objects/runtime/view.ts',
+  'sequencer/connect.ts',
 ]
 
 test('every member of the options that programs pass has a docstring', (t) => {
@@ -59,6 +77,9 @@ test('the README names the Node that the package asks for', (t) => {
   const { engines, dependencies } = JSON.parse(read('package.json'))
   const [, needed = 'none'] = /^>=(\S+)$/.exec(engines.node) ?? []
   const readme = read('README.md')
-  t.deepEqual([...readme.matchAll(/Node (\d+(?:\.\d+)*) or newer/g)].map(([, version]) => version), [needed])
+  t.deepEqual(
+    [...readme.matchAll(/Node (\d+(?:\.\d+)*) or newer/g)].map(([, version]) => version),
+    [needed],
+  )
   t.true(readme.includes(`superstruct ${dependencies.superstruct.split('.')[0]}`))
 })

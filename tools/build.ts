@@ -8,7 +8,11 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 
 const root = new URL('..', import.meta.url).pathname
 rmSync(`${root}dist`, { recursive: true, force: true })
-const { status } = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], { stdio: 'inherit' })
+const { status } = spawnSync(
+  process.execPath,
+  [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`],
+  { stdio: 'inherit' },
+)
 if (status !== 0) process.exit(status ?? 1)
 const main = `${root}dist/tools/main.js`
 const text = readFileSync(main, 'utf8')

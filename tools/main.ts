@@ -2,7 +2,8 @@
 /**
  * `sirtaki`, the command line.
  *
- * The last resort of every command: whatever is thrown becomes one line on stderr and an exit code. Read next: `cli/program.ts`.
+ * The last resort of every command: whatever is thrown becomes one line on stderr and an exit code. Read next:
+ * `cli/program.ts`.
  */
 import type { Command } from 'commander'
 import { exits, failureOf, failureText } from './cli/failure.ts'

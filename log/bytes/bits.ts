@@ -8,7 +8,9 @@
 export class Bits {
   readonly #nibbles: Uint8Array
 
-  constructor(length: number) { this.#nibbles = new Uint8Array(Math.ceil(length / 4)) }
+  constructor(length: number) {
+    this.#nibbles = new Uint8Array(Math.ceil(length / 4))
+  }
 
   /** Reads what `text` has written. */
   static read(text: string): Bits {
@@ -18,8 +20,16 @@ export class Bits {
   }
 
   /** How many there are, in full letters. */
-  get length(): number { return this.#nibbles.length * 4 }
-  has(at: number): boolean { return ((this.#nibbles[at >>> 2] ?? 0) & (1 << (at & 3))) !== 0 }
-  set(at: number): void { this.#nibbles[at >>> 2] = (this.#nibbles[at >>> 2] ?? 0) | (1 << (at & 3)) }
-  text(): string { return Array.from(this.#nibbles, (nibble) => nibble.toString(16)).join('') }
+  get length(): number {
+    return this.#nibbles.length * 4
+  }
+  has(at: number): boolean {
+    return ((this.#nibbles[at >>> 2] ?? 0) & (1 << (at & 3))) !== 0
+  }
+  set(at: number): void {
+    this.#nibbles[at >>> 2] = (this.#nibbles[at >>> 2] ?? 0) | (1 << (at & 3))
+  }
+  text(): string {
+    return Array.from(this.#nibbles, (nibble) => nibble.toString(16)).join('')
+  }
 }

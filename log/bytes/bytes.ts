@@ -13,7 +13,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Reads a u32, little endian. */
-export const u32At = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16 | (bytes[at + 3] ?? 0) << 24) >>> 0
+export const u32At = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
 
 /** Writes a u32, little endian. */
 export function setU32(bytes: Uint8Array, at: number, value: number): void {
@@ -23,7 +24,10 @@ export function setU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24
 }
 
-/** One double and its bytes: a DataView for each message costs more than the message (measured: 14 % of a sequencer's time). */
+/**
+ * One double and its bytes: a DataView for each message costs more than the message (measured: 14 % of a sequencer's
+ * time).
+ */
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
 /** 0 where this machine keeps the lowest byte first, 7 where it keeps it last. */
@@ -49,7 +53,10 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   for (const piece of pieces) bytes += piece.byteLength
   const out = new Uint8Array(bytes)
   let at = 0
-  for (const piece of pieces) { out.set(piece, at); at += piece.byteLength }
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.byteLength
+  }
   return out
 }
 
@@ -58,7 +65,9 @@ export class ByteWriter {
   bytes: Uint8Array
   at = 0
 
-  constructor(bytesHint = 256) { this.bytes = new Uint8Array(bytesHint) }
+  constructor(bytesHint = 256) {
+    this.bytes = new Uint8Array(bytesHint)
+  }
 
   /** Makes room for `count` more bytes and gives the place where they begin. */
   reserve(count: number): number {
@@ -72,11 +81,32 @@ export class ByteWriter {
     return at
   }
 
-  u8(value: number): this { const at = this.reserve(1); this.bytes[at] = value; return this }
-  u16(value: number): this { const at = this.reserve(2); this.bytes[at] = value; this.bytes[at + 1] = value >>> 8; return this }
-  u32(value: number): this { const at = this.reserve(4); setU32(this.bytes, at, value); return this }
-  f64(value: number): this { const at = this.reserve(8); setF64(this.bytes, at, value); return this }
-  raw(bytes: Uint8Array): this { const at = this.reserve(bytes.byteLength); this.bytes.set(bytes, at); return this }
+  u8(value: number): this {
+    const at = this.reserve(1)
+    this.bytes[at] = value
+    return this
+  }
+  u16(value: number): this {
+    const at = this.reserve(2)
+    this.bytes[at] = value
+    this.bytes[at + 1] = value >>> 8
+    return this
+  }
+  u32(value: number): this {
+    const at = this.reserve(4)
+    setU32(this.bytes, at, value)
+    return this
+  }
+  f64(value: number): this {
+    const at = this.reserve(8)
+    setF64(this.bytes, at, value)
+    return this
+  }
+  raw(bytes: Uint8Array): this {
+    const at = this.reserve(bytes.byteLength)
+    this.bytes.set(bytes, at)
+    return this
+  }
 
   /** A string as its length in bytes (u32) and its UTF-8 form. */
   text(value: string): this {
@@ -84,7 +114,9 @@ export class ByteWriter {
     return this.u32(bytes.byteLength).raw(bytes)
   }
 
-  done(): Uint8Array { return this.bytes.subarray(0, this.at) }
+  done(): Uint8Array {
+    return this.bytes.subarray(0, this.at)
+  }
 }
 
 /** A cursor over received bytes. Every method throws `BAD_FRAME` when the bytes end too early or make no sense. */
@@ -92,37 +124,62 @@ export class ByteReader {
   readonly bytes: Uint8Array
   at = 0
 
-  constructor(bytes: Uint8Array) { this.bytes = bytes }
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
 
-  get left(): number { return this.bytes.byteLength - this.at }
+  get left(): number {
+    return this.bytes.byteLength - this.at
+  }
 
   take(count: number): number {
     const at = this.at
-    if (count > this.bytes.byteLength - at) throw new SirtakiError('BAD_FRAME', `a message ends after ${this.bytes.byteLength} bytes, ${count} more were expected at ${at}`)
+    if (count > this.bytes.byteLength - at) {
+      throw new SirtakiError(
+        'BAD_FRAME',
+        `a message ends after ${this.bytes.byteLength} bytes, ${count} more were expected at ${at}`,
+      )
+    }
     this.at = at + count
     return at
   }
 
-  u8(): number { return this.bytes[this.take(1)] ?? 0 }
-  u16(): number { const at = this.take(2); return (this.bytes[at] ?? 0) | (this.bytes[at + 1] ?? 0) << 8 }
-  u32(): number { return u32At(this.bytes, this.take(4)) }
-  f64(): number { return f64At(this.bytes, this.take(8)) }
+  u8(): number {
+    return this.bytes[this.take(1)] ?? 0
+  }
+  u16(): number {
+    const at = this.take(2)
+    return (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8)
+  }
+  u32(): number {
+    return u32At(this.bytes, this.take(4))
+  }
+  f64(): number {
+    return f64At(this.bytes, this.take(8))
+  }
 
   /** A position, a count or another number that must be a safe integer from 0. */
   integer(): number {
     const value = this.f64()
-    if (!Number.isSafeInteger(value) || value < 0) throw new SirtakiError('BAD_FRAME', `${value} is no safe integer from 0`)
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new SirtakiError('BAD_FRAME', `${value} is no safe integer from 0`)
+    }
     return value
   }
 
   /** A count of things that need at least `bytesEach` bytes each: checked before anything is allocated. */
   count(bytesEach: number): number {
     const value = this.u32()
-    if (value * bytesEach > this.left) throw new SirtakiError('BAD_FRAME', `a message announces ${value} items but has ${this.left} bytes left`)
+    if (value * bytesEach > this.left) {
+      throw new SirtakiError('BAD_FRAME', `a message announces ${value} items but has ${this.left} bytes left`)
+    }
     return value
   }
 
-  raw(count: number): Uint8Array { const at = this.take(count); return this.bytes.subarray(at, at + count) }
+  raw(count: number): Uint8Array {
+    const at = this.take(count)
+    return this.bytes.subarray(at, at + count)
+  }
 
   text(): string {
     const bytes = this.raw(this.count(1))

@@ -1,12 +1,13 @@
 /**
  * append: one token request a turn, one frame a chain, all units of the chain at once.
  *
- *     append() ─ queue ─ turn: token request ─ grant: positions ─ store to all units ─ all stored: decided ─ marks ride on
- *                                                             └ anything else: resolve, then acknowledged or appended again
+ *     append() ─ queue ─ turn: token request ─ grant: positions ─ store to all units ─ all stored: decided ─ marks
+ *                                                             └ anything else: `fate.ts`
  *
  * There is one object an append and one a batch; promises exist only where a caller waits. An append that lost its
  * position to junk takes a new token; one whose fate is unknown leaves this path (`fate.ts`).
- * Keeps: L2, L7, P15, P18, P20, P47. Read next: `../cluster/resolve.ts`, `../unit/server.ts`, `../../sequencer/sequencer.ts`.
+ * Keeps: L2, L7, P15, P18, P20, P47. Read next: `../cluster/resolve.ts`, `../unit/server.ts`,
+ * `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
 import { clusterSeed, entryBytes, packPrevious, unpackPrevious, KIND_DATA } from '../entry.ts'
@@ -24,15 +25,21 @@ import { runsOf, firstPrevious, encodeEntries, mergeStatuses, type Append, type 
 import { Fates } from './fate.ts'
 
 /** How an append goes, beside its streams. */
-interface AppenderOptions extends CallOptions { readonly background?: boolean | undefined }
+interface AppenderOptions extends CallOptions {
+  readonly background?: boolean | undefined
+}
 
 const NO_STREAMS: readonly number[] = []
 const NO_OPTIONS: AppenderOptions = {}
 const NOTHING_TO_DO = (): void => undefined
 
-const abortedAppend = ({ sent }: Append, signal: AbortSignal): SirtakiError => sent
-  ? new SirtakiError('ABORTED', 'append was aborted; it may still take effect', { cause: signal.reason, next: 'unknown' })
-  : abortedBefore('append', signal)
+const abortedAppend = ({ sent }: Append, signal: AbortSignal): SirtakiError =>
+  sent
+    ? new SirtakiError('ABORTED', 'append was aborted; it may still take effect', {
+        cause: signal.reason,
+        next: 'unknown',
+      })
+    : abortedBefore('append', signal)
 
 /** All appends of one client. `writer` names who appends, in every entry. */
 export class Appender {
@@ -62,12 +69,20 @@ export class Appender {
     this.#cluster = cluster
     this.#writer = writer
     this.#marks = new MarkQueue(cluster)
-    this.#open = new Deadlines(cluster.ports.clock, (late) => { this.#late(late) })
+    this.#open = new Deadlines(cluster.ports.clock, (late) => {
+      this.#late(late)
+    })
     this.#backoff = new Backoff(cluster.ports, cluster.limits)
     this.#fates = new Fates(cluster, writer, {
-      acknowledge: (append, grant) => { this.#acknowledge(append, grant) },
-      again: (append) => { this.#enqueue(append) },
-      end: (append, error) => { this.#end(append, error) },
+      acknowledge: (append, grant) => {
+        this.#acknowledge(append, grant)
+      },
+      again: (append) => {
+        this.#enqueue(append)
+      },
+      end: (append, error) => {
+        this.#end(append, error)
+      },
       timeout: (append, now) => this.#timeout(append, now),
     })
   }
@@ -75,25 +90,52 @@ export class Appender {
   /**
    * Appends one payload. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`, `CLOSED`: with next
-   *   `unknown` it may still be in the log, with `again` it is not; `TRIMMED` with next `unknown` and its position: it may have been
-   *   there.
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT` or `OVERLOADED` before a token is taken; `TIMEOUT`, `ABORTED`,
+   *   `CLOSED`: with next `unknown` it may still be in the log, with `again` it is not; `TRIMMED` with next `unknown`
+   *   and its position: it may have been there.
    */
-  append(payload: Uint8Array, streams: readonly number[] = NO_STREAMS, options: AppenderOptions = NO_OPTIONS): Promise<Appended> {
+  append(
+    payload: Uint8Array,
+    streams: readonly number[] = NO_STREAMS,
+    options: AppenderOptions = NO_OPTIONS,
+  ): Promise<Appended> {
     const refused = this.#refusal(payload, streams)
     if (refused !== undefined) return Promise.reject(refused)
     return new Promise((resolve, reject) => {
-      const { signal, timeoutMs = this.#cluster.limits.requestMs, background = false } = requireCallOptions('append', options)
+      const {
+        signal,
+        timeoutMs = this.#cluster.limits.requestMs,
+        background = false,
+      } = requireCallOptions('append', options)
       if (signal?.aborted === true) throw abortedBefore('append', signal)
       const since = this.#cluster.ports.clock.now()
       const append: Append = {
-        payload, streams, since, deadline: since + timeoutMs, attended: !background, signal, resolve, reject, position: -1, hash: 0,
-        previous: NO_STREAMS, ended: false, sent: false, trouble: undefined, unlisten: NOTHING_TO_DO, before: undefined, after: undefined,
+        payload,
+        streams,
+        since,
+        deadline: since + timeoutMs,
+        attended: !background,
+        signal,
+        resolve,
+        reject,
+        position: -1,
+        hash: 0,
+        previous: NO_STREAMS,
+        ended: false,
+        sent: false,
+        trouble: undefined,
+        unlisten: NOTHING_TO_DO,
+        before: undefined,
+        after: undefined,
       }
       if (signal !== undefined) {
-        const onAbort = (): void => { this.#end(append, abortedAppend(append, signal)) }
+        const onAbort = (): void => {
+          this.#end(append, abortedAppend(append, signal))
+        }
         signal.addEventListener('abort', onAbort, { once: true })
-        append.unlisten = (): void => { signal.removeEventListener('abort', onAbort) }
+        append.unlisten = (): void => {
+          signal.removeEventListener('abort', onAbort)
+        }
       }
       this.#open.add(append, since)
       this.#enqueue(append)
@@ -102,20 +144,40 @@ export class Appender {
 
   #refusal(payload: Uint8Array, streams: readonly number[]): SirtakiError | undefined {
     const { entryBytesMax, streamsMax } = this.#cluster.limits
-    if (payload.byteLength > entryBytesMax) return new SirtakiError('OVERSIZE', `an entry of ${payload.byteLength} bytes, at most ${entryBytesMax} are allowed: keep large values in blobs`, { facts: { bytes: payload.byteLength, entryBytesMax } })
-    if (streams.length > streamsMax) return new SirtakiError('BAD_ARGUMENT', `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`)
-    const odd = streams.find((stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i)
-    return odd === undefined ? this.overloaded(payload.byteLength) : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
+    if (payload.byteLength > entryBytesMax) {
+      return new SirtakiError(
+        'OVERSIZE',
+        `an entry of ${payload.byteLength} bytes, at most ${entryBytesMax} are allowed: keep large values in blobs`,
+        { facts: { bytes: payload.byteLength, entryBytesMax } },
+      )
+    }
+    if (streams.length > streamsMax) {
+      return new SirtakiError(
+        'BAD_ARGUMENT',
+        `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`,
+      )
+    }
+    const odd = streams.find(
+      (stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i,
+    )
+    return odd === undefined
+      ? this.overloaded(payload.byteLength)
+      : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
   }
 
   /**
-   * Why another append of so many bytes would be refused now. Refusals are many when they come: they share an error for as long
-   * as nothing has left the queue.
+   * Why another append of so many bytes would be refused now. Refusals are many when they come: they share an error
+   * for as long as nothing has left the queue.
    */
   overloaded(bytes: number): SirtakiError | undefined {
     const { appendsWaitingMax, appendsWaitingBytesMax } = this.#cluster.limits
     if (this.#queue.length < appendsWaitingMax && this.#queueBytes + bytes <= appendsWaitingBytesMax) return undefined
-    this.#full ??= new SirtakiError('OVERLOADED', `${this.#queue.length} appends with ${this.#queueBytes} bytes wait in this client already: wait for some of them, or use more clients`, { facts: { appends: this.#queue.length, bytes: this.#queueBytes } })
+    this.#full ??= new SirtakiError(
+      'OVERLOADED',
+      `${this.#queue.length} appends with ${this.#queueBytes} bytes wait in this client already: wait for `
+        + 'some of them, or use more clients',
+      { facts: { appends: this.#queue.length, bytes: this.#queueBytes } },
+    )
     return this.#full
   }
 
@@ -126,13 +188,16 @@ export class Appender {
   }
 
   /**
-   * Asks at the end of the turn. While nothing is on its way that would only be waiting: then it is the end of what runs now,
-   * which callers that were answered together reach together.
+   * Asks at the end of the turn. While nothing is on its way that would only be waiting: then it is the end of what
+   * runs now, which callers that were answered together reach together.
    */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    const ask = (): void => { this.#scheduled = false; this.#ask() }
+    const ask = (): void => {
+      this.#scheduled = false
+      this.#ask()
+    }
     if (this.#inFlight === 0) void Promise.resolve().then(ask)
     else this.#cluster.ports.clock.turn(ask)
   }
@@ -141,9 +206,20 @@ export class Appender {
   #ask(): void {
     const { layout, limits } = this.#cluster
     // A request that fails at once has everything wait: then there is nothing more to ask for now.
-    while (!this.#scheduled && this.#queue.length > 0 && this.#bytes < limits.clientBytesMax && this.#entries < limits.clientEntriesMax) {
-      if (layout === undefined || layout.sequencer === null) { this.#waitForSequencer(layout); return }
-      const max = Math.max(1, Math.min(limits.batchEntriesMax, limits.clientEntriesMax - this.#entries, Math.floor(layout.window / 4)))
+    while (
+      !this.#scheduled
+      && this.#queue.length > 0
+      && this.#bytes < limits.clientBytesMax
+      && this.#entries < limits.clientEntriesMax
+    ) {
+      if (layout === undefined || layout.sequencer === null) {
+        this.#waitForSequencer(layout)
+        return
+      }
+      const max = Math.max(
+        1,
+        Math.min(limits.batchEntriesMax, limits.clientEntriesMax - this.#entries, Math.floor(layout.window / 4)),
+      )
       const waiting = this.#queue.length
       const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax - this.#bytes, limits.frameBytesMax / 2))
       if (batch.length > 0) this.#requestTokens(layout, batch, layout.sequencer.address)
@@ -179,24 +255,36 @@ export class Appender {
     const request = this.#cluster.peers.context.nextRequest()
     const body = writeToken({ epoch: layout.epoch, runs: runsOf(batch) })
     this.#inFlight++
-    peer.together(() => { peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
-      this.#inFlight--
-      if (error !== undefined) { this.#tokensFailed(batch, layout, error); return }
-      this.#backoff.reset()
-      this.#tokenError = undefined
-      try {
-        this.#store(layout, batch, readGrant(answer))
-      } catch (thrown) {
-        for (const append of batch) { this.#release(append); this.#end(append, asError(thrown)) }
-        this.#schedule()
-      }
-    }) })
+    peer.together(() => {
+      peer.call('token', request, encodeFrame(kinds.token, 0, request, body), (error, answer) => {
+        this.#inFlight--
+        if (error !== undefined) {
+          this.#tokensFailed(batch, layout, error)
+          return
+        }
+        this.#backoff.reset()
+        this.#tokenError = undefined
+        try {
+          this.#store(layout, batch, readGrant(answer))
+        } catch (thrown) {
+          for (const append of batch) {
+            this.#release(append)
+            this.#end(append, asError(thrown))
+          }
+          this.#schedule()
+        }
+      })
+    })
   }
 
   /** No position is known to be lost by this: what the sequencer may have granted it will resolve itself (L11). */
   #tokensFailed(batch: readonly Append[], layout: Layout, error: SirtakiError): void {
     this.#tokenError = error
-    for (const append of batch) { this.#release(append); append.sent = false; append.trouble = error }
+    for (const append of batch) {
+      this.#release(append)
+      append.sent = false
+      append.trouble = error
+    }
     // A full disk is no matter of a moment: who appends must know.
     if (error.next === 'stop' || error.code === 'FULL') {
       for (const append of batch) this.#end(append, error)
@@ -213,25 +301,38 @@ export class Appender {
     for (const append of again) this.#queueBytes += append.payload.byteLength
     if (this.#queue.length === 0) return
     this.#scheduled = true
-    const retry = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
+    const retry = (): void => {
+      this.#scheduled = false
+      if (this.#queue.length > 0) this.#schedule()
+    }
     // What went wrong under another epoch is no reason to wait long.
     if (layout.epoch !== this.#failedEpoch) this.#backoff.reset()
     this.#failedEpoch = layout.epoch
-    void this.#cluster.afterQuestion(error, layout.epoch, this.#backoff)
-      .catch((thrown: unknown) => { for (const append of again) this.#end(append, asError(thrown)) }).then(retry)
+    void this.#cluster
+      .afterQuestion(error, layout.epoch, this.#backoff)
+      .catch((thrown: unknown) => {
+        for (const append of again) this.#end(append, asError(thrown))
+      })
+      .then(retry)
   }
 
   #waitForSequencer(layout: Layout | undefined): void {
-    this.#tokenError = layout === undefined ? undefined : new SirtakiError('NOT_READY', 'no sequencer is named by the layout: start one')
+    this.#tokenError =
+      layout === undefined ? undefined : new SirtakiError('NOT_READY', 'no sequencer is named by the layout: start one')
     this.#sweepQueue()
     if (this.#queue.length === 0 || this.#scheduled) return
     this.#scheduled = true
-    const wake = (): void => { this.#scheduled = false; if (this.#queue.length > 0) this.#schedule() }
-    void this.#cluster.newer(layout?.epoch ?? 0, { timeoutMs: this.#cluster.limits.retryMaxMs }).then(wake, (thrown: unknown) => {
-      const error = asError(thrown)
-      if (error.next === 'stop' || error.code === 'CLOSED') this.#endQueue(error)
-      wake()
-    })
+    const wake = (): void => {
+      this.#scheduled = false
+      if (this.#queue.length > 0) this.#schedule()
+    }
+    void this.#cluster
+      .newer(layout?.epoch ?? 0, { timeoutMs: this.#cluster.limits.retryMaxMs })
+      .then(wake, (thrown: unknown) => {
+        const error = asError(thrown)
+        if (error.next === 'stop' || error.code === 'CLOSED') this.#endQueue(error)
+        wake()
+      })
   }
 
   /** Encodes the entries of a grant, a frame for each chain, and sends each frame to all units of its chain. */
@@ -244,7 +345,10 @@ export class Appender {
     const parts: Append[][] = chains.map(() => [])
     batch.forEach((append, i) => {
       append.position = grant.from + i
-      append.previous = append.streams.length === 0 ? NO_STREAMS : append.streams.map((stream) => last.get(stream) ?? first.get(stream) ?? packPrevious({ before: 0 }))
+      append.previous =
+        append.streams.length === 0
+          ? NO_STREAMS
+          : append.streams.map((stream) => last.get(stream) ?? first.get(stream) ?? packPrevious({ before: 0 }))
       for (const stream of append.streams) last.set(stream, append.position)
       parts[append.position % chains.length]?.push(append)
     })
@@ -255,7 +359,22 @@ export class Appender {
       const request = this.#cluster.peers.context.nextRequest()
       const frame = sealStore(encodeEntries(seed, grant, appends, this.#writer), grant.epoch, appends.length, request)
       this.#marks.ride(units)
-      this.#send({ layout, grant, units, appends, frame, grantedAt: this.#cluster.ports.clock.now(), again: new Backoff(this.#cluster.ports, this.#cluster.limits), left: units.length, subscribed: false, bad: undefined, failed: undefined }, request)
+      this.#send(
+        {
+          layout,
+          grant,
+          units,
+          appends,
+          frame,
+          grantedAt: this.#cluster.ports.clock.now(),
+          again: new Backoff(this.#cluster.ports, this.#cluster.limits),
+          left: units.length,
+          subscribed: false,
+          bad: undefined,
+          failed: undefined,
+        },
+        request,
+      )
     }
   }
 
@@ -263,16 +382,31 @@ export class Appender {
     this.#inFlight++
     for (const unit of batch.units) {
       const peer = this.#cluster.peer(unit.address)
-      peer.together(() => { peer.call('store', request, batch.frame, (error, body) => { this.#stored(batch, error, body) }) })
+      peer.together(() => {
+        peer.call('store', request, batch.frame, (error, body) => {
+          this.#stored(batch, error, body)
+        })
+      })
     }
   }
 
-  /** A unit that has too much to do has not looked at it: the same frame again, to all, since stored again is stored. */
+  /**
+   * A unit that has too much to do has not looked at it: the same frame again, to all, since stored again is stored.
+   */
   async #sendAgain(batch: Batch): Promise<void> {
     await batch.again.wait()
     const request = this.#cluster.peers.context.nextRequest()
     this.#cluster.ports.failpoint?.('append.sentAgain', { from: batch.grant.from })
-    this.#send({ ...batch, frame: renumberFrame(batch.frame, request), left: batch.units.length, bad: undefined, failed: undefined }, request)
+    this.#send(
+      {
+        ...batch,
+        frame: renumberFrame(batch.frame, request),
+        left: batch.units.length,
+        bad: undefined,
+        failed: undefined,
+      },
+      request,
+    )
   }
 
   #stored(batch: Batch, error: SirtakiError | undefined, body: Uint8Array): void {
@@ -294,17 +428,32 @@ export class Appender {
   /** Every unit has answered: what all have stored is decided. */
   #decide(batch: Batch): void {
     const { clock } = this.#cluster.ports
-    if (batch.failed?.code === 'OVERLOADED' && batch.appends.some((append) => !append.ended && append.deadline > clock.now())) { void this.#sendAgain(batch); return }
+    if (
+      batch.failed?.code === 'OVERLOADED'
+      && batch.appends.some((append) => !append.ended && append.deadline > clock.now())
+    ) {
+      void this.#sendAgain(batch)
+      return
+    }
     const marks: Mark[] = []
     batch.appends.forEach((append, i) => {
       this.#release(append)
-      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) { append.trouble ??= batch.failed; this.#fates.find(append, batch); return }
+      if (batch.failed !== undefined || (batch.bad?.[i] ?? 0) !== 0) {
+        append.trouble ??= batch.failed
+        this.#fates.find(append, batch)
+        return
+      }
       marks.push({ position: append.position, hash: append.hash, kind: KIND_DATA })
       this.#acknowledge(append, batch.grant)
     })
-    if (batch.failed === undefined) { this.#cluster.appendLatency.add(clock.now() - batch.grantedAt); this.#cluster.budget.earn(marks.length) }
+    if (batch.failed === undefined) {
+      this.#cluster.appendLatency.add(clock.now() - batch.grantedAt)
+      this.#cluster.budget.earn(marks.length)
+    }
     if (marks.length > 0) this.#cluster.noteLogTime(batch.grant.logTime)
-    if (marks.length > 0) this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.subscribed })
+    if (marks.length > 0) {
+      this.#marks.add({ epoch: batch.grant.epoch, units: batch.units, marks }, { atOnce: batch.subscribed })
+    }
     if (this.#queue.length > 0) this.#schedule()
   }
 
@@ -314,7 +463,13 @@ export class Appender {
     append.unlisten()
     this.#open.delete(append)
     this.#cluster.ports.failpoint?.('append.acknowledged', { position: append.position, hash: append.hash })
-    append.resolve({ position: append.position, epoch: grant.epoch, logTime: grant.logTime, streams: append.streams, previous: append.previous.map(unpackPrevious) })
+    append.resolve({
+      position: append.position,
+      epoch: grant.epoch,
+      logTime: grant.logTime,
+      streams: append.streams,
+      previous: append.previous.map(unpackPrevious),
+    })
   }
 
   /** Ends what is past its deadline, whatever it waits for: the queue, a token, the units, its fate. */
@@ -333,10 +488,18 @@ export class Appender {
 
   #timeout(append: Append, now: number): SirtakiError {
     const { sent, position, since, trouble } = append
-    const what = !sent ? 'append: no token was granted, and it' : position < 0 ? 'append: a token was asked for, but it' : `append at position ${position}`
+    const what = !sent
+      ? 'append: no token was granted, and it'
+      : position < 0
+        ? 'append: a token was asked for, but it'
+        : `append at position ${position}`
     return timedOut({
-      what, afterMs: now - since, next: sent ? 'unknown' : 'again', waitsFor: this.#cluster.waitsFor(),
-      trouble: trouble ?? this.#tokenError, facts: position < 0 ? undefined : { position },
+      what,
+      afterMs: now - since,
+      next: sent ? 'unknown' : 'again',
+      waitsFor: this.#cluster.waitsFor(),
+      trouble: trouble ?? this.#tokenError,
+      facts: position < 0 ? undefined : { position },
     })
   }
 
@@ -357,7 +520,9 @@ export class Appender {
   close(): void {
     this.#marks.close()
     this.#endQueue(new SirtakiError('CLOSED', 'the client was closed', { next: 'again' }))
-    for (const append of this.#open.all()) this.#end(append, new SirtakiError('CLOSED', 'the client was closed; the append may still take effect'))
+    for (const append of this.#open.all()) {
+      this.#end(append, new SirtakiError('CLOSED', 'the client was closed; the append may still take effect'))
+    }
     this.#open.close()
   }
 
@@ -366,5 +531,3 @@ export class Appender {
     this.#queueBytes = 0
   }
 }
-
-

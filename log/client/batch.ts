@@ -6,14 +6,20 @@
 import { packPrevious, entryBytes, writeEntry, type Previous, type EntryHead } from '../entry.ts'
 import type { Due } from '../cluster/deadlines.ts'
 import { SirtakiError } from '../errors.ts'
-import type { UnitMember} from '../layout.ts';
+import type { UnitMember } from '../layout.ts'
 import { type Layout } from '../layout.ts'
 import { STORE_HEAD_BYTES, type GrantBody, type TokenRun } from '../wire/messages.ts'
 import type { Backoff } from '../cluster/retry.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { viewOf } from '../bytes/bytes.ts'
 /** Where an append ended. `previous` belongs to the streams one by one. */
-export interface Appended { readonly position: number; readonly epoch: number; readonly logTime: number; readonly streams: readonly number[]; readonly previous: readonly Previous[] }
+export interface Appended {
+  readonly position: number
+  readonly epoch: number
+  readonly logTime: number
+  readonly streams: readonly number[]
+  readonly previous: readonly Previous[]
+}
 
 /** One append on its way. */
 export interface Append extends Due<Append> {
@@ -36,8 +42,19 @@ export interface Append extends Due<Append> {
 }
 
 /** The appends of one frame: those of one grant that belong to one chain. */
-export interface Batch { readonly layout: Layout; readonly grant: GrantBody; readonly units: readonly UnitMember[]; readonly appends: readonly Append[]; readonly frame: Uint8Array; readonly grantedAt: number; readonly again: Backoff; left: number; subscribed: boolean; bad: Uint8Array | undefined; failed: SirtakiError | undefined }
-
+export interface Batch {
+  readonly layout: Layout
+  readonly grant: GrantBody
+  readonly units: readonly UnitMember[]
+  readonly appends: readonly Append[]
+  readonly frame: Uint8Array
+  readonly grantedAt: number
+  readonly again: Backoff
+  left: number
+  subscribed: boolean
+  bad: Uint8Array | undefined
+  failed: SirtakiError | undefined
+}
 
 /** The token request of a batch: one run for appends in a row with the same streams. */
 export function runsOf(batch: readonly Append[]): TokenRun[] {
@@ -50,17 +67,27 @@ export function runsOf(batch: readonly Append[]): TokenRun[] {
   return runs
 }
 
-const sameStreams = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((stream, i) => stream === b[i]))
+const sameStreams = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((stream, i) => stream === b[i]))
 
 /** The grant's pointers by stream, in order of first mention. */
 export function firstPrevious(batch: readonly Append[], grant: GrantBody): Map<number, number> {
   const first = new Map<number, number>()
-  for (const { streams } of batch) for (const stream of streams) if (!first.has(stream)) first.set(stream, grant.previous[first.size] ?? packPrevious({ before: grant.from }))
-  if (first.size !== grant.previous.length) throw new SirtakiError('BAD_FRAME', `a grant with ${grant.previous.length} pointers for ${first.size} streams`)
+  for (const { streams } of batch) {
+    for (const stream of streams) {
+      if (!first.has(stream)) first.set(stream, grant.previous[first.size] ?? packPrevious({ before: grant.from }))
+    }
+  }
+  if (first.size !== grant.previous.length) {
+    throw new SirtakiError('BAD_FRAME', `a grant with ${grant.previous.length} pointers for ${first.size} streams`)
+  }
   return first
 }
 
-/** Writes the entries of one frame into one buffer, behind room for the heads of frame and message. Notes the hash of each. */
+/**
+ * Writes the entries of one frame into one buffer, behind room for the heads of frame and message. Notes the hash of
+ * each.
+ */
 export function encodeEntries(seed: number, grant: GrantBody, appends: readonly Append[], writer: number): Uint8Array {
   let length = FRAME_HEAD_BYTES + STORE_HEAD_BYTES
   for (const { streams, payload } of appends) length += entryBytes(streams.length, payload.byteLength)
@@ -77,10 +104,15 @@ export function encodeEntries(seed: number, grant: GrantBody, appends: readonly 
 /** Joins the answers of two units: an entry that one of them has not stored is not stored. */
 export function mergeStatuses(known: Uint8Array | undefined, statuses: Uint8Array): Uint8Array {
   const out = known ?? new Uint8Array(statuses.byteLength)
-  statuses.forEach((status, i) => { if (status !== 0) out[i] = status })
+  statuses.forEach((status, i) => {
+    if (status !== 0) out[i] = status
+  })
   return out
 }
 
 /** The head of the entry that an append became. */
-export const headOf = ({ position, streams, previous }: Append, { epoch, logTime }: GrantBody, writer: number): EntryHead =>
-  ({ position, epoch, writer, logTime, streams, previous })
+export const headOf = (
+  { position, streams, previous }: Append,
+  { epoch, logTime }: GrantBody,
+  writer: number,
+): EntryHead => ({ position, epoch, writer, logTime, streams, previous })

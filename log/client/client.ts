@@ -1,7 +1,8 @@
 /**
  * The client of the log: append, read, readStream, subscribe, tail, fill, trim over one cluster.
  *
- * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `../playback/read.ts`, `../playback/tail.ts`, `../playback/`.
+ * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `../playback/read.ts`,
+ * `../playback/tail.ts`, `../playback/`.
  */
 import { OBJECT_STREAMS, type Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
@@ -19,7 +20,10 @@ import { TailReader, type Tails } from '../playback/tail.ts'
 
 /** How an append goes. */
 export interface AppendOptions extends CallOptions {
-  /** Streams that the entry is on: integers from 16 (below are those of the objects) to 4294967295, each once, 64 at most. */
+  /**
+   * Streams that the entry is on: integers from 16 (below are those of the objects) to 4294967295, each once, 64 at
+   * most.
+   */
   readonly streams?: readonly number[] | undefined
   /** Nobody awaits it: it does not keep the process alive. */
   readonly background?: boolean | undefined
@@ -52,8 +56,8 @@ const NO_OPTIONS: CallOptions = {}
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true
 
 /**
- * One client of one cluster. Every call ends within its deadline (`timeoutMs`, 5 s unless told), or when its signal aborts; while
- * it is under way it keeps the process alive, an idle client does not. Keeps: P72, P73.
+ * One client of one cluster. Every call ends within its deadline (`timeoutMs`, 5 s unless told), or when its signal
+ * aborts; while it is under way it keeps the process alive, an idle client does not. Keeps: P72, P73.
  */
 export class LogClient implements AsyncDisposable {
   readonly cluster: Cluster
@@ -74,10 +78,15 @@ export class LogClient implements AsyncDisposable {
     this.#tails = new TailReader(this.cluster)
     this.#reader = new Reader(this.cluster, this.#tails)
     this.#guard = new Guard(this.cluster)
-    this.cluster.onTrouble = (): void => { this.#helpYourself() }
+    this.cluster.onTrouble = (): void => {
+      this.#helpYourself()
+    }
   }
 
-  /** Servers that guard each other may all be cut off, or gone: who meets errors for long looks around and drives by itself. */
+  /**
+   * Servers that guard each other may all be cut off, or gone: who meets errors for long looks around and drives by
+   * itself.
+   */
   #helpYourself(): void {
     if (this.#guard.isProbing) return
     this.cluster.ports.failpoint?.('client.guards')
@@ -87,7 +96,8 @@ export class LogClient implements AsyncDisposable {
   /**
    * The newest layout learnt, or asked for.
    *
-   * @throws SirtakiError `BAD_ARGUMENT`, `WRONG_CLUSTER`, `WRONG_VERSION`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
+   * @throws SirtakiError `BAD_ARGUMENT`, `WRONG_CLUSTER`, `WRONG_VERSION`; `TIMEOUT`, `ABORTED`, next `again`;
+   *   `CLOSED`.
    */
   layout(options: CallOptions = NO_OPTIONS): Promise<Layout> {
     return this.#calls.run('looking for the cluster', options, (call) => this.cluster.current(call))
@@ -96,10 +106,10 @@ export class LogClient implements AsyncDisposable {
   /**
    * Appends one entry. Durable on every unit of its chain when it resolves.
    *
-   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT`, `OVERLOADED` before anything is sent; `FULL` when the disk of a unit is full;
-   *   `TIMEOUT`, `ABORTED`, `CLOSED`: with `next` `unknown` it may still take effect, with `again` it does not;
-   *   `TRIMMED` with next `unknown` and its position: others trimmed the log there before this client heard what became of its
-   *   entry. They may have read it, so it is not appended a second time.
+   * @throws SirtakiError `OVERSIZE`, `BAD_ARGUMENT`, `OVERLOADED` before anything is sent; `FULL` when the disk of a
+   *   unit is full; `TIMEOUT`, `ABORTED`, `CLOSED`: with `next` `unknown` it may still take effect, with `again` it
+   *   does not; `TRIMMED` with next `unknown` and its position: others trimmed the log there before this client heard
+   *   what became of its entry. They may have read it, so it is not appended a second time.
    */
   append(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
     const reserved = reservedIn(options?.streams)
@@ -107,8 +117,8 @@ export class LogClient implements AsyncDisposable {
   }
 
   /**
-   * Appends one entry, also on streams of the objects (0 to 15): for their runtime, and for who knows what a foreign entry does
-   * there. @throws SirtakiError as `append`.
+   * Appends one entry, also on streams of the objects (0 to 15): for their runtime, and for who knows what a foreign
+   * entry does there. @throws SirtakiError as `append`.
    */
   appendAnywhere(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
     const odd = oddAppend(payload, options)
@@ -116,18 +126,29 @@ export class LogClient implements AsyncDisposable {
   }
 
   /** Why an append of so many bytes would be refused at once; `undefined` when it would not. */
-  overloaded(bytes: number): SirtakiError | undefined { return this.#appender.overloaded(bytes) }
+  overloaded(bytes: number): SirtakiError | undefined {
+    return this.#appender.overloaded(bytes)
+  }
 
-  /** Appends several entries, each for itself, in ascending positions as long as nothing fails. Any number: they go by thousands. @throws as `append`. */
+  /**
+   * Appends several entries, each for itself, in ascending positions as long as nothing fails. Any number: they go by
+   * thousands. @throws as `append`.
+   */
   async appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> {
     if (!Array.isArray(payloads)) throw badArgument('appendMany', 'an array of payloads', payloads)
     const done: Appended[] = []
     const size = Math.min(this.cluster.limits.batchEntriesMax, this.cluster.limits.appendsWaitingMax)
-    for (let from = 0; from < payloads.length; from += size) done.push(...await Promise.all(payloads.slice(from, from + size).map((payload) => this.append(payload, options))))
+    for (let from = 0; from < payloads.length; from += size) {
+      done.push(
+        ...(await Promise.all(payloads.slice(from, from + size).map((payload) => this.append(payload, options)))),
+      )
+    }
     return done
   }
 
-  /** Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */
+  /**
+   * Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
+   */
   read(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
     return this.#calls.run('read', options, (call) => this.#reader.read(position, call))
   }
@@ -135,7 +156,8 @@ export class LogClient implements AsyncDisposable {
   /**
    * Tails, exclusive. `linearizable` (the default) covers every append acknowledged before the call.
    *
-   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `OVERLOADED` when too many callers wait; `CLOSED`, `BAD_ARGUMENT`.
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `OVERLOADED` when too many callers wait; `CLOSED`,
+   *   `BAD_ARGUMENT`.
    */
   tail(options: TailOptions = NO_OPTIONS): Promise<Tails> {
     return this.#calls.run('tail', options, (call) => {
@@ -145,10 +167,18 @@ export class LogClient implements AsyncDisposable {
     })
   }
 
-  /** The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it. @throws as `tail`. */
-  tailOf(stream: number, flow: FlowOptions): Promise<number> { return this.#tails.of(stream, flow) }
+  /**
+   * The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it. @throws as
+   * `tail`.
+   */
+  tailOf(stream: number, flow: FlowOptions): Promise<number> {
+    return this.#tails.of(stream, flow)
+  }
 
-  /** Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`. */
+  /**
+   * Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`,
+   * next `again`; `CLOSED`.
+   */
   fill(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
     return this.#calls.run('fill', options, (call) => this.#reader.fill(position, call))
   }
@@ -156,7 +186,8 @@ export class LogClient implements AsyncDisposable {
   /**
    * Drops everything below `before`, everywhere. Repeating it is harmless.
    *
-   * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `CLOSED`; `TIMEOUT`, `ABORTED`: with `next` `unknown` some units may have dropped it.
+   * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`, `CLOSED`; `TIMEOUT`, `ABORTED`: with `next` `unknown` some units
+   *   may have dropped it.
    */
   trim(before: number, options: CallOptions = NO_OPTIONS): Promise<void> {
     return this.#calls.run('trim', options, (call) => this.#reader.trim(before, call))
@@ -165,8 +196,8 @@ export class LogClient implements AsyncDisposable {
   /**
    * All entries of a stream in [from, to), in order. A `to` beyond the tail is waited for.
    *
-   * @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `DAMAGED`; `TIMEOUT` (with the tail in its facts where the log did not get to `to`),
-   *   `ABORTED`, both with next `again`; `CLOSED`.
+   * @throws SirtakiError `BAD_ARGUMENT`, `TRIMMED`, `DAMAGED`; `TIMEOUT` (with the tail in its facts where the log
+   *   did not get to `to`), `ABORTED`, both with next `again`; `CLOSED`.
    */
   readStream(options: StreamOptions): Promise<Entry[]> {
     return this.#calls.run('readStream', options, (call) => this.#readStream(options, call))
@@ -179,7 +210,20 @@ export class LogClient implements AsyncDisposable {
     const end = to ?? (await this.#tails.linearizable([stream], call)).streams.get(stream) ?? 0
     const entries: Entry[] = []
     let failed: SirtakiError | undefined
-    const player = this.player(stream, from, { deliver: (due) => { entries.push(...due) }, reached: () => undefined, failed: (error) => { failed = error } }, { live: false })
+    const player = this.player(
+      stream,
+      from,
+      {
+        deliver: (due) => {
+          entries.push(...due)
+        },
+        reached: () => undefined,
+        failed: (error) => {
+          failed = error
+        },
+      },
+      { live: false },
+    )
     try {
       await player.playTo(end, call)
       if (failed !== undefined) throw failed
@@ -190,7 +234,12 @@ export class LogClient implements AsyncDisposable {
   }
 
   /** A player of a stream, started when `live`; close it with `closePlayer`. */
-  player(stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true }): StreamPlayer {
+  player(
+    stream: number,
+    from: number,
+    events: StreamEvents,
+    options: { live: boolean } = { live: true },
+  ): StreamPlayer {
     const player = new StreamPlayer(this.cluster, this.#tails, stream, from, events, options)
     this.#players.add(player)
     if (options.live) player.start()
@@ -203,20 +252,27 @@ export class LogClient implements AsyncDisposable {
   }
 
   /**
-   * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error. A consumer that
-   * is slower than the stream costs a position and a bounded queue: it is read to from there when it has caught up.
+   * Entries of a stream as they are decided, in order, once. Ends with the signal, on `break`, or with an error. A
+   * consumer that is slower than the stream costs a position and a bounded queue: it is read to from there when it
+   * has caught up.
    *
-   * @throws SirtakiError `TRIMMED` with the first position kept, `DAMAGED`, `CLOSED`; `BAD_ARGUMENT` at the first entry asked for.
+   * @throws SirtakiError `TRIMMED` with the first position kept, `DAMAGED`, `CLOSED`; `BAD_ARGUMENT` at the first
+   *   entry asked for.
    */
   async *subscribe(options: SubscribeOptions): AsyncGenerator<Entry, void, undefined> {
     const { stream, from } = requireStreamOptions('subscribe', options)
     const { signal } = options
     const subscriber = new Subscriber(this, stream, from)
-    const onAbort = (): void => { subscriber.wake() }
+    const onAbort = (): void => {
+      subscriber.wake()
+    }
     signal?.addEventListener('abort', onAbort)
     try {
       while (!isAborted(signal)) {
-        for (const entry of subscriber.take()) { yield entry; if (isAborted(signal)) return }
+        for (const entry of subscriber.take()) {
+          yield entry
+          if (isAborted(signal)) return
+        }
         if (subscriber.idle) await this.#attended(subscriber.woken())
       }
     } finally {
@@ -228,7 +284,11 @@ export class LogClient implements AsyncDisposable {
   /** Keeps the process alive while somebody waits for it. */
   async #attended(event: Promise<void>): Promise<void> {
     const release = this.cluster.ports.clock.hold?.()
-    try { await event } finally { release?.() }
+    try {
+      await event
+    } finally {
+      release?.()
+    }
   }
 
   /** Closes connections; what waits is rejected with `CLOSED`. */
@@ -241,7 +301,9 @@ export class LogClient implements AsyncDisposable {
     return Promise.resolve()
   }
 
-  [Symbol.asyncDispose](): Promise<void> { return this.close() }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
 }
 
 /** Why an entry of a program's own is not on such streams: only entries of spaces belong there. */
@@ -251,21 +313,28 @@ function reservedIn(streams: AppendOptions['streams']): SirtakiError | undefined
   return undefined
 }
 
-const reservedStream = (stream: number): SirtakiError => new SirtakiError(
-  'BAD_ARGUMENT', `stream ${stream} is one of the objects (0 to ${OBJECT_STREAMS - 1}): name one from ${OBJECT_STREAMS} on`,
-  { facts: { stream } },
-)
+const reservedStream = (stream: number): SirtakiError =>
+  new SirtakiError(
+    'BAD_ARGUMENT',
+    `stream ${stream} is one of the objects (0 to ${OBJECT_STREAMS - 1}): name one from ${OBJECT_STREAMS} on`,
+    { facts: { stream } },
+  )
 
 /** Why an append that names such things is none. On the way of every append: nothing is made where all is well. */
 function oddAppend(payload: unknown, options: unknown): SirtakiError | undefined {
   if (!isBytes(payload)) return badArgument('append', 'its payload as a Uint8Array', payload)
   if (typeof options !== 'object' || options === null) return badArgument('append', 'its options as an object', options)
   const streams = 'streams' in options ? options.streams : undefined
-  return streams === undefined || Array.isArray(streams) ? undefined : badArgument('append', 'streams as an array of integers', streams)
+  return streams === undefined || Array.isArray(streams)
+    ? undefined
+    : badArgument('append', 'streams as an array of integers', streams)
 }
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
-function requireStreamOptions(what: string, options: StreamOptions | SubscribeOptions): { readonly stream: number; readonly from: number } {
+function requireStreamOptions(
+  what: string,
+  options: StreamOptions | SubscribeOptions,
+): { readonly stream: number; readonly from: number } {
   const { stream, from = 0 }: Partial<StreamOptions> = requireCallOptions(what, options)
   requirePosition(from)
   return { stream: requireStream(what, stream), from }

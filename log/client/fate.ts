@@ -1,7 +1,8 @@
 /**
- * The fate of an append that left the straight way: stored by all after all, lost to junk, or trimmed before anybody could tell.
+ * The fate of an append that left the straight way: stored by all after all, lost to junk, or trimmed before anybody
+ * could tell.
  *
- *     resolve ─ the own entry: acknowledged    junk or another entry: appended again    trimmed: TRIMMED, next `unknown`
+ *     resolve ─ the own entry: acknowledged   junk or another entry: appended again   trimmed: TRIMMED, next `unknown`
  *             └ a hole, an error: asked again after a pause, until the deadline
  *
  * A flow. Keeps: L1 (where nobody can tell any more it is not made again), L2, P15. Read next: `../cluster/resolve.ts`.
@@ -39,7 +40,10 @@ export class Fates {
 
   /** Looks after a bounded number at once: a lost unit leaves thousands, and each asks every unit of the chain. */
   find(append: Append, batch: Batch): void {
-    if (this.#recovering >= this.#cluster.limits.recoversMax) { this.#waiting.push({ append, batch }); return }
+    if (this.#recovering >= this.#cluster.limits.recoversMax) {
+      this.#waiting.push({ append, batch })
+      return
+    }
     this.#recovering++
     void this.#recover(append, batch).finally(() => {
       this.#recovering--
@@ -57,7 +61,8 @@ export class Fates {
       const { layout } = this.#cluster
       if (layout === undefined) return
       try {
-        // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time counts.
+        // Under a newer epoch the token is void: the position lies below the tail and only what was stored in time
+        // counts.
         const offer = layout.epoch === grant.epoch ? { position: append.position, bytes: own } : undefined
         const found = await resolveOne(this.#cluster, layout, append.position, { mayFill: false, own: offer })
         if (found.kind !== 'hole') {
@@ -82,7 +87,9 @@ export class Fates {
 
   /** Ends an append whose position tells what became of it; false where its entry was lost to another value. */
   #isSettled(append: Append, grant: GrantBody, { kind, hash }: Resolved): boolean {
-    const { ports: { failpoint } } = this.#cluster
+    const {
+      ports: { failpoint },
+    } = this.#cluster
     const { position } = append
     if (kind === 'data' && hash === append.hash) {
       this.#cluster.noteLogTime(grant.logTime)
@@ -100,7 +107,11 @@ export class Fates {
 
   /** Appends it anew, within the budget of retries. */
   async #again(append: Append): Promise<void> {
-    const { budget, limits, ports: { random } } = this.#cluster
+    const {
+      budget,
+      limits,
+      ports: { random },
+    } = this.#cluster
     if (!budget.spend()) await this.#cluster.pause(limits.retryMaxMs * random.next())
     if (append.ended) return
     const facts = { position: append.position }
@@ -113,6 +124,7 @@ export class Fates {
 
 function trimmedAt(position: number): SirtakiError {
   const what = `the append got position ${position}, which was trimmed before its fate was known`
-  const hint = 'it may have been read there, so it is not made again. Append again only where a second copy does no harm'
+  const hint =
+    'it may have been read there, so it is not made again. Append again only where a second copy does no harm'
   return new SirtakiError('TRIMMED', `${what}: ${hint}`, { next: 'unknown', facts: { position } })
 }

@@ -1,6 +1,6 @@
 /**
- * Marks on their way from the writer to the units: they ride in front of the next frame to the same units, leave by themselves
- * when there is none for a moment, and at once when somebody else waits for the entries.
+ * Marks on their way from the writer to the units: they ride in front of the next frame to the same units, leave by
+ * themselves when there is none for a moment, and at once when somebody else waits for the entries.
  *
  * Losing one costs time only: the sequencer's process finds out again what is decided (L11). Keeps: P51.
  * Read next: `append.ts`, `../unit/unit.ts` (`mark`).
@@ -11,7 +11,11 @@ import { writeMarks, type Mark } from '../wire/messages.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 
 /** What all of `units` are to be told. */
-export interface Marks { readonly epoch: number; readonly units: readonly UnitMember[]; readonly marks: readonly Mark[] }
+export interface Marks {
+  readonly epoch: number
+  readonly units: readonly UnitMember[]
+  readonly marks: readonly Mark[]
+}
 
 /** The marks of one client. */
 export class MarkQueue {
@@ -19,12 +23,20 @@ export class MarkQueue {
   #waiting: Marks[] = []
   #timer: Timer | undefined
 
-  constructor(cluster: Cluster) { this.#cluster = cluster }
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
 
   add(marks: Marks, { atOnce }: { readonly atOnce: boolean }): void {
     this.#waiting.push(marks)
-    if (atOnce) { this.flush(); return }
-    this.#timer ??= this.#cluster.ports.clock.timer(this.#cluster.limits.markIdleMs, () => { this.#timer = undefined; this.flush() })
+    if (atOnce) {
+      this.flush()
+      return
+    }
+    this.#timer ??= this.#cluster.ports.clock.timer(this.#cluster.limits.markIdleMs, () => {
+      this.#timer = undefined
+      this.flush()
+    })
   }
 
   /** Lets marks ride in front of a frame that goes to the same units right now. */
@@ -41,7 +53,9 @@ export class MarkQueue {
     this.#timer = undefined
   }
 
-  flush(): void { for (const one of this.#waiting.splice(0)) this.#tell(one, false) }
+  flush(): void {
+    for (const one of this.#waiting.splice(0)) this.#tell(one, false)
+  }
 
   close(): void {
     this.flush()

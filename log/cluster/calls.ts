@@ -5,8 +5,8 @@
  *        └ deadline, signal, close ─▶ the caller hears of it at once
  *                              └────▶ the flow's own signal: it ends behind the call, and nobody hears of it
  *
- * So no flow has to bound each of its waits, and what several calls share (a round of tail reads) goes on for the others.
- * Keeps: P72, P73. Read next: `deadlines.ts`, `../client/client.ts`.
+ * So no flow has to bound each of its waits, and what several calls share (a round of tail reads) goes on for the
+ * others. Keeps: P72, P73. Read next: `deadlines.ts`, `../client/client.ts`.
  */
 import { SirtakiError, asError, type Facts } from '../errors.ts'
 import type { Clock } from '../ports.ts'
@@ -41,19 +41,39 @@ export interface FlowOptions extends CallOptions {
 export const abortedBefore = (what: string, signal: AbortSignal): SirtakiError =>
   new SirtakiError('ABORTED', `${what} was aborted before anything was sent`, { cause: signal.reason, next: 'again' })
 
-/** What an error of a call that took too long says. `waitsFor`: who owes an answer; `trouble`: what failed last and was tried again. */
-interface Late { readonly what: string; readonly afterMs: number; readonly next: 'again' | 'unknown'; readonly waitsFor?: string | undefined; readonly trouble?: SirtakiError | undefined; readonly facts?: Facts | undefined }
+/**
+ * What an error of a call that took too long says. `waitsFor`: who owes an answer; `trouble`: what failed last and was
+ * tried again.
+ */
+interface Late {
+  readonly what: string
+  readonly afterMs: number
+  readonly next: 'again' | 'unknown'
+  readonly waitsFor?: string | undefined
+  readonly trouble?: SirtakiError | undefined
+  readonly facts?: Facts | undefined
+}
 
 /** The error of a call that took too long: what it waited for, and what failed last. */
 export function timedOut({ what, afterMs, next, waitsFor, trouble, facts = {} }: Late): SirtakiError {
-  const why = [...waitsFor === undefined ? [] : [waitsFor], ...trouble === undefined ? [] : [`the last failure: ${trouble.message}`]]
+  const why = [
+    ...(waitsFor === undefined ? [] : [waitsFor]),
+    ...(trouble === undefined ? [] : [`the last failure: ${trouble.message}`]),
+  ]
   const advice = next === 'unknown' ? '; it may still take effect' : ''
-  return new SirtakiError('TIMEOUT', `${what} was not done within ${Math.round(afterMs)} ms${why.length === 0 ? '' : ` (${why.join('; ')})`}${advice}`, { cause: trouble, next, facts: { ...trouble?.facts, ...facts } })
+  return new SirtakiError(
+    'TIMEOUT',
+    `${what} was not done within ${Math.round(afterMs)} ms${why.length === 0 ? '' : ` (${why.join('; ')})`}${advice}`,
+    { cause: trouble, next, facts: { ...trouble?.facts, ...facts } },
+  )
 }
 
 const NOTHING = (): void => undefined
 
-/** What a call is made of. `reject` is that of its caller; `deadlines` is the list that it is on as long as it is under way. */
+/**
+ * What a call is made of. `reject` is that of its caller; `deadlines` is the list that it is on as long as it is under
+ * way.
+ */
 interface Made {
   readonly clock: Clock
   readonly what: string
@@ -93,18 +113,30 @@ export class Call implements FlowOptions, Due<Call> {
   }
 
   /** Rejects the call, unless it has ended. */
-  fail(error: SirtakiError): void { if (this.end()) this.#reject(error) }
+  fail(error: SirtakiError): void {
+    if (this.end()) this.#reject(error)
+  }
 
   #listen(signal: AbortSignal): () => void {
     const onAbort = (): void => {
-      this.fail(new SirtakiError('ABORTED', `${this.what} was aborted${this.next === 'unknown' ? '; it may still take effect' : ''}`, { cause: signal.reason, next: this.next }))
+      this.fail(
+        new SirtakiError(
+          'ABORTED',
+          `${this.what} was aborted${this.next === 'unknown' ? '; it may still take effect' : ''}`,
+          { cause: signal.reason, next: this.next },
+        ),
+      )
     }
     signal.addEventListener('abort', onAbort, { once: true })
-    return () => { signal.removeEventListener('abort', onAbort) }
+    return () => {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
   /** What is left of the time, in milliseconds. */
-  get timeoutMs(): number { return Math.max(1, this.deadline - this.#clock.now()) }
+  get timeoutMs(): number {
+    return Math.max(1, this.deadline - this.#clock.now())
+  }
 
   /** Aborts when the call is over. Made when it is first asked for: most calls end without. */
   get signal(): AbortSignal {
@@ -115,10 +147,16 @@ export class Call implements FlowOptions, Due<Call> {
     return this.#over.signal
   }
 
-  get isOver(): boolean { return this.#isOver }
+  get isOver(): boolean {
+    return this.#isOver
+  }
 
-  noted(error: SirtakiError): void { this.trouble = error }
-  takesEffect(): void { this.next = 'unknown' }
+  noted(error: SirtakiError): void {
+    this.trouble = error
+  }
+  takesEffect(): void {
+    this.next = 'unknown'
+  }
 
   /** Ends it: false when it had ended before. */
   end(): boolean {
@@ -144,16 +182,23 @@ export class Calls {
     this.#clock = clock
     this.#requestMs = requestMs
     this.#waitsFor = waitsFor
-    this.#deadlines = new Deadlines(clock, (late) => { for (const call of late) call.fail(this.#late(call)) })
+    this.#deadlines = new Deadlines(clock, (late) => {
+      for (const call of late) call.fail(this.#late(call))
+    })
   }
 
   /**
    * Runs a flow as a call. `what` names it in messages. `undo` gets what a flow gave after its call was over.
    *
-   * @throws SirtakiError what the flow throws; `BAD_ARGUMENT` for options that make no sense; `TIMEOUT` and `ABORTED`, next `again`
-   *   unless something was sent that may take effect; `CLOSED`.
+   * @throws SirtakiError what the flow throws; `BAD_ARGUMENT` for options that make no sense; `TIMEOUT` and
+   *   `ABORTED`, next `again` unless something was sent that may take effect; `CLOSED`.
    */
-  run<T>(what: string, options: CallOptions | undefined, flow: (call: Call) => Promise<T>, undo?: (late: T) => void): Promise<T> {
+  run<T>(
+    what: string,
+    options: CallOptions | undefined,
+    flow: (call: Call) => Promise<T>,
+    undo?: (late: T) => void,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { signal, timeoutMs = this.#requestMs } = requireCallOptions(what, options)
       if (this.#closed !== undefined) throw this.#closed
@@ -161,8 +206,13 @@ export class Calls {
       const call = new Call({ clock: this.#clock, what, signal, timeoutMs, deadlines: this.#deadlines, reject })
       try {
         flow(call).then(
-          (value) => { if (call.end()) resolve(value); else undo?.(value) },
-          (thrown: unknown) => { call.fail(asError(thrown)) },
+          (value) => {
+            if (call.end()) resolve(value)
+            else undo?.(value)
+          },
+          (thrown: unknown) => {
+            call.fail(asError(thrown))
+          },
         )
       } catch (thrown) {
         call.fail(asError(thrown))

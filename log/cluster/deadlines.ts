@@ -1,7 +1,8 @@
 /**
  * Deadlines of many things that wait, behind one timer: what waits is a link of a list, so that nothing is made for it.
  *
- * While somebody awaits one of them the process is held alive. Keeps: P72, P73. Read next: `calls.ts`, `../client/append.ts`.
+ * While somebody awaits one of them the process is held alive. Keeps: P72, P73. Read next: `calls.ts`,
+ * `../client/append.ts`.
  */
 import type { Clock, Timer } from '../ports.ts'
 
@@ -82,7 +83,11 @@ export class Deadlines<T extends Due<T>> {
     this.#timer?.cancel()
     this.#at = at
     // What has come meanwhile is read first: an answer that lies in the socket is in time.
-    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => { this.#clock.turn(() => { if (this.#at === at) this.#sweep() }) })
+    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => {
+      this.#clock.turn(() => {
+        if (this.#at === at) this.#sweep()
+      })
+    })
   }
 
   #sweep(): void {

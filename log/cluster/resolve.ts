@@ -5,7 +5,8 @@
  *                                            ─ force: its values go on all others; all ok: decided, mark
  *
  * One call runs under one captured layout; an epoch error means starting over under a newer one. A range is resolved by
- * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `verdict.ts`, `../unit/decisions.ts`.
+ * chain, with a few messages for all of it. Keeps: L1, L3, L5, P15, P16. Read next: `verdict.ts`,
+ * `../unit/decisions.ts`.
  * @source CORFU NSDI'12 3.2 (fill); docs/rules.md, L3 and L5.
  */
 import { KIND_DATA, KIND_JUNK, hashAt, type EntryKind } from '../entry.ts'
@@ -13,7 +14,22 @@ import { SirtakiError, asError, invariant } from '../errors.ts'
 import { chainsIn, unitsOf, type Chain, type Layout, type UnitMember } from '../layout.ts'
 import { firstOfClass, type Span, spansOf } from '../ranges.ts'
 import { JunkAnswer } from '../wire/control.ts'
-import { DAMAGED_HERE, DECIDED_OTHER, STORED, TRIMMED, readAsked, readOffered, writeAsk, writeMarks, writeOffers, type AskedBody, type Held, type Mark, type Offer, type OfferedBody } from '../wire/messages.ts'
+import {
+  DAMAGED_HERE,
+  DECIDED_OTHER,
+  STORED,
+  TRIMMED,
+  readAsked,
+  readOffered,
+  writeAsk,
+  writeMarks,
+  writeOffers,
+  type AskedBody,
+  type Held,
+  type Mark,
+  type Offer,
+  type OfferedBody,
+} from '../wire/messages.ts'
 import type { Peer } from '../wire/rpc.ts'
 import { readProgress, writeEpoch } from '../wire/tail-messages.ts'
 import type { Cluster } from './cluster.ts'
@@ -23,8 +39,8 @@ import { verdictOf, type Answer, type Verdict } from './verdict.ts'
 /** What a resolve may do and what it knows. */
 export interface ResolveOptions {
   /**
-   * Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. That they were granted
-   * at all `resolve` sees to itself: at or above the highest tail that this process knows a hole stays one.
+   * Whether junk may go where nobody holds anything: the caller vouches for the age of the holes. That they were
+   * granted at all `resolve` sees to itself: at or above the highest tail that this process knows a hole stays one.
    */
   readonly mayFill: boolean
   /** Whether what is decided has to be on every unit that answers: an epoch opens only then. */
@@ -34,7 +50,11 @@ export interface ResolveOptions {
 }
 
 /** What a position was resolved to. */
-export interface Resolved { readonly kind: 'data' | 'junk' | 'hole' | 'trimmed'; readonly hash: number; readonly bytes: Uint8Array | undefined }
+export interface Resolved {
+  readonly kind: 'data' | 'junk' | 'hole' | 'trimmed'
+  readonly hash: number
+  readonly bytes: Uint8Array | undefined
+}
 
 /** By position. */
 export type ResolvedMap = Map<number, Resolved>
@@ -44,19 +64,39 @@ export type ResolvedMap = Map<number, Resolved>
  *
  * @throws SirtakiError `EPOCH`, `RECOVERING`: start over under a newer layout; `DAMAGED`; `UNREACHABLE`, `TIMEOUT`.
  */
-export async function resolveRange(cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<ResolvedMap> {
+export async function resolveRange(
+  cluster: Cluster,
+  layout: Layout,
+  from: number,
+  to: number,
+  options: ResolveOptions,
+): Promise<ResolvedMap> {
   const out: ResolvedMap = new Map()
   await resolveInto(out, cluster, layout, from, to, options)
   return out
 }
 
 /** Takes what positions were resolved to; with `skipsEmpty` not what was empty and is junk now. */
-interface Sink { readonly skipsEmpty?: boolean; set(position: number, resolved: Resolved): void }
+interface Sink {
+  readonly skipsEmpty?: boolean
+  set(position: number, resolved: Resolved): void
+}
 
-async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: number, to: number, options: ResolveOptions): Promise<void> {
-  await Promise.all(chainsIn(layout, from, to).map(async (chain) => {
-    for (let at = firstOfClass(chain.from, chain.index, chain.step); at < chain.to;) at = await resolvePart(new Round(cluster, layout, chain, options, out), at, chain.to)
-  }))
+async function resolveInto(
+  out: Sink,
+  cluster: Cluster,
+  layout: Layout,
+  from: number,
+  to: number,
+  options: ResolveOptions,
+): Promise<void> {
+  await Promise.all(
+    chainsIn(layout, from, to).map(async (chain) => {
+      for (let at = firstOfClass(chain.from, chain.index, chain.step); at < chain.to;) {
+        at = await resolvePart(new Round(cluster, layout, chain, options, out), at, chain.to)
+      }
+    }),
+  )
 }
 
 /**
@@ -67,22 +107,41 @@ async function resolveInto(out: Sink, cluster: Cluster, layout: Layout, from: nu
 export async function resolveAll(cluster: Cluster, layout: Layout, from: number, to: number): Promise<void> {
   let hole: number | undefined
   // A window of junk is no reason to remember every position of it.
-  const holes: Sink = { skipsEmpty: true, set: (position, { kind }) => { if (kind === 'hole') hole ??= position } }
+  const holes: Sink = {
+    skipsEmpty: true,
+    set: (position, { kind }) => {
+      if (kind === 'hole') hole ??= position
+    },
+  }
   await resolveInto(holes, cluster, layout, from, to, { mayFill: true, everywhere: true })
-  if (hole !== undefined) throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, { next: 'again', facts: { position: hole } })
+  if (hole !== undefined) {
+    throw new SirtakiError('UNREACHABLE', `position ${hole} could not be resolved: a unit did not answer`, {
+      next: 'again',
+      facts: { position: hole },
+    })
+  }
 }
 
 /** Resolves one position. */
-export async function resolveOne(cluster: Cluster, layout: Layout, position: number, options: ResolveOptions): Promise<Resolved> {
+export async function resolveOne(
+  cluster: Cluster,
+  layout: Layout,
+  position: number,
+  options: ResolveOptions,
+): Promise<Resolved> {
   const map = await resolveRange(cluster, layout, position, position + 1, options)
   return map.get(position) ?? GONE
 }
 
-/** The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`. */
+/**
+ * The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`.
+ */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
-  const prefixes = await Promise.all(unitsOf(layout).map(async (unit) => {
-    return readProgress(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))).prefix
-  }))
+  const prefixes = await Promise.all(
+    unitsOf(layout).map(async (unit) => {
+      return readProgress(await cluster.peer(unit.address).request('progress', writeEpoch(layout.epoch))).prefix
+    }),
+  )
   return Math.min(...prefixes)
 }
 
@@ -137,19 +196,25 @@ class Round {
     const body = writeAsk({ epoch: this.#layout.epoch, from, to, withBytes: true })
     let until = to
     this.#askedAt = this.#cluster.ports.clock.now()
-    const answers = await Promise.all(this.chain.units.map(async (unit): Promise<AskedBody | SirtakiError> => {
-      try {
-        return readAsked(await this.#cluster.peer(unit.address).request('ask', body))
-      } catch (thrown) {
-        const error = asError(thrown)
-        if (error.next === 'refresh') throw error
-        return error
-      }
-    }))
+    const answers = await Promise.all(
+      this.chain.units.map(async (unit): Promise<AskedBody | SirtakiError> => {
+        try {
+          return readAsked(await this.#cluster.peer(unit.address).request('ask', body))
+        } catch (thrown) {
+          const error = asError(thrown)
+          if (error.next === 'refresh') throw error
+          return error
+        }
+      }),
+    )
     this.#asked = answers.map((answer) => {
       if (answer instanceof SirtakiError) return answer
       until = Math.min(until, answer.to)
-      return { held: new Map(answer.held.map((held) => [held.position, held])), prefix: answer.prefix, trim: answer.trim }
+      return {
+        held: new Map(answer.held.map((held) => [held.position, held])),
+        prefix: answer.prefix,
+        trim: answer.trim,
+      }
     })
     // At least one position a pass, whatever the bounds of an answer.
     return Math.max(until, from + 1)
@@ -159,12 +224,13 @@ class Round {
   sort(from: number, until: number): void {
     const answered = this.#asked.filter((asked): asked is Answer => !(asked instanceof SirtakiError))
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
-    const mayFill = this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
+    const mayFill =
+      this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
     // Below a unit's decided prefix nothing is empty: what is missing there is damage.
     let held = Math.max(trim, ...answered.map((asked) => asked.prefix)) - 1
     for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
     const fillTo = mayFill ? Math.min(until, this.#fillBelow) : from
-    const answers = this.#asked.map((asked) => asked instanceof SirtakiError ? undefined : asked)
+    const answers = this.#asked.map((asked) => (asked instanceof SirtakiError ? undefined : asked))
     const rights = { mayFill: this.#options.mayFill, fillBelow: this.#fillBelow, own: this.#options.own }
     let at = from
     for (; at < until && !(at > held && at < fillTo); at += this.chain.step) {
@@ -174,7 +240,11 @@ class Round {
     this.#empty = { from: at, to: fillTo, step: this.chain.step }
     const { index, step } = this.chain
     for (let above = firstOfClass(fillTo, index, step); above < until; above += step) this.#out.set(above, HOLE)
-    if (this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#cluster.ports.failpoint?.('resolve.fill', { position, askedAt: this.#askedAt }) })
+    if (this.#cluster.ports.failpoint !== undefined) {
+      this.#eachEmpty((position) => {
+        this.#cluster.ports.failpoint?.('resolve.fill', { position, askedAt: this.#askedAt })
+      })
+    }
   }
 
   #eachEmpty(visit: (position: number) => void): void {
@@ -185,15 +255,32 @@ class Round {
 
   #sortOne(at: number, verdict: Verdict): void {
     switch (verdict.kind) {
-      case 'trimmed': this.#out.set(at, GONE); if (verdict.untold !== undefined) this.#mark(at, verdict.untold); break
-      case 'decided': this.#done(at, verdict.held, verdict.isTold); break
-      case 'held': this.#values.set(at, verdict.held); break
-      case 'offer': if (verdict.offer.bytes === undefined) this.#junk.push(at); else this.#offers.push(verdict.offer); break
-      case 'fill': this.#fill(at); break
-      case 'hole': this.#out.set(at, HOLE); break
-      case 'damaged': throw verdict.everywhere ? goneAt(at) : damagedAt(at, this.chain)
-      case 'silent': throw this.#whyFirstIsSilent()
-      default: verdict satisfies never
+      case 'trimmed':
+        this.#out.set(at, GONE)
+        if (verdict.untold !== undefined) this.#mark(at, verdict.untold)
+        break
+      case 'decided':
+        this.#done(at, verdict.held, verdict.isTold)
+        break
+      case 'held':
+        this.#values.set(at, verdict.held)
+        break
+      case 'offer':
+        if (verdict.offer.bytes === undefined) this.#junk.push(at)
+        else this.#offers.push(verdict.offer)
+        break
+      case 'fill':
+        this.#fill(at)
+        break
+      case 'hole':
+        this.#out.set(at, HOLE)
+        break
+      case 'damaged':
+        throw verdict.everywhere ? goneAt(at) : damagedAt(at, this.chain)
+      case 'silent':
+        throw this.#whyFirstIsSilent()
+      default:
+        verdict satisfies never
     }
   }
 
@@ -202,10 +289,14 @@ class Round {
     return first instanceof SirtakiError ? first : new SirtakiError('BAD_LAYOUT', 'a chain without units')
   }
 
-  #mark(position: number, { kind, hash }: Value): void { this.#marks.push({ position, kind, hash }) }
+  #mark(position: number, { kind, hash }: Value): void {
+    this.#marks.push({ position, kind, hash })
+  }
 
   /** What was never granted is no hole: junk there would be decided under the hands of the sequencer (P66). */
-  get #fillBelow(): number { return Math.max(this.#layout.tail, this.#cluster.granted) }
+  get #fillBelow(): number {
+    return Math.max(this.#layout.tail, this.#cluster.granted)
+  }
 
   #fill(at: number): void {
     this.#cluster.ports.failpoint?.('resolve.fill', { position: at, askedAt: this.#askedAt })
@@ -219,23 +310,44 @@ class Round {
     const peer = this.#cluster.peer(first.address)
     const { epoch } = this.#layout
     if (this.#junk.length > 0 || this.#empty !== undefined) {
-      const { data, trim } = await peer.control('junk', { epoch, first: true, ranges: [...spansOf(this.#junk, this.chain.step), ...this.#empty === undefined ? [] : [this.#empty]] }, JunkAnswer)
+      const { data, trim } = await peer.control(
+        'junk',
+        {
+          epoch,
+          first: true,
+          ranges: [...spansOf(this.#junk, this.chain.step), ...(this.#empty === undefined ? [] : [this.#empty])],
+        },
+        JunkAnswer,
+      )
       const kept = new Set(data)
       this.#trimEmpty(trim)
       this.#notEmpty = kept
-      for (const at of this.#junk) if (at < trim) this.#out.set(at, GONE); else if (!kept.has(at)) this.#values.set(at, JUNK)
+      for (const at of this.#junk) {
+        if (at < trim) this.#out.set(at, GONE)
+        else if (!kept.has(at)) this.#values.set(at, JUNK)
+      }
       // The writer came between asking and filling: its entry is what the first unit decided for.
-      if (data.length > 0) { this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] }); await this.#takeData(peer, data) }
+      if (data.length > 0) {
+        this.#cluster.ports.failpoint?.('resolve.fillMetData', { position: data[0] })
+        await this.#takeData(peer, data)
+      }
     }
     if (this.#offers.length === 0) return
-    for (const offers of this.#parts(this.#offers)) this.#settled(offers, readOffered(await peer.request('settle', writeOffers({ epoch, offers }))))
+    for (const offers of this.#parts(this.#offers)) {
+      this.#settled(offers, readOffered(await peer.request('settle', writeOffers({ epoch, offers }))))
+    }
   }
 
-  /** Takes what the first unit holds at these positions. Asked for and not offered: a unit bounds its answer to a question. */
+  /**
+   * Takes what the first unit holds at these positions. Asked for and not offered: a unit bounds its answer to a
+   * question.
+   */
   async #takeData(peer: Peer, positions: readonly number[]): Promise<void> {
     const end = (positions.at(-1) ?? 0) + 1
     for (let from = positions[0] ?? end; from < end;) {
-      const { to, trim, held } = readAsked(await peer.request('ask', writeAsk({ epoch: this.#layout.epoch, from, to: end, withBytes: true })))
+      const { to, trim, held } = readAsked(
+        await peer.request('ask', writeAsk({ epoch: this.#layout.epoch, from, to: end, withBytes: true })),
+      )
       const byPosition = new Map(held.map((one) => [one.position, one]))
       const until = Math.max(to, from + 1)
       for (const position of positions) {
@@ -244,7 +356,11 @@ class Round {
         if (found?.damaged === true) throw damagedAt(position, this.chain)
         if (found !== undefined) this.#values.set(position, found)
         else if (position < trim) this.#out.set(position, GONE)
-        else throw new SirtakiError('BAD_FRAME', `an answer to ask leaves out position ${position}`, { facts: { position } })
+        else {
+          throw new SirtakiError('BAD_FRAME', `an answer to ask leaves out position ${position}`, {
+            facts: { position },
+          })
+        }
       }
       from = until
     }
@@ -271,26 +387,35 @@ class Round {
   /** Puts the first unit's values on the others; then they are decided. */
   async force(): Promise<void> {
     const { epoch } = this.#layout
-    await Promise.all(this.chain.units.slice(1).map(async (unit, i) => {
-      const asked = this.#asked[i + 1]
-      const known = asked === undefined || asked instanceof SirtakiError ? undefined : asked
-      const offers: Offer[] = []
-      const junk: number[] = []
-      for (const [position, value] of this.#values) {
-        const held = known?.held.get(position)
-        if (held !== undefined && !held.damaged && held.kind === value.kind && held.hash === value.hash) continue
-        if (value.kind === KIND_JUNK) junk.push(position)
-        else offers.push({ position, bytes: value.bytes })
-      }
-      const peer = this.#cluster.peer(unit.address)
-      await Promise.all([this.#forceOffers(peer.request.bind(peer), epoch, offers), this.#forceJunk(peer, epoch, [...spansOf(junk, this.chain.step), ...this.#emptyRanges()])])
-    }))
+    await Promise.all(
+      this.chain.units.slice(1).map(async (unit, i) => {
+        const asked = this.#asked[i + 1]
+        const known = asked === undefined || asked instanceof SirtakiError ? undefined : asked
+        const offers: Offer[] = []
+        const junk: number[] = []
+        for (const [position, value] of this.#values) {
+          const held = known?.held.get(position)
+          if (held !== undefined && !held.damaged && held.kind === value.kind && held.hash === value.hash) continue
+          if (value.kind === KIND_JUNK) junk.push(position)
+          else offers.push({ position, bytes: value.bytes })
+        }
+        const peer = this.#cluster.peer(unit.address)
+        await Promise.all([
+          this.#forceOffers(peer.request.bind(peer), epoch, offers),
+          this.#forceJunk(peer, epoch, [...spansOf(junk, this.chain.step), ...this.#emptyRanges()]),
+        ])
+      }),
+    )
     const marks = this.#marks
     for (const [position, value] of this.#values) {
       this.#mark(position, value)
       this.#decided(position, value)
     }
-    if (this.#out.skipsEmpty !== true || this.#cluster.ports.failpoint !== undefined) this.#eachEmpty((position) => { this.#decided(position, JUNK) })
+    if (this.#out.skipsEmpty !== true || this.#cluster.ports.failpoint !== undefined) {
+      this.#eachEmpty((position) => {
+        this.#decided(position, JUNK)
+      })
+    }
     const junk = this.#emptyRanges()
     if (marks.length === 0 && junk.length === 0) return
     const body = writeMarks(epoch, marks, junk)
@@ -299,16 +424,27 @@ class Round {
 
   #decided(position: number, { kind, hash, bytes }: Value): void {
     this.#out.set(position, kind === KIND_JUNK ? JUNKED : { kind: 'data', hash, bytes })
-    this.#cluster.ports.failpoint?.('resolved', { position, kind: kind === KIND_DATA ? 'data' : 'junk', hash, epoch: this.#layout.epoch })
+    this.#cluster.ports.failpoint?.('resolved', {
+      position,
+      kind: kind === KIND_DATA ? 'data' : 'junk',
+      hash,
+      epoch: this.#layout.epoch,
+    })
   }
 
-  async #forceOffers(request: (kind: 'force', body: Uint8Array) => Promise<Uint8Array>, epoch: number, offers: readonly Offer[]): Promise<void> {
+  async #forceOffers(
+    request: (kind: 'force', body: Uint8Array) => Promise<Uint8Array>,
+    epoch: number,
+    offers: readonly Offer[],
+  ): Promise<void> {
     for (const part of this.#parts(offers)) {
       const { results } = readOffered(await request('force', writeOffers({ epoch, offers: part })))
       results.forEach(({ status }, i) => {
         const position = part[i]?.position
         invariant(status !== DECIDED_OTHER, 'L5', { position, epoch })
-        if (status !== STORED && status !== TRIMMED) throw new SirtakiError('DAMAGED', `position ${position} could not be forced`, { facts: { position, status } })
+        if (status !== STORED && status !== TRIMMED) {
+          throw new SirtakiError('DAMAGED', `position ${position} could not be forced`, { facts: { position, status } })
+        }
       })
     }
   }
@@ -321,7 +457,13 @@ class Round {
     for (const offer of offers) {
       const bytes = OFFER_HEAD_BYTES + (offer.bytes?.byteLength ?? 0)
       const last = parts.at(-1)
-      if (last === undefined || bytes > room) { parts.push([offer]); room = frameBytesMax / 2 - bytes } else { last.push(offer); room -= bytes }
+      if (last === undefined || bytes > room) {
+        parts.push([offer])
+        room = frameBytesMax / 2 - bytes
+      } else {
+        last.push(offer)
+        room -= bytes
+      }
     }
     return parts
   }
@@ -337,7 +479,9 @@ class Round {
     if (this.#empty === undefined) return []
     if (this.#notEmpty.size === 0) return [this.#empty]
     const positions: number[] = []
-    this.#eachEmpty((position) => { positions.push(position) })
+    this.#eachEmpty((position) => {
+      positions.push(position)
+    })
     return spansOf(positions, this.chain.step)
   }
 
@@ -345,11 +489,16 @@ class Round {
   #requireHeld(at: number): void {
     this.chain.units.forEach((unit, i) => {
       const asked = this.#asked[i]
-      if (asked !== undefined && !(asked instanceof SirtakiError) && at >= asked.trim && !asked.held.has(at)) throw lacksAt(at, unit)
+      if (asked !== undefined && !(asked instanceof SirtakiError) && at >= asked.trim && !asked.held.has(at)) {
+        throw lacksAt(at, unit)
+      }
     })
   }
 
-  /** A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never moves. */
+  /**
+   * A decided value is the answer; a unit that was not told (its mark was lost) is told again, else its prefix never
+   * moves.
+   */
   #done(at: number, held: Held, isTold: boolean): void {
     if (this.#options.everywhere === true) this.#requireHeld(at)
     const { kind, hash, bytes } = held
@@ -365,10 +514,19 @@ function goneAt(position: number): SirtakiError {
 }
 
 /** Nobody but this unit can decide it: it has to leave the chain. */
-const damagedAt = (position: number, { units }: Chain): SirtakiError => new SirtakiError('DAMAGED', `position ${position} is damaged on the unit that decides it, ${units[0]?.address}`, { next: 'again', facts: { position, identity: units[0]?.identity } })
+const damagedAt = (position: number, { units }: Chain): SirtakiError =>
+  new SirtakiError('DAMAGED', `position ${position} is damaged on the unit that decides it, ${units[0]?.address}`, {
+    next: 'again',
+    facts: { position, identity: units[0]?.identity },
+  })
 
 /** A unit lacks what is decided: its disk has lost it. */
-const lacksAt = (position: number, unit: UnitMember): SirtakiError => new SirtakiError('DAMAGED', `the unit at ${unit.address} lacks position ${position}, which is decided: it has to join anew`, { next: 'again', facts: { position, identity: unit.identity } })
+const lacksAt = (position: number, unit: UnitMember): SirtakiError =>
+  new SirtakiError(
+    'DAMAGED',
+    `the unit at ${unit.address} lacks position ${position}, which is decided: it has to join anew`,
+    { next: 'again', facts: { position, identity: unit.identity } },
+  )
 
 function valueOf({ bytes }: Offer): Value {
   if (bytes === undefined) return { kind: KIND_JUNK, hash: 0, bytes }

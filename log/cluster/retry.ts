@@ -10,27 +10,44 @@ import type { Clock, Ports } from '../ports.ts'
 /** Waits; ends early and throws when the signal aborts. @throws SirtakiError `ABORTED`. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) { reject(aborted(signal)); return }
-    const onAbort = (): void => { timer.cancel(); if (signal !== undefined) reject(aborted(signal)) }
-    const timer = clock.timer(ms, () => { signal?.removeEventListener('abort', onAbort); resolve() })
+    if (signal?.aborted === true) {
+      reject(aborted(signal))
+      return
+    }
+    const onAbort = (): void => {
+      timer.cancel()
+      if (signal !== undefined) reject(aborted(signal))
+    }
+    const timer = clock.timer(ms, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
 
 /** The error of a call whose signal has aborted. */
-export const aborted = (signal: AbortSignal): SirtakiError => new SirtakiError('ABORTED', 'the call was aborted; it may still take effect', { cause: signal.reason })
+export const aborted = (signal: AbortSignal): SirtakiError =>
+  new SirtakiError('ABORTED', 'the call was aborted; it may still take effect', { cause: signal.reason })
 
 /** Pauses that double, each drawn anew below the bound (full jitter). */
 export class Backoff {
   readonly #ports: Pick<Ports, 'clock' | 'random'>
   readonly #limits: Limits
   #tries = 0
-  constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) { this.#ports = ports; this.#limits = limits }
+  constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) {
+    this.#ports = ports
+    this.#limits = limits
+  }
 
   /** Begins anew: it went well meanwhile. */
-  reset(): void { this.#tries = 0 }
+  reset(): void {
+    this.#tries = 0
+  }
 
-  async wait(signal?: AbortSignal): Promise<void> { await pause(this.#ports.clock, this.next(), signal) }
+  async wait(signal?: AbortSignal): Promise<void> {
+    await pause(this.#ports.clock, this.next(), signal)
+  }
 
   /** How long the next pause is, in milliseconds. */
   next(): number {
@@ -44,7 +61,9 @@ export class Backoff {
 export class RetryBudget {
   #left = 20
   /** One call went through at its first try. */
-  earn(calls = 1): void { this.#left = Math.min(100, this.#left + calls / 10) }
+  earn(calls = 1): void {
+    this.#left = Math.min(100, this.#left + calls / 10)
+  }
   /** Asks for one retry; false: wait before asking again. */
   spend(): boolean {
     if (this.#left < 1) return false

@@ -19,7 +19,11 @@ import { KIND_DATA, KIND_JUNK } from '../entry.ts'
 import type { Held, Offer } from '../wire/messages.ts'
 
 /** What one unit answered of a range of positions. Below `prefix` everything is decided, below `trim` it is gone. */
-export interface Answer { readonly held: ReadonlyMap<number, Held>; readonly prefix: number; readonly trim: number }
+export interface Answer {
+  readonly held: ReadonlyMap<number, Held>
+  readonly prefix: number
+  readonly trim: number
+}
 
 /** What a resolver may do at a position. */
 export interface Rights {
@@ -52,32 +56,44 @@ const FILL: Verdict = { kind: 'fill' }
 const HOLE: Verdict = { kind: 'hole' }
 const SILENT: Verdict = { kind: 'silent' }
 
-/** Decides one position. `answers` are those of the chain's units, in its order; `undefined` for one that did not answer. */
+/**
+ * Decides one position. `answers` are those of the chain's units, in its order; `undefined` for one that did not
+ * answer.
+ */
 export function verdictOf(position: number, answers: readonly (Answer | undefined)[], rights: Rights): Verdict {
   const answered = answers.filter((answer) => answer !== undefined)
   const held = answered.map((answer) => answer.held.get(position)).filter((one) => one !== undefined)
   const whole = held.filter(({ damaged }) => !damaged)
   // Trimmed at one unit: decided at all. One that was told neither would hold everything else up for ever.
-  if (answered.some(({ trim }) => position < trim)) return { kind: 'trimmed', untold: whole.find(({ decided }) => !decided) }
+  if (answered.some(({ trim }) => position < trim)) {
+    return { kind: 'trimmed', untold: whole.find(({ decided }) => !decided) }
+  }
   const decided = whole.find((one) => one.decided)
   if (decided !== undefined) return { kind: 'decided', held: decided, isTold: held.every((one) => one.decided) }
   const [first] = answers
   if (first === undefined) return SILENT
   const own = first.held.get(position)
-  if (own?.damaged === true || (own === undefined && position < first.prefix)) return { kind: 'damaged', everywhere: false }
+  if (own?.damaged === true || (own === undefined && position < first.prefix)) {
+    return { kind: 'damaged', everywhere: false }
+  }
   if (own !== undefined) return { kind: 'held', held: own }
   return emptyVerdict(position, answers, whole, rights)
 }
 
 /** The first unit holds nothing: `whole` is what others do. */
 function emptyVerdict(
-  position: number, answers: readonly (Answer | undefined)[], whole: readonly Held[], { own, mayFill, fillBelow }: Rights,
+  position: number,
+  answers: readonly (Answer | undefined)[],
+  whole: readonly Held[],
+  { own, mayFill, fillBelow }: Rights,
 ): Verdict {
   const data = whole.find(({ kind, bytes }) => kind === KIND_DATA && bytes !== undefined)
   if (data !== undefined) return { kind: 'offer', offer: { position, bytes: data.bytes } }
   if (own?.position === position) return { kind: 'offer', offer: own }
   if (whole.some(({ kind }) => kind === KIND_JUNK)) return { kind: 'offer', offer: { position, bytes: undefined } }
-  if (answers.some((answer) => answer !== undefined && position < answer.prefix)) return { kind: 'damaged', everywhere: true }
+  if (answers.some((answer) => answer !== undefined && position < answer.prefix)) {
+    return { kind: 'damaged', everywhere: true }
+  }
   // Who did not answer may hold the entry.
   const allAnswered = answers.every((answer) => answer !== undefined)
   return position < fillBelow && mayFill && allAnswered ? FILL : HOLE

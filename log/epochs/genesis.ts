@@ -27,13 +27,21 @@ export interface GenesisOptions extends CallOptions {
  */
 export async function init(cluster: Cluster, options: GenesisOptions): Promise<Layout> {
   const addresses = options.chains.flat()
-  if (addresses.length === 0 || options.chains.some((chain) => chain.length === 0)) throw new SirtakiError('BAD_ARGUMENT', 'init needs at least one unit in every chain')
-  if (new Set(addresses).size !== addresses.length) throw new SirtakiError('BAD_ARGUMENT', `a unit is named twice: ${addresses.join(', ')}`)
+  if (addresses.length === 0 || options.chains.some((chain) => chain.length === 0)) {
+    throw new SirtakiError('BAD_ARGUMENT', 'init needs at least one unit in every chain')
+  }
+  if (new Set(addresses).size !== addresses.length) {
+    throw new SirtakiError('BAD_ARGUMENT', `a unit is named twice: ${addresses.join(', ')}`)
+  }
   const found = new Map<string, Identity>()
-  await Promise.all(addresses.map(async (address) => { found.set(address, await cluster.peer(address).control('identify', {}, Identity)) }))
-  const layout = await begun(cluster, options, found) ?? firstLayout(cluster, options, found)
-  // One after the other and in one order for everybody: of two at once over shared units one can then always be finished
-  // (`IS_NEVER_STUCK` in the model). The first refusal ends it.
+  await Promise.all(
+    addresses.map(async (address) => {
+      found.set(address, await cluster.peer(address).control('identify', {}, Identity))
+    }),
+  )
+  const layout = (await begun(cluster, options, found)) ?? firstLayout(cluster, options, found)
+  // One after the other and in one order for everybody: of two at once over shared units one can then always be
+  // finished (`IS_NEVER_STUCK` in the model). The first refusal ends it.
   for (const address of [...addresses].sort()) await installAt(cluster, address, layout)
   cluster.ports.failpoint?.('genesis.done', { cluster: layout.cluster })
   cluster.learn(layout)
@@ -50,30 +58,72 @@ async function installAt(cluster: Cluster, address: string, layout: Layout): Pro
 }
 
 /** The layout that an unfinished genesis over exactly these units has left behind, `undefined` when all are blank. */
-async function begun(cluster: Cluster, { chains }: GenesisOptions, found: ReadonlyMap<string, Identity>): Promise<Layout | undefined> {
+async function begun(
+  cluster: Cluster,
+  { chains }: GenesisOptions,
+  found: ReadonlyMap<string, Identity>,
+): Promise<Layout | undefined> {
   let layout: Layout | undefined
   for (const [address, identity] of found) {
     if (identity.role === 'blank' && !identity.initialised) continue
     const known = (await cluster.peer(address).control('layout', {}, LayoutAnswer)).layout
-    const ours = known !== null && known.epoch === 1 && openSegment(known).chains.flat().map((unit) => unit.address).sort().join() === chains.flat().sort().join()
-    if (!ours) throw new SirtakiError('NOT_BLANK', `the unit at ${address} is not blank: it belongs to cluster ${identity.cluster ?? 'unknown'} at epoch ${identity.epoch}. Give it an empty folder, or leave it out`, { facts: { address, cluster: identity.cluster } })
-    if (layout !== undefined && layoutText(layout) !== layoutText(known)) throw new SirtakiError('NOT_BLANK', `the units belong to two unfinished clusters, ${layout.cluster} and ${known.cluster}: empty the folders of one of them`, { facts: { address } })
+    const ours =
+      known !== null
+      && known.epoch === 1
+      && openSegment(known)
+        .chains.flat()
+        .map((unit) => unit.address)
+        .sort()
+        .join() === chains.flat().sort().join()
+    if (!ours) {
+      throw new SirtakiError(
+        'NOT_BLANK',
+        `the unit at ${address} is not blank: it belongs to cluster ${identity.cluster ?? 'unknown'} at `
+          + `epoch ${identity.epoch}. Give it an empty folder, or leave it out`,
+        { facts: { address, cluster: identity.cluster } },
+      )
+    }
+    if (layout !== undefined && layoutText(layout) !== layoutText(known)) {
+      throw new SirtakiError(
+        'NOT_BLANK',
+        `the units belong to two unfinished clusters, ${layout.cluster} and ${known.cluster}: empty the `
+          + 'folders of one of them',
+        { facts: { address } },
+      )
+    }
     layout = known
   }
   if (layout !== undefined) cluster.ports.failpoint?.('genesis.finishes', { cluster: layout.cluster })
   return layout
 }
 
-function firstLayout(cluster: Cluster, { chains, window }: GenesisOptions, found: ReadonlyMap<string, Identity>): Layout {
+function firstLayout(
+  cluster: Cluster,
+  { chains, window }: GenesisOptions,
+  found: ReadonlyMap<string, Identity>,
+): Layout {
   const member = (address: string): { identity: string; boot: string; address: string } => {
     const answer = found.get(address)
     if (answer === undefined || answer.kind !== 'unit') throw new SirtakiError('BAD_ARGUMENT', `${address} is no unit`)
     return { identity: answer.identity, boot: answer.boot, address }
   }
   const addresses = chains.flat()
-  const acceptors = addresses.slice(0, acceptorCount(addresses.length)).map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
+  const acceptors = addresses
+    .slice(0, acceptorCount(addresses.length))
+    .map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
   return checkLayout({
-    cluster: cluster.ports.random.id(), epoch: 1, acceptors, sequencer: null, tail: 0, window: window ?? cluster.limits.window, trim: 0, logTime: 0, featureLevel: FEATURE_LEVEL,
-    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }], spares: [], absent: [], drops: [],
+    cluster: cluster.ports.random.id(),
+    epoch: 1,
+    acceptors,
+    sequencer: null,
+    tail: 0,
+    window: window ?? cluster.limits.window,
+    trim: 0,
+    logTime: 0,
+    featureLevel: FEATURE_LEVEL,
+    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }],
+    spares: [],
+    absent: [],
+    drops: [],
   })
 }

@@ -39,7 +39,8 @@ export interface Move {
 
 /** What follows from a sighting: `undefined` for nothing. */
 export function moveOf({ isNamed, sequencer, isCompleted, suspects, restarted, standsBy }: Sighting): Move | undefined {
-  // While the sequencer lives, units are its matter: whoever has lost sight of one alone would take it from everybody else.
+  // While the sequencer lives, units are its matter: whoever has lost sight of one alone would take it from everybody
+  // else.
   const isMine = isNamed || sequencer !== 'alive'
   const absent = isMine ? suspects : []
   const back = isMine ? restarted.filter((identity) => !absent.includes(identity)) : []

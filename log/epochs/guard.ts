@@ -2,8 +2,9 @@
  * Guards the members of a layout: probes them, and drives the epoch that goes on without those that are gone.
  *
  * Run by the sequencer's process (serving or standing by), by a unit that no sequencer probes any more, and by a client
- * whose calls fail. Several at once are normal: the agreement lets one of them win, and the others find nothing left to do.
- * A flow. Owns: one detector. Keeps: P4, P24. Read next: `guard-move.ts` (what follows), `detector.ts`, `reconfigure.ts`.
+ * whose calls fail. Several at once are normal: the agreement lets one of them win, and the others find nothing left
+ * to do. A flow. Owns: one detector. Keeps: P4, P24. Read next: `guard-move.ts` (what follows), `detector.ts`,
+ * `reconfigure.ts`.
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
@@ -57,11 +58,17 @@ export class Guard {
   /**
    * A unit of the open segment whose disk is full, as it told last: nothing is appended to who holds closed ones only.
    */
-  get full(): string | undefined { return this.#full.values().next().value }
+  get full(): string | undefined {
+    return this.#full.values().next().value
+  }
 
-  get isProbing(): boolean { return this.#isProbing }
+  get isProbing(): boolean {
+    return this.#isProbing
+  }
   /** Whether so few answer that nobody can be suspected. */
-  get isBlind(): boolean { return this.#cluster.layout !== undefined && this.#detector.isBlind(this.#cluster.layout) }
+  get isBlind(): boolean {
+    return this.#cluster.layout !== undefined && this.#detector.isBlind(this.#cluster.layout)
+  }
 
   /** Probes everybody once and acts on what follows. */
   async probe(): Promise<void> {
@@ -74,7 +81,12 @@ export class Guard {
         this.#restarted.clear()
         this.#waitUntilMs = -Infinity
       }
-      await Promise.all([...unitsOf(layout).filter(({ identity }) => identity !== this.#options.self).map((unit) => this.#probeUnit(layout, unit)), this.#probeSequencer(layout)])
+      await Promise.all([
+        ...unitsOf(layout)
+          .filter(({ identity }) => identity !== this.#options.self)
+          .map((unit) => this.#probeUnit(layout, unit)),
+        this.#probeSequencer(layout),
+      ])
       if (this.#cluster.layout === layout && !this.#cluster.closed) await this.#act(layout)
     } finally {
       this.#isProbing = false
@@ -83,30 +95,63 @@ export class Guard {
 
   async #probeUnit(layout: Layout, { identity, boot, address }: UnitMember): Promise<void> {
     const { limits, ports } = this.#cluster
-    const asked = this.#cluster.peer(address).request(this.#options.asSequencer === true ? 'probe' : 'current', writeEpoch(layout.epoch), limits.probeMs * limits.suspicionProbes).then(readCurrent)
+    const asked = this.#cluster
+      .peer(address)
+      .request(
+        this.#options.asSequencer === true ? 'probe' : 'current',
+        writeEpoch(layout.epoch),
+        limits.probeMs * limits.suspicionProbes,
+      )
+      .then(readCurrent)
     try {
       const { boot: answers, commitMs, idle, leaving, full } = await this.#inTime(asked)
       // Another start of it has to be named by the next epoch; another disk in its place is somebody else.
       if (answers === boot) this.#restarted.delete(identity)
-      else if ((await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity) this.#restarted.add(identity)
-      else { this.#detector.missed(identity); return }
-      if (full && openSegment(layout).chains.flat().some((unit) => unit.identity === identity)) this.#full.add(identity)
-      else this.#full.delete(identity)
+      else if (
+        (await this.#cluster.peer(address).control('identify', {}, Identity, limits.probeMs)).identity === identity
+      ) {
+        this.#restarted.add(identity)
+      } else {
+        this.#detector.missed(identity)
+        return
+      }
+      if (
+        full
+        && openSegment(layout)
+          .chains.flat()
+          .some((unit) => unit.identity === identity)
+      ) {
+        this.#full.add(identity)
+      } else this.#full.delete(identity)
       this.#detector.answered(identity, { commitMs, idle, leaving }, ports.clock.now())
     } catch {
       this.#detector.missed(identity)
       // An answer that comes late is one of a living unit: who has so much to do that all are late is slow, not gone.
       const { epoch } = layout
-      asked.then(({ boot: answers, ...late }) => { if (answers === boot && this.#cluster.layout?.epoch === epoch) this.#detector.answered(identity, late, ports.clock.now()) }, () => undefined)
+      asked.then(
+        ({ boot: answers, ...late }) => {
+          if (answers === boot && this.#cluster.layout?.epoch === epoch) {
+            this.#detector.answered(identity, late, ports.clock.now())
+          }
+        },
+        () => undefined,
+      )
     }
   }
 
   /** Waits no longer than for one probe. @throws SirtakiError `TIMEOUT`. */
   #inTime<T>(asked: Promise<T>): Promise<T> {
-    const { limits, ports: { clock } } = this.#cluster
+    const {
+      limits,
+      ports: { clock },
+    } = this.#cluster
     return new Promise((resolve, reject) => {
-      const timer = clock.timer(limits.probeMs, () => { reject(new SirtakiError('TIMEOUT', `no answer within ${limits.probeMs} ms`)) })
-      asked.then(resolve, reject).finally(() => { timer.cancel() })
+      const timer = clock.timer(limits.probeMs, () => {
+        reject(new SirtakiError('TIMEOUT', `no answer within ${limits.probeMs} ms`))
+      })
+      asked.then(resolve, reject).finally(() => {
+        timer.cancel()
+      })
     })
   }
 
@@ -115,13 +160,22 @@ export class Guard {
     this.#unstarted = false
     if (sequencer === null || this.#options.isNamed?.() === true) return
     try {
-      const { boot, role } = await this.#cluster.peer(sequencer.address).control(this.#options.standby === undefined ? 'identify' : 'probe', {}, Identity, limits.probeMs)
+      const { boot, role } = await this.#cluster
+        .peer(sequencer.address)
+        .control(this.#options.standby === undefined ? 'identify' : 'probe', {}, Identity, limits.probeMs)
       // Whoever opens its epoch tells it at once, or has died before.
       this.#unstarted = boot === sequencer.boot && (role === 'waiting' || role === 'standby' || role === 'deposed')
-      if (this.#unstarted || role === 'stopped') { this.#detector.missed(sequencer.boot); return }
-      // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands by.
-      // One that sees too few to tell who is gone cannot guard them either.
-      this.#detector.answered(sequencer.boot, { commitMs: 0, idle: true, leaving: role === 'blind' || boot !== sequencer.boot || role === 'leaving' }, ports.clock.now())
+      if (this.#unstarted || role === 'stopped') {
+        this.#detector.missed(sequencer.boot)
+        return
+      }
+      // Another start of it knows nothing of this epoch; it will ask for the next one by itself, unless somebody stands
+      // by. One that sees too few to tell who is gone cannot guard them either.
+      this.#detector.answered(
+        sequencer.boot,
+        { commitMs: 0, idle: true, leaving: role === 'blind' || boot !== sequencer.boot || role === 'leaving' },
+        ports.clock.now(),
+      )
     } catch {
       this.#detector.missed(sequencer.boot)
     }
@@ -170,10 +224,12 @@ export class Guard {
   }
 
   #tellMove(layout: Layout, { absent, back, standsIn }: Move): void {
-    const { ports: { failpoint } } = this.#cluster
+    const {
+      ports: { failpoint },
+    } = this.#cluster
     const { epoch } = layout
     const units = unitsOf(layout).filter(({ identity }) => absent.includes(identity))
-    const who = [...units.map(({ address }) => `the unit at ${address}`), ...standsIn ? ['the sequencer'] : []]
+    const who = [...units.map(({ address }) => `the unit at ${address}`), ...(standsIn ? ['the sequencer'] : [])]
     failpoint?.('guard.suspects', { absent, sequencer: standsIn, epoch })
     if (absent.some((identity) => !this.#detector.isGone(identity))) failpoint?.('guard.slow', { absent, epoch })
     if (who.length > 0) this.#tell(`${who.join(' and ')} gone, epoch ${epoch + 1} goes on without`)

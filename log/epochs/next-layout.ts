@@ -4,15 +4,24 @@
  *     [A B]  B is lost, C joins      0 ──[A]── T ──[A C]──      closed at the tail T, open from there
  *            C has copied [0, T)     0 ───────[A C]───────      merged
  *
- * A unit that joins holds nothing below the tail: the open segment is closed there, and a new one begins. Who holds all of a
- * closed segment is put into it, and segments of equal chains are one. Everything is built and checked before anything is
- * sealed (P23). Keeps: Y4, P24, P25, P26. Read next: `stay.ts` (what becomes of a member), `reconfigure.ts`.
+ * A unit that joins holds nothing below the tail: the open segment is closed there, and a new one begins. Who holds
+ * all of a closed segment is put into it, and segments of equal chains are one. Everything is built and checked
+ * before anything is sealed (P23). Keeps: Y4, P24, P25, P26. Read next: `stay.ts` (what becomes of a member),
+ * `reconfigure.ts`.
  */
 import { SirtakiError } from '../errors.ts'
 import type { Identity } from '../wire/control.ts'
 import {
-  SEGMENTS_MAX, checkLayout, openSegment,
-  type AbsentMember, type AcceptorMember, type Drops, type Layout, type Segment, type SequencerMember, type UnitMember,
+  SEGMENTS_MAX,
+  checkLayout,
+  openSegment,
+  type AbsentMember,
+  type AcceptorMember,
+  type Drops,
+  type Layout,
+  type Segment,
+  type SequencerMember,
+  type UnitMember,
 } from '../layout.ts'
 import { stayOf, type Stay } from './stay.ts'
 
@@ -24,7 +33,10 @@ export interface Intent {
   readonly standby?: SequencerMember | undefined
   /** Identities or addresses of units to leave out for good. */
   readonly drop?: readonly string[] | undefined
-  /** Identities of units that do not answer: left out until they come back; spares take their places. Boots of sequencers that do not. */
+  /**
+   * Identities of units that do not answer: left out until they come back; spares take their places. Boots of
+   * sequencers that do not.
+   */
   readonly absent?: readonly string[] | undefined
   /** Units that join: into a chain, or, without one, into the shortest. */
   readonly join?: readonly { readonly address: string; readonly chain?: number | undefined }[] | undefined
@@ -34,9 +46,15 @@ export interface Intent {
   readonly chains?: readonly (readonly string[])[] | undefined
   /** Look whether closed segments can be merged: units have copied what they lacked. */
   readonly merge?: boolean | undefined
-  /** Units (identities) that recovery has made whole of the segment that begins at `from`: others of their chains join anew. */
+  /**
+   * Units (identities) that recovery has made whole of the segment that begins at `from`: others of their chains join
+   * anew.
+   */
   readonly restored?: readonly { readonly from: number; readonly identity: string }[] | undefined
-  /** Identities of acceptors that are gone for good, as somebody knows: an epoch whose majority they were is left without one (P45). */
+  /**
+   * Identities of acceptors that are gone for good, as somebody knows: an epoch whose majority they were is left
+   * without one (P45).
+   */
   readonly withoutAcceptors?: readonly string[] | undefined
   /** Members that moved: identity and new address. */
   readonly moved?: readonly { readonly identity: string; readonly address: string }[] | undefined
@@ -61,15 +79,17 @@ const SEGMENTS_KEPT = 8
 const DROPS_REMEMBERED_MS = 3_600_000
 
 /** The present address of a unit. */
-export const addressIn = (unit: { identity: string; address: string }, intent: Intent): string => intent.moved?.find((one) => one.identity === unit.identity)?.address ?? unit.address
+export const addressIn = (unit: { identity: string; address: string }, intent: Intent): string =>
+  intent.moved?.find((one) => one.identity === unit.identity)?.address ?? unit.address
 
-const named = (names: readonly string[] | undefined, unit: { identity: string; address: string }): boolean => names?.some((name) => name === unit.identity || name === unit.address) === true
+const named = (names: readonly string[] | undefined, unit: { identity: string; address: string }): boolean =>
+  names?.some((name) => name === unit.identity || name === unit.address) === true
 
 /**
  * Builds the proposal for the epoch after `base`.
  *
- * @throws SirtakiError `UNREACHABLE` when a unit that stays or joins did not answer, `NOT_WHOLE` when something would lose its last
- *   whole copy, `BAD_LAYOUT`, `BAD_ARGUMENT` for what makes no sense.
+ * @throws SirtakiError `UNREACHABLE` when a unit that stays or joins did not answer, `NOT_WHOLE` when something would
+ *   lose its last whole copy, `BAD_LAYOUT`, `BAD_ARGUMENT` for what makes no sense.
  */
 export function nextLayout(base: Layout, survey: Survey, intent: Intent, findings: Findings = {}): Layout {
   const sealed = findings.sealed ?? { tail: base.tail + base.window, trim: base.trim, logTime: base.logTime }
@@ -118,14 +138,32 @@ class Build {
     const lacks = ({ identity }: UnitMember): boolean => this.#findings.notWhole?.has(identity) === true
     const retires = leaving.some((unit) => this.#stay(unit, lacks(unit)).closed === 'stays')
     const closes = joins || retires || chains.length !== open.chains.length
-    if (!closes) open.chains.forEach((chain, i) => { this.#requireReadable(open, chain, chains[i] ?? []) })
-    const closed = [...base.segments.slice(0, -1), ...closes ? [{ ...open, to: tail }] : []].filter(({ to }) => to === null || to > trim)
-    const segments = joined([...closed.map((segment) => this.#closed(segment, chains)), { from: closes ? tail : open.from, to: null, kind: 'chain', chains }])
+    if (!closes) {
+      open.chains.forEach((chain, i) => {
+        this.#requireReadable(open, chain, chains[i] ?? [])
+      })
+    }
+    const closed = [...base.segments.slice(0, -1), ...(closes ? [{ ...open, to: tail }] : [])].filter(
+      ({ to }) => to === null || to > trim,
+    )
+    const segments = joined([
+      ...closed.map((segment) => this.#closed(segment, chains)),
+      { from: closes ? tail : open.from, to: null, kind: 'chain', chains },
+    ])
     const members = segments.flatMap((segment) => segment.chains.flat())
     const spares = this.#spares(used, members)
     const absent = this.#absent(chains, spares, used)
     return {
-      ...base, epoch: base.epoch + 1, tail, trim, logTime, segments, spares, sequencer: this.#sequencer(), absent, drops: this.#drops(logTime),
+      ...base,
+      epoch: base.epoch + 1,
+      tail,
+      trim,
+      logTime,
+      segments,
+      spares,
+      sequencer: this.#sequencer(),
+      absent,
+      drops: this.#drops(logTime),
       acceptors: this.#acceptors(chains.flat(), spares, absent),
     }
   }
@@ -147,14 +185,21 @@ class Build {
     return chain.some((unit) => unit.identity === identity && this.#openStay(chain, unit) === 'stays')
   }
 
-  /** Whether a unit of a chain of the segment from `from` lacks some of it. Of a chain that was recovered only the one that was made whole does not. */
+  /**
+   * Whether a unit of a chain of the segment from `from` lacks some of it. Of a chain that was recovered only the one
+   * that was made whole does not.
+   */
   #lacks(from: number, chain: readonly UnitMember[], identity: string): boolean {
-    const restored = this.#intent.restored?.filter((one) => one.from === from && chain.some((unit) => unit.identity === one.identity)) ?? []
+    const restored =
+      this.#intent.restored?.filter((one) => one.from === from && chain.some((unit) => unit.identity === one.identity))
+      ?? []
     if (restored.length > 0) return !restored.some((one) => one.identity === identity)
     return this.#findings.notWhole?.has(identity) === true
   }
 
-  #leaves(unit: UnitMember): boolean { return named(this.#intent.drop, unit) || named(this.#intent.absent, unit) }
+  #leaves(unit: UnitMember): boolean {
+    return named(this.#intent.drop, unit) || named(this.#intent.absent, unit)
+  }
 
   // ---- the open segment
 
@@ -162,10 +207,12 @@ class Build {
     const { chains: wanted } = this.#intent
     const none: ReadonlySet<string> = new Set()
     if (wanted !== undefined) return { chains: this.#wanted(wanted), used: none }
-    const chains = open.chains.map((chain) => chain.filter((unit) => this.#openStay(chain, unit) === 'stays').map((unit) => this.#member(unit)))
+    const chains = open.chains.map((chain) =>
+      chain.filter((unit) => this.#openStay(chain, unit) === 'stays').map((unit) => this.#member(unit)),
+    )
     // Who has lost something stays, as one who joins; never as the only one.
     open.chains.forEach((chain, i) => {
-      if ((chains[i]?.length ?? 0) === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} would lose its last whole unit (${chain.map(({ address }) => address).join(', ')})${this.#findings.notWhole === undefined ? '' : ': see sirtaki recover'}`, { facts: { chain: i }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
+      if ((chains[i]?.length ?? 0) === 0) throw this.#lastLost(i, chain)
       const lacking = this.#isNarrow ? [] : chain.filter((unit) => this.#openStay(chain, unit) === 'joins')
       chains[i]?.push(...lacking.map((unit) => this.#member(unit)))
     })
@@ -174,19 +221,39 @@ class Build {
     return { chains, used }
   }
 
+  #lastLost(index: number, chain: readonly UnitMember[]): SirtakiError {
+    const units = chain.map(({ address }) => address).join(', ')
+    const way = this.#findings.notWhole === undefined ? '' : ': see sirtaki recover'
+    const next = this.#intent.drop === undefined ? 'again' : 'stop'
+    const what = `chain ${index} would lose its last whole unit (${units})${way}`
+    return new SirtakiError('NOT_WHOLE', what, { facts: { chain: index }, next })
+  }
+
   #wanted(wanted: readonly (readonly string[])[]): UnitMember[][] {
     const addresses = wanted.flat()
     const twice = addresses.find((address, i) => addresses.indexOf(address) !== i)
-    if (twice !== undefined) throw new SirtakiError('BAD_ARGUMENT', `the unit at ${twice} is named twice: one unit stands in one chain`, { facts: { address: twice } })
-    if (wanted.length === 0 || wanted.some((chain) => chain.length === 0)) throw new SirtakiError('BAD_ARGUMENT', 'every chain needs at least one unit')
+    if (twice !== undefined) {
+      throw new SirtakiError('BAD_ARGUMENT', `the unit at ${twice} is named twice: one unit stands in one chain`, {
+        facts: { address: twice },
+      })
+    }
+    if (wanted.length === 0 || wanted.some((chain) => chain.length === 0)) {
+      throw new SirtakiError('BAD_ARGUMENT', 'every chain needs at least one unit')
+    }
     return wanted.map((chain) => chain.map((address) => this.#newcomer(address)))
   }
 
   #joinTo(chains: UnitMember[][], unit: UnitMember, wanted: number | undefined): void {
     if (chains.flat().some(({ identity }) => identity === unit.identity)) return
-    const shortest = chains.reduce((best, chain) => chain.length < best.length ? chain : best)
+    const shortest = chains.reduce((best, chain) => (chain.length < best.length ? chain : best))
     const chain = wanted === undefined ? shortest : chains[wanted]
-    if (chain === undefined) throw new SirtakiError('BAD_ARGUMENT', `there is no chain ${wanted}: epoch ${this.#base.epoch} has ${chains.length}`, { facts: { chain: wanted } })
+    if (chain === undefined) {
+      throw new SirtakiError(
+        'BAD_ARGUMENT',
+        `there is no chain ${wanted}: epoch ${this.#base.epoch} has ${chains.length}`,
+        { facts: { chain: wanted } },
+      )
+    }
     chain.push(unit)
   }
 
@@ -196,7 +263,13 @@ class Build {
     if (this.#isNarrow) return used
     open.chains.forEach((chain, i) => {
       for (const lost of chain.filter((unit) => named(this.#intent.absent, unit) && !named(this.#intent.drop, unit))) {
-        const spare = this.#base.spares.find((unit) => !used.has(unit.identity) && !this.#leaves(unit) && this.#survey.get(unit.address)?.identity === unit.identity && !chains.flat().some(({ identity }) => identity === unit.identity))
+        const spare = this.#base.spares.find(
+          (unit) =>
+            !used.has(unit.identity)
+            && !this.#leaves(unit)
+            && this.#survey.get(unit.address)?.identity === unit.identity
+            && !chains.flat().some(({ identity }) => identity === unit.identity),
+        )
         if (spare === undefined) continue
         used.add(spare.identity)
         used.add(lost.identity)
@@ -210,48 +283,105 @@ class Build {
   #member(unit: UnitMember): UnitMember {
     const address = addressIn(unit, this.#intent)
     const answer = this.#survey.get(address)
-    if (answer === undefined) throw new SirtakiError('UNREACHABLE', `the unit at ${address} does not answer: start it, or leave it out with sirtaki reconfigure remove ${address}`, { facts: { address, identity: unit.identity } })
-    if (answer.identity !== unit.identity) throw new SirtakiError('NOT_WHOLE', `the unit at ${address} has another disk than epoch ${this.#base.epoch} names: put the old one in its place with sirtaki reconfigure replace ${unit.identity.slice(0, 8)} ${address}`, { facts: { address, named: unit.identity, found: answer.identity }, next: 'again' })
+    if (answer === undefined) {
+      throw new SirtakiError(
+        'UNREACHABLE',
+        `the unit at ${address} does not answer: start it, or leave it out with sirtaki reconfigure remove ${address}`,
+        { facts: { address, identity: unit.identity } },
+      )
+    }
+    if (answer.identity !== unit.identity) {
+      throw new SirtakiError(
+        'NOT_WHOLE',
+        `the unit at ${address} has another disk than epoch ${this.#base.epoch} names: put the old one in `
+          + `its place with sirtaki reconfigure replace ${unit.identity.slice(0, 8)} ${address}`,
+        { facts: { address, named: unit.identity, found: answer.identity }, next: 'again' },
+      )
+    }
     const other = this.#survey.get(unit.address)
-    if (other?.identity === unit.identity && other.boot !== answer.boot) throw new SirtakiError('BAD_LAYOUT', `the units at ${unit.address} and ${address} have the same disk ${unit.identity}: one folder is a copy of the other's, stop one of them`, { facts: { address, other: unit.address } })
+    if (other?.identity === unit.identity && other.boot !== answer.boot) {
+      throw new SirtakiError(
+        'BAD_LAYOUT',
+        `the units at ${unit.address} and ${address} have the same disk ${unit.identity}: one folder is a `
+          + `copy of the other's, stop one of them`,
+        { facts: { address, other: unit.address } },
+      )
+    }
     return { identity: unit.identity, boot: answer.boot, address }
   }
 
   /** Whoever answers at an address, if it is a unit that may join. */
   #newcomer(address: string): UnitMember {
     const answer = this.#survey.get(address)
-    if (answer === undefined) throw new SirtakiError('UNREACHABLE', `nothing of this cluster answers at ${address}: start it with sirtaki unit --listen ${address}, on an empty folder`, { facts: { address } })
-    if (answer.kind !== 'unit') throw new SirtakiError('BAD_ARGUMENT', `${address} is a ${answer.kind}, no unit`, { facts: { address } })
+    if (answer === undefined) {
+      throw new SirtakiError(
+        'UNREACHABLE',
+        `nothing of this cluster answers at ${address}: start it with sirtaki unit --listen ${address}, on `
+          + 'an empty folder',
+        { facts: { address } },
+      )
+    }
+    if (answer.kind !== 'unit') {
+      throw new SirtakiError('BAD_ARGUMENT', `${address} is a ${answer.kind}, no unit`, { facts: { address } })
+    }
     const twin = [...this.#survey].find(([, one]) => one.identity === answer.identity && one.boot !== answer.boot)
-    if (twin !== undefined) throw new SirtakiError('BAD_LAYOUT', `the units at ${twin[0]} and at ${address} have one disk, ${answer.identity}: one of their folders is a copy of the other's. Give it an empty one`, { facts: { address, other: twin[0], identity: answer.identity } })
+    if (twin !== undefined) {
+      throw new SirtakiError(
+        'BAD_LAYOUT',
+        `the units at ${twin[0]} and at ${address} have one disk, ${answer.identity}: one of their folders `
+          + `is a copy of the other's. Give it an empty one`,
+        { facts: { address, other: twin[0], identity: answer.identity } },
+      )
+    }
     return { identity: answer.identity, boot: answer.boot, address }
   }
 
   // ---- closed segments
 
   /**
-   * A closed segment loses who is gone and gains who holds all of it. Who leaves alive goes only when the chain has its copies:
-   * until then it is read, and copied from.
+   * A closed segment loses who is gone and gains who holds all of it. Who leaves alive goes only when the chain has
+   * its copies: until then it is read, and copied from.
    */
   #closed(segment: Segment, open: readonly (readonly UnitMember[])[]): Segment {
-    const whole = new Set([...this.#findings.whole?.get(segment.from) ?? [], ...this.#intent.restored?.filter(({ from }) => from === segment.from).map(({ identity }) => identity) ?? []])
+    const whole = new Set([
+      ...(this.#findings.whole?.get(segment.from) ?? []),
+      ...(this.#intent.restored?.filter(({ from }) => from === segment.from).map(({ identity }) => identity) ?? []),
+    ])
     const same = open.length === segment.chains.length
-    if (!same && open.flat().every((unit) => whole.has(unit.identity))) return { ...segment, chains: open.map((chain) => [...chain]) }
-    return { ...segment, chains: segment.chains.map((chain, i) => {
-      const known = same ? [...chain, ...open[i] ?? []] : chain
-      const members = chain.filter((unit) => this.#stay(unit, this.#lacks(segment.from, known, unit.identity)).closed === 'stays')
-      const holders = same ? (open[i] ?? []).filter((unit) => members.some(({ identity }) => identity === unit.identity) || whole.has(unit.identity)) : []
-      if (members.length + holders.length === 0) throw new SirtakiError('NOT_WHOLE', `chain ${i} of the positions [${segment.from}, ${segment.to}) would lose its last whole copy (${chain.map(({ address }) => address).join(', ')})`, { facts: { chain: i, from: segment.from }, next: this.#intent.drop === undefined ? 'again' : 'stop' })
-      // In the order of the open chain, so that equal chains join; nobody else is needed when all of them are whole and
-      // one has read it back.
-      const others = missing(members, holders)
-      const isEnough = others.length === 0 || holders.some(({ identity }) => whole.has(identity))
-      const suffice = same && holders.length === open[i]?.length && isEnough
-      const kept = suffice ? [] : others.map((unit) => this.#member(unit))
-      const after = [...kept, ...holders.map((unit) => ({ ...unit }))]
-      this.#requireReadable(segment, chain, after)
-      return after
-    }) }
+    if (!same && open.flat().every((unit) => whole.has(unit.identity))) {
+      return { ...segment, chains: open.map((chain) => [...chain]) }
+    }
+    return {
+      ...segment,
+      chains: segment.chains.map((chain, i) => {
+        const known = same ? [...chain, ...(open[i] ?? [])] : chain
+        const members = chain.filter(
+          (unit) => this.#stay(unit, this.#lacks(segment.from, known, unit.identity)).closed === 'stays',
+        )
+        const holders = same
+          ? (open[i] ?? []).filter(
+              (unit) => members.some(({ identity }) => identity === unit.identity) || whole.has(unit.identity),
+            )
+          : []
+        if (members.length + holders.length === 0) {
+          throw new SirtakiError(
+            'NOT_WHOLE',
+            `chain ${i} of the positions [${segment.from}, ${segment.to}) would lose its last whole copy `
+              + `(${chain.map(({ address }) => address).join(', ')})`,
+            { facts: { chain: i, from: segment.from }, next: this.#intent.drop === undefined ? 'again' : 'stop' },
+          )
+        }
+        // In the order of the open chain, so that equal chains join; nobody else is needed when all of them are whole
+        // and one has read it back.
+        const others = missing(members, holders)
+        const isEnough = others.length === 0 || holders.some(({ identity }) => whole.has(identity))
+        const suffice = same && holders.length === open[i]?.length && isEnough
+        const kept = suffice ? [] : others.map((unit) => this.#member(unit))
+        const after = [...kept, ...holders.map((unit) => ({ ...unit }))]
+        this.#requireReadable(segment, chain, after)
+        return after
+      }),
+    }
   }
 
   /**
@@ -276,27 +406,45 @@ class Build {
   // ---- everybody else
 
   #spares(used: ReadonlySet<string>, members: readonly UnitMember[]): UnitMember[] {
-    const free = (unit: UnitMember): boolean => !used.has(unit.identity) && !members.some(({ identity }) => identity === unit.identity)
-    const old = this.#base.spares.filter((unit) => free(unit) && !this.#leaves(unit)).map((unit) => {
-      const answer = this.#survey.get(addressIn(unit, this.#intent))
-      return answer?.identity === unit.identity ? { ...unit, boot: answer.boot, address: addressIn(unit, this.#intent) } : unit
-    })
-    const fresh = (this.#intent.spares ?? []).map((address) => this.#newcomer(address)).filter((unit) => free(unit) && !old.some(({ identity }) => identity === unit.identity))
+    const free = (unit: UnitMember): boolean =>
+      !used.has(unit.identity) && !members.some(({ identity }) => identity === unit.identity)
+    const old = this.#base.spares
+      .filter((unit) => free(unit) && !this.#leaves(unit))
+      .map((unit) => {
+        const answer = this.#survey.get(addressIn(unit, this.#intent))
+        return answer?.identity === unit.identity
+          ? { ...unit, boot: answer.boot, address: addressIn(unit, this.#intent) }
+          : unit
+      })
+    const fresh = (this.#intent.spares ?? [])
+      .map((address) => this.#newcomer(address))
+      .filter((unit) => free(unit) && !old.some(({ identity }) => identity === unit.identity))
     return [...old, ...fresh]
   }
 
   /** Who was left out without anybody's wish. */
-  #absent(chains: readonly (readonly UnitMember[])[], spares: readonly UnitMember[], used: ReadonlySet<string>): AbsentMember[] {
-    const back = (identity: string): boolean => chains.flat().some((unit) => unit.identity === identity) || spares.some((unit) => unit.identity === identity)
+  #absent(
+    chains: readonly (readonly UnitMember[])[],
+    spares: readonly UnitMember[],
+    used: ReadonlySet<string>,
+  ): AbsentMember[] {
+    const back = (identity: string): boolean =>
+      chains.flat().some((unit) => unit.identity === identity) || spares.some((unit) => unit.identity === identity)
     const old = this.#base.absent.filter((one) => !back(one.identity) && !named(this.#intent.drop, one))
     const open = openSegment(this.#base)
     const isLost = (chain: readonly UnitMember[], unit: UnitMember): boolean => {
       const stay = this.#openStay(chain, unit)
-      return !named(this.#intent.drop, unit) && !back(unit.identity) && (stay === 'leaves' || (this.#isNarrow && stay === 'joins'))
+      return (
+        !named(this.#intent.drop, unit)
+        && !back(unit.identity)
+        && (stay === 'leaves' || (this.#isNarrow && stay === 'joins'))
+      )
     }
-    const lost = open.chains.flatMap((chain, i) => chain.filter((unit) => isLost(chain, unit)).map(
-      ({ identity, address }): AbsentMember => ({ identity, address, chain: i, replaced: used.has(identity) }),
-    ))
+    const lost = open.chains.flatMap((chain, i) =>
+      chain
+        .filter((unit) => isLost(chain, unit))
+        .map(({ identity, address }): AbsentMember => ({ identity, address, chain: i, replaced: used.has(identity) })),
+    )
     return [...old.filter((one) => !lost.some(({ identity }) => identity === one.identity)), ...lost].slice(-64)
   }
 
@@ -304,9 +452,17 @@ class Build {
   #drops(logTime: number): Drops[] {
     const at = Math.ceil(logTime)
     const recent = this.#base.drops.filter((one) => at - one.at < DROPS_REMEMBERED_MS)
-    const lost = openSegment(this.#base).chains.flat().filter((unit) => named(this.#intent.absent, unit))
-    const counted = lost.map(({ identity }): Drops => ({ identity, times: 1 + (recent.find((one) => one.identity === identity)?.times ?? 0), at }))
-    return [...recent.filter((one) => !counted.some(({ identity }) => identity === one.identity)), ...counted].slice(-64)
+    const lost = openSegment(this.#base)
+      .chains.flat()
+      .filter((unit) => named(this.#intent.absent, unit))
+    const counted = lost.map(({ identity }): Drops => ({
+      identity,
+      times: 1 + (recent.find((one) => one.identity === identity)?.times ?? 0),
+      at,
+    }))
+    return [...recent.filter((one) => !counted.some(({ identity }) => identity === one.identity)), ...counted].slice(
+      -64,
+    )
   }
 
   /**
@@ -315,7 +471,11 @@ class Build {
    * are a majority: one acceptor alone would take the cluster with it when its disk is lost. Where another one answers
    * at its address, its disk is gone, and its seat with it.
    */
-  #acceptors(units: readonly UnitMember[], spares: readonly UnitMember[], absent: readonly AbsentMember[]): AcceptorMember[] {
+  #acceptors(
+    units: readonly UnitMember[],
+    spares: readonly UnitMember[],
+    absent: readonly AbsentMember[],
+  ): AcceptorMember[] {
     const { acceptors } = this.#base
     const members = [...units, ...spares].flatMap(({ identity, address }) => {
       const answer = this.#survey.get(address)
@@ -323,29 +483,42 @@ class Build {
     })
     const old = members.filter((one) => acceptors.some((acceptor) => acceptor.identity === one.identity))
     const count = acceptorCount(members.length)
-    const answering = [...old, ...members.filter((one) => !old.includes(one))].slice(0, Math.max(count, Math.min(members.length, 2)))
+    const answering = [...old, ...members.filter((one) => !old.includes(one))].slice(
+      0,
+      Math.max(count, Math.min(members.length, 2)),
+    )
     const mayReturn = ({ address }: AcceptorMember): boolean =>
       this.#survey.get(address) === undefined && [...absent, ...spares].some((unit) => unit.address === address)
     const isMember = ({ identity }: AcceptorMember): boolean => members.some((one) => one.identity === identity)
     const silent = acceptors.filter((one) => !isMember(one) && mayReturn(one))
-    if (count === 1 && answering.length === 2 && silent[0] !== undefined) return [...answering, { identity: silent[0].identity, address: silent[0].address }]
+    if (count === 1 && answering.length === 2 && silent[0] !== undefined) {
+      return [...answering, { identity: silent[0].identity, address: silent[0].address }]
+    }
     return answering.slice(0, count)
   }
 
   #sequencer(): SequencerMember | null {
     const wanted = this.#intent.sequencer
     // An epoch whose sequencer does not live would open and grant nothing.
-    if (wanted !== undefined && this.#survey.get(wanted.address)?.boot !== wanted.boot) throw new SirtakiError('UNREACHABLE', `the sequencer to be named does not answer at ${wanted.address}`, { facts: { address: wanted.address, boot: wanted.boot } })
+    if (wanted !== undefined && this.#survey.get(wanted.address)?.boot !== wanted.boot) {
+      throw new SirtakiError('UNREACHABLE', `the sequencer to be named does not answer at ${wanted.address}`, {
+        facts: { address: wanted.address, boot: wanted.boot },
+      })
+    }
     if (wanted !== undefined) return wanted
     const { standby, absent } = this.#intent
-    const lives = (one: SequencerMember | null | undefined): one is SequencerMember => one !== null && one !== undefined && absent?.includes(one.boot) !== true && this.#survey.get(one.address)?.boot === one.boot
+    const lives = (one: SequencerMember | null | undefined): one is SequencerMember =>
+      one !== null
+      && one !== undefined
+      && absent?.includes(one.boot) !== true
+      && this.#survey.get(one.address)?.boot === one.boot
     if (lives(this.#base.sequencer)) return this.#base.sequencer
     return lives(standby) ? standby : null
   }
 }
 
 /** How many acceptors so many units can be: odd, and no more than five, which survive two losses. */
-export const acceptorCount = (units: number): number => units >= 5 ? 5 : units >= 3 ? 3 : 1
+export const acceptorCount = (units: number): number => (units >= 5 ? 5 : units >= 3 ? 3 : 1)
 
 /** Units of one list that the other does not name. */
 const missing = (units: readonly UnitMember[], others: readonly UnitMember[]): UnitMember[] =>
@@ -356,25 +529,45 @@ function joined(segments: readonly Segment[]): Segment[] {
   const out: Segment[] = []
   for (const segment of segments) {
     const last = out.at(-1)
-    if (last !== undefined && chainsText(last) === chainsText(segment)) out[out.length - 1] = { ...segment, from: last.from }
-    else out.push(segment)
+    if (last !== undefined && chainsText(last) === chainsText(segment)) {
+      out[out.length - 1] = { ...segment, from: last.from }
+    } else out.push(segment)
   }
   return out
 }
 
-const chainsText = ({ chains }: Segment): string => JSON.stringify(chains.map((chain) => chain.map(({ identity }) => identity)))
+const chainsText = ({ chains }: Segment): string =>
+  JSON.stringify(chains.map((chain) => chain.map(({ identity }) => identity)))
 
-/** Checks that every unit to leave out is there, once, before the first try: after it they may be gone. @throws SirtakiError `BAD_ARGUMENT`. */
+/**
+ * Checks that every unit to leave out is there, once, before the first try: after it they may be gone. @throws
+ * SirtakiError `BAD_ARGUMENT`.
+ */
 export function checkDrops(base: Layout, intent: Intent): void {
   const units = [...base.segments.flatMap((segment) => segment.chains.flat()), ...base.spares, ...base.absent]
   const unknown = intent.drop?.find((name) => !units.some((unit) => unit.identity === name || unit.address === name))
-  if (unknown !== undefined) throw new SirtakiError('BAD_ARGUMENT', `no unit of epoch ${base.epoch} is called ${unknown}: name its address or identity (${units.map(({ address }) => address).join(', ')})`, { facts: { unknown } })
+  if (unknown !== undefined) {
+    throw new SirtakiError(
+      'BAD_ARGUMENT',
+      `no unit of epoch ${base.epoch} is called ${unknown}: name its address or identity `
+        + `(${units.map(({ address }) => address).join(', ')})`,
+      { facts: { unknown } },
+    )
+  }
 }
 
-/** Tells whether the layout names everybody as they answered and as the intent wants: then nothing needs a new epoch. */
+/**
+ * Tells whether the layout names everybody as they answered and as the intent wants: then nothing needs a new epoch.
+ */
 export function namesAll(layout: Layout, survey: Survey, intent: Intent, findings: Findings = {}): boolean {
   const next = nextLayout(layout, survey, intent, findings)
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-  return same(next.segments, layout.segments) && same(next.sequencer, layout.sequencer) && same(next.spares, layout.spares) && same(next.absent, layout.absent)
-    && next.acceptors.length === layout.acceptors.length && next.acceptors.every((one) => layout.acceptors.some((acceptor) => acceptor.identity === one.identity))
+  return (
+    same(next.segments, layout.segments)
+    && same(next.sequencer, layout.sequencer)
+    && same(next.spares, layout.spares)
+    && same(next.absent, layout.absent)
+    && next.acceptors.length === layout.acceptors.length
+    && next.acceptors.every((one) => layout.acceptors.some((acceptor) => acceptor.identity === one.identity))
+  )
 }

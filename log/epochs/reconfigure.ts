@@ -6,8 +6,8 @@
  *
  * Nobody waits for a member that the intent calls absent, and a majority of acceptors is enough.
  *
- * Before it changes anything a driver takes its turn at a majority of the acceptors (`turn.ts`): while another one makes
- * progress, it waits. That is politeness: agreement does not depend on it.
+ * Before it changes anything a driver takes its turn at a majority of the acceptors (`turn.ts`): while another one
+ * makes progress, it waits. That is politeness: agreement does not depend on it.
  *
  * Every step repeats harmlessly; a driver that dies anywhere is followed by another. A member lost after the agreement
  * means the slot after it. Keeps: Y1, Y2, Y3, Y4, L6, L7, Q1, Q2, P3, P8, P11, P21, P23.
@@ -21,27 +21,46 @@ import { Backoff, aborted } from '../cluster/retry.ts'
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import {
-  AcceptedAnswer, Empty, Identity, Promised, Sealed, TurnAnswer, compareRanks, writeJson,
-  type Accepted, type AskTurn, type Rank,
+  AcceptedAnswer,
+  Empty,
+  Identity,
+  Promised,
+  Sealed,
+  TurnAnswer,
+  compareRanks,
+  writeJson,
+  type Accepted,
+  type AskTurn,
+  type Rank,
 } from '../wire/control.ts'
 import { TURNS_VERSION } from '../wire/version.ts'
 import {
-  addressesOf, isMajority, openSegment, placesOf, unitsOf,
-  type AcceptorMember, type Layout, type Place, type UnitMember,
+  addressesOf,
+  isMajority,
+  openSegment,
+  placesOf,
+  unitsOf,
+  type AcceptorMember,
+  type Layout,
+  type Place,
+  type UnitMember,
 } from '../layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
 import { holdsDecided, isSame, lackingFrom, wholeUnits } from './whole.ts'
 
 /**
- * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was found:
- * it gives up once there is another epoch, or while another driver has its turn. Then the caller looks again.
+ * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was
+ * found: it gives up once there is another epoch, or while another driver has its turn. Then the caller looks again.
  */
 export interface ReconfigureOptions extends CallOptions {
   readonly step?: ((text: string) => void) | undefined
   readonly under?: number | undefined
 }
 
-/** Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time, `AWAY_DOUBLED` times at most. */
+/**
+ * Who was overtaken by another driver stays away for up to so many times what a try takes, doubled each time,
+ * `AWAY_DOUBLED` times at most.
+ */
 const AWAY_TRIES = 2
 const AWAY_DOUBLED = 2
 
@@ -79,8 +98,16 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
   const deadline = clock.now() + (options.timeoutMs ?? cluster.limits.requestMs)
   const backoff = new Backoff(cluster.ports, cluster.limits)
   const driver: Driver = {
-    cluster, intent, proposer: random.id(), under: options.under, step: options.step ?? ((): void => undefined),
-    notWhole: new Set(), round: 1, tries: 0, stepMs: 0, turnAt: [],
+    cluster,
+    intent,
+    proposer: random.id(),
+    under: options.under,
+    step: options.step ?? ((): void => undefined),
+    notWhole: new Set(),
+    round: 1,
+    tries: 0,
+    stepMs: 0,
+    turnAt: [],
   }
   let [overtaken, tryMs] = [0, 0]
   for (;;) {
@@ -101,8 +128,9 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
       cluster.ports.failpoint?.('drive.again', { code: error.code })
       await backoff.wait(options.signal)
       if (driver.round === round && error.code !== 'EPOCH') continue
-      // Drivers that overtake each other before either is through, by a higher rank or by the epoch after, would do so for ever, the more
-      // the slower the machine is (measured: 10 s of it). A new layout is no reason to come back earlier: it is not open yet.
+      // Drivers that overtake each other before either is through, by a higher rank or by the epoch after, would do so
+      // for ever, the more the slower the machine is (measured: 10 s of it). A new layout is no reason to come back
+      // earlier: it is not open yet.
       const awayMs = random.next() * tryMs * AWAY_TRIES * 2 ** Math.min(overtaken++, AWAY_DOUBLED)
       await cluster.pause(Math.max(0, Math.min(awayMs, deadline - clock.now())), options.signal)
     } finally {
@@ -112,7 +140,10 @@ export async function reconfigure(cluster: Cluster, intent: Intent, options: Rec
 }
 
 function noteDamage({ cluster: { layout }, notWhole }: Driver, identity: unknown): void {
-  const chain = layout === undefined ? undefined : openSegment(layout).chains.find((units) => units.some((unit) => unit.identity === identity))
+  const chain =
+    layout === undefined
+      ? undefined
+      : openSegment(layout).chains.find((units) => units.some((unit) => unit.identity === identity))
   if (typeof identity === 'string' && chain !== undefined && chain.length > 1) notWhole.add(identity)
 }
 
@@ -132,7 +163,10 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   driver.stepMs = Math.max(driver.stepMs, slowestMs)
   const isOpen = unitsOf(base).every((unit) => survey.get(addressIn(unit, intent))?.opened === base.epoch)
   // What an epoch that is not open has closed may still be undecided, and equal only because it is empty everywhere.
-  const findings: Findings = { notWhole: driver.notWhole, whole: intent.merge === true && isOpen ? await wholeUnits(cluster, base) : undefined }
+  const findings: Findings = {
+    notWhole: driver.notWhole,
+    whole: intent.merge === true && isOpen ? await wholeUnits(cluster, base) : undefined,
+  }
   // Once anything of the next slot was promised or sealed there is no way back: it must open.
   const begun = [...survey.values()].some((answer) => Math.max(answer.sealed, answer.slot) > base.epoch)
   if (!begun && namesAll(base, survey, intent, findings)) {
@@ -143,8 +177,8 @@ async function driveOnce(driver: Driver): Promise<Layout> {
     return base
   }
   const wanted = tryNext(base, survey, intent, findings)
-  // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any more.
-  // Asking for promises takes them from who can build something: so that is tried now and then only.
+  // What another driver had accepted may be possible, and has to open, though nothing can be built on the base any
+  // more. Asking for promises takes them from who can build something: so that is tried now and then only.
   if (wanted instanceof SirtakiError && (!begun || driver.tries % ADOPT_TRIES !== 0)) throw wanted
   requireAcceptors(base, survey, intent)
   await takeTurn(driver, base)
@@ -205,7 +239,10 @@ const isOutdated = ({ cluster, under }: Driver, error: SirtakiError): boolean =>
 /** Waits for a newer layout, or for a while: who has the turn may have died. @throws SirtakiError `ABORTED`. */
 async function waitForTurn(driver: Driver, deadline: number, signal: AbortSignal | undefined): Promise<void> {
   const { cluster, stepMs } = driver
-  const { ports: { clock, random }, limits: { probeMs } } = cluster
+  const {
+    ports: { clock, random },
+    limits: { probeMs },
+  } = cluster
   const waitMs = Math.max(probeMs / 2, TURN_SURVEYS * stepMs) * (0.5 + random.next())
   await cluster.newerOrPause(Math.max(0, Math.min(waitMs, deadline - clock.now())))
   if (signal?.aborted === true) throw aborted(signal)
@@ -230,13 +267,25 @@ function giveTurnBack(driver: Driver): void {
  */
 function requireAcceptors(base: Layout, survey: Survey, intent: Intent): void {
   if (goesWithout(base, intent)) return
-  const lost = base.acceptors.filter(({ address, identity }) => { const answer = survey.get(address); return answer !== undefined && answer.acceptor !== identity })
+  const lost = base.acceptors.filter(({ address, identity }) => {
+    const answer = survey.get(address)
+    return answer !== undefined && answer.acceptor !== identity
+  })
   if (isMajority(base.acceptors.length - lost.length, base)) return
   const where = lost.map(({ address }) => address).join(' and ')
-  throw new SirtakiError('DAMAGED', `the register of the acceptor at ${where} is lost or cannot be read, so that no majority of the ${base.acceptors.length} acceptors of epoch ${base.epoch} is left, and no epoch can be opened: put acceptor.register back from a backup, or go on with sirtaki recover --without-acceptors, which says what that risks`, { next: 'stop', facts: { lost: lost.map(({ address }) => address), epoch: base.epoch } })
+  throw new SirtakiError(
+    'DAMAGED',
+    `the register of the acceptor at ${where} is lost or cannot be read, so that no majority of the `
+      + `${base.acceptors.length} acceptors of epoch ${base.epoch} is left, and no epoch can be opened: put `
+      + 'acceptor.register back from a backup, or go on with sirtaki recover --without-acceptors, which says '
+      + 'what that risks',
+    { next: 'stop', facts: { lost: lost.map(({ address }) => address), epoch: base.epoch } },
+  )
 }
 
-/** A majority says yes; without one nobody who answers may say no: that one may be all that is left of what was agreed. */
+/**
+ * A majority says yes; without one nobody who answers may say no: that one may be all that is left of what was agreed.
+ */
 const isEnough = (base: Layout, intent: Intent, answers: readonly boolean[]): boolean =>
   isMajority(answers.filter(Boolean).length, base) || (goesWithout(base, intent) && answers.every(Boolean))
 
@@ -245,8 +294,18 @@ const goesWithout = (base: Layout, { withoutAcceptors = [] }: Intent): boolean =
 
 /** An acceptor that its epoch has never reached cannot promise, and a majority may need it. */
 async function reachAcceptors(cluster: Cluster, base: Layout, survey: Survey): Promise<void> {
-  const unreached = base.acceptors.filter(({ identity, address }) => { const answer = survey.get(address); return answer?.acceptor === identity && !answer.initialised })
-  await Promise.all(unreached.map(({ address }) => cluster.peer(address).control('install', { layout: base }, Empty).catch(() => undefined)))
+  const unreached = base.acceptors.filter(({ identity, address }) => {
+    const answer = survey.get(address)
+    return answer?.acceptor === identity && !answer.initialised
+  })
+  await Promise.all(
+    unreached.map(({ address }) =>
+      cluster
+        .peer(address)
+        .control('install', { layout: base }, Empty)
+        .catch(() => undefined),
+    ),
+  )
 }
 
 function tryNext(base: Layout, survey: Survey, intent: Intent, findings: Findings): Layout | SirtakiError {
@@ -273,19 +332,37 @@ export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): 
   return (await lookAround(cluster, base, intent)).survey
 }
 
-interface Sighting { readonly survey: Survey; readonly slowestMs: number }
+interface Sighting {
+  readonly survey: Survey
+  readonly slowestMs: number
+}
 
 /** The same with the time that the slowest answer took. */
 async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promise<Sighting> {
-  const wanted = [...intent.moved ?? [], ...intent.join ?? [], ...intent.sequencer === undefined ? [] : [intent.sequencer], ...intent.standby === undefined ? [] : [intent.standby]].map((one) => one.address)
-  const addresses = new Set([...addressesOf(base), ...wanted, ...intent.spares ?? [], ...intent.chains?.flat() ?? []])
+  const wanted = [
+    ...(intent.moved ?? []),
+    ...(intent.join ?? []),
+    ...(intent.sequencer === undefined ? [] : [intent.sequencer]),
+    ...(intent.standby === undefined ? [] : [intent.standby]),
+  ].map((one) => one.address)
+  const addresses = new Set([
+    ...addressesOf(base),
+    ...wanted,
+    ...(intent.spares ?? []),
+    ...(intent.chains?.flat() ?? []),
+  ])
   const gone = (name: string): boolean => intent.absent?.includes(name) === true
-  const absent = new Set([...unitsOf(base), ...base.spares].filter((unit) => gone(unit.identity)).map((unit) => unit.address))
+  const absent = new Set(
+    [...unitsOf(base), ...base.spares].filter((unit) => gone(unit.identity)).map((unit) => unit.address),
+  )
   const { sequencer } = base
   // One that was started anew at the same address, and stands by, is to be named: else it would take one more epoch.
   if (sequencer !== null && gone(sequencer.boot) && !wanted.includes(sequencer.address)) absent.add(sequencer.address)
   const survey = new Map<string, Identity>()
-  const { limits, ports: { clock } } = cluster
+  const {
+    limits,
+    ports: { clock },
+  } = cluster
   const started = clock.now()
   const usualMs = Math.max(limits.probeMs, limits.requestMs / 5)
   let slowestMs = 0
@@ -306,7 +383,9 @@ async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promi
   }
   await Promise.all([...addresses].filter((address) => !absent.has(address)).map(ask))
   const newest = Math.max(0, ...[...survey.values()].map((answer) => answer.epoch))
-  if (newest > base.epoch) throw new SirtakiError('EPOCH', `epoch ${newest} exists, ${base.epoch} was taken for the newest`)
+  if (newest > base.epoch) {
+    throw new SirtakiError('EPOCH', `epoch ${newest} exists, ${base.epoch} was taken for the newest`)
+  }
   return { survey, slowestMs }
 }
 
@@ -315,25 +394,36 @@ async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promi
 /** Builds the proposal anew with what sealing has brought. */
 type Finish = (sealed: NonNullable<Findings['sealed']>) => Layout
 
-interface Agreement { readonly agreed: Layout; readonly isOwn: boolean }
+interface Agreement {
+  readonly agreed: Layout
+  readonly isOwn: boolean
+}
 
-async function agree(
-  driver: Driver, base: Layout, wanted: Layout | SirtakiError, finish: Finish,
-): Promise<Agreement> {
+async function agree(driver: Driver, base: Layout, wanted: Layout | SirtakiError, finish: Finish): Promise<Agreement> {
   const { cluster } = driver
   const slot = base.epoch + 1
   const rank: Rank = { round: driver.round, proposer: driver.proposer }
   driver.step(`asking for promises for epoch ${slot}`)
   const adopted = await promiseOf(driver, base, slot, rank)
   if (adopted !== undefined) cluster.ports.failpoint?.('drive.adopted', { epoch: adopted.epoch })
-  const proposal = adopted ?? await sealed(driver, base, orThrow(wanted), finish)
+  const proposal = adopted ?? (await sealed(driver, base, orThrow(wanted), finish))
   driver.step(`agreeing on epoch ${proposal.epoch} with tail ${proposal.tail}`)
   const proposed = { cluster: base.cluster, slot: proposal.epoch, rank, layout: proposal }
   const accept = ({ identity, address }: AcceptorMember): Promise<Infer<typeof AcceptedAnswer>> =>
     cluster.peer(address).control('accept', { ...proposed, acceptor: identity }, AcceptedAnswer)
   const answers = await askMajority(base.acceptors, accept, (answer) => answer.accepted)
-  for (const { rank: other } of answers) if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
-  if (!isEnough(base, driver.intent, answers.map(({ accepted }) => accepted))) throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
+  for (const { rank: other } of answers) {
+    if (other !== null && compareRanks(other, rank) > 0) driver.round = Math.max(driver.round, other.round + 1)
+  }
+  if (
+    !isEnough(
+      base,
+      driver.intent,
+      answers.map(({ accepted }) => accepted),
+    )
+  ) {
+    throw new SirtakiError('CONFLICT', `no majority of acceptors took epoch ${proposal.epoch}`, { next: 'again' })
+  }
   cluster.ports.failpoint?.('drive.agreed', { epoch: proposal.epoch })
   return { agreed: proposal, isOwn: adopted === undefined }
 }
@@ -349,8 +439,16 @@ async function promiseOf(driver: Driver, base: Layout, slot: number, rank: Rank)
     if (!promised && other !== null) driver.round = Math.max(driver.round, other.round + 1)
   }
   const yes = answers.filter((answer) => answer.promised)
-  if (!isEnough(base, driver.intent, answers.map(({ promised }) => promised))) throw new SirtakiError('CONFLICT', `no majority of acceptors promised epoch ${slot}`, { next: 'again' })
-  return highestRanked(yes.flatMap((answer) => answer.accepted === null ? [] : [answer.accepted]))
+  if (
+    !isEnough(
+      base,
+      driver.intent,
+      answers.map(({ promised }) => promised),
+    )
+  ) {
+    throw new SirtakiError('CONFLICT', `no majority of acceptors promised epoch ${slot}`, { next: 'again' })
+  }
+  return highestRanked(yes.flatMap((answer) => (answer.accepted === null ? [] : [answer.accepted])))
 }
 
 function highestRanked(accepted: readonly Accepted[]): Layout | undefined {
@@ -361,13 +459,22 @@ function highestRanked(accepted: readonly Accepted[]): Layout | undefined {
 
 /** Asks all; settles with the answers so far once a majority says yes, else when everybody has answered or failed. */
 function askMajority<M, T>(
-  members: readonly M[], ask: (member: M) => Promise<T>, isYes: (answer: T) => boolean,
+  members: readonly M[],
+  ask: (member: M) => Promise<T>,
+  isYes: (answer: T) => boolean,
 ): Promise<T[]> {
   return new Promise((resolve) => {
     const answers: T[] = []
     let left = members.length
-    const count = (): void => { if (--left === 0 || answers.filter(isYes).length * 2 > members.length) resolve(answers) }
-    for (const member of members) void ask(member).then((answer) => { answers.push(answer); count() }, count)
+    const count = (): void => {
+      if (--left === 0 || answers.filter(isYes).length * 2 > members.length) resolve(answers)
+    }
+    for (const member of members) {
+      void ask(member).then((answer) => {
+        answers.push(answer)
+        count()
+      }, count)
+    }
   })
 }
 
@@ -378,13 +485,26 @@ async function sealed(driver: Driver, base: Layout, wanted: Layout, finish: Fini
   const units = unitsOf(wanted).filter((unit) => before.some(({ identity }) => identity === unit.identity))
   driver.step(`sealing ${units.length} units at epoch ${wanted.epoch}`)
   const answers = new Map<string, Sealed>()
-  await Promise.all(units.map(async (unit) => {
-    const answer = await cluster.peer(unit.address).control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed)
-    if (answer.boot !== unit.boot || answer.identity !== unit.identity) throw new SirtakiError('BOOT', `the unit at ${unit.address} was restarted meanwhile`, { next: 'again' })
-    answers.set(unit.identity, answer)
-  }))
+  await Promise.all(
+    units.map(async (unit) => {
+      const answer = await cluster
+        .peer(unit.address)
+        .control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed)
+      if (answer.boot !== unit.boot || answer.identity !== unit.identity) {
+        throw new SirtakiError('BOOT', `the unit at ${unit.address} was restarted meanwhile`, { next: 'again' })
+      }
+      answers.set(unit.identity, answer)
+    }),
+  )
   // The rest best effort: they are fenced by not being named, sealing only saves them from refusing for ever.
-  for (const unit of before) if (!answers.has(unit.identity)) void cluster.peer(unit.address).control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed).catch(() => undefined)
+  for (const unit of before) {
+    if (!answers.has(unit.identity)) {
+      void cluster
+        .peer(unit.address)
+        .control('seal', { cluster: base.cluster, slot: wanted.epoch }, Sealed)
+        .catch(() => undefined)
+    }
+  }
   await requireWhole(driver, base, units, answers)
   const all = [...answers.values()]
   const trim = Math.max(base.trim, ...all.map((answer) => answer.trim))
@@ -394,31 +514,78 @@ async function sealed(driver: Driver, base: Layout, wanted: Layout, finish: Fini
   return finish({ trim, tail, logTime: Math.max(base.logTime, ...all.map((answer) => answer.logTime)) })
 }
 
-interface Member { readonly unit: UnitMember; readonly answer: Sealed; readonly places: readonly Place[] }
+interface Member {
+  readonly unit: UnitMember
+  readonly answer: Sealed
+  readonly places: readonly Place[]
+}
 
 /**
- * A restarted unit goes on only if it holds everything that its peers know decided; else it joins anew, in the next try.
+ * A restarted unit goes on only if it holds everything that its peers know decided; else it joins anew, in the next
+ * try.
  *
  * @throws SirtakiError `NOT_WHOLE` (next `again`).
  */
-async function requireWhole(driver: Driver, base: Layout, units: readonly UnitMember[], answers: ReadonlyMap<string, Sealed>): Promise<void> {
-  const members = units.flatMap((unit): Member[] => { const answer = answers.get(unit.identity); return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }] })
+async function requireWhole(
+  driver: Driver,
+  base: Layout,
+  units: readonly UnitMember[],
+  answers: ReadonlyMap<string, Sealed>,
+): Promise<void> {
+  const members = units.flatMap((unit): Member[] => {
+    const answer = answers.get(unit.identity)
+    return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }]
+  })
   // Who is known to lack something joins anew in this very proposal; who was recovered has what there is.
-  const judged = (identity: string): boolean => driver.notWhole.has(identity) || driver.intent.restored?.some((one) => one.identity === identity) === true
-  for (const restarted of members.filter(({ unit, answer }) => answer.role === 'recovering' && !judged(unit.identity))) {
-    const lost = restarted.answer.salvaged === true ? 'was salvaged' : (await Promise.all(restarted.places.map((place) => lacks(driver.cluster, restarted, place, members.filter(({ unit }) => !driver.notWhole.has(unit.identity)))))).find((text) => text !== undefined)
+  const judged = (identity: string): boolean =>
+    driver.notWhole.has(identity) || driver.intent.restored?.some((one) => one.identity === identity) === true
+  for (const restarted of members.filter(
+    ({ unit, answer }) => answer.role === 'recovering' && !judged(unit.identity),
+  )) {
+    const lost =
+      restarted.answer.salvaged === true
+        ? 'was salvaged'
+        : (
+            await Promise.all(
+              restarted.places.map((place) =>
+                lacks(
+                  driver.cluster,
+                  restarted,
+                  place,
+                  members.filter(({ unit }) => !driver.notWhole.has(unit.identity)),
+                ),
+              ),
+            )
+          ).find((text) => text !== undefined)
     if (lost === undefined) continue
     driver.notWhole.add(restarted.unit.identity)
     driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
-    throw new SirtakiError('NOT_WHOLE', `the unit at ${restarted.unit.address} ${lost}: what it lacks is copied from its peers, it joins anew`, { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } })
+    throw new SirtakiError(
+      'NOT_WHOLE',
+      `the unit at ${restarted.unit.address} ${lost}: what it lacks is copied from its peers, it joins anew`,
+      { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } },
+    )
   }
 }
 
-/** What a restarted unit lacks in one of its places that it, or the best of its peers there, knows decided; `undefined` when nothing. */
-async function lacks(cluster: Cluster, restarted: Member, place: Place, members: readonly Member[]): Promise<string | undefined> {
+/**
+ * What a restarted unit lacks in one of its places that it, or the best of its peers there, knows decided; `undefined`
+ * when nothing.
+ */
+async function lacks(
+  cluster: Cluster,
+  restarted: Member,
+  place: Place,
+  members: readonly Member[],
+): Promise<string | undefined> {
   const { index, step } = place
   // Also what it knows decided by itself: its disk may keep the prefix and lose rows.
-  const own = { from: Math.max(place.from, restarted.answer.trim), to: Math.min(place.to, restarted.answer.prefix), index, step }
+  const own = {
+    from: Math.max(place.from, restarted.answer.trim),
+    to: Math.min(place.to, restarted.answer.prefix),
+    index,
+    step,
+  }
   const lost = await lackingFrom(cluster, own, restarted.unit)
   if (lost !== undefined) return `lacks something from position ${lost} on, below ${own.to}, which it knows decided`
   const isThere = (other: Place): boolean => other.from === place.from && other.index === index && other.step === step
@@ -440,10 +607,12 @@ async function lacksOf(cluster: Cluster, restarted: Member, peer: Member, place:
   if (below.from < below.to) {
     const lacking = ours.heldTo >= below.from && ours.heldTo < below.to
     if (lacking) return `lacks position ${ours.heldTo} below ${below.to}, which ${knows}`
-    if (!await isSame(cluster, below, restarted.unit, peer.unit)) return `differs below ${below.to} from what ${knows}`
+    if (!(await isSame(cluster, below, restarted.unit, peer.unit))) {
+      return `differs below ${below.to} from what ${knows}`
+    }
   }
   const above = { from: Math.max(first, theirs.prefix), to: Math.min(to, theirs.highest + 1), index, step }
-  const holds = above.from >= above.to || await holdsDecided(cluster, above, restarted.unit, peer.unit)
+  const holds = above.from >= above.to || (await holdsDecided(cluster, above, restarted.unit, peer.unit))
   return holds ? undefined : `does not hold what ${knows} above ${theirs.prefix}`
 }
 
@@ -456,22 +625,36 @@ async function openEpoch(driver: Driver, layout: Layout): Promise<void> {
   step(`installing epoch ${layout.epoch}`)
   // A spare holds nothing that the epoch needs, unless it is an acceptor: that one must know.
   const isAcceptor = (spare: UnitMember): boolean => layout.acceptors.some(({ address }) => address === spare.address)
-  await Promise.all([...units, ...layout.spares.filter(isAcceptor)].map(async (unit) => {
-    try {
-      await cluster.peer(unit.address).control('install', { layout }, Empty)
-    } catch (thrown) {
-      // Agreed but impossible: a member was restarted. The next try builds the slot after it.
-      if (isError(thrown, 'BOOT', 'EPOCH')) throw new SirtakiError(thrown.code, thrown.message, { next: 'again', cause: thrown })
-      throw thrown
-    }
-  }))
+  await Promise.all(
+    [...units, ...layout.spares.filter(isAcceptor)].map(async (unit) => {
+      try {
+        await cluster.peer(unit.address).control('install', { layout }, Empty)
+      } catch (thrown) {
+        // Agreed but impossible: a member was restarted. The next try builds the slot after it.
+        if (isError(thrown, 'BOOT', 'EPOCH')) {
+          throw new SirtakiError(thrown.code, thrown.message, { next: 'again', cause: thrown })
+        }
+        throw thrown
+      }
+    }),
+  )
   cluster.ports.failpoint?.('drive.installed', { epoch: layout.epoch })
-  for (const spare of layout.spares.filter((one) => !isAcceptor(one))) void cluster.peer(spare.address).control('install', { layout }, Empty).catch(() => undefined)
+  for (const spare of layout.spares.filter((one) => !isAcceptor(one))) {
+    void cluster
+      .peer(spare.address)
+      .control('install', { layout }, Empty)
+      .catch(() => undefined)
+  }
   step(`resolving up to ${layout.tail}`)
   const from = await lowestUndecided(cluster, layout)
-  // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided (L5).
+  // Without holes only: a member that holds such a position from a broken-off fill must not be told that it is decided
+  // (L5).
   if (from < layout.tail) await resolveAll(cluster, layout, from, layout.tail)
-  await Promise.all(units.map((unit) => cluster.peer(unit.address).control('decidedBelow', { epoch: layout.epoch, tail: layout.tail }, Empty)))
+  await Promise.all(
+    units.map((unit) =>
+      cluster.peer(unit.address).control('decidedBelow', { epoch: layout.epoch, tail: layout.tail }, Empty),
+    ),
+  )
   if (layout.sequencer === null) return
   step(`starting the sequencer at ${layout.sequencer.address}`)
   await cluster.peer(layout.sequencer.address).control('bootstrap', { layout }, Empty)

@@ -1,5 +1,6 @@
 /**
- * What is left of chains: who answers, what each unit holds of every position, and how that compares with what was decided.
+ * What is left of chains: who answers, what each unit holds of every position, and how that compares with what was
+ * decided.
  *
  *     sources: all that answer ─ walk: side by side, batch by batch ─ judge: whole? lost? single? two different values?
  *
@@ -16,12 +17,40 @@ import { chainsOf, openSegment, placesOf, unitsOf, whole, type Layout, type Plac
 import { firstOfClass, type Span, type Stripe } from '../ranges.ts'
 
 /** What a unit holds at a position. */
-export interface Value { readonly address: string; readonly identity: string; readonly kind: 'data' | 'junk'; readonly hash: number; readonly decided: boolean; readonly bytes: Uint8Array | undefined }
-/** A position with two different values. `decided`: more than one of them is taken for decided, which nobody may choose between. */
-export interface Conflict { readonly position: number; readonly values: readonly Value[]; readonly decided: boolean }
+export interface Value {
+  readonly address: string
+  readonly identity: string
+  readonly kind: 'data' | 'junk'
+  readonly hash: number
+  readonly decided: boolean
+  readonly bytes: Uint8Array | undefined
+}
+/**
+ * A position with two different values. `decided`: more than one of them is taken for decided, which nobody may choose
+ * between.
+ */
+export interface Conflict {
+  readonly position: number
+  readonly values: readonly Value[]
+  readonly decided: boolean
+}
 
-/** How one unit stands in a chain. `lacks`: known decided positions that it does not hold as they were decided; `damaged`: that it cannot read. A salvaged one may lack what nobody knows of. */
-export interface Standing { readonly address: string; readonly identity: string; readonly isMember: boolean; readonly isUsed: boolean; readonly isWhole: boolean; readonly isSalvaged: boolean; readonly holds: number; readonly lacks: number; readonly firstLacking: number | undefined; readonly damaged: number }
+/**
+ * How one unit stands in a chain. `lacks`: known decided positions that it does not hold as they were decided;
+ * `damaged`: that it cannot read. A salvaged one may lack what nobody knows of.
+ */
+export interface Standing {
+  readonly address: string
+  readonly identity: string
+  readonly isMember: boolean
+  readonly isUsed: boolean
+  readonly isWhole: boolean
+  readonly isSalvaged: boolean
+  readonly holds: number
+  readonly lacks: number
+  readonly firstLacking: number | undefined
+  readonly damaged: number
+}
 
 /** What is known of one chain of one segment. Lists are cut at `LISTED_MAX`; counts are not. */
 export interface ChainReport {
@@ -50,10 +79,17 @@ export interface ChainReport {
 }
 
 /** All chains under one layout. */
-export interface RecoveryReport { readonly layout: Layout; readonly chains: readonly ChainReport[] }
+export interface RecoveryReport {
+  readonly layout: Layout
+  readonly chains: readonly ChainReport[]
+}
 
 /** How a survey goes. `without`: identities or addresses of units to leave out. */
-export interface SurveyOptions { readonly without?: readonly string[] | undefined; readonly progress?: ((text: string) => void) | undefined; readonly signal?: AbortSignal | undefined }
+export interface SurveyOptions {
+  readonly without?: readonly string[] | undefined
+  readonly progress?: ((text: string) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
 /** Positions looked at together, and bytes of one unit held meanwhile. */
 const BATCH = 4_096
 const BATCH_BYTES = 8 << 20
@@ -63,9 +99,30 @@ const Progress = type({ epoch: whole, prefix: whole })
 const Status = type({ prefix: whole, highest: integer(), trim: whole, salvaged: optional(boolean()) })
 
 /** A unit that answers, with the positions that are its own as far as it knows. */
-export interface Source { readonly address: string; readonly identity: string; readonly boot: string; readonly places: readonly Place[]; readonly prefix: number; readonly highest: number; readonly trim: number; readonly isUsed: boolean; readonly isSalvaged: boolean }
+export interface Source {
+  readonly address: string
+  readonly identity: string
+  readonly boot: string
+  readonly places: readonly Place[]
+  readonly prefix: number
+  readonly highest: number
+  readonly trim: number
+  readonly isUsed: boolean
+  readonly isSalvaged: boolean
+}
 /** One chain of one segment, and who may know of it. `index` of `step`; `end`: above it nobody holds anything. */
-export interface Scene { readonly layout: Layout; readonly from: number; readonly to: number | null; readonly index: number; readonly step: number; readonly members: readonly UnitMember[]; readonly sources: readonly Source[]; readonly known: number; readonly start: number; readonly end: number }
+export interface Scene {
+  readonly layout: Layout
+  readonly from: number
+  readonly to: number | null
+  readonly index: number
+  readonly step: number
+  readonly members: readonly UnitMember[]
+  readonly sources: readonly Source[]
+  readonly known: number
+  readonly start: number
+  readonly end: number
+}
 
 /**
  * Tells how every chain stands. Reads everything that units hold, and changes nothing.
@@ -84,70 +141,158 @@ export async function surveyRecovery(cluster: Cluster, options: SurveyOptions = 
 // ---- who is there
 
 /** Whether somebody means this unit: by its address, its identity, or the first eight letters of that. */
-export const called = (names: readonly string[] | undefined, { address, identity }: { readonly address: string; readonly identity: string }): boolean =>
-  names?.some((name) => name === address || name === identity || (name.length >= 8 && identity.startsWith(name))) === true
+export const called = (
+  names: readonly string[] | undefined,
+  { address, identity }: { readonly address: string; readonly identity: string },
+): boolean =>
+  names?.some((name) => name === address || name === identity || (name.length >= 8 && identity.startsWith(name)))
+  === true
 
-/** Every chain of every segment, with who may know of it. @throws SirtakiError `EPOCH` when a newer epoch has opened. */
+/**
+ * Every chain of every segment, with who may know of it. @throws SirtakiError `EPOCH` when a newer epoch has opened.
+ */
 export async function scenesOf(cluster: Cluster, layout: Layout, options: SurveyOptions): Promise<Scene[]> {
   const sources = await sourcesOf(cluster, layout, options)
   const known = await knownDecided(cluster, layout)
   const trim = Math.max(layout.trim, ...sources.map((source) => source.trim))
-  return layout.segments.flatMap((segment) => chainsOf(segment).map(({ index, step, units }): Scene => {
-    // A unit's prefix speaks of all its own positions: of these, where they are its own from their start to their end.
-    const prefixes = sources.filter(({ places }) => places.some((place) => place.from <= segment.from && place.to >= (segment.to ?? Infinity) && place.index === index && place.step === step)).map((source) => source.prefix)
-    const end = segment.to ?? Math.max(segment.from, known, ...prefixes, ...sources.map((source) => source.highest + 1))
-    return { layout, from: segment.from, to: segment.to, index, step, members: units, sources, known: Math.min(end, Math.max(known, ...prefixes)), start: firstOfClass(Math.max(segment.from, trim), index, step), end }
-  }))
+  return layout.segments.flatMap((segment) =>
+    chainsOf(segment).map(({ index, step, units }): Scene => {
+      // A unit's prefix speaks of all its own positions: of these, where they are its own from their start to their
+      // end.
+      const prefixes = sources
+        .filter(({ places }) =>
+          places.some(
+            (place) =>
+              place.from <= segment.from
+              && place.to >= (segment.to ?? Infinity)
+              && place.index === index
+              && place.step === step,
+          ),
+        )
+        .map((source) => source.prefix)
+      const end =
+        segment.to ?? Math.max(segment.from, known, ...prefixes, ...sources.map((source) => source.highest + 1))
+      return {
+        layout,
+        from: segment.from,
+        to: segment.to,
+        index,
+        step,
+        members: units,
+        sources,
+        known: Math.min(end, Math.max(known, ...prefixes)),
+        start: firstOfClass(Math.max(segment.from, trim), index, step),
+        end,
+      }
+    }),
+  )
 }
 
 /** Whoever answers, of all that the layout knows of: also spares, and units that were left out. */
 export async function sourcesOf(cluster: Cluster, layout: Layout, { without }: SurveyOptions): Promise<Source[]> {
-  const all = new Map([...layout.absent, ...layout.spares, ...unitsOf(layout)].map(({ identity, address }) => [identity, address]))
-  const found = await Promise.all([...all].map(async ([identity, address]): Promise<Source | undefined> => {
-    try {
-      const peer = cluster.peer(address)
-      const answer = await peer.control('identify', {}, Identity)
-      if (answer.identity !== identity || answer.cluster !== layout.cluster) return undefined
-      if (answer.epoch > layout.epoch) throw new SirtakiError('EPOCH', `epoch ${answer.epoch} exists, ${layout.epoch} was taken for the newest`, { next: 'again' })
-      const [{ prefix, highest, trim, salvaged = false }, { layout: installed }] = await Promise.all([peer.control('status', {}, Status), peer.control('layout', {}, LayoutAnswer)])
-      return { address, identity, boot: answer.boot, places: installed === null ? [] : placesOf(installed, identity), prefix, highest, trim, isUsed: !called(without, { address, identity }), isSalvaged: salvaged }
-    } catch (thrown) {
-      const error = asError(thrown)
-      if (error.code === 'EPOCH') throw error
-      return undefined
-    }
-  }))
+  const all = new Map(
+    [...layout.absent, ...layout.spares, ...unitsOf(layout)].map(({ identity, address }) => [identity, address]),
+  )
+  const found = await Promise.all(
+    [...all].map(async ([identity, address]): Promise<Source | undefined> => {
+      try {
+        const peer = cluster.peer(address)
+        const answer = await peer.control('identify', {}, Identity)
+        if (answer.identity !== identity || answer.cluster !== layout.cluster) return undefined
+        if (answer.epoch > layout.epoch) {
+          throw new SirtakiError('EPOCH', `epoch ${answer.epoch} exists, ${layout.epoch} was taken for the newest`, {
+            next: 'again',
+          })
+        }
+        const [{ prefix, highest, trim, salvaged = false }, { layout: installed }] = await Promise.all([
+          peer.control('status', {}, Status),
+          peer.control('layout', {}, LayoutAnswer),
+        ])
+        return {
+          address,
+          identity,
+          boot: answer.boot,
+          places: installed === null ? [] : placesOf(installed, identity),
+          prefix,
+          highest,
+          trim,
+          isUsed: !called(without, { address, identity }),
+          isSalvaged: salvaged,
+        }
+      } catch (thrown) {
+        const error = asError(thrown)
+        if (error.code === 'EPOCH') throw error
+        return undefined
+      }
+    }),
+  )
   return found.filter((source) => source !== undefined)
 }
 
 /** What an epoch that is open, and its sequencer, know decided. */
 async function knownDecided(cluster: Cluster, layout: Layout): Promise<number> {
-  const opened = await Promise.all(unitsOf(layout).map(({ address }) => cluster.peer(address).control('identify', {}, Identity).then((answer) => answer.opened === layout.epoch, () => false)))
-  const told = layout.sequencer === null ? undefined : await cluster.peer(layout.sequencer.address).control('status', {}, Progress).catch(() => undefined)
+  const opened = await Promise.all(
+    unitsOf(layout).map(({ address }) =>
+      cluster
+        .peer(address)
+        .control('identify', {}, Identity)
+        .then(
+          (answer) => answer.opened === layout.epoch,
+          () => false,
+        ),
+    ),
+  )
+  const told =
+    layout.sequencer === null
+      ? undefined
+      : await cluster
+          .peer(layout.sequencer.address)
+          .control('status', {}, Progress)
+          .catch(() => undefined)
   return Math.max(opened.includes(true) ? layout.tail : 0, told?.epoch === layout.epoch ? told.prefix : 0)
 }
 
 // ---- what they hold
 
 /** What one source holds in a batch: values by position, and positions that it cannot read. */
-export interface Loaded { readonly source: Source; readonly held: Map<number, Held>; readonly damaged: Set<number>; reached: number }
+export interface Loaded {
+  readonly source: Source
+  readonly held: Map<number, Held>
+  readonly damaged: Set<number>
+  reached: number
+}
 /** One position: who holds what, as far as it can be read. */
-export interface Sight { readonly position: number; readonly values: readonly Value[] }
+export interface Sight {
+  readonly position: number
+  readonly values: readonly Value[]
+}
 
 /** Walks over a part of a chain's positions in batches, from all sources side by side. */
-export async function* walk(cluster: Cluster, scene: Scene, part: { readonly start: number; readonly end: number }, { progress, signal }: SurveyOptions): AsyncGenerator<{ readonly sights: readonly Sight[]; readonly loaded: readonly Loaded[] }> {
+export async function* walk(
+  cluster: Cluster,
+  scene: Scene,
+  part: { readonly start: number; readonly end: number },
+  { progress, signal }: SurveyOptions,
+): AsyncGenerator<{ readonly sights: readonly Sight[]; readonly loaded: readonly Loaded[] }> {
   const { index, step, sources } = scene
   const start = firstOfClass(Math.max(scene.start, part.start), index, step)
   const end = Math.min(scene.end, part.end)
   for (let at = start; at < end;) {
     if (signal?.aborted === true) throw new SirtakiError('ABORTED', 'the survey was aborted', { next: 'stop' })
     const batch = Math.min(end, at + BATCH * step)
-    const loaded = await Promise.all(sources.map((source) => load(cluster, source, { from: at, to: batch, index, step })))
+    const loaded = await Promise.all(
+      sources.map((source) => load(cluster, source, { from: at, to: batch, index, step })),
+    )
     const until = Math.min(batch, ...loaded.map(({ reached }) => reached))
     const sights: Sight[] = []
-    for (let position = at; position < until; position += step) sights.push({ position, values: loaded.flatMap(({ source, held }) => valueOf(source, held.get(position))) })
+    for (let position = at; position < until; position += step) {
+      sights.push({ position, values: loaded.flatMap(({ source, held }) => valueOf(source, held.get(position))) })
+    }
     yield { sights, loaded }
-    progress?.(`chain ${index} of the positions from ${scene.from}: ${Math.floor(100 * (until - start) / Math.max(1, end - start))} %`)
+    progress?.(
+      `chain ${index} of the positions from ${scene.from}: `
+        + `${Math.floor((100 * (until - start)) / Math.max(1, end - start))} %`,
+    )
     at = firstOfClass(until, index, step)
   }
 }
@@ -155,39 +300,65 @@ export async function* walk(cluster: Cluster, scene: Scene, part: { readonly sta
 function valueOf({ address, identity, places }: Source, held: Held | undefined): Value[] {
   if (held === undefined) return []
   const { position, kind, hash, bytes } = held
-  const owns = places.some(({ from, to, index, step }) => position >= from && position < to && position % step === index)
-  return [{ address, identity, kind: kind === KIND_DATA ? 'data' : 'junk', hash: kind === KIND_DATA ? hash : JUNK_HASH, decided: held.decided && owns, bytes }]
+  const owns = places.some(
+    ({ from, to, index, step }) => position >= from && position < to && position % step === index,
+  )
+  return [
+    {
+      address,
+      identity,
+      kind: kind === KIND_DATA ? 'data' : 'junk',
+      hash: kind === KIND_DATA ? hash : JUNK_HASH,
+      decided: held.decided && owns,
+      bytes,
+    },
+  ]
 }
 
 async function load(cluster: Cluster, source: Source, { from, to, index, step }: Stripe): Promise<Loaded> {
   const peer = cluster.peer(source.address)
   const loaded: Loaded = { source, held: new Map(), damaged: new Set(), reached: from }
-  const count = async (a: number, b: number): Promise<number> => (await peer.control('digest', { from: a, to: b, index, step }, DigestAnswer)).count
+  const count = async (a: number, b: number): Promise<number> =>
+    (await peer.control('digest', { from: a, to: b, index, step }, DigestAnswer)).count
   let bytes = 0
   let at = from
   while (at < to && bytes < BATCH_BYTES) {
     const answer = readAsked(await peer.request('copy', writeJson({ from: at, to, index, step, any: true })))
-    for (const held of answer.held) { loaded.held.set(held.position, held); bytes += 32 + (held.bytes?.byteLength ?? 0) }
+    for (const held of answer.held) {
+      loaded.held.set(held.position, held)
+      bytes += 32 + (held.bytes?.byteLength ?? 0)
+    }
     at = answer.to
     if (answer.held.length > 0 || at >= to) continue
     // It stopped at something that is empty or damaged: what is damaged still counts in a digest.
     const next = await firstHeld(count, at, to, step)
-    if (next === at) { loaded.damaged.add(at); at += step } else at = next
+    if (next === at) {
+      loaded.damaged.add(at)
+      at += step
+    } else at = next
   }
   loaded.reached = Math.max(at, from + step)
   return loaded
 }
 
 /** The first position in [from, to) at which something is held, `to` when nothing is. */
-async function firstHeld(count: (from: number, to: number) => Promise<number>, from: number, to: number, step: number): Promise<number> {
-  if (await count(from, to) === 0) return to
+async function firstHeld(
+  count: (from: number, to: number) => Promise<number>,
+  from: number,
+  to: number,
+  step: number,
+): Promise<number> {
+  if ((await count(from, to)) === 0) return to
   let low = from
   let high = Math.ceil((to - from) / step)
   // Something is held in [low, low + high steps).
   while (high > 1) {
     const half = Math.floor(high / 2)
-    if (await count(low, low + half * step) > 0) high = half
-    else { low += half * step; high -= half }
+    if ((await count(low, low + half * step)) > 0) high = half
+    else {
+      low += half * step
+      high -= half
+    }
   }
   return low
 }
@@ -201,7 +372,10 @@ export function candidatesOf({ values }: Sight, sources: readonly Source[]): Val
 }
 
 /** Whether two values are one. */
-export const isSameValue = (a: { readonly kind: string; readonly hash: number }, b: { readonly kind: string; readonly hash: number }): boolean => a.kind === b.kind && a.hash === b.hash
+export const isSameValue = (
+  a: { readonly kind: string; readonly hash: number },
+  b: { readonly kind: string; readonly hash: number },
+): boolean => a.kind === b.kind && a.hash === b.hash
 
 // ---- judging
 
@@ -212,21 +386,33 @@ class Spans {
   count = 0
   #cut = false
 
-  constructor(step: number) { this.#step = step }
+  constructor(step: number) {
+    this.#step = step
+  }
 
   /** All of them, undefined where some are not listed. */
-  get whole(): readonly Span[] | undefined { return this.#cut ? undefined : this.listed }
+  get whole(): readonly Span[] | undefined {
+    return this.#cut ? undefined : this.listed
+  }
 
   add(position: number): void {
     this.count++
     const last = this.listed.at(-1)
     if (last !== undefined && !this.#cut && last.to === position) last.to = position + this.#step
-    else if (this.listed.length < LISTED_MAX) this.listed.push({ from: position, to: position + this.#step, step: this.#step })
-    else this.#cut = true
+    else if (this.listed.length < LISTED_MAX) {
+      this.listed.push({ from: position, to: position + this.#step, step: this.#step })
+    } else this.#cut = true
   }
 }
 
-interface Tally { readonly source: Source; holds: number; lacks: number; firstLacking: number | undefined; damaged: number; readonly wants: Spans }
+interface Tally {
+  readonly source: Source
+  holds: number
+  lacks: number
+  firstLacking: number | undefined
+  damaged: number
+  readonly wants: Spans
+}
 
 async function judge(cluster: Cluster, scene: Scene, options: SurveyOptions): Promise<ChainReport> {
   const { members, sources, known, step } = scene
@@ -234,27 +420,77 @@ async function judge(cluster: Cluster, scene: Scene, options: SurveyOptions): Pr
   const single = new Spans(step)
   const conflicts: Conflict[] = []
   let conflictCount = 0
-  const tallies = sources.map((source): Tally => ({ source, holds: 0, lacks: 0, firstLacking: undefined, damaged: 0, wants: new Spans(step) }))
+  const tallies = sources.map((source): Tally => ({
+    source,
+    holds: 0,
+    lacks: 0,
+    firstLacking: undefined,
+    damaged: 0,
+    wants: new Spans(step),
+  }))
   for await (const { sights, loaded } of walk(cluster, scene, scene, options)) {
     for (const sight of sights) {
       const { position, values } = sight
       for (const tally of tallies) tallyOne(tally, sight, loaded, position < known)
       const candidates = candidatesOf(sight, sources)
-      for (const { source, wants } of tallies) if (candidates.length !== 1 || !values.some((value) => value.identity === source.identity && candidates.every((other) => isSameValue(other, value)))) wants.add(position)
+      for (const { source, wants } of tallies) {
+        if (
+          candidates.length !== 1
+          || !values.some(
+            (value) => value.identity === source.identity && candidates.every((other) => isSameValue(other, value)),
+          )
+        ) {
+          wants.add(position)
+        }
+      }
       if (candidates.length === 0 && position < known) lost.add(position)
       if (values.length === 1) single.add(position)
       if (candidates.length < 2) continue
       conflictCount++
-      if (conflicts.length < LISTED_MAX) conflicts.push({ position, values: values.filter((value) => sources.find((source) => source.identity === value.identity)?.isUsed === true), decided: candidates.filter((value) => value.decided).length > 1 })
+      if (conflicts.length < LISTED_MAX) {
+        conflicts.push({
+          position,
+          values: values.filter(
+            (value) => sources.find((source) => source.identity === value.identity)?.isUsed === true,
+          ),
+          decided: candidates.filter((value) => value.decided).length > 1,
+        })
+      }
     }
   }
   const isMember = ({ identity }: Source): boolean => members.some((unit) => unit.identity === identity)
-  const there = tallies.map(({ source, holds, lacks, firstLacking, damaged }): Standing => ({ address: source.address, identity: source.identity, isMember: isMember(source), isUsed: source.isUsed, isWhole: isMember(source) && !source.isSalvaged && lacks === 0 && damaged === 0, isSalvaged: source.isSalvaged, holds, lacks, firstLacking, damaged }))
+  const there = tallies.map(({ source, holds, lacks, firstLacking, damaged }): Standing => ({
+    address: source.address,
+    identity: source.identity,
+    isMember: isMember(source),
+    isUsed: source.isUsed,
+    isWhole: isMember(source) && !source.isSalvaged && lacks === 0 && damaged === 0,
+    isSalvaged: source.isSalvaged,
+    holds,
+    lacks,
+    firstLacking,
+    damaged,
+  }))
   const target = targetOf(scene, there)
   return {
-    from: scene.from, to: scene.to, chain: scene.index, chains: step, decidedBelow: known, there, needed: !there.some(({ isWhole }) => isWhole), target, toRestore: tallies.find(({ source }) => source.address === target)?.wants.whole,
-    gone: members.filter(({ identity }) => !sources.some((source) => source.identity === identity)).map(({ address, identity }) => ({ address, identity })),
-    lost: lost.listed, lostCount: lost.count, single: single.listed, singleCount: single.count, conflicts, conflictCount,
+    from: scene.from,
+    to: scene.to,
+    chain: scene.index,
+    chains: step,
+    decidedBelow: known,
+    there,
+    needed: !there.some(({ isWhole }) => isWhole),
+    target,
+    toRestore: tallies.find(({ source }) => source.address === target)?.wants.whole,
+    gone: members
+      .filter(({ identity }) => !sources.some((source) => source.identity === identity))
+      .map(({ address, identity }) => ({ address, identity })),
+    lost: lost.listed,
+    lostCount: lost.count,
+    single: single.listed,
+    singleCount: single.count,
+    conflicts,
+    conflictCount,
   }
 }
 
@@ -269,11 +505,20 @@ function tallyOne(tally: Tally, { position, values }: Sight, loaded: readonly Lo
   tally.firstLacking ??= position
 }
 
-/** The unit that lacks least: of the open segment's chain where that holds the same positions, for it goes on with them; else a member. */
+/**
+ * The unit that lacks least: of the open segment's chain where that holds the same positions, for it goes on with them;
+ * else a member.
+ */
 function targetOf({ layout, index, step, members }: Scene, there: readonly Standing[]): string | undefined {
   const open = openSegment(layout)
-  const wanted = open.chains.length === step ? open.chains[index] ?? [] : members
+  const wanted = open.chains.length === step ? (open.chains[index] ?? []) : members
   const candidates = there.filter(({ identity, isUsed }) => isUsed && wanted.some((unit) => unit.identity === identity))
   const missing = ({ lacks, damaged }: Standing): number => lacks + damaged
-  return candidates.reduce<Standing | undefined>((best, one) => best === undefined || missing(one) < missing(best) || (missing(one) === missing(best) && one.holds > best.holds) ? one : best, undefined)?.address
+  return candidates.reduce<Standing | undefined>(
+    (best, one) =>
+      best === undefined || missing(one) < missing(best) || (missing(one) === missing(best) && one.holds > best.holds)
+        ? one
+        : best,
+    undefined,
+  )?.address
 }

@@ -25,7 +25,10 @@ export interface MemberSeen {
 }
 
 /** What becomes of a member, in the open segment and in closed ones. */
-export interface Stay { readonly open: 'stays' | 'joins' | 'leaves'; readonly closed: 'stays' | 'leaves' }
+export interface Stay {
+  readonly open: 'stays' | 'joins' | 'leaves'
+  readonly closed: 'stays' | 'leaves'
+}
 
 /** Decides what becomes of a member. */
 export function stayOf({ isAbsent, isDropped, answers, lacks }: MemberSeen): Stay {

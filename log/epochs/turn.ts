@@ -5,11 +5,11 @@
  *                      │ └ another driver asks: told to wait; one that would name a sequencer goes before others
  *                      └ no progress for as long as a few of D's steps take ──▶ free for who asks next
  *
- * Who is ahead may finish: on a busy machine drivers that overtake one another, in a slot or by the slot after it, never
- * get an epoch open. This is politeness and no rule of safety: whatever it says, layouts are agreed by promises alone,
- * which are given as ever. A lost turn costs a pause, never an answer. What a driver's step takes here the driver says
- * itself, so that no bound is a time that only a quiet machine keeps.
- * Keeps: P23. Read next: `reconfigure.ts` (who asks), `../unit/server.ts` (who answers).
+ * Who is ahead may finish: on a busy machine drivers that overtake one another, in a slot or by the slot after it,
+ * never get an epoch open. This is politeness and no rule of safety: whatever it says, layouts are agreed by promises
+ * alone, which are given as ever. A lost turn costs a pause, never an answer. What a driver's step takes here the
+ * driver says itself, so that no bound is a time that only a quiet machine keeps. Keeps: P23. Read next:
+ * `reconfigure.ts` (who asks), `../unit/server.ts` (who answers).
  */
 import type { Limits } from '../limits.ts'
 import type { AskTurn } from '../wire/control.ts'
@@ -18,7 +18,13 @@ import type { AskTurn } from '../wire/control.ts'
 const STEPS = 8
 
 /** One turn. `caller` is whatever stands for the driver's connection. */
-interface Held { readonly proposer: string; readonly caller: object; slot: number; stepMs: number; heardMs: number }
+interface Held {
+  readonly proposer: string
+  readonly caller: object
+  slot: number
+  stepMs: number
+  heardMs: number
+}
 
 /** Who was told to wait, and goes before others as long as it asks again soon. */
 type Next = Omit<Held, 'heardMs'> & { readonly askedMs: number }
@@ -29,7 +35,9 @@ export class Turn {
   #held: Held | undefined
   #next: Next | undefined
 
-  constructor(limits: Limits) { this.#limits = limits }
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
 
   /** Gives the turn to who asks, or says who has it. A driver of slots that are long over keeps nobody waiting. */
   ask({ slot, proposer, stepMs, urgent }: AskTurn, caller: object, now: number): string | undefined {

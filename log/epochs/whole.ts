@@ -10,20 +10,31 @@ import { chainsOf, openSegment, type Layout, type Segment, type UnitMember } fro
 import { firstOfClass, type Stripe } from '../ranges.ts'
 
 /** A part of a closed segment that one unit needs: the positions of class `index` of `step`, and who holds them. */
-export interface Part extends Stripe { readonly sources: readonly UnitMember[] }
+export interface Part extends Stripe {
+  readonly sources: readonly UnitMember[]
+}
 
 /** What a unit of chain `index` of the open segment has to hold of a closed one, by the chains that hold it now. */
 export function partsOf(layout: Layout, segment: Segment, chain: number): Part[] {
   const count = openSegment(layout).chains.length
   const step = leastCommonMultiple(count, segment.chains.length)
   const parts: Part[] = []
-  for (let index = chain; index < step; index += count) parts.push({ from: segment.from, to: segment.to ?? Infinity, index, step, sources: segment.chains[index % segment.chains.length] ?? [] })
+  for (let index = chain; index < step; index += count) {
+    parts.push({
+      from: segment.from,
+      to: segment.to ?? Infinity,
+      index,
+      step,
+      sources: segment.chains[index % segment.chains.length] ?? [],
+    })
+  }
   return parts
 }
 
 /** Whether a unit of chain `index` of the open segment is a member for all that it has to hold of a closed one. */
 export const holdsAll = (layout: Layout, segment: Segment, chain: number, identity: string): boolean =>
-  openSegment(layout).chains.length === segment.chains.length && segment.chains[chain]?.some((unit) => unit.identity === identity) === true
+  openSegment(layout).chains.length === segment.chains.length
+  && segment.chains[chain]?.some((unit) => unit.identity === identity) === true
 
 /**
  * The units of the open segment that hold all that they have to of each closed one, by its start; those of no segment
@@ -31,14 +42,20 @@ export const holdsAll = (layout: Layout, segment: Segment, chain: number, identi
  */
 export async function wholeUnits(cluster: Cluster, layout: Layout): Promise<Map<number, Set<string>>> {
   const found = new Map<number, Set<string>>()
-  await Promise.all(layout.segments.slice(0, -1).map(async (segment) => {
-    const whole = new Set<string>()
-    await Promise.all(openSegment(layout).chains.flatMap((units, chain) => units.map(async (unit) => {
-      // A unit that does not answer is not whole now.
-      if (await isWhole(cluster, layout, { segment, chain, unit }).catch(() => false)) whole.add(unit.identity)
-    })))
-    found.set(segment.from, whole)
-  }))
+  await Promise.all(
+    layout.segments.slice(0, -1).map(async (segment) => {
+      const whole = new Set<string>()
+      await Promise.all(
+        openSegment(layout).chains.flatMap((units, chain) =>
+          units.map(async (unit) => {
+            // A unit that does not answer is not whole now.
+            if (await isWhole(cluster, layout, { segment, chain, unit }).catch(() => false)) whole.add(unit.identity)
+          }),
+        ),
+      )
+      found.set(segment.from, whole)
+    }),
+  )
   return found
 }
 
@@ -49,18 +66,24 @@ export async function wholeUnits(cluster: Cluster, layout: Layout): Promise<Map<
  */
 async function isWhole(cluster: Cluster, layout: Layout, { segment, chain, unit }: Question): Promise<boolean> {
   const open = openSegment(layout).chains[chain] ?? []
-  const parts = await Promise.all(partsOf(layout, segment, chain).map(async ({ from, to, index, step, sources }) => {
-    const range = { from: Math.max(from, layout.trim), to, index, step }
-    const [source] = sources
-    if (source === undefined) return false
-    if (!isIn(sources, unit)) return isSame(cluster, range, unit, source, { trimmedAsFar: true, sound: true })
-    if (sources.every((one) => isIn(open, one))) return true
-    return await lackingFrom(cluster, range, unit, { sound: true }) === undefined
-  }))
+  const parts = await Promise.all(
+    partsOf(layout, segment, chain).map(async ({ from, to, index, step, sources }) => {
+      const range = { from: Math.max(from, layout.trim), to, index, step }
+      const [source] = sources
+      if (source === undefined) return false
+      if (!isIn(sources, unit)) return isSame(cluster, range, unit, source, { trimmedAsFar: true, sound: true })
+      if (sources.every((one) => isIn(open, one))) return true
+      return (await lackingFrom(cluster, range, unit, { sound: true })) === undefined
+    }),
+  )
   return parts.every(Boolean)
 }
 
-interface Question { readonly segment: Segment; readonly chain: number; readonly unit: UnitMember }
+interface Question {
+  readonly segment: Segment
+  readonly chain: number
+  readonly unit: UnitMember
+}
 const isIn = (units: readonly UnitMember[], { identity }: UnitMember): boolean =>
   units.some((unit) => unit.identity === identity)
 
@@ -68,13 +91,18 @@ const isIn = (units: readonly UnitMember[], { identity }: UnitMember): boolean =
 const DIGEST_POSITIONS = 1 << 17
 
 /** Somebody who can be asked. */
-interface Addressed { readonly address: string }
+interface Addressed {
+  readonly address: string
+}
 /**
  * How digests are compared. `trimmedAsFar`: the first unit has to have the trim mark of the other too: what lies below
  * that is not compared, and it may be kept when the other is gone. `sound`: of the first only what it has read back
  * from its disk.
  */
-interface Comparison { readonly trimmedAsFar?: boolean; readonly sound?: boolean }
+interface Comparison {
+  readonly trimmedAsFar?: boolean
+  readonly sound?: boolean
+}
 
 /**
  * Where a unit lacks something of a range: the start of the first part that is not full; undefined when it holds all.
@@ -83,7 +111,10 @@ interface Comparison { readonly trimmedAsFar?: boolean; readonly sound?: boolean
  * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`.
  */
 export async function lackingFrom(
-  cluster: Cluster, { from, to, index, step }: Stripe, unit: Addressed, { sound = false }: Comparison = {},
+  cluster: Cluster,
+  { from, to, index, step }: Stripe,
+  unit: Addressed,
+  { sound = false }: Comparison = {},
 ): Promise<number | undefined> {
   let unread: number | undefined
   for (let at = firstOfClass(from, index, step); at < to; at += DIGEST_POSITIONS * step) {
@@ -98,7 +129,11 @@ export async function lackingFrom(
 
 /** Compares what two units hold in a range, part by part. @throws SirtakiError `UNREACHABLE`, `TIMEOUT`. */
 export async function isSame(
-  cluster: Cluster, { from, to, index, step }: Stripe, a: Addressed, b: Addressed, comparison: Comparison = {},
+  cluster: Cluster,
+  { from, to, index, step }: Stripe,
+  a: Addressed,
+  b: Addressed,
+  comparison: Comparison = {},
 ): Promise<boolean> {
   const { trimmedAsFar = false, sound = false } = comparison
   const both = (range: Stripe): Promise<[DigestAnswer, DigestAnswer]> =>
@@ -111,8 +146,8 @@ export async function isSame(
     // A trim has reached one of them only: what the other still has of it does not count.
     if (ours.trim !== theirs.trim) {
       const rest = { ...range, from: Math.max(range.from, ours.trim, theirs.trim) }
-      if (rest.from >= rest.to) continue;
-      [ours, theirs] = await both(rest)
+      if (rest.from >= rest.to) continue
+      ;[ours, theirs] = await both(rest)
     }
     if (!isEqual(ours, theirs)) return false
     // A unit of the version before says nothing of what it has read: there the index is believed.
@@ -130,7 +165,10 @@ const isEqual = (ours: DigestAnswer, theirs: DigestAnswer): boolean =>
  * `UNREACHABLE`, `TIMEOUT`.
  */
 export async function holdsDecided(
-  cluster: Cluster, { from, to, index, step }: Stripe, unit: Addressed, other: Addressed,
+  cluster: Cluster,
+  { from, to, index, step }: Stripe,
+  unit: Addressed,
+  other: Addressed,
 ): Promise<boolean> {
   const ask = ({ address }: Addressed, range: object): Promise<DigestAnswer> =>
     cluster.peer(address).control('digest', range, DigestAnswer)
@@ -149,13 +187,21 @@ const digestOf = (cluster: Cluster, { address }: Addressed, range: Stripe, sound
   cluster.peer(address).control('digest', sound ? { ...range, sound } : range, DigestAnswer)
 
 const leastCommonMultiple = (a: number, b: number): number => {
-  const divisor = (x: number, y: number): number => y === 0 ? x : divisor(y, x % y)
-  return a / divisor(a, b) * b
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y))
+  return (a / divisor(a, b)) * b
 }
 
 /** The parts that a unit has yet to copy under a layout. */
 export function missingParts(layout: Layout, identity: string): Part[] {
   const chain = chainsOf(openSegment(layout)).find(({ units }) => units.some((unit) => unit.identity === identity))
   if (chain === undefined) return []
-  return layout.segments.slice(0, -1).flatMap((segment) => holdsAll(layout, segment, chain.index, identity) ? [] : partsOf(layout, segment, chain.index).filter(({ sources }) => !sources.some((unit) => unit.identity === identity)))
+  return layout.segments
+    .slice(0, -1)
+    .flatMap((segment) =>
+      holdsAll(layout, segment, chain.index, identity)
+        ? []
+        : partsOf(layout, segment, chain.index).filter(
+            ({ sources }) => !sources.some((unit) => unit.identity === identity),
+          ),
+    )
 }

@@ -24,28 +24,42 @@ export function parseAddress(address: string): NetAddress {
   if (colon < 0) throw bad(address, 'it has no port: write host:port, [::1]:port or unix:PATH')
   const host = parseHost(address, address.slice(0, colon))
   const port = address.slice(colon + 1)
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw bad(address, `${port === '' ? 'nothing' : `"${port}"`} is no port: a port is a number up to 65535`)
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+    throw bad(address, `${port === '' ? 'nothing' : `"${port}"`} is no port: a port is a number up to 65535`)
+  }
   return { kind: 'tcp', host, port: Number(port) }
 }
 
 function parseUnix(address: string, path: string): NetAddress {
   if (path === '' || path.includes('\0')) throw bad(address, 'it has no path: write unix:PATH')
   const bytes = Buffer.byteLength(path)
-  if (bytes > UNIX_PATH_BYTES_MAX) throw bad(address, `its path has ${bytes} bytes, a socket's may have ${UNIX_PATH_BYTES_MAX}: use a shorter folder or a relative path`)
+  if (bytes > UNIX_PATH_BYTES_MAX) {
+    throw bad(
+      address,
+      `its path has ${bytes} bytes, a socket's may have ${UNIX_PATH_BYTES_MAX}: use a shorter folder or a `
+        + 'relative path',
+    )
+  }
   return { kind: 'unix', path }
 }
 
 function parseHost(address: string, host: string): string {
   const inner = /^\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]$/.exec(host)?.[1]
   if (inner?.includes(':') === true) return inner
-  if (host === '') throw bad(address, 'it has no host: write 127.0.0.1 for this machine, 0.0.0.0 for all its interfaces')
+  if (host === '') {
+    throw bad(address, 'it has no host: write 127.0.0.1 for this machine, 0.0.0.0 for all its interfaces')
+  }
   if (host.includes('://')) throw bad(address, 'it has a scheme: write only host:port')
-  if (/^[0-9a-fA-F:.]+$/.test(host) && host.includes(':')) throw bad(address, 'an IPv6 address stands in brackets: [::1]:port')
+  if (/^[0-9a-fA-F:.]+$/.test(host) && host.includes(':')) {
+    throw bad(address, 'an IPv6 address stands in brackets: [::1]:port')
+  }
   if (!/^[\w.-]+$/.test(host)) throw bad(address, `"${host}" is no host`)
   return host
 }
 
-const bad = (address: string, reason: string): SirtakiError => new SirtakiError('BAD_ADDRESS', `the address "${address}" cannot be used: ${reason}`, { facts: { address } })
+const bad = (address: string, reason: string): SirtakiError =>
+  new SirtakiError('BAD_ADDRESS', `the address "${address}" cannot be used: ${reason}`, { facts: { address } })
 
 /** An address of TCP as text. */
-export const formatTcp = (host: string, port: number): string => host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+export const formatTcp = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

@@ -17,10 +17,12 @@ export interface ClockOptions {
 /** Makes a clock of this machine. */
 export function makeClock({ unreferenced = false }: ClockOptions = {}): Clock {
   return {
-    ...unreferenced ? { hold: holder() } : {},
+    ...(unreferenced ? { hold: holder() } : {}),
     now: () => performance.now(),
     wall: () => Date.now(),
-    turn: (run) => { setImmediate(run) },
+    turn: (run) => {
+      setImmediate(run)
+    },
     timer: (ms, run) => startTimer(ms, run, unreferenced),
   }
 }
@@ -60,5 +62,9 @@ function startTimer(ms: number, run: () => void, unreferenced: boolean): Timer {
     else run()
   }
   wait(ms)
-  return { cancel: () => { clearTimeout(handle) } }
+  return {
+    cancel: () => {
+      clearTimeout(handle)
+    },
+  }
 }

@@ -8,7 +8,10 @@ import { makeClock } from './clock.ts'
 import { netTransport } from './net-transport.ts'
 import { systemRandom } from './random.ts'
 
-/** Ports of this process. With `unreferenced` timers and dialled connections do not keep it alive: what holds the clock does. */
+/**
+ * Ports of this process. With `unreferenced` timers and dialled connections do not keep it alive: what holds the clock
+ * does.
+ */
 export function systemPorts(options: { readonly unreferenced?: boolean } = {}): Ports {
   return { clock: makeClock(options), random: systemRandom, transport: netTransport(options) }
 }

@@ -45,7 +45,9 @@ export class DiskReserve {
   }
 
   /** Appends have to be refused. */
-  get full(): boolean { return this.#full }
+  get full(): boolean {
+    return this.#full
+  }
 
   /** Makes the reserve where there is room for it. @throws the system's error, but none of a full disk. */
   open(): void {
@@ -64,7 +66,10 @@ export class DiskReserve {
     else if (free >= this.#missing && room - this.#missing >= this.#roomBytes * 1.25) this.#full = !this.#make()
   }
 
-  /** Gives the reserve to whoever needs room, and counts as full; tells whether there was anything to give. @throws the system's error. */
+  /**
+   * Gives the reserve to whoever needs room, and counts as full; tells whether there was anything to give. @throws the
+   * system's error.
+   */
   giveBack(): boolean {
     this.#full = true
     if (this.#held === 0) return false
@@ -72,7 +77,9 @@ export class DiskReserve {
     return true
   }
 
-  get #missing(): number { return this.#bytes - this.#held }
+  get #missing(): number {
+    return this.#bytes - this.#held
+  }
 
   #shrink(): void {
     cutFile(this.#path, 0)

@@ -1,13 +1,13 @@
 /**
- * What the headers of a block of rows say, once more and together: a unit with 20 million rows starts in seconds (measured:
- * 4 us a header that is read by itself, 0.3 us here).
+ * What the headers of a block of rows say, once more and together: a unit with 20 million rows starts in seconds
+ * (measured: 4 us a header that is read by itself, 0.3 us here).
  *
  *     table pack   block | sums | sum | what its rows say (`../unit/row-block.ts`)
  *
- * A block is the rows whose ids divided by 2,048 give its number. Its pack is written when the block is behind, with the
- * checkpoint that follows, and gone with the first of its rows that is dropped: so a pack names exactly the rows of its
- * block. It is never needed: what has none, or one that fails its sum, is read row by row. `sums` are those of the headers.
- * Read next: `sqlite-schema.ts`, `sqlite-store.ts`.
+ * A block is the rows whose ids divided by 2,048 give its number. Its pack is written when the block is behind, with
+ * the checkpoint that follows, and gone with the first of its rows that is dropped: so a pack names exactly the rows
+ * of its block. It is never needed: what has none, or one that fails its sum, is read row by row. `sums` are those of
+ * the headers. Read next: `sqlite-schema.ts`, `sqlite-store.ts`.
  */
 import { isError } from '../errors.ts'
 import { blockOf, type RowBlock, type StoredHeader } from '../unit/row-block.ts'
@@ -15,18 +15,31 @@ import { crc32 } from '../bytes/hash.ts'
 
 /** Rows of a block. */
 export const PACK_ROWS = 2048
-/** Headers longer than this together are read row by row: what they cost is their entries, and memory until they are packed. */
+/**
+ * Headers longer than this together are read row by row: what they cost is their entries, and memory until they are
+ * packed.
+ */
 const PACK_BYTES = 512 << 10
 /** Blocks that wait to be written; those of a database that has no packs at all are left as they are. */
 const READY_MAX = 4
 
 /** A row's header. `sum` is the one that it is stored with. */
-export interface HeaderRow extends StoredHeader { readonly sum: number }
+export interface HeaderRow extends StoredHeader {
+  readonly sum: number
+}
 
 /** A pack as it is stored. */
-export interface Pack { readonly block: number; readonly sums: number; readonly sum: number; readonly says: Uint8Array }
+export interface Pack {
+  readonly block: number
+  readonly sums: number
+  readonly sum: number
+  readonly says: Uint8Array
+}
 
-interface Block { readonly block: number; readonly rows: readonly HeaderRow[] }
+interface Block {
+  readonly block: number
+  readonly rows: readonly HeaderRow[]
+}
 
 /** The sum of a pack, of which its place and the sums of its headers are a part. */
 const packSum = (block: number, sums: number, says: Uint8Array): number =>
@@ -52,7 +65,9 @@ function tried(make: () => RowBlock | undefined): RowBlock | undefined {
 
 /** What a pack says; `undefined` when it is not what was stored. */
 export function unpack({ block, sums, sum, says }: Pack, size: number): RowBlock | undefined {
-  return says instanceof Uint8Array && sum === packSum(block, sums, says) ? { base: block * size, block: says } : undefined
+  return says instanceof Uint8Array && sum === packSum(block, sums, says)
+    ? { base: block * size, block: says }
+    : undefined
 }
 
 /** Collects headers of rows, by ascending id, until their block is behind. */
@@ -73,7 +88,9 @@ export class HeaderPacks {
   }
 
   /** Whether a pack is to be written. */
-  get isReady(): boolean { return this.#ready.length > 0 }
+  get isReady(): boolean {
+    return this.#ready.length > 0
+  }
 
   /** The packs that are to be written; they stay until `written`. */
   packs(): Pack[] {
@@ -81,9 +98,13 @@ export class HeaderPacks {
   }
 
   /** What `packs` gave is written. */
-  written(): void { this.#ready = [] }
+  written(): void {
+    this.#ready = []
+  }
 
-  blockOf(id: number): number { return Math.floor(id / this.size) }
+  blockOf(id: number): number {
+    return Math.floor(id / this.size)
+  }
 
   /** Notes a row that no pack has. */
   note(row: HeaderRow): void {
@@ -102,10 +123,14 @@ export class HeaderPacks {
   }
 
   /** Whether a new row belongs to a block that has its pack already, which must go then: rows were lost at its end. */
-  isPacked(id: number): boolean { return this.blockOf(id) === this.#packed }
+  isPacked(id: number): boolean {
+    return this.blockOf(id) === this.#packed
+  }
 
   #begin(block: number): void {
-    if (this.#rows.length > 0 && this.#ready.length < READY_MAX) this.#ready.push({ block: this.#block, rows: this.#rows })
+    if (this.#rows.length > 0 && this.#ready.length < READY_MAX) {
+      this.#ready.push({ block: this.#block, rows: this.#rows })
+    }
     this.#block = block
     this.#rows = []
     this.#bytes = this.#isWhole ? 0 : Infinity
@@ -115,7 +140,10 @@ export class HeaderPacks {
   /** Rows of these ids are gone: their blocks get no pack. */
   drop(from: number, to: number): void {
     const [first, last] = [this.blockOf(from), this.blockOf(to)]
-    if (this.#block >= first && this.#block <= last) { this.#rows = []; this.#bytes = Infinity }
+    if (this.#block >= first && this.#block <= last) {
+      this.#rows = []
+      this.#bytes = Infinity
+    }
     this.#ready = this.#ready.filter(({ block }) => block < first || block > last)
   }
 }

@@ -6,9 +6,9 @@
  *     unit/                        the unit: sqlite-store.ts, and acceptor.register
  *     unit.sock, sequencer.sock    where the host listens
  *
- * The layout names the sockets without their folder and every process puts the folder in front by itself, so that a folder
- * which was moved, or is mounted elsewhere, or is named by a symbolic link, is the same cluster.
- * Read next: `host-lock.ts`, `../../sequencer/file.ts`.
+ * The layout names the sockets without their folder and every process puts the folder in front by itself, so that a
+ * folder which was moved, or is mounted elsewhere, or is named by a symbolic link, is the same cluster. Read next:
+ * `host-lock.ts`, `../../sequencer/file.ts`.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -24,30 +24,57 @@ export const UNIT_ADDRESS = 'unix:unit.sock'
 export const SEQUENCER_ADDRESS = 'unix:sequencer.sock'
 
 /** Who hosts a folder: the process, and the lock file that it holds. */
-export interface HostRecord { readonly pid: number; readonly lock: string }
+export interface HostRecord {
+  readonly pid: number
+  readonly lock: string
+}
 
 /** The places of one folder. */
-export interface HostFolder { readonly path: string; readonly unit: string; readonly register: string }
+export interface HostFolder {
+  readonly path: string
+  readonly unit: string
+  readonly register: string
+}
 
 /**
  * Makes the folder if it does not exist (its parent must), and checks that it can carry a cluster.
  *
- * @throws SirtakiError `BAD_ADDRESS` for no folder or one whose sockets would have too long a name, `UNSUPPORTED` on a network
- *   file system, `WRONG_CLUSTER` for the folder of a unit, `IO` when it cannot be made or is a file.
+ * @throws SirtakiError `BAD_ADDRESS` for no folder or one whose sockets would have too long a name, `UNSUPPORTED` on
+ *   a network file system, `WRONG_CLUSTER` for the folder of a unit, `IO` when it cannot be made or is a file.
  */
 export function openHostFolder(directory: string): HostFolder {
   const path = resolve(directory)
-  if (directory === '' || directory.includes('\0') || /^\/\/[^/]/.test(directory)) throw new SirtakiError('BAD_ADDRESS', `${JSON.stringify(`file:${directory}`)} names no folder: write file:DIR`, { facts: { address: `file:${directory}` } })
+  if (directory === '' || directory.includes('\0') || /^\/\/[^/]/.test(directory)) {
+    throw new SirtakiError('BAD_ADDRESS', `${JSON.stringify(`file:${directory}`)} names no folder: write file:DIR`, {
+      facts: { address: `file:${directory}` },
+    })
+  }
   checkSockets(path)
   try {
     if (!existsSync(path)) makeFolder(path)
-    if (!statSync(path).isDirectory()) throw new SirtakiError('IO', `${path} is a file, a cluster needs a folder: name another place`, { facts: { path } })
+    if (!statSync(path).isDirectory()) {
+      throw new SirtakiError('IO', `${path} is a file, a cluster needs a folder: name another place`, {
+        facts: { path },
+      })
+    }
     checkFileSystem(path)
   } catch (thrown) {
     if (isError(thrown)) throw thrown
-    throw new SirtakiError('IO', `the folder ${path} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}. Make its parent, mend the rights, or name another place`, { cause: thrown, facts: { path } })
+    throw new SirtakiError(
+      'IO',
+      `the folder ${path} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}. `
+        + 'Make its parent, mend the rights, or name another place',
+      { cause: thrown, facts: { path } },
+    )
   }
-  if (existsSync(join(path, 'unit.db'))) throw new SirtakiError('WRONG_CLUSTER', `${path} is the folder of a unit, not of a file: cluster: name another folder, or start the unit with sirtaki unit --data ${path}`, { facts: { path } })
+  if (existsSync(join(path, 'unit.db'))) {
+    throw new SirtakiError(
+      'WRONG_CLUSTER',
+      `${path} is the folder of a unit, not of a file: cluster: name another folder, or start the unit with `
+        + `sirtaki unit --data ${path}`,
+      { facts: { path } },
+    )
+  }
   return { path, unit: join(path, 'unit'), register: join(path, 'unit', 'acceptor.register') }
 }
 
@@ -78,7 +105,12 @@ function checkSockets(path: string): void {
     try {
       parseAddress(placedIn(path, address))
     } catch (cause) {
-      throw new SirtakiError('BAD_ADDRESS', `the folder ${path} has too long a name for the sockets in it: name it by a shorter path, for instance by a symbolic link to it`, { cause, facts: { address: `file:${path}` } })
+      throw new SirtakiError(
+        'BAD_ADDRESS',
+        `the folder ${path} has too long a name for the sockets in it: name it by a shorter path, for `
+          + 'instance by a symbolic link to it',
+        { cause, facts: { address: `file:${path}` } },
+      )
     }
   }
 }
@@ -87,7 +119,14 @@ function checkSockets(path: string): void {
 function checkFileSystem(path: string): void {
   if (process.platform !== 'linux') return
   const name = networkFileSystem(statfsSync(path).type, path, () => readFileSync('/proc/self/mountinfo', 'utf8'))
-  if (name !== undefined) throw new SirtakiError('UNSUPPORTED', `${path} is on a network file system (${name}), whose locks cannot keep two hosts apart: use a folder on a disk of this machine, or a cluster at tcp:// for several machines`, { facts: { path, fileSystem: name } })
+  if (name !== undefined) {
+    throw new SirtakiError(
+      'UNSUPPORTED',
+      `${path} is on a network file system (${name}), whose locks cannot keep two hosts apart: use a folder `
+        + 'on a disk of this machine, or a cluster at tcp:// for several machines',
+      { facts: { path, fileSystem: name } },
+    )
+  }
 }
 
 /** Tells who hosts the folder, or did when it was killed; `undefined` when nobody does. */
@@ -123,4 +162,5 @@ export function placedTransport(transport: Transport, { path }: Pick<HostFolder,
   }
 }
 
-const placedIn = (path: string, address: string): string => /^unix:[^/]/.test(address) ? `unix:${join(path, address.slice('unix:'.length))}` : address
+const placedIn = (path: string, address: string): string =>
+  /^unix:[^/]/.test(address) ? `unix:${join(path, address.slice('unix:'.length))}` : address

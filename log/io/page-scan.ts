@@ -1,10 +1,11 @@
 /**
  * Reads the rows of a damaged database from its pages, without SQLite, and none that was dropped.
  *
- * A page keeps what was deleted from it: bytes behind its last cell, cells that nothing names any more, whole pages on the list of
- * free ones. One flipped bit in a count or a pointer brings such a row back, with a right checksum. So a row counts only where
+ * A page keeps what was deleted from it: bytes behind its last cell, cells that nothing names any more, whole pages
+ * on the list of free ones. One flipped bit in a count or a pointer brings such a row back, with a right checksum. So
+ * a row counts only where
  *
- *     its page is whole       its cells, free blocks and the count of stray bytes fill it up, without a gap and without overlap
+ *     its page is whole       its cells, free blocks and the count of stray bytes fill it up, without gap or overlap
  *     its page is in use      a page of the tree, or not on the list of free pages where that list is whole
  *     its id is in place      between the ids that the tree names beside the page, and in the range of no other page
  *
@@ -25,15 +26,38 @@ const PAGES_AT = 28
 const HEAD_BYTES = 100
 
 /** A row as its page holds it: id, and the columns behind it. */
-export interface ScannedRow { readonly id: number; readonly columns: readonly (number | Uint8Array | undefined)[] }
+export interface ScannedRow {
+  readonly id: number
+  readonly columns: readonly (number | Uint8Array | undefined)[]
+}
 
 /** What a scan gives: rows by ascending id, and pages of rows that were left out. */
-export interface Scan { readonly rows: Iterable<ScannedRow>; readonly leftOut: readonly number[] }
+export interface Scan {
+  readonly rows: Iterable<ScannedRow>
+  readonly leftOut: readonly number[]
+}
 
-interface Page { readonly number: number; readonly view: DataView; readonly bytes: Uint8Array; readonly at: number }
-interface Cell { readonly at: number; readonly bytes: number; readonly key: number; readonly child: number }
-interface Leaf { readonly page: number; readonly from: number; readonly to: number }
-interface Bounds { readonly above: number; readonly to: number }
+interface Page {
+  readonly number: number
+  readonly view: DataView
+  readonly bytes: Uint8Array
+  readonly at: number
+}
+interface Cell {
+  readonly at: number
+  readonly bytes: number
+  readonly key: number
+  readonly child: number
+}
+interface Leaf {
+  readonly page: number
+  readonly from: number
+  readonly to: number
+}
+interface Bounds {
+  readonly above: number
+  readonly to: number
+}
 
 /** The pages of a file that nobody writes. */
 export class PageScan {
@@ -62,8 +86,8 @@ export class PageScan {
     const leaves: Leaf[] = []
     const leftOut: number[] = []
     const isWalked = this.#walk(root, seen, leaves, leftOut, free)
-    // Below what cannot be walked lie pages that are in use and that nothing has named. Where all was walked there are none:
-    // a page that looks like that is one that a damaged list of free pages has forgotten.
+    // Below what cannot be walked lie pages that are in use and that nothing has named. Where all was walked there are
+    // none: a page that looks like that is one that a damaged list of free pages has forgotten.
     if (!isWalked && free !== undefined) {
       for (let number = 2; number <= this.#pages; number++) {
         if (seen[number] === 1 || free[number] === 1 || others.includes(number)) continue
@@ -83,7 +107,9 @@ export class PageScan {
   /** From the root down; whether every page above others was whole. */
   #walk(root: number, seen: Uint8Array, leaves: Leaf[], leftOut: number[], free: Uint8Array | undefined): boolean {
     let isWalked = true
-    const left: { readonly number: number; readonly bounds: Bounds }[] = [{ number: root, bounds: { above: -Infinity, to: Infinity } }]
+    const left: { readonly number: number; readonly bounds: Bounds }[] = [
+      { number: root, bounds: { above: -Infinity, to: Infinity } },
+    ]
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       const { number, bounds } = next
       if (!this.#isPage(number) || seen[number] === 1 || free?.[number] === 1) continue
@@ -96,7 +122,10 @@ export class PageScan {
         continue
       }
       let { above } = bounds
-      for (const { child, key } of cells) { left.push({ number: child, bounds: { above, to: Math.min(key, bounds.to) } }); above = key }
+      for (const { child, key } of cells) {
+        left.push({ number: child, bounds: { above, to: Math.min(key, bounds.to) } })
+        above = key
+      }
       left.push({ number: page.view.getUint32(8), bounds: { above, to: bounds.to } })
     }
     return isWalked
@@ -105,7 +134,10 @@ export class PageScan {
   #take(page: Page, { above, to }: Bounds, leaves: Leaf[], leftOut: number[]): void {
     const cells = cellsOf(page, LEAF)
     const [first, last] = [cells?.[0], cells?.at(-1)]
-    if (cells === undefined || (first !== undefined && first.key <= above) || (last !== undefined && last.key > to)) { leftOut.push(page.number); return }
+    if (cells === undefined || (first !== undefined && first.key <= above) || (last !== undefined && last.key > to)) {
+      leftOut.push(page.number)
+      return
+    }
     if (first !== undefined && last !== undefined) leaves.push({ page: page.number, from: first.key, to: last.key })
   }
 
@@ -163,7 +195,9 @@ export class PageScan {
     return payload
   }
 
-  #isPage(number: number): boolean { return number > 0 && number <= this.#pages }
+  #isPage(number: number): boolean {
+    return number > 0 && number <= this.#pages
+  }
 
   #page(number: number): Page {
     const bytes = new Uint8Array(this.#pageBytes)
@@ -188,7 +222,9 @@ function cellsOf({ bytes, view, at }: Page, kind: number): readonly Cell[] | und
     cells.push(cell)
   }
   const blocks = freeBlocks(view, view.getUint16(at + 1), start)
-  return blocks !== undefined && fills([...cells, ...blocks], start, bytes.byteLength, view.getUint8(at + 7)) ? cells : undefined
+  return blocks !== undefined && fills([...cells, ...blocks], start, bytes.byteLength, view.getUint8(at + 7))
+    ? cells
+    : undefined
 }
 
 function cellAt(bytes: Uint8Array, view: DataView, at: number, kind: number): Cell | undefined {
@@ -233,8 +269,8 @@ function fills(pieces: { at: number; bytes: number }[], from: number, to: number
 /** Of a payload, what lies in its page. */
 function localBytes(total: number, usable: number): number {
   if (total <= usable - 35) return total
-  const least = Math.floor((usable - 12) * 32 / 255) - 23
-  const fitting = least + (total - least) % (usable - 4)
+  const least = Math.floor(((usable - 12) * 32) / 255) - 23
+  const fitting = least + ((total - least) % (usable - 4))
   return fitting <= usable - 35 ? fitting : least
 }
 
@@ -253,13 +289,14 @@ function columnsOf(payload: Uint8Array): (number | Uint8Array | undefined)[] {
   return at === payload.byteLength ? columns : []
 }
 
-const bytesOfType = (type: number): number => type >= 12 ? Math.floor((type - 12) / 2) : [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0][type] ?? 0
+const bytesOfType = (type: number): number =>
+  type >= 12 ? Math.floor((type - 12) / 2) : ([0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0][type] ?? 0)
 
 function columnOf(bytes: Uint8Array, type: number): number | Uint8Array | undefined {
   if (type >= 12) return type % 2 === 0 ? bytes : undefined
   if (type === 8 || type === 9) return type - 8
   if (type < 1 || type > 6 || bytes.byteLength === 0) return undefined
-  return bytes.reduce((value, byte, index) => index === 0 ? byte << 24 >> 24 : value * 256 + byte, 0)
+  return bytes.reduce((value, byte, index) => (index === 0 ? (byte << 24) >> 24 : value * 256 + byte), 0)
 }
 
 /** A number of 1 to 9 bytes, and how many these are. */

@@ -4,14 +4,14 @@
  *     acceptor.register     sirtaki-register 2 <sha-256 of version, number and value> <number>\n<value>
  *     acceptor.register-2   the same; a write goes to the first file, then to the second, under the next number
  *
- * A copy is written to a file beside it, synced, renamed over the old one, and the folder synced: whenever power goes, the old
- * copy or the new one is there. A copy that fails its checksum is therefore damage, never a torn write.
+ * A copy is written to a file beside it, synced, renamed over the old one, and the folder synced: whenever power
+ * goes, the old copy or the new one is there. A copy that fails its checksum is therefore damage, never a torn write.
  *
- * **Why one readable copy is enough.** `write` returns when both copies are durable, and nothing is answered before. So whatever
- * was promised to anybody stands in both: a copy that is unreadable or missing costs nothing. Only a crash between the two
- * writes leaves them different; the newer one counts if it can be read, and if it cannot, what it alone said was told to nobody,
- * so that the older one has forgotten no promise. What is read is written to both before it is acted on: else an answer could
- * rest on a copy that the other does not have.
+ * **Why one readable copy is enough.** `write` returns when both copies are durable, and nothing is answered before.
+ * So whatever was promised to anybody stands in both: a copy that is unreadable or missing costs nothing. Only a
+ * crash between the two writes leaves them different; the newer one counts if it can be read, and if it cannot, what
+ * it alone said was told to nobody, so that the older one has forgotten no promise. What is read is written to both
+ * before it is acted on: else an answer could rest on a copy that the other does not have.
  *
  * A register of version 1, one file without a number, is read and becomes two.
  * Keeps: Y2, L10, P45. Read next: `../ports.ts`, `../epochs/acceptor.ts`.
@@ -30,7 +30,13 @@ const VERSION = 2
 /** A copy of a register as it lies on the disk. */
 export type RegisterCopy =
   | { readonly kind: 'absent' | 'damaged'; readonly path: string }
-  | { readonly kind: 'whole'; readonly path: string; readonly number: number; readonly value: string; readonly isOld: boolean }
+  | {
+      readonly kind: 'whole'
+      readonly path: string
+      readonly number: number
+      readonly value: string
+      readonly isOld: boolean
+    }
 
 /** Covers the version too: a newer format is told from a flipped bit. */
 const checksum = (version: number, number: string | undefined, value: Uint8Array): string =>
@@ -39,12 +45,15 @@ const checksum = (version: number, number: string | undefined, value: Uint8Array
 /** The places of a register's two copies. */
 export const copiesOf = (path: string): readonly [string, string] => [path, `${path}-2`]
 
-/** Reads both copies and changes nothing. @throws SirtakiError `UNSUPPORTED` for a newer format, `IO` when a file cannot be read. */
+/**
+ * Reads both copies and changes nothing. @throws SirtakiError `UNSUPPORTED` for a newer format, `IO` when a file cannot
+ * be read.
+ */
 export const readCopies = (path: string): readonly RegisterCopy[] => copiesOf(path).map(readCopy)
 
 /** The copy that counts, `undefined` when none can be read. */
 function newestOf(copies: readonly RegisterCopy[]): Extract<RegisterCopy, { kind: 'whole' }> | undefined {
-  return copies.flatMap((copy) => copy.kind === 'whole' ? [copy] : []).sort((a, b) => b.number - a.number)[0]
+  return copies.flatMap((copy) => (copy.kind === 'whole' ? [copy] : [])).sort((a, b) => b.number - a.number)[0]
 }
 
 /** A register at `path`, whose folder must exist. One process uses it at a time: its unit's lock sees to that. */
@@ -54,7 +63,10 @@ export class RegisterFile implements Register {
   #number = 0
   #failed: SirtakiError | undefined
 
-  /** `makeRoom` is called when a write finds none, and tells whether another try is worth while: see `SqliteStore.giveBack`. */
+  /**
+   * `makeRoom` is called when a write finds none, and tells whether another try is worth while: see
+   * `SqliteStore.giveBack`.
+   */
   constructor(path: string, makeRoom: () => boolean = () => false) {
     this.#path = path
     this.#makeRoom = makeRoom
@@ -73,11 +85,16 @@ export class RegisterFile implements Register {
       return undefined
     }
     this.#number = newest.number
-    if (copies.some((copy) => copy.kind !== 'whole' || copy.isOld || copy.number !== newest.number)) this.#writeBoth(newest.value)
+    if (copies.some((copy) => copy.kind !== 'whole' || copy.isOld || copy.number !== newest.number)) {
+      this.#writeBoth(newest.value)
+    }
     return newest.value
   }
 
-  /** Where there is no room, the copy that was read has to do: whatever is promised from now on is written to both all the same. */
+  /**
+   * Where there is no room, the copy that was read has to do: whatever is promised from now on is written to both all
+   * the same.
+   */
   #writeBoth(value: string): void {
     try {
       this.write(value)
@@ -87,9 +104,10 @@ export class RegisterFile implements Register {
   }
 
   /**
-   * Replaces the value; both copies are durable when it returns. After `FULL` the old value counts and the register goes on: where
-   * the first copy has the new one, nobody was told, and the next write replaces it. After `IO` a copy holds the old value or the
-   * new one, and every later write throws the same error: what a disk that failed once says about durability is worth nothing (P30).
+   * Replaces the value; both copies are durable when it returns. After `FULL` the old value counts and the register
+   * goes on: where the first copy has the new one, nobody was told, and the next write replaces it. After `IO` a copy
+   * holds the old value or the new one, and every later write throws the same error: what a disk that failed once
+   * says about durability is worth nothing (P30).
    *
    * @throws SirtakiError `FULL`, `IO`.
    */
@@ -98,7 +116,10 @@ export class RegisterFile implements Register {
     try {
       const bytes = Buffer.from(value)
       const number = String(++this.#number)
-      const whole = Buffer.concat([Buffer.from(`${NAME} ${VERSION} ${checksum(VERSION, number, bytes)} ${number}\n`), bytes])
+      const whole = Buffer.concat([
+        Buffer.from(`${NAME} ${VERSION} ${checksum(VERSION, number, bytes)} ${number}\n`),
+        bytes,
+      ])
       for (const path of copiesOf(this.#path)) this.#putOne(path, whole)
     } catch (cause) {
       if (isError(cause, 'FULL')) throw cause
@@ -109,11 +130,17 @@ export class RegisterFile implements Register {
 
   #putOne(path: string, whole: Uint8Array): void {
     if (putCopy(path, whole) || (this.#makeRoom() && putCopy(path, whole))) return
-    throw new SirtakiError('FULL', `the disk of the register ${path} is full, its old value stays: make room`, { facts: { path } })
+    throw new SirtakiError('FULL', `the disk of the register ${path} is full, its old value stays: make room`, {
+      facts: { path },
+    })
   }
 
   #damaged(): SirtakiError {
-    return new SirtakiError('DAMAGED', `no copy of the register ${this.#path} can be read: the promises in it are lost`, { facts: { path: this.#path } })
+    return new SirtakiError(
+      'DAMAGED',
+      `no copy of the register ${this.#path} can be read: the promises in it are lost`,
+      { facts: { path: this.#path } },
+    )
   }
 }
 
@@ -124,8 +151,20 @@ function readCopy(path: string): RegisterCopy {
   const [name, version, hash, number] = bytes.subarray(0, Math.max(end, 0)).toString('latin1').split(' ')
   const value = bytes.subarray(end + 1)
   if (name !== NAME || hash !== checksum(Number(version), number, value)) return { kind: 'damaged', path }
-  if (Number(version) > VERSION) throw new SirtakiError('UNSUPPORTED', `the register ${path} has format version ${version}, this is version ${VERSION}: upgrade`, { facts: { path } })
-  return { kind: 'whole', path, number: Number(number ?? 0), value: value.toString('utf8'), isOld: Number(version) < VERSION }
+  if (Number(version) > VERSION) {
+    throw new SirtakiError(
+      'UNSUPPORTED',
+      `the register ${path} has format version ${version}, this is version ${VERSION}: upgrade`,
+      { facts: { path } },
+    )
+  }
+  return {
+    kind: 'whole',
+    path,
+    number: Number(number ?? 0),
+    value: value.toString('utf8'),
+    isOld: Number(version) < VERSION,
+  }
 }
 
 function bytesOf(path: string): Buffer | undefined {
@@ -138,7 +177,12 @@ function bytesOf(path: string): Buffer | undefined {
 }
 
 function ioError(verb: string, path: string, cause: unknown): SirtakiError {
-  return new SirtakiError('IO', `could not ${verb} the register ${path}: ${cause instanceof Error ? cause.message : String(cause)}. Check the disk and the rights of the folder, then start again`, { cause, facts: { path } })
+  return new SirtakiError(
+    'IO',
+    `could not ${verb} the register ${path}: ${cause instanceof Error ? cause.message : String(cause)}. `
+      + 'Check the disk and the rights of the folder, then start again',
+    { cause, facts: { path } },
+  )
 }
 
 /** Puts a copy in the place of the old one; tells whether there was room. What cannot be read is kept beside. */
@@ -151,7 +195,10 @@ function putCopy(path: string, whole: Uint8Array): boolean {
   return true
 }
 
-/** Writes and syncs a file; tells whether there was room for it. An error of the sync is one of the disk, whatever it says. */
+/**
+ * Writes and syncs a file; tells whether there was room for it. An error of the sync is one of the disk, whatever it
+ * says.
+ */
 function writeBeside(path: string, bytes: Uint8Array): boolean {
   let descriptor: number | undefined
   try {

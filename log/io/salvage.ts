@@ -5,13 +5,24 @@
  *     unit.db-wal.damaged, -2  a WAL as it was found
  *     unit.db.damaged, -2      a database as it was found
  *
- * The mark is durable before anything is cut, and what was found stays beside, as it was: opening a database moves its WAL into it.
- * A database with a fault is not repaired but written anew from the rows whose pages are whole, since SQLite must not write into
- * pages that are out of order, and may find in them what was dropped.
- * Keeps: L2, by telling. Read next: `page-scan.ts`, `sqlite-schema.ts`, `wal-scan.ts`.
+ * The mark is durable before anything is cut, and what was found stays beside, as it was: opening a database moves
+ * its WAL into it. A database with a fault is not repaired but written anew from the rows whose pages are whole,
+ * since SQLite must not write into pages that are out of order, and may find in them what was dropped. Keeps: L2, by
+ * telling. Read next: `page-scan.ts`, `sqlite-schema.ts`, `wal-scan.ts`.
  */
 import {
-  appendFileSync, closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, truncateSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
@@ -20,7 +31,21 @@ import { openDatabase } from './database.ts'
 import { HeaderPacks } from './header-packs.ts'
 import { damaged } from './sqlite-error.ts'
 import { PageScan } from './page-scan.ts'
-import { PAGE_BYTES, makeTables, metaSum, plus, prepareStatements, readBlocks, readHeaders, readMeta, readTotal, rowSum, writePacks, type Statements, type Tally } from './sqlite-schema.ts'
+import {
+  PAGE_BYTES,
+  makeTables,
+  metaSum,
+  plus,
+  prepareStatements,
+  readBlocks,
+  readHeaders,
+  readMeta,
+  readTotal,
+  rowSum,
+  writePacks,
+  type Statements,
+  type Tally,
+} from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { cutFile, sizeOf } from './unit-folder.ts'
 
@@ -34,7 +59,11 @@ export const isSalvaged = (folder: string): boolean => existsSync(markOf(folder)
 
 /** What was left out of a folder that was salvaged, a line each; nothing where it was not, or is whole again. */
 export function salvageNotes(folder: string): string[] {
-  return isSalvaged(folder) ? readFileSync(markOf(folder), 'utf8').split('\n').filter((one) => one !== '') : []
+  return isSalvaged(folder)
+    ? readFileSync(markOf(folder), 'utf8')
+        .split('\n')
+        .filter((one) => one !== '')
+    : []
 }
 
 /** Notes durably that this folder is not whole. @throws the system's error. */
@@ -51,14 +80,22 @@ export function unmarkSalvaged(folder: string): void {
 }
 
 /** A unit's folder, and how many rows a pack of headers has. */
-export interface Place { readonly folder: string; readonly packRows: number }
+export interface Place {
+  readonly folder: string
+  readonly packRows: number
+}
 
 /** Where the files are that SQLite would change. */
-export interface Originals { readonly database: string; readonly wal: string | undefined }
+export interface Originals {
+  readonly database: string
+  readonly wal: string | undefined
+}
 
 /** Copies database and WAL, durably, before SQLite moves the one into the other; nobody has the database open. */
 export function keepOriginals(folder: string): Originals {
-  const [database, wal] = [join(folder, 'unit.db'), join(folder, 'unit.db-wal')].map((path) => existsSync(path) ? copyBeside(path) : undefined)
+  const [database, wal] = [join(folder, 'unit.db'), join(folder, 'unit.db-wal')].map((path) =>
+    existsSync(path) ? copyBeside(path) : undefined,
+  )
   if (database === undefined) throw damaged(join(folder, 'unit.db'), 'it is missing')
   syncFolder(folder)
   return { database, wal }
@@ -71,14 +108,23 @@ export function dropOriginals({ database, wal }: Originals, folder: string): voi
 }
 
 /**
- * Takes the damage out of the WAL; nobody has the database open. Where the database by itself is whole and has all that the
- * readable part of the WAL has, the WAL was copied into it before it was damaged: to replay a part would put older pages over newer.
+ * Takes the damage out of the WAL; nobody has the database open. Where the database by itself is whole and has all
+ * that the readable part of the WAL has, the WAL was copied into it before it was damaged: to replay a part would put
+ * older pages over newer.
  */
-export function mendWal(place: Place, { offset, reason }: { readonly offset: number; readonly reason: string }, { database, wal }: Originals): void {
+export function mendWal(
+  place: Place,
+  { offset, reason }: { readonly offset: number; readonly reason: string },
+  { database, wal }: Originals,
+): void {
   const { folder } = place
   const path = join(folder, 'unit.db-wal')
   const isCopied = hasAll(place, database, offset)
-  markSalvaged(folder, `${path} was ${isCopied ? 'left out' : `cut at byte ${offset}`}: ${reason}. As they were found: ${wal}, ${database}`)
+  markSalvaged(
+    folder,
+    `${path} was ${isCopied ? 'left out' : `cut at byte ${offset}`}: ${reason}. As they were found: ${wal}, `
+      + database,
+  )
   cutFile(path, isCopied ? 0 : offset)
 }
 
@@ -94,7 +140,9 @@ export function padDatabase(folder: string, bytes: number, original: string): vo
 function hasAll(place: Place, database: string, offset: number): boolean {
   const { folder } = place
   const trial = join(folder, 'unit.db.trial')
-  const forget = (): void => { for (const name of [trial, `${trial}-wal`, `${trial}-shm`]) rmSync(name, { force: true }) }
+  const forget = (): void => {
+    for (const name of [trial, `${trial}-wal`, `${trial}-shm`]) rmSync(name, { force: true })
+  }
   try {
     forget()
     copyFileSync(database, trial, constants.COPYFILE_FICLONE)
@@ -121,7 +169,10 @@ function countOf(path: string, { folder, packRows }: Place): number | undefined 
   })
 }
 
-/** Whether every page, row and sum of a database is as it was written, but for the bytes of rows; also what its packs say. */
+/**
+ * Whether every page, row and sum of a database is as it was written, but for the bytes of rows; also what its packs
+ * say.
+ */
 export function isWhole(database: Database.Database, folder: string, packRows: number): boolean {
   try {
     if (database.pragma('integrity_check(1)', { simple: true }) !== 'ok') return false
@@ -143,8 +194,8 @@ export function isWhole(database: Database.Database, folder: string, packRows: n
 }
 
 /**
- * Writes a database anew from what of it verifies, and puts it in its place; the database is closed. `kept`: where the original is
- * already, if it is.
+ * Writes a database anew from what of it verifies, and puts it in its place; the database is closed. `kept`: where
+ * the original is already, if it is.
  *
  * @throws SirtakiError `DAMAGED` without identity or meta: they are what a unit is.
  */
@@ -174,24 +225,46 @@ export function rebuild(database: Database.Database, identity: string, place: Pl
 }
 
 /** What SQLite can say of a damaged database. */
-interface Source { readonly meta: { readonly epoch: number; readonly text: string } | undefined; readonly count: number; readonly hasRows: boolean; readonly roots: ReadonlyMap<string, number> }
+interface Source {
+  readonly meta: { readonly epoch: number; readonly text: string } | undefined
+  readonly count: number
+  readonly hasRows: boolean
+  readonly roots: ReadonlyMap<string, number>
+}
 
 function sourceOf(database: Database.Database, folder: string): Source {
   try {
     const sql = prepareStatements(database)
-    const roots = new Map(database.prepare<[], { name: string; rootpage: number }>('select name, rootpage from sqlite_schema').all().map(({ name, rootpage }) => [name, rootpage]))
-    return { meta: readMeta(sql, folder), count: highestCount(sql), hasRows: tried(() => sql.lastTotal.get()) !== undefined, roots }
+    const roots = new Map(
+      database
+        .prepare<[], { name: string; rootpage: number }>('select name, rootpage from sqlite_schema')
+        .all()
+        .map(({ name, rootpage }) => [name, rootpage]),
+    )
+    return {
+      meta: readMeta(sql, folder),
+      count: highestCount(sql),
+      hasRows: tried(() => sql.lastTotal.get()) !== undefined,
+      roots,
+    }
   } finally {
     database.close()
   }
 }
 
 /** Copies meta and every row that can be believed; gives what is known of the others, as text. */
-function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageScan, target: Database.Database, { folder, packRows }: Place): string {
+function copyRows(
+  { meta, count: highest, hasRows, roots }: Source,
+  scan: PageScan,
+  target: Database.Database,
+  { folder, packRows }: Place,
+): string {
   const sql = prepareStatements(target)
   const rootOf = (name: string): number => roots.get(name) ?? 0
   // A page that is out of order may give an older meta back, whose sum is right.
-  if (meta !== undefined && !scan.isWholeLeaf(rootOf('meta'))) throw damaged(join(folder, 'unit.db'), 'the page of its meta is out of order')
+  if (meta !== undefined && !scan.isWholeLeaf(rootOf('meta'))) {
+    throw damaged(join(folder, 'unit.db'), 'the page of its meta is out of order')
+  }
   const { rows, leftOut } = scan.rows(rootOf('row'), ['about', 'meta', 'total'].map(rootOf))
   let sum = metaSum(meta)
   let count = highest
@@ -200,8 +273,19 @@ function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageSc
   const lost: number[] = []
   target.transaction(() => {
     if (meta !== undefined) sql.setMeta.run(meta.epoch, meta.text, sum)
-    for (const { id, columns: [, own, , , header, bytes] } of rows) {
-      if (!(header instanceof Uint8Array) || !(bytes instanceof Uint8Array) || typeof own !== 'number' || own !== rowSum(id, header)) { lost.push(id); continue }
+    for (const {
+      id,
+      columns: [, own, , , header, bytes],
+    } of rows) {
+      if (
+        !(header instanceof Uint8Array)
+        || !(bytes instanceof Uint8Array)
+        || typeof own !== 'number'
+        || own !== rowSum(id, header)
+      ) {
+        lost.push(id)
+        continue
+      }
       sum = plus(sum, own)
       sql.insert.run(id, own, ++count, sum, header, bytes)
       packs.note({ id, sum: own, header, bytesLength: bytes.byteLength })
@@ -211,14 +295,22 @@ function copyRows({ meta, count: highest, hasRows, roots }: Source, scan: PageSc
       packs.written()
     }
     // A unit has rows only when it has a layout: a damaged page may hide the one row of meta.
-    if (meta === undefined && (hasRows || copied + lost.length + leftOut.length > 0)) throw damaged(join(folder, 'unit.db'), 'its meta is missing')
+    if (meta === undefined && (hasRows || copied + lost.length + leftOut.length > 0)) {
+      throw damaged(join(folder, 'unit.db'), 'its meta is missing')
+    }
     sql.setTotal.run(++count, sum)
   })()
   const pages = leftOut.length === 0 ? [] : [`all of pages ${listOf(leftOut)}`]
-  return [...lost.length === 0 ? [] : [listOf(lost)], ...pages].join('; ') || 'none of those whose ids can be read, maybe others'
+  return (
+    [...(lost.length === 0 ? [] : [listOf(lost)]), ...pages].join('; ')
+    || 'none of those whose ids can be read, maybe others'
+  )
 }
 
-const listOf = (numbers: readonly number[]): string => `${numbers.slice(0, LISTED_MAX).join(', ')}${numbers.length > LISTED_MAX ? ` and ${numbers.length - LISTED_MAX} more` : ''}`
+function listOf(numbers: readonly number[]): string {
+  const more = numbers.length > LISTED_MAX ? ` and ${numbers.length - LISTED_MAX} more` : ''
+  return `${numbers.slice(0, LISTED_MAX).join(', ')}${more}`
+}
 
 function highestCount(source: Statements): number {
   const counts = [source.total, source.lastTotal].map((statement) => tried(() => statement.get())?.count ?? 0)
@@ -235,7 +327,9 @@ function tried<T>(read: () => T): T | undefined {
   }
 }
 
-const isCorrupt = (thrown: unknown): boolean => isError(thrown, 'DAMAGED') || (thrown instanceof Error && 'code' in thrown && /^SQLITE_(CORRUPT|TOOBIG|ERROR$)/.test(String(thrown.code)))
+const isCorrupt = (thrown: unknown): boolean =>
+  isError(thrown, 'DAMAGED')
+  || (thrown instanceof Error && 'code' in thrown && /^SQLITE_(CORRUPT|TOOBIG|ERROR$)/.test(String(thrown.code)))
 
 function copyBeside(path: string): string {
   const name = besideOf(path)

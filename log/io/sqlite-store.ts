@@ -1,5 +1,6 @@
 /**
- * A unit's store in a folder, on SQLite. With its schema, lock and salvage, and `host-lock.ts`, alone in loading better-sqlite3.
+ * A unit's store in a folder, on SQLite. With its schema, lock and salvage, and `host-lock.ts`, alone in loading
+ * better-sqlite3.
  *
  *     unit.lock   a database of which this process holds the exclusive lock as long as the store is open
  *     unit.pid    who holds it, for people only
@@ -7,13 +8,14 @@
  *     unit.db     about, meta, row, total, pack (`sqlite-schema.ts`); unit.db-wal beside it
  *     unit.reserve, unit.salvaged, *.damaged   see `disk-reserve.ts`, `salvage.ts`
  *
- * Durable means: in the write-ahead log and synced, one sync per commit (P29). The WAL is grown once with zeros, so that a
- * commit overwrites in place (measured: 4100 commits/s of one entry against 3460 with a WAL that grows), and its
- * checkpoints are started here, behind the answer, because SQLite's own swallow their errors. After the first error no
- * commit is taken (P30): all that follows is the checkpoint with which SQLite closes, of commits that were synced before.
- * A write that finds no room is no such error: it comes before anything was synced and is taken back (P32).
- * The WAL is scanned before SQLite may open it (P31) and emptied afterwards, which `wal-scan.ts` relies on.
- * Keeps: L2, L9, L10. Read next: `sqlite-schema.ts`, `wal-scan.ts`, `disk-reserve.ts`, `tail-witness.ts`, `../unit/store.ts`.
+ * Durable means: in the write-ahead log and synced, one sync per commit (P29). The WAL is grown once with zeros, so
+ * that a commit overwrites in place (measured: 4100 commits/s of one entry against 3460 with a WAL that grows), and
+ * its checkpoints are started here, behind the answer, because SQLite's own swallow their errors. After the first
+ * error no commit is taken (P30): all that follows is the checkpoint with which SQLite closes, of commits that were
+ * synced before. A write that finds no room is no such error: it comes before anything was synced and is taken back
+ * (P32). The WAL is scanned before SQLite may open it (P31) and emptied afterwards, which `wal-scan.ts` relies on.
+ * Keeps: L2, L9, L10. Read next: `sqlite-schema.ts`, `wal-scan.ts`, `disk-reserve.ts`, `tail-witness.ts`,
+ * `../unit/store.ts`.
  */
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -24,18 +26,54 @@ import type { Random } from '../ports.ts'
 import { HeaderPacks, PACK_ROWS, type HeaderRow } from './header-packs.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
 import { DiskReserve, freeBytes } from './disk-reserve.ts'
-import { dropOriginals, isSalvaged, isWhole, keepOriginals, markSalvaged, mendWal, padDatabase, rebuild, unmarkSalvaged, type Originals } from './salvage.ts'
+import {
+  dropOriginals,
+  isSalvaged,
+  isWhole,
+  keepOriginals,
+  markSalvaged,
+  mendWal,
+  padDatabase,
+  rebuild,
+  unmarkSalvaged,
+  type Originals,
+} from './salvage.ts'
 import { beyondSalvage, damaged, isFull, storeError } from './sqlite-error.ts'
-import { PAGE_BYTES, metaSum, plus, prepareDatabase, prepareStatements, readBlocks, readHeaders, readMeta, readTotal, rowSum, writePacks, type Statements, type Tally } from './sqlite-schema.ts'
+import {
+  PAGE_BYTES,
+  metaSum,
+  plus,
+  prepareDatabase,
+  prepareStatements,
+  readBlocks,
+  readHeaders,
+  readMeta,
+  readTotal,
+  rowSum,
+  writePacks,
+  type Statements,
+  type Tally,
+} from './sqlite-schema.ts'
 import { syncFolder } from './sync-folder.ts'
 import { TailWitness, type Total } from './tail-witness.ts'
 import {
-  bytesMissing, cutUncommitted, forgetWal, growWal, heldFiles, makeFolder, noteWal, requireFiles, requireWal, scanFolder, sizeOf, takeLock,
+  bytesMissing,
+  cutUncommitted,
+  forgetWal,
+  growWal,
+  heldFiles,
+  makeFolder,
+  noteWal,
+  requireFiles,
+  requireWal,
+  scanFolder,
+  sizeOf,
+  takeLock,
 } from './unit-folder.ts'
 
 /**
- * Frames of a commit or a range of dropped rows beside those of the bytes, on the average: the leaf, at times its parent,
- * meta or the free list.
+ * Frames of a commit or a range of dropped rows beside those of the bytes, on the average: the leaf, at times its
+ * parent, meta or the free list.
  */
 const COMMIT_FRAMES = 2
 /**
@@ -43,7 +81,10 @@ const COMMIT_FRAMES = 2
  * 160 bytes, 6 for 512 of 4,000).
  */
 const DROPPED_ROWS_A_FRAME = 16
-/** Commits from one look at the free space to the next: less than the room that is kept takes of the largest that are common. */
+/**
+ * Commits from one look at the free space to the next: less than the room that is kept takes of the largest that are
+ * common.
+ */
 const CHECK_COMMITS = 256
 /** Between two looks at the files, and, while the disk is full and hardly any commit comes, at the free space. */
 const LOOK_MS = 500
@@ -55,15 +96,25 @@ export interface SqliteStoreOptions {
   /** Made if it does not exist; its parent must. */
   readonly folder: string
   readonly random: Random
-  /** A readable beginning for the identity of a blank folder; chance follows, since every blank disk is a new identity. */
+  /**
+   * A readable beginning for the identity of a blank folder; chance follows, since every blank disk is a new identity.
+   */
   readonly identityHint?: string | undefined
   /** Megabytes to which the WAL is grown: more than the checkpoint's frames and the largest commit together. */
   readonly walMb?: number | undefined
-  /** Frames of a page after which the WAL is copied into the database: bounds that pause (measured with pages of 4 KiB: 26 ms at 1000, 110 ms at 4000). */
+  /**
+   * Frames of a page after which the WAL is copied into the database: bounds that pause (measured with pages of 4 KiB:
+   * 26 ms at 1000, 110 ms at 4000).
+   */
   readonly checkpointFrames?: number | undefined
-  /** Megabytes kept back for a full disk; the disk counts as full when it has less than this and the WAL's megabytes beside them. */
+  /**
+   * Megabytes kept back for a full disk; the disk counts as full when it has less than this and the WAL's megabytes
+   * beside them.
+   */
   readonly reserveMb?: number | undefined
-  /** A file, on another disk if there is one, that sees every commit before it is acknowledged, at the price of a sync. */
+  /**
+   * A file, on another disk if there is one, that sees every commit before it is acknowledged, at the price of a sync.
+   */
   readonly witness?: string | undefined
   /** Open a damaged folder as far as what verifies, and say so in the image. */
   readonly salvage?: boolean | undefined
@@ -73,7 +124,10 @@ export interface SqliteStoreOptions {
   readonly tell?: ((text: string) => void) | undefined
 }
 
-interface Range { readonly from: number; readonly to: number }
+interface Range {
+  readonly from: number
+  readonly to: number
+}
 /** What a commit has come to. */
 interface Put {
   readonly total: Total
@@ -125,7 +179,9 @@ export class SqliteStore implements UnitStore {
     this.#packs = new HeaderPacks(options.packRows ?? PACK_ROWS, false)
   }
 
-  get full(): boolean { return this.#reserve?.full ?? false }
+  get full(): boolean {
+    return this.#reserve?.full ?? false
+  }
 
   open(): StoreImage {
     if (this.#failed !== undefined) throw this.#failed
@@ -163,13 +219,18 @@ export class SqliteStore implements UnitStore {
     else if (this.full || this.#total.count % CHECK_COMMITS === 0) this.#checkRoom()
   }
 
-  /** Gives `DAMAGED` in place of `IO` when SQLite finds the row's pages out of order: the row can be fetched from a peer. */
+  /**
+   * Gives `DAMAGED` in place of `IO` when SQLite finds the row's pages out of order: the row can be fetched from a
+   * peer.
+   */
   read(row: number): Uint8Array | undefined {
     const sql = this.#sql
     if (sql === undefined) throw this.#notOpen()
     try {
       const bytes = sql.read.get(row)
-      if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw damaged(this.#path('unit.db'), `row ${row} has no bytes`)
+      if (bytes !== undefined && !(bytes instanceof Uint8Array)) {
+        throw damaged(this.#path('unit.db'), `row ${row} has no bytes`)
+      }
       return bytes
     } catch (thrown) {
       throw storeError(thrown, this.#folder, `read row ${row} of`)
@@ -186,8 +247,8 @@ export class SqliteStore implements UnitStore {
   }
 
   /**
-   * Gives the reserve back to the file system, for what lies beside the store: the acceptor's register. Tells whether there
-   * was anything to give.
+   * Gives the reserve back to the file system, for what lies beside the store: the acceptor's register. Tells whether
+   * there was anything to give.
    *
    * @throws SirtakiError `IO`.
    */
@@ -197,13 +258,18 @@ export class SqliteStore implements UnitStore {
   }
 
   describe(): { kind: string; path: string; diskBytes: number; freeBytes?: number } {
-    const diskBytes = ['unit.db', 'unit.db-wal', 'unit.reserve'].reduce((bytes, name) => bytes + sizeOf(this.#path(name)), 0)
+    const diskBytes = ['unit.db', 'unit.db-wal', 'unit.reserve'].reduce(
+      (bytes, name) => bytes + sizeOf(this.#path(name)),
+      0,
+    )
     const room = freeBytes(this.#folder) + this.#freedBytes()
-    return { kind: 'sqlite', path: this.#folder, diskBytes, ...Number.isFinite(room) ? { freeBytes: room } : {} }
+    return { kind: 'sqlite', path: this.#folder, diskBytes, ...(Number.isFinite(room) ? { freeBytes: room } : {}) }
   }
 
   /** Bytes of pages in the database that nothing is in. */
-  #freedBytes(): number { return this.#failed === undefined ? (this.#sql?.freedPages.get() ?? 0) * PAGE_BYTES : 0 }
+  #freedBytes(): number {
+    return this.#failed === undefined ? (this.#sql?.freedPages.get() ?? 0) * PAGE_BYTES : 0
+  }
 
   close(): void {
     clearInterval(this.#lookTimer)
@@ -253,12 +319,17 @@ export class SqliteStore implements UnitStore {
     this.#database = undefined
   }
 
-  /** Looks at the WAL before SQLite does: it would drop what it cannot verify. With `salvage` gives where the originals are, if SQLite changes them. */
+  /**
+   * Looks at the WAL before SQLite does: it would drop what it cannot verify. With `salvage` gives where the originals
+   * are, if SQLite changes them.
+   */
   #openWal(): Originals | undefined {
     const { salvage } = this.#options
     this.#requireWal()
     const scan = scanFolder(this.#folder)
-    if (salvage !== true && scan.kind === 'damaged') throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
+    if (salvage !== true && scan.kind === 'damaged') {
+      throw damaged(this.#path('unit.db-wal'), `${scan.reason} (byte ${scan.offset})`)
+    }
     forgetWal(this.#folder)
     const missing = salvage === true ? bytesMissing(this.#folder) : 0
     if (salvage !== true || (scan.kind === 'empty' && missing === 0)) return undefined
@@ -287,7 +358,11 @@ export class SqliteStore implements UnitStore {
       return prepareDatabase(this.#database, this.#folder, this.#mintIdentity())
     }
     const identity = open()
-    if (this.#options.salvage === true && this.#database !== undefined && !isWhole(this.#database, this.#folder, this.#packs.size)) {
+    if (
+      this.#options.salvage === true
+      && this.#database !== undefined
+      && !isWhole(this.#database, this.#folder, this.#packs.size)
+    ) {
       rebuild(this.#database, identity, { folder: this.#folder, packRows: this.#packs.size }, originals?.database)
       return open()
     }
@@ -326,18 +401,24 @@ export class SqliteStore implements UnitStore {
   #image(identity: string, sql: Statements): StoreImage {
     const meta = readMeta(sql, this.#folder)
     const headers = { [Symbol.iterator]: () => this.#headers((tally) => readHeaders(sql, this.#folder, tally)) }
-    const blocks = { [Symbol.iterator]: () => this.#headers((tally) => readBlocks(sql, this.#folder, this.#packs.size, tally)) }
+    const blocks = {
+      [Symbol.iterator]: () => this.#headers((tally) => readBlocks(sql, this.#folder, this.#packs.size, tally)),
+    }
     return { identity, meta: meta?.text, epoch: meta?.epoch ?? 0, salvaged: isSalvaged(this.#folder), headers, blocks }
   }
 
-  /** At the end the sum over what was read tells whether it is all that was acknowledged, if no commit came in between. */
+  /**
+   * At the end the sum over what was read tells whether it is all that was acknowledged, if no commit came in between.
+   */
   *#headers<T>(read: (tally: Tally) => Generator<T>): Generator<T> {
     const { count, sum } = this.#total
     const packs = new HeaderPacks(this.#packs.size, true)
     const tally = { sum: this.#metaSum, packs }
     yield* read(tally)
     if (count !== this.#total.count) return
-    if (tally.sum !== sum) throw damaged(this.#path('unit.db'), 'its rows are not those that were acknowledged: some are gone, or back')
+    if (tally.sum !== sum) {
+      throw damaged(this.#path('unit.db'), 'its rows are not those that were acknowledged: some are gone, or back')
+    }
     this.#packs = packs
   }
 
@@ -373,7 +454,10 @@ export class SqliteStore implements UnitStore {
       if (after.row !== undefined) this.#packs.note(after.row)
     } catch (thrown) {
       if (!isFull(thrown)) return this.#fail(thrown, 'commit to')
-      return new SirtakiError('FULL', `the disk of ${this.#folder} is full, nothing was written: make room`, { cause: thrown, facts: { path: this.#folder } })
+      return new SirtakiError('FULL', `the disk of ${this.#folder} is full, nothing was written: make room`, {
+        cause: thrown,
+        facts: { path: this.#folder },
+      })
     }
     return this.#see()
   }
@@ -387,7 +471,10 @@ export class SqliteStore implements UnitStore {
     }
   }
 
-  /** Runs a transaction. @throws an error that `isFull` when it found no room and nothing of it is left; any other leaves the disk unknown. */
+  /**
+   * Runs a transaction. @throws an error that `isFull` when it found no room and nothing of it is left; any other
+   * leaves the disk unknown.
+   */
   #transact<T>(sql: Statements, run: () => T): T {
     try {
       sql.begin.run()
@@ -414,7 +501,11 @@ export class SqliteStore implements UnitStore {
   /** Writes a commit; gives what is true after it, or why it is not to be. */
   #put(sql: Statements, { expectEpoch, meta, row, drop = [] }: Commit): SirtakiError | Put {
     const epoch = sql.epoch.get() ?? 0
-    if (epoch !== expectEpoch) return new SirtakiError('EPOCH', `the store is at epoch ${epoch}, the commit expects ${expectEpoch}`, { facts: { epoch, expectEpoch } })
+    if (epoch !== expectEpoch) {
+      return new SirtakiError('EPOCH', `the store is at epoch ${epoch}, the commit expects ${expectEpoch}`, {
+        facts: { epoch, expectEpoch },
+      })
+    }
     const count = this.#total.count + 1
     let { sum } = this.#total
     const ranges = consecutive(drop)
@@ -436,8 +527,15 @@ export class SqliteStore implements UnitStore {
     }
     const bytes = row === undefined ? 0 : row.header.byteLength + row.bytes.byteLength
     const frames = COMMIT_FRAMES * (1 + ranges.length) + drop.length / DROPPED_ROWS_A_FRAME
-    const noted = row === undefined ? undefined : { id: row.id, sum: own, header: row.header, bytesLength: row.bytes.byteLength }
-    return { total: { count, sum }, metaSum: newMetaSum, frames: Math.ceil(frames + bytes / PAGE_BYTES), dropped: ranges, row: noted }
+    const noted =
+      row === undefined ? undefined : { id: row.id, sum: own, header: row.header, bytesLength: row.bytes.byteLength }
+    return {
+      total: { count, sum },
+      metaSum: newMetaSum,
+      frames: Math.ceil(frames + bytes / PAGE_BYTES),
+      dropped: ranges,
+      row: noted,
+    }
   }
 
   /** Copies the WAL into the database, so that the next commit starts it over from its beginning. */
@@ -449,19 +547,25 @@ export class SqliteStore implements UnitStore {
       this.#withRoom(() => {
         this.#noteTotal(sql)
         const { log, checkpointed } = sql.checkpoint.get() ?? {}
-        // Nobody else reads this database, so nothing can hold the checkpoint back; if something does, the WAL has no bound.
-        if (log === undefined || log !== checkpointed) throw new Error(`${checkpointed} of ${log} frames went into the database`)
+        // Nobody else reads this database, so nothing can hold the checkpoint back; if something does, the WAL has no
+        // bound.
+        if (log === undefined || log !== checkpointed) {
+          throw new Error(`${checkpointed} of ${log} frames went into the database`)
+        }
       })
     } catch (thrown) {
       // Without room the WAL goes on and has everything; the next try comes after as many frames.
-      if (!isFull(thrown)) { this.onFailed?.(this.#fail(thrown, 'checkpoint')); return }
+      if (!isFull(thrown)) {
+        this.onFailed?.(this.#fail(thrown, 'checkpoint'))
+        return
+      }
     }
     this.#checkRoom()
   }
 
   /**
-   * What is copied into the pages of the database is counted there: without it the loss of the last row would go unseen.
-   * With it go the packs of the blocks that are behind.
+   * What is copied into the pages of the database is counted there: without it the loss of the last row would go
+   * unseen. With it go the packs of the blocks that are behind.
    */
   #noteTotal(sql: Statements): void {
     const { count, sum } = this.#total
@@ -514,7 +618,11 @@ export class SqliteStore implements UnitStore {
     return identityHint === undefined ? random.id() : `${identityHint}-${random.id()}`
   }
 
-  #path(name: string): string { return join(this.#folder, name) }
+  #path(name: string): string {
+    return join(this.#folder, name)
+  }
 
-  #notOpen(): SirtakiError { return new SirtakiError('CLOSED', `the store in ${this.#folder} is not open`, { next: 'stop' }) }
+  #notOpen(): SirtakiError {
+    return new SirtakiError('CLOSED', `the store in ${this.#folder} is not open`, { next: 'stop' })
+  }
 }

@@ -20,7 +20,10 @@ const VERSION = 1
 const SLOT_BYTES = 512
 
 /** How far a store has come: how many commits it made, and the sum over what they left. */
-export interface Total { readonly count: number; readonly sum: number }
+export interface Total {
+  readonly count: number
+  readonly sum: number
+}
 
 /** The witness of one store, in the file `path`, whose folder must exist. */
 export class TailWitness {
@@ -65,21 +68,54 @@ export class TailWitness {
     const text = `${NAME} ${VERSION} ${this.#identity} ${count} ${sum}`
     const bytes = Buffer.alloc(SLOT_BYTES)
     bytes.write(`${text} ${crc32Text(text)}\n`, 'latin1')
-    if (this.#descriptor === undefined || writeSync(this.#descriptor, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES) !== SLOT_BYTES) throw new Error(`the witness ${this.#path} took a part of a write`)
+    if (
+      this.#descriptor === undefined
+      || writeSync(this.#descriptor, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES) !== SLOT_BYTES
+    ) {
+      throw new Error(`the witness ${this.#path} took a part of a write`)
+    }
   }
 
   #check(text: string, { count, sum }: Total, folder: string): void {
-    const seen = [0, SLOT_BYTES].map((at) => text.slice(at, at + SLOT_BYTES)).flatMap((slot) => readSlot(slot)).sort((a, b) => b.count - a.count)[0]
+    const seen = [0, SLOT_BYTES]
+      .map((at) => text.slice(at, at + SLOT_BYTES))
+      .flatMap((slot) => readSlot(slot))
+      .sort((a, b) => b.count - a.count)[0]
     if (seen === undefined && /^\0*$/.test(text)) return
-    if (seen === undefined) throw this.#damaged(`the witness ${this.#path} of ${folder} is damaged itself: neither of its slots verifies`)
-    if (seen.version > VERSION) throw new SirtakiError('UNSUPPORTED', `the witness ${this.#path} has format version ${seen.version}, this is version ${VERSION}: upgrade`, { facts: { path: this.#path } })
-    if (seen.identity !== this.#identity) throw this.#damaged(`the witness ${this.#path} saw another disk than the one in ${folder}`)
-    if (seen.count > count) throw this.#damaged(`the database in ${folder} ends at commit ${count}, its witness ${this.#path} saw commit ${seen.count}: the disk has lost synced writes, or the folder was restored from an older copy`)
-    if (seen.count === count && seen.sum !== sum) throw this.#damaged(`the database in ${folder} differs at commit ${count} from what its witness ${this.#path} saw`)
+    if (seen === undefined) {
+      throw this.#damaged(`the witness ${this.#path} of ${folder} is damaged itself: neither of its slots verifies`)
+    }
+    if (seen.version > VERSION) {
+      throw new SirtakiError(
+        'UNSUPPORTED',
+        `the witness ${this.#path} has format version ${seen.version}, this is version ${VERSION}: upgrade`,
+        { facts: { path: this.#path } },
+      )
+    }
+    if (seen.identity !== this.#identity) {
+      throw this.#damaged(`the witness ${this.#path} saw another disk than the one in ${folder}`)
+    }
+    if (seen.count > count) {
+      throw this.#damaged(
+        `the database in ${folder} ends at commit ${count}, its witness ${this.#path} saw commit `
+          + `${seen.count}: the disk has lost synced writes, or the folder was restored from an older copy`,
+      )
+    }
+    if (seen.count === count && seen.sum !== sum) {
+      throw this.#damaged(
+        `the database in ${folder} differs at commit ${count} from what its witness ${this.#path} saw`,
+      )
+    }
   }
 
   #damaged(what: string): SirtakiError {
-    return new SirtakiError('DAMAGED', `${what}. Start with \`--salvage\` to take the folder as it is as a unit that is not whole; or put folder and witness aside, start with an empty folder and let \`sirtaki reconfigure replace\` put it in the place of the old unit`, { facts: { path: this.#path } })
+    return new SirtakiError(
+      'DAMAGED',
+      `${what}. Start with \`--salvage\` to take the folder as it is as a unit that is not whole; or put `
+        + `folder and witness aside, start with an empty folder and let \`sirtaki reconfigure replace\` put it `
+        + 'in the place of the old unit',
+      { facts: { path: this.#path } },
+    )
   }
 }
 

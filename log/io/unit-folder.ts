@@ -4,8 +4,21 @@
  * Read next: `sqlite-store.ts`, `wal-scan.ts`.
  */
 import {
-  accessSync, closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync,
-  readSync, rmSync, statSync, writeFileSync, writeSync,
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type Database from 'better-sqlite3'
@@ -30,15 +43,18 @@ export function makeFolder(folder: string): void {
     mkdirSync(folder)
     syncFolder(dirname(folder))
   } else if (!entry.isDirectory()) {
-    throw new SirtakiError('IO', `${folder} is a file, a unit needs a folder: name another place`, { facts: { path: folder } })
+    throw new SirtakiError('IO', `${folder} is a file, a unit needs a folder: name another place`, {
+      facts: { path: folder },
+    })
   }
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
 }
 
 /**
- * Takes the folder for this process. A database of its own carries the lock, so that the WAL can be scanned under it, and
- * the system gives it back when the process dies in whatever way. A lock file that is no database holds nothing worth keeping and
- * is emptied: `tell` hears of it. While somebody has the lock it cannot be read at all, so nobody loses it by that.
+ * Takes the folder for this process. A database of its own carries the lock, so that the WAL can be scanned under it,
+ * and the system gives it back when the process dies in whatever way. A lock file that is no database holds nothing
+ * worth keeping and is emptied: `tell` hears of it. While somebody has the lock it cannot be read at all, so nobody
+ * loses it by that.
  */
 export function takeLock(folder: string, tell: (text: string) => void = () => undefined): Database.Database {
   const path = join(folder, 'unit.lock')
@@ -52,7 +68,8 @@ export function takeLock(folder: string, tell: (text: string) => void = () => un
   }
 }
 
-const isNoDatabase = (thrown: unknown): thrown is Error => thrown instanceof Error && 'code' in thrown && /^SQLITE_(NOTADB|CORRUPT)/.test(String(thrown.code))
+const isNoDatabase = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error && 'code' in thrown && /^SQLITE_(NOTADB|CORRUPT)/.test(String(thrown.code))
 
 function lockAt(path: string, folder: string): Database.Database {
   // Two that start at once can refuse each other; waiting a moment lets one of them win.
@@ -77,7 +94,10 @@ function notePid(path: string): void {
   }
 }
 
-/** Notes durably how long the WAL is, as long as the store is open. Without room it notes nothing: then a lost WAL is not missed. */
+/**
+ * Notes durably how long the WAL is, as long as the store is open. Without room it notes nothing: then a lost WAL is
+ * not missed.
+ */
 export function noteWal(folder: string): void {
   writeNote(folder, sizeOf(join(folder, 'unit.db-wal')))
 }
@@ -89,7 +109,13 @@ function writeNote(folder: string, bytes: number): void {
   try {
     descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT)
     // In place and always as long: it takes no room, and a crash leaves the old note or the new one.
-    writeSync(descriptor, String(bytes).padEnd(NOTE_BYTES - 1).concat('\n'), 0)
+    writeSync(
+      descriptor,
+      String(bytes)
+        .padEnd(NOTE_BYTES - 1)
+        .concat('\n'),
+      0,
+    )
     fsyncSync(descriptor)
     if (isNew) syncFolder(folder)
   } catch (thrown) {
@@ -108,8 +134,9 @@ export function forgetWal(folder: string): void {
 }
 
 /**
- * Looks whether the WAL is as long as the store had grown it that was open last, unless that one was closed in good order: what it
- * had acknowledged since its last checkpoint is in there only, and SQLite takes a WAL that is gone for one without rows.
+ * Looks whether the WAL is as long as the store had grown it that was open last, unless that one was closed in good
+ * order: what it had acknowledged since its last checkpoint is in there only, and SQLite takes a WAL that is gone for
+ * one without rows.
  *
  * @throws SirtakiError `DAMAGED`.
  */
@@ -120,7 +147,10 @@ export function requireWal(folder: string): void {
   const size = sizeOf(path)
   if (noted === undefined || size >= Number(noted)) return
   const state = existsSync(path) ? `has ${size} of its ${noted} bytes` : 'is missing'
-  throw damaged(path, `it ${state}, though the unit did not end in good order: what was acknowledged last is in it only`)
+  throw damaged(
+    path,
+    `it ${state}, though the unit did not end in good order: what was acknowledged last is in it only`,
+  )
 }
 
 /** Bytes of a file, 0 when there is none. */
@@ -130,18 +160,25 @@ export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry:
 export type HeldFiles = readonly { readonly path: string; readonly place: string | undefined }[]
 
 /** Notes which files lie there now. */
-export const heldFiles = (folder: string): HeldFiles => ['unit.db', 'unit.db-wal'].map((name) => join(folder, name)).map((path) => ({ path, place: placeOf(path) }))
+export const heldFiles = (folder: string): HeldFiles =>
+  ['unit.db', 'unit.db-wal'].map((name) => join(folder, name)).map((path) => ({ path, place: placeOf(path) }))
 
 /**
- * Looks whether the files in use are still the ones at their paths: what is written into a file that was removed is gone at the end of
- * the process, whatever a sync says.
+ * Looks whether the files in use are still the ones at their paths: what is written into a file that was removed is
+ * gone at the end of the process, whatever a sync says.
  *
  * @throws SirtakiError `IO`.
  */
 export function requireFiles(files: HeldFiles): void {
   const gone = files.find(({ path, place }) => placeOf(path) !== place)
   if (gone === undefined) return
-  throw new SirtakiError('IO', `${gone.path} was ${placeOf(gone.path) === undefined ? 'removed' : 'replaced'} while it was in use: nothing is acknowledged any more, and what only this unit held since is lost. Put the folder back, or start with an empty one as a new unit`, { facts: { path: gone.path } })
+  throw new SirtakiError(
+    'IO',
+    `${gone.path} was ${placeOf(gone.path) === undefined ? 'removed' : 'replaced'} while it was in use: `
+      + 'nothing is acknowledged any more, and what only this unit held since is lost. Put the folder back, or '
+      + 'start with an empty one as a new unit',
+    { facts: { path: gone.path } },
+  )
 }
 
 function placeOf(path: string): string | undefined {
@@ -171,13 +208,23 @@ export function bytesMissing(folder: string): number {
 export function scanFolder(folder: string): WalScan {
   const path = join(folder, 'unit.db-wal')
   // The register is written behind the database: beside nothing it is that of a unit whose rows are gone.
-  if (sizeOf(join(folder, 'unit.db')) === 0 && existsSync(join(folder, 'acceptor.register'))) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, though the register acceptor.register of this unit is there')
+  if (sizeOf(join(folder, 'unit.db')) === 0 && existsSync(join(folder, 'acceptor.register'))) {
+    throw damaged(
+      join(folder, 'unit.db'),
+      'it is missing or empty, though the register acceptor.register of this unit is there',
+    )
+  }
   const scan: WalScan = sizeOf(path) === 0 ? { kind: 'empty' } : scanWal(readFileSync(path))
-  if (scan.kind === 'whole' && sizeOf(join(folder, 'unit.db')) === 0) throw damaged(join(folder, 'unit.db'), 'it is missing or empty, but its WAL has rows')
+  if (scan.kind === 'whole' && sizeOf(join(folder, 'unit.db')) === 0) {
+    throw damaged(join(folder, 'unit.db'), 'it is missing or empty, but its WAL has rows')
+  }
   return scan
 }
 
-/** Fills an open file with `piece` from `from` up to `to`; tells whether there was room. @throws the system's error, but none of a full disk. */
+/**
+ * Fills an open file with `piece` from `from` up to `to`; tells whether there was room. @throws the system's error, but
+ * none of a full disk.
+ */
 export function fill(descriptor: number, piece: Uint8Array, from: number, to: number): boolean {
   try {
     for (let at = from; at < to;) at += writeSync(descriptor, piece, 0, Math.min(piece.byteLength, to - at), at)

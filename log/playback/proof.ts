@@ -1,10 +1,10 @@
 /**
  * Proof that an epoch is current: taken after the question began, from servers, never from memory.
  *
- * Either a majority of the epoch's acceptors have promised no slot above it, or all units of one chain of the open segment
- * are installed at it and not sealed above. Only as many acceptors as are needed are asked at first; the others when one of
- * them fails, answers something else or is late: every process that is woken up costs a read about 30 us.
- * Keeps: L7, O1, P5. Read next: `tail.ts`. @source docs/rules.md, L7 and P5.
+ * Either a majority of the epoch's acceptors have promised no slot above it, or all units of one chain of the open
+ * segment are installed at it and not sealed above. Only as many acceptors as are needed are asked at first; the
+ * others when one of them fails, answers something else or is late: every process that is woken up costs a read about
+ * 30 us. Keeps: L7, O1, P5. Read next: `tail.ts`. @source docs/rules.md, L7 and P5.
  */
 import { SirtakiError, asError } from '../errors.ts'
 import { openSegment, type Layout } from '../layout.ts'
@@ -24,7 +24,10 @@ const LATE_MS = 5
 export function proveCurrent(cluster: Cluster, layout: Layout): Promise<void> {
   const { acceptors } = layout
   const start = Math.floor(cluster.ports.random.next() * acceptors.length)
-  const majority = Array.from({ length: Math.floor(acceptors.length / 2) + 1 }, (_, i) => acceptors[(start + i) % acceptors.length]?.address ?? '')
+  const majority = Array.from(
+    { length: Math.floor(acceptors.length / 2) + 1 },
+    (_, i) => acceptors[(start + i) % acceptors.length]?.address ?? '',
+  )
   return new Promise((resolve, reject) => {
     const proof = new Proof(cluster, layout, resolve, reject)
     proof.ask(majority)
@@ -53,11 +56,20 @@ class Proof {
     this.#reject = reject
   }
 
-  askOthersAfter(ms: number): void { this.#late = this.#cluster.ports.clock.timer(ms, () => { this.#late = undefined; this.#askOthers() }) }
+  askOthersAfter(ms: number): void {
+    this.#late = this.#cluster.ports.clock.timer(ms, () => {
+      this.#late = undefined
+      this.#askOthers()
+    })
+  }
 
-  #askOthers(): void { this.ask([...this.#layout.acceptors, ...this.#chain].map(({ address }) => address)) }
+  #askOthers(): void {
+    this.ask([...this.#layout.acceptors, ...this.#chain].map(({ address }) => address))
+  }
 
-  get #chain(): Layout['segments'][number]['chains'][number] { return openSegment(this.#layout).chains[0] ?? [] }
+  get #chain(): Layout['segments'][number]['chains'][number] {
+    return openSegment(this.#layout).chains[0] ?? []
+  }
 
   /** Asks those that have not been asked. */
   ask(addresses: readonly string[]): void {
@@ -68,7 +80,11 @@ class Proof {
     for (const address of fresh) {
       const peer = this.#cluster.peer(address)
       const request = this.#cluster.peers.context.nextRequest()
-      peer.together(() => { peer.call('current', request, encodeFrame(kinds.current, 0, request, body), (error, answer) => { this.#answered(address, error, answer) }) })
+      peer.together(() => {
+        peer.call('current', request, encodeFrame(kinds.current, 0, request, body), (error, answer) => {
+          this.#answered(address, error, answer)
+        })
+      })
     }
   }
 
@@ -81,19 +97,41 @@ class Proof {
     } catch (thrown) {
       this.#last = asError(thrown)
     }
-    if (this.#isProved()) { this.#end(); this.#resolve(); return }
+    if (this.#isProved()) {
+      this.#end()
+      this.#resolve()
+      return
+    }
     if (this.#waiting > 0) return
     this.#askOthers()
-    if (this.#waiting === 0) { this.#end(); this.#reject(new SirtakiError('EPOCH', `epoch ${this.#layout.epoch} could not be proved current`, { cause: this.#last, facts: { epoch: this.#layout.epoch } })) }
+    if (this.#waiting === 0) {
+      this.#end()
+      this.#reject(
+        new SirtakiError('EPOCH', `epoch ${this.#layout.epoch} could not be proved current`, {
+          cause: this.#last,
+          facts: { epoch: this.#layout.epoch },
+        }),
+      )
+    }
   }
 
   #count(address: string, { slot, installed, sealed, identity, boot }: Current): void {
     const { epoch, acceptors } = this.#layout
-    if (acceptors.some((one) => one.address === address && one.identity === identity) && slot <= epoch && slot > 0) this.#promises++
-    if (this.#chain.some((one) => one.address === address && one.boot === boot) && installed === epoch && sealed === epoch) this.#installed.add(address)
+    if (acceptors.some((one) => one.address === address && one.identity === identity) && slot <= epoch && slot > 0) {
+      this.#promises++
+    }
+    if (
+      this.#chain.some((one) => one.address === address && one.boot === boot)
+      && installed === epoch
+      && sealed === epoch
+    ) {
+      this.#installed.add(address)
+    }
   }
 
-  #isProved(): boolean { return this.#promises * 2 > this.#layout.acceptors.length || this.#installed.size === this.#chain.length }
+  #isProved(): boolean {
+    return this.#promises * 2 > this.#layout.acceptors.length || this.#installed.size === this.#chain.length
+  }
 
   #end(): void {
     this.#ended = true

@@ -5,9 +5,9 @@
  *
  * An entry is due when everything of the stream before it has been delivered: `previous` lies below `next`, or says
  * `{before: b}` with b at or below `next`. Otherwise only a complete answer of the index over the gap helps: `previous`
- * may prove junk, and whatever the index held at some moment proves nothing (P43). If any entry that came early is due, the
- * lowest of them is. Keeps: Q4, L2.
- * Read next: `stream-player.ts`. @source Tango SOSP'13 4 (streams), repaired by `completeTo`: docs/rules.md, Q4 and P43.
+ * may prove junk, and whatever the index held at some moment proves nothing (P43). If any entry that came early is
+ * due, the lowest of them is. Keeps: Q4, L2. Read next: `stream-player.ts`. @source Tango SOSP'13 4 (streams),
+ * repaired by `completeTo`: docs/rules.md, Q4 and P43.
  */
 import type { Entry } from '../entry.ts'
 
@@ -19,14 +19,24 @@ export class StreamOrder {
   #head = 0
   #next: number
 
-  constructor(stream: number, from: number) { this.#stream = stream; this.#next = from }
+  constructor(stream: number, from: number) {
+    this.#stream = stream
+    this.#next = from
+  }
 
   /** Everything of the stream below it has been given out. */
-  get next(): number { return this.#next }
+  get next(): number {
+    return this.#next
+  }
   /** Entries that came before their turn. */
-  get early(): number { return this.#early.length - this.#head }
+  get early(): number {
+    return this.#early.length - this.#head
+  }
 
-  /** The end of the lowest gap: what a complete answer has to cover before anything can go on; `next` when nothing waits. */
+  /**
+   * The end of the lowest gap: what a complete answer has to cover before anything can go on; `next` when nothing
+   * waits.
+   */
   get gapTo(): number {
     const lowest = this.#early[this.#head]
     return lowest === undefined ? this.#next : Math.max(this.#next, this.#needs(lowest))
@@ -35,7 +45,10 @@ export class StreamOrder {
   /** Takes one decided entry; gives those that are due now, in order. */
   offer(entry: Entry): Entry[] {
     if (entry.position < this.#next) return []
-    if (this.#needs(entry) > this.#next) { this.#keep(entry); return [] }
+    if (this.#needs(entry) > this.#next) {
+      this.#keep(entry)
+      return []
+    }
     this.#dropBelow(entry.position + 1)
     this.#next = entry.position + 1
     return this.early === 0 ? [entry] : [entry, ...this.#follow()]
@@ -86,24 +99,36 @@ export class StreamOrder {
     const from = this.#head
     this.#head = this.#placeOf(position)
     const dropped = this.#early.slice(from, this.#head)
-    if (this.#head === this.#early.length) { this.#early = []; this.#head = 0 }
+    if (this.#head === this.#early.length) {
+      this.#early = []
+      this.#head = 0
+    }
     return dropped
   }
 
   #follow(): Entry[] {
     const from = this.#head
-    for (let lowest = this.#early[this.#head]; lowest !== undefined && this.#needs(lowest) <= this.#next; lowest = this.#early[this.#head]) {
+    for (
+      let lowest = this.#early[this.#head];
+      lowest !== undefined && this.#needs(lowest) <= this.#next;
+      lowest = this.#early[this.#head]
+    ) {
       this.#next = lowest.position + 1
       this.#head++
     }
     const due = this.#early.slice(from, this.#head)
-    if (this.#head === this.#early.length) { this.#early = []; this.#head = 0 }
+    if (this.#head === this.#early.length) {
+      this.#early = []
+      this.#head = 0
+    }
     return due
   }
 
   /** What has to be delivered before an entry is due: everything below this position. */
   #needs(entry: Entry): number {
-    for (const { stream, previous } of entry.streams) if (stream === this.#stream) return typeof previous === 'number' ? previous + 1 : previous.before
+    for (const { stream, previous } of entry.streams) {
+      if (stream === this.#stream) return typeof previous === 'number' ? previous + 1 : previous.before
+    }
     return entry.position
   }
 }

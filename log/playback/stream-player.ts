@@ -1,9 +1,9 @@
 /**
  * Plays one stream: pushed entries from a unit of every chain, in order, with complete answers where order needs them.
  *
- * Owns: the subscriptions of one stream and its `StreamOrder`. A lost connection is a new subscription from `next`; a hole
- * of another stream never blocks; a hole of this one is waited for, then resolved. Keeps: Q4, L2, L8, O6 (its base).
- * Read next: `stream-order.ts`, `../unit/subscriptions.ts`.
+ * Owns: the subscriptions of one stream and its `StreamOrder`. A lost connection is a new subscription from `next`; a
+ * hole of another stream never blocks; a hole of this one is waited for, then resolved. Keeps: Q4, L2, L8, O6 (its
+ * base). Read next: `stream-order.ts`, `../unit/subscriptions.ts`.
  */
 import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
@@ -19,7 +19,10 @@ import type { Timer } from '../ports.ts'
 import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
 import { StreamOrder } from './stream-order.ts'
 
-/** What a player does with what it finds. `deliver` gets entries in order, once; from inside `offer` where that makes them due. */
+/**
+ * What a player does with what it finds. `deliver` gets entries in order, once; from inside `offer` where that makes
+ * them due.
+ */
 export interface StreamEvents {
   deliver(entries: readonly Entry[]): void
   /** Everything of the stream below `next` has been delivered, also where it was junk. */
@@ -29,7 +32,11 @@ export interface StreamEvents {
 }
 
 /** What one chain has of a stream. */
-interface Part { readonly completeTo: number; readonly more: boolean; readonly entries: readonly Entry[] }
+interface Part {
+  readonly completeTo: number
+  readonly more: boolean
+  readonly entries: readonly Entry[]
+}
 
 /** A player of one stream. */
 export class StreamPlayer {
@@ -55,7 +62,12 @@ export class StreamPlayer {
   #again: Backoff
 
   constructor(
-    cluster: Cluster, tails: TailReader, stream: number, from: number, events: StreamEvents, options: { live: boolean } = { live: true },
+    cluster: Cluster,
+    tails: TailReader,
+    stream: number,
+    from: number,
+    events: StreamEvents,
+    options: { live: boolean } = { live: true },
   ) {
     this.#cluster = cluster
     this.#tails = tails
@@ -68,10 +80,14 @@ export class StreamPlayer {
   }
 
   /** Everything of the stream below it has been delivered. */
-  get next(): number { return this.#order.next }
+  get next(): number {
+    return this.#order.next
+  }
 
   /** Subscribes and goes on doing so until closed. */
-  start(): void { void this.#subscribe(this.#generation) }
+  start(): void {
+    void this.#subscribe(this.#generation)
+  }
 
   /** Offers a decided entry that its writer has at hand, so that it is not read back. */
   offer(entry: Entry): void {
@@ -85,8 +101,8 @@ export class StreamPlayer {
    * Settles when everything of the stream below `to` has been delivered. A `to` beyond the tail is a wish: it waits for
    * the log to get there, and nothing is asked of the units meanwhile (P66).
    *
-   * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with `DAMAGED` as
-   *   its cause where no unit could give what was damaged; `ABORTED`, `CLOSED`.
+   * @throws SirtakiError `TRIMMED`; `TIMEOUT` with the tail in its facts where the log did not get there, with
+   *   `DAMAGED` as its cause where no unit could give what was damaged; `ABORTED`, `CLOSED`.
    */
   async playTo(to: number, options: FlowOptions = {}): Promise<void> {
     if (this.#order.next >= to) return
@@ -96,7 +112,11 @@ export class StreamPlayer {
     if (this.#order.next >= to) return
     const { signal } = options
     const left = (): FlowOptions => ({
-      signal, timeoutMs: Math.max(0, deadline - clock.now()), noted: (error) => { options.noted?.(error) },
+      signal,
+      timeoutMs: Math.max(0, deadline - clock.now()),
+      noted: (error) => {
+        options.noted?.(error)
+      },
     })
     if (this.#cluster.granted < to) await this.#granted(to, left())
     try {
@@ -104,7 +124,11 @@ export class StreamPlayer {
     } catch (thrown) {
       if (!isError(thrown, 'DAMAGED')) throw thrown
       const { message, facts } = thrown
-      throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${message}`, { next: 'again', cause: thrown, facts })
+      throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time: ${message}`, {
+        next: 'again',
+        cause: thrown,
+        facts,
+      })
     }
   }
 
@@ -129,12 +153,21 @@ export class StreamPlayer {
         // The world may have moved on since the last pull: each goes by the newest layout (P7).
         await this.#pull(this.#cluster.layout ?? layout, to).catch(waitForDamage)
         // Without progress the deadline is looked at, and perhaps a newer layout taken.
-        if (this.#order.next === before) throw new SirtakiError('TIMEOUT', `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`, { next: 'again', facts: { position: before } })
+        if (this.#order.next === before) {
+          throw new SirtakiError(
+            'TIMEOUT',
+            `stream ${this.#stream} could not be played to ${to} in time, it stands at ${before}`,
+            { next: 'again', facts: { position: before } },
+          )
+        }
       }
     })
   }
 
-  /** Waits as long as pushes bring it nearer: a pull costs a message to every chain and would bring what is on its way again. */
+  /**
+   * Waits as long as pushes bring it nearer: a pull costs a message to every chain and would bring what is on its way
+   * again.
+   */
   async #pushedTo(to: number): Promise<void> {
     for (let before = -1; before < this.#order.next && this.#order.next < to && !this.#closed;) {
       before = this.#order.next
@@ -145,7 +178,14 @@ export class StreamPlayer {
   /** Settles when everything below `to` is delivered, or after `ms`. */
   #arrival(to: number, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const waiter = { to, wake: (): void => { timer.cancel(); this.#waiters.delete(waiter); resolve() } }
+      const waiter = {
+        to,
+        wake: (): void => {
+          timer.cancel()
+          this.#waiters.delete(waiter)
+          resolve()
+        },
+      }
       const timer = this.#cluster.ports.clock.timer(ms, waiter.wake)
       this.#waiters.add(waiter)
     })
@@ -171,8 +211,15 @@ export class StreamPlayer {
         if (!this.#closed && generation === this.#generation) this.#open(layout)
         return
       } catch (thrown) {
-        if (isError(thrown, 'CLOSED') || asError(thrown).next === 'stop') { this.#events.failed(asError(thrown)); return }
-        try { await backoff.wait() } catch { return }
+        if (isError(thrown, 'CLOSED') || asError(thrown).next === 'stop') {
+          this.#events.failed(asError(thrown))
+          return
+        }
+        try {
+          await backoff.wait()
+        } catch {
+          return
+        }
       }
     }
   }
@@ -192,12 +239,21 @@ export class StreamPlayer {
     const chains = chainsOf(open)
     const completeTo = chains.map(() => 0)
     this.#subscribedFrom = Math.max(this.#order.next, open.from)
-    // A unit that was left out alive goes on answering, but gets nothing new; one in another chain brings something else.
-    this.#unsubscribe.push(this.#cluster.onLayout((newer) => {
-      this.#hurryGap()
-      const now = openSegment(newer).chains
-      if (generation === this.#generation && (now.length !== chains.length || subscribed.some((identity, i) => now[i]?.some((unit) => unit.identity === identity) !== true))) again()
-    }))
+    // A unit that was left out alive goes on answering, but gets nothing new; one in another chain brings something
+    // else.
+    this.#unsubscribe.push(
+      this.#cluster.onLayout((newer) => {
+        this.#hurryGap()
+        const now = openSegment(newer).chains
+        if (
+          generation === this.#generation
+          && (now.length !== chains.length
+            || subscribed.some((identity, i) => now[i]?.some((unit) => unit.identity === identity) !== true))
+        ) {
+          again()
+        }
+      }),
+    )
     for (const chain of chains) {
       const unit = chain.units[Math.floor(this.#cluster.ports.random.next() * chain.units.length)]
       if (unit === undefined) continue
@@ -205,12 +261,15 @@ export class StreamPlayer {
       const { step, index } = chain
       const asked = writeStreamFrom({ stream: this.#stream, from: this.#subscribedFrom, step, index })
       const end = this.#cluster.peer(unit.address).subscribe(asked, {
-        push: (body) => { if (generation === this.#generation) this.#pushed(layout, body, index, completeTo, again) },
+        push: (body) => {
+          if (generation === this.#generation) this.#pushed(layout, body, index, completeTo, again)
+        },
         closed: (error) => {
           if (generation !== this.#generation) return
           if (error?.next === 'stop') this.close(error)
-          else if (this.#cluster.closed) this.close(new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' }))
-          else again()
+          else if (this.#cluster.closed) {
+            this.close(new SirtakiError('CLOSED', 'the client was closed', { next: 'stop' }))
+          } else again()
         },
       })
       this.#unsubscribe.push(end)
@@ -273,10 +332,15 @@ export class StreamPlayer {
   }
 
   async #gapFailed(layout: Layout, error: SirtakiError): Promise<void> {
-    if (error.code === 'TRIMMED') { this.close(error); return }
+    if (error.code === 'TRIMMED') {
+      this.close(error)
+      return
+    }
     this.#gapPauseMs = this.#gapAgain.next()
     const cluster = this.#cluster
-    if (!cluster.closed && error.next === 'refresh' && cluster.layout === layout) await cluster.refresh().catch(() => undefined)
+    if (!cluster.closed && error.next === 'refresh' && cluster.layout === layout) {
+      await cluster.refresh().catch(() => undefined)
+    }
     if (cluster.layout !== layout) this.#gapWentWell()
   }
 
@@ -298,7 +362,9 @@ export class StreamPlayer {
   /** One complete answer over all chains, as far as it goes; resolves what holds it up. */
   async #pull(layout: Layout, to: number): Promise<void> {
     while (this.#pulling !== undefined) await this.#pulling
-    const done = this.#pullOnce(layout, to).finally(() => { this.#pulling = undefined })
+    const done = this.#pullOnce(layout, to).finally(() => {
+      this.#pulling = undefined
+    })
     this.#pulling = done.catch(() => undefined)
     await done
   }
@@ -314,14 +380,21 @@ export class StreamPlayer {
     const completeTo = Math.min(end ?? Infinity, ...parts.map((part) => part.completeTo))
     const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
     const gapTo = this.#order.early > 0 ? this.#order.gapTo : 0
-    if (gapTo > from && gapTo <= completeTo && !entries.some((entry) => entry.position === gapTo - 1)) this.#cluster.ports.failpoint?.('stream.junkPrevious', { position: gapTo - 1 })
+    if (gapTo > from && gapTo <= completeTo && !entries.some((entry) => entry.position === gapTo - 1)) {
+      this.#cluster.ports.failpoint?.('stream.junkPrevious', { position: gapTo - 1 })
+    }
     this.#give(this.#order.complete(from, completeTo, entries))
     if (completeTo >= Math.min(to, end ?? Infinity) || parts.some((part) => part.more)) return
     await this.#unblock(layout, chains, parts, to)
   }
 
   /** Waits for the marks of what is undecided, then resolves it. */
-  async #unblock(layout: Layout, chains: readonly Chain[], parts: readonly { completeTo: number }[], to: number): Promise<void> {
+  async #unblock(
+    layout: Layout,
+    chains: readonly Chain[],
+    parts: readonly { completeTo: number }[],
+    to: number,
+  ): Promise<void> {
     if (this.#waitedAt !== this.#order.next) {
       this.#waitedAt = this.#order.next
       await this.#cluster.pause(Math.max(1, this.#cluster.appendLatency.p99))
@@ -331,9 +404,13 @@ export class StreamPlayer {
     const from = Math.min(...stuck)
     // Only the position whose age is known may be filled; those behind it may have been granted just now (P16).
     const isOld = this.#holeIsOld(from)
-    const found = await resolveRange(this.#cluster, layout, from, isOld ? from + 1 : Math.min(to, from + 64), { mayFill: isOld })
+    const found = await resolveRange(this.#cluster, layout, from, isOld ? from + 1 : Math.min(to, from + 64), {
+      mayFill: isOld,
+    })
     this.#cluster.ports.failpoint?.('stream.resolved', { from })
-    if ([...found.values()].some((one) => one.kind === 'hole')) await this.#cluster.pause(this.#cluster.limits.fillFloorMs / 5)
+    if ([...found.values()].some((one) => one.kind === 'hole')) {
+      await this.#cluster.pause(this.#cluster.limits.fillFloorMs / 5)
+    }
   }
 
   #waitedAt = -1
@@ -355,7 +432,13 @@ export class StreamPlayer {
       if (unit === undefined) continue
       try {
         const part = readStreamPart(await this.#cluster.peer(unit.address).request('readStream', question))
-        if (part.trim > Math.max(from, this.#order.next)) throw new SirtakiError('TRIMMED', `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`, { facts: { position: from, trim: part.trim } })
+        if (part.trim > Math.max(from, this.#order.next)) {
+          throw new SirtakiError(
+            'TRIMMED',
+            `stream ${this.#stream} is trimmed below ${part.trim}, ${from} was asked for`,
+            { facts: { position: from, trim: part.trim } },
+          )
+        }
         return { completeTo: part.completeTo, more: part.more, entries: this.#decode(layout, part.entries, part.count) }
       } catch (thrown) {
         failed = asError(thrown)

@@ -35,7 +35,9 @@ export class Subscriber {
   }
 
   /** Nothing to take, and no reason to go on looking. */
-  get idle(): boolean { return this.#queue.length === 0 && this.#failed === undefined }
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#failed === undefined
+  }
 
   /** What has come. @throws SirtakiError why nothing will come any more. */
   take(): readonly Entry[] {
@@ -47,8 +49,14 @@ export class Subscriber {
     return due
   }
 
-  woken(): Promise<void> { return new Promise((resolve) => { this.#wake = resolve }) }
-  wake(): void { this.#wake() }
+  woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+  wake(): void {
+    this.#wake()
+  }
 
   close(): void {
     if (this.#player !== undefined) this.#players.closePlayer(this.#player)
@@ -57,9 +65,16 @@ export class Subscriber {
 
   #play(): void {
     const player = this.#players.player(this.#stream, this.#next, {
-      deliver: (due) => { if (player === this.#player) this.#deliver(due) },
+      deliver: (due) => {
+        if (player === this.#player) this.#deliver(due)
+      },
       reached: () => undefined,
-      failed: (error) => { if (player === this.#player) { this.#failed = error; this.#wake() } },
+      failed: (error) => {
+        if (player === this.#player) {
+          this.#failed = error
+          this.#wake()
+        }
+      },
     })
     this.#player = player
   }

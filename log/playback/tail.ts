@@ -15,10 +15,15 @@ import { Backoff, aborted } from '../cluster/retry.ts'
 
 /**
  * Exclusive tails: of the log, and by stream an upper bound of its positions. `logTime`: milliseconds that nothing
- * appended later falls behind. It never goes back for one client, also over a failover, and covers each append and entry
- * that the client knows decided.
+ * appended later falls behind. It never goes back for one client, also over a failover, and covers each append and
+ * entry that the client knows decided.
  */
-export interface Tails { readonly tail: number; readonly epoch: number; readonly logTime: number; readonly streams: ReadonlyMap<number, number> }
+export interface Tails {
+  readonly tail: number
+  readonly epoch: number
+  readonly logTime: number
+  readonly streams: ReadonlyMap<number, number>
+}
 
 interface Caller {
   readonly streams: readonly number[]
@@ -43,7 +48,9 @@ export class TailReader {
   /** Ends the pause between two questions. */
   #hurry: () => void = () => undefined
 
-  constructor(cluster: Cluster) { this.#cluster = cluster }
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
 
   /**
    * Gives tails that cover everything acknowledged before the call, and never go back.
@@ -51,7 +58,9 @@ export class TailReader {
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`, `OVERLOADED`.
    */
   linearizable(streams: readonly number[] = [], options: FlowOptions = {}): Promise<Tails> {
-    return new Promise((resolve, reject) => { this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve, reject }) })
+    return new Promise((resolve, reject) => {
+      this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve, reject })
+    })
   }
 
   /** Gives that of one stream. @throws as `linearizable`. */
@@ -59,7 +68,9 @@ export class TailReader {
     if (this.#one[0] !== stream) this.#one = [stream]
     const streams = this.#one
     return new Promise((resolve, reject) => {
-      const answered = (tails: Tails): void => { resolve(tails.streams.get(stream) ?? tails.tail) }
+      const answered = (tails: Tails): void => {
+        resolve(tails.streams.get(stream) ?? tails.tail)
+      }
       this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve: answered, reject })
     })
   }
@@ -71,7 +82,10 @@ export class TailReader {
   #wait(caller: Caller): void {
     const { tailCallersMax } = this.#cluster.limits
     if (this.#waiting.length >= tailCallersMax) this.#waiting = this.#waiting.filter(isStillThere)
-    if (this.#waiting.length >= tailCallersMax) { caller.reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`)); return }
+    if (this.#waiting.length >= tailCallersMax) {
+      caller.reject(new SirtakiError('OVERLOADED', `${tailCallersMax} callers wait for the tail already`))
+      return
+    }
     this.#waiting.push(caller)
     if (this.#running) return
     this.#running = true
@@ -97,17 +111,32 @@ export class TailReader {
       const { timeoutMs, signal } = options
       const missed = (): SirtakiError => notReached(position, cluster.granted)
       options.noted?.(missed())
-      if (signal?.aborted === true) { reject(aborted(signal)); return }
+      if (signal?.aborted === true) {
+        reject(aborted(signal))
+        return
+      }
       const end = (): void => {
         timer.cancel()
         unlisten()
         this.#wishes.delete(fail)
         signal?.removeEventListener('abort', onAbort)
       }
-      const fail = (error: SirtakiError): void => { end(); reject(error) }
-      const onAbort = (): void => { if (signal !== undefined) fail(aborted(signal)) }
-      const unlisten = cluster.onGranted(() => { if (cluster.granted >= position) { end(); resolve() } else options.noted?.(missed()) })
-      const timer = cluster.ports.clock.timer(timeoutMs ?? cluster.limits.requestMs, () => { fail(missed()) })
+      const fail = (error: SirtakiError): void => {
+        end()
+        reject(error)
+      }
+      const onAbort = (): void => {
+        if (signal !== undefined) fail(aborted(signal))
+      }
+      const unlisten = cluster.onGranted(() => {
+        if (cluster.granted >= position) {
+          end()
+          resolve()
+        } else options.noted?.(missed())
+      })
+      const timer = cluster.ports.clock.timer(timeoutMs ?? cluster.limits.requestMs, () => {
+        fail(missed())
+      })
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#wishes.add(fail)
       this.#hurry()
@@ -124,8 +153,12 @@ export class TailReader {
       try {
         await askTails(this.#cluster, await this.#cluster.current(), [])
         if (this.#wishes.size === 0) break
-        const hurried = new Promise<'hurried'>((resolve) => { this.#hurry = () => { resolve('hurried') } })
-        if (await Promise.race([this.#cluster.backOff(backoff, epoch), hurried]) === 'hurried') backoff.reset()
+        const hurried = new Promise<'hurried'>((resolve) => {
+          this.#hurry = () => {
+            resolve('hurried')
+          }
+        })
+        if ((await Promise.race([this.#cluster.backOff(backoff, epoch), hurried])) === 'hurried') backoff.reset()
         this.#hurry = () => undefined
       } catch (thrown) {
         await this.#cluster.afterQuestion(thrown, epoch, backoff).catch((final: unknown) => {
@@ -146,7 +179,10 @@ export class TailReader {
       try {
         const layout = await this.#cluster.current()
         const streams = streamsOf(callers)
-        const [tails] = await Promise.all([askTails(this.#cluster, layout, streams), proveCurrent(this.#cluster, layout)])
+        const [tails] = await Promise.all([
+          askTails(this.#cluster, layout, streams),
+          proveCurrent(this.#cluster, layout),
+        ])
         for (const caller of callers) caller.resolve(tails)
       } catch (thrown) {
         await this.#failed(callers, asError(thrown), epoch, backoff)
@@ -155,11 +191,17 @@ export class TailReader {
     this.#running = false
   }
 
-  /** Takes those that go with the next round: all that still wait, unless they name more streams than a message may hold. */
+  /**
+   * Takes those that go with the next round: all that still wait, unless they name more streams than a message may
+   * hold.
+   */
   #board(): Caller[] {
     let streams = 0
     const callers = this.#waiting.filter(isStillThere)
-    const end = callers.findIndex((caller, i) => { streams += caller.streams.length; return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2 })
+    const end = callers.findIndex((caller, i) => {
+      streams += caller.streams.length
+      return i > 0 && streams * 8 > this.#cluster.limits.frameBytesMax / 2
+    })
     this.#waiting = end < 0 ? [] : callers.splice(end)
     return callers
   }
@@ -175,8 +217,14 @@ export class TailReader {
     for (const caller of callers) {
       caller.options.noted?.(error)
       if (final !== undefined) caller.reject(final)
-      else if (caller.deadline <= now) caller.reject(new SirtakiError('TIMEOUT', `the tail could not be read in time: ${error.message}`, { cause: error, next: 'again' }))
-      else this.#waiting.push(caller)
+      else if (caller.deadline <= now) {
+        caller.reject(
+          new SirtakiError('TIMEOUT', `the tail could not be read in time: ${error.message}`, {
+            cause: error,
+            next: 'again',
+          }),
+        )
+      } else this.#waiting.push(caller)
     }
   }
 }
@@ -190,16 +238,26 @@ function streamsOf(callers: readonly Caller[]): number[] {
 
 function notReached(position: number, tail: number): SirtakiError {
   const why = `its tail is ${tail}, nothing at or above it has been appended`
-  return new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: ${why}`, { next: 'again', facts: { position, tail } })
+  return new SirtakiError('TIMEOUT', `the log did not get to position ${position} in time: ${why}`, {
+    next: 'again',
+    facts: { position, tail },
+  })
 }
 
-async function askTails(cluster: Cluster, layout: Layout, streams: readonly number[], timeoutMs?: number): Promise<Tails> {
+async function askTails(
+  cluster: Cluster,
+  layout: Layout,
+  streams: readonly number[],
+  timeoutMs?: number,
+): Promise<Tails> {
   if (layout.sequencer === null) throw new SirtakiError('NOT_READY', `epoch ${layout.epoch} has no sequencer`)
   const peer = cluster.peer(layout.sequencer.address)
   const asked = peer.request('tails', writeTailsQuestion({ epoch: layout.epoch, streams }), timeoutMs)
   peer.flush()
   const answer = readTailsAnswer(await asked)
-  if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
+  if (answer.epoch !== layout.epoch || answer.streams.length !== streams.length) {
+    throw new SirtakiError('EPOCH', `asked for tails of epoch ${layout.epoch}, the sequencer is at ${answer.epoch}`)
+  }
   cluster.noteGranted(answer.tail)
   const { tail, epoch } = answer
   const logTime = Math.max(answer.logTime, Math.floor(cluster.logTime))

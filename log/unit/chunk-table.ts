@@ -8,13 +8,18 @@
  */
 const PAGE = 1024
 
-interface Page<T> { readonly slots: (T | undefined)[]; count: number }
+interface Page<T> {
+  readonly slots: (T | undefined)[]
+  count: number
+}
 
 /** Values by keys from 0 on. Looking one up takes two steps, whatever the number of them. */
 export class ChunkTable<T> {
   readonly #pages = new Map<number, Page<T>>()
 
-  get(key: number): T | undefined { return this.#pages.get(Math.floor(key / PAGE))?.slots[key % PAGE] }
+  get(key: number): T | undefined {
+    return this.#pages.get(Math.floor(key / PAGE))?.slots[key % PAGE]
+  }
 
   set(key: number, value: T): void {
     const page = this.#ensure(Math.floor(key / PAGE))

@@ -1,26 +1,44 @@
 /**
  * Copies: what a unit gives to a newcomer, takes as one, mends, and by which sums two units are compared.
  *
- * A room of the machine in `unit.ts`, over its state. Keeps: Y4, P47. Read next: `held.ts`, `copy.ts` (who copies), `repair.ts`,
- * `../epochs/whole.ts` (who compares).
+ * A room of the machine in `unit.ts`, over its state. Keeps: Y4, P47. Read next: `held.ts`, `copy.ts` (who copies),
+ * `repair.ts`, `../epochs/whole.ts` (who compares).
  */
 import { firstOfClass, spansOf, type Stripe } from '../ranges.ts'
 import type { UnitState } from './unit-state.ts'
 import {
-  STORED, TRIMMED, OTHER, DECIDED_OTHER, type AskedBody, type Held, type Offer, type OfferedBody,
+  STORED,
+  TRIMMED,
+  OTHER,
+  DECIDED_OTHER,
+  type AskedBody,
+  type Held,
+  type Offer,
+  type OfferedBody,
 } from '../wire/messages.ts'
 import { heldAt, statusOf, checkOffers, putOffer, offerStatus, answerOf } from './held.ts'
 import { KIND_JUNK, JUNK_HASH } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { Bits } from '../bytes/bits.ts'
-interface CopyOptions extends Stripe { readonly any?: boolean | undefined; readonly ranges?: boolean | undefined }
+interface CopyOptions extends Stripe {
+  readonly any?: boolean | undefined
+  readonly ranges?: boolean | undefined
+}
 /** Positions that one answer to a copy covers at most, however little it says of them: a turn stays short. */
 const COPY_POSITIONS = 1 << 14
 
 /** A sum of what is held at some positions, at or above the trim mark. */
-interface Digest { readonly count: number; readonly sum: number; readonly trim: number }
+interface Digest {
+  readonly count: number
+  readonly sum: number
+  readonly trim: number
+}
 /** The same of those of [from, to) that are decided, which are named by bits (`../bytes/bits.ts`). */
-interface DecidedDigest extends Digest { readonly from: number; readonly to: number; readonly decided: string }
+interface DecidedDigest extends Digest {
+  readonly from: number
+  readonly to: number
+  readonly decided: string
+}
 /** Positions that one answer tells of one by one: some milliseconds, and 16 KiB of bits. */
 const DECIDED_POSITIONS = 1 << 16
 
@@ -28,12 +46,15 @@ const DECIDED_POSITIONS = 1 << 16
 export class Copies {
   readonly #state: UnitState
 
-  constructor(state: UnitState) { this.#state = state }
+  constructor(state: UnitState) {
+    this.#state = state
+  }
 
   /**
-   * What is held at the positions of class `index` of `step` in [from, to), for a newcomer: decided entries of its own only. Ends
-   * early where that is not so, after `bytesMax` bytes and after COPY_POSITIONS. With `any` whatever is here: for who knows the
-   * hash of what it lost. With `ranges` junk is told in ranges: every epoch skips a window of it.
+   * What is held at the positions of class `index` of `step` in [from, to), for a newcomer: decided entries of its
+   * own only. Ends early where that is not so, after `bytesMax` bytes and after COPY_POSITIONS. With `any` whatever
+   * is here: for who knows the hash of what it lost. With `ranges` junk is told in ranges: every epoch skips a window
+   * of it.
    */
   copyOut({ from, to, index, step, any = false, ranges = false }: CopyOptions, bytesMax: number): AskedBody {
     const state = this.#state
@@ -53,16 +74,26 @@ export class Copies {
     return { to: Math.min(at, to), prefix: state.prefix, trim: state.trim, held, junk: spansOf(junk, step) }
   }
 
-  /** Takes what a member of the positions' segment, one of `step` chains, holds decided, over whatever is here. Gives how many bytes are new. */
+  /**
+   * Takes what a member of the positions' segment, one of `step` chains, holds decided, over whatever is here. Gives
+   * how many bytes are new.
+   */
   copyIn({ held, junk: ranges }: Pick<AskedBody, 'held' | 'junk'>, step = 1): number {
     const state = this.#state
     const junk: number[] = []
     let bytes = 0
-    for (const { from, to } of ranges) for (let at = from; at < to; at += step) if (at >= state.trim && statusOf(state, at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)
+    for (const { from, to } of ranges) {
+      for (let at = from; at < to; at += step) {
+        if (at >= state.trim && statusOf(state, at, KIND_JUNK, JUNK_HASH) !== STORED) junk.push(at)
+      }
+    }
     for (const { position, kind, hash, bytes: entry } of held) {
       // Trimmed meanwhile: what is gone must not come back.
       if (position < state.trim || statusOf(state, position, kind, hash) === STORED) continue
-      if (kind === KIND_JUNK) { junk.push(position); continue }
+      if (kind === KIND_JUNK) {
+        junk.push(position)
+        continue
+      }
       if (entry === undefined) throw new SirtakiError('BAD_FRAME', `a copy of position ${position} without its bytes`)
       checkOffers(state, state.sealed, [{ position, bytes: entry }], false)
       bytes += entry.byteLength
@@ -86,15 +117,23 @@ export class Copies {
   }
 
   /**
-   * Takes what recovery has found, in place of what is empty, damaged or undecided here; from then on everything of its own below
-   * `below` is decided. Only sealed for a slot whose layout is not installed: nobody acts on what is here then. What is decided
-   * here and whole stays, and is told.
+   * Takes what recovery has found, in place of what is empty, damaged or undecided here; from then on everything of
+   * its own below `below` is decided. Only sealed for a slot whose layout is not installed: nobody acts on what is
+   * here then. What is decided here and whole stays, and is told.
    *
-   * @throws SirtakiError `EPOCH` unless sealed for just that slot, `YOUNG` when something below `below` would stay empty or damaged.
+   * @throws SirtakiError `EPOCH` unless sealed for just that slot, `YOUNG` when something below `below` would stay
+   *   empty or damaged.
    */
   restore(slot: number, below: number, offers: readonly Offer[]): OfferedBody {
     const state = this.#state
-    if (state.sealed !== slot || (state.layout?.epoch ?? 0) >= slot) throw new SirtakiError('EPOCH', `restored is what is sealed for epoch ${slot} and not moved there, this unit is sealed at ${state.sealed}, installed is ${state.layout?.epoch ?? 0}`, { facts: { slot, sealed: state.sealed } })
+    if (state.sealed !== slot || (state.layout?.epoch ?? 0) >= slot) {
+      throw new SirtakiError(
+        'EPOCH',
+        `restored is what is sealed for epoch ${slot} and not moved there, this unit is sealed at `
+          + `${state.sealed}, installed is ${state.layout?.epoch ?? 0}`,
+        { facts: { slot, sealed: state.sealed } },
+      )
+    }
     checkOffers(state, slot, offers, false)
     const given = new Set(offers.map(({ position }) => position))
     for (let at = state.lackingFrom(state.trim, below); at < below; at = state.lackingFrom(at + 1, below)) {
@@ -105,7 +144,9 @@ export class Copies {
     const results = offers.map((offer): OfferedBody['results'][number] => {
       const status = offerStatus(state, offer)
       if (status === STORED || status === TRIMMED) return { status, held: undefined }
-      if (status === OTHER && state.places.owns(offer.position) && state.isDecided(offer.position)) return answerOf(state, offer.position, DECIDED_OTHER)
+      if (status === OTHER && state.places.owns(offer.position) && state.isDecided(offer.position)) {
+        return answerOf(state, offer.position, DECIDED_OTHER)
+      }
       state.failpoint?.('unit.restored', { unit: state.identity, position: offer.position })
       putOffer(state, offer, slot)
       return { status: STORED, held: undefined }
@@ -161,7 +202,9 @@ export class Copies {
   }
 
   /** Whether nothing in a range is known to be damaged. */
-  isSound(range: Stripe): boolean { return this.digest(range).count === this.digest(range, true).count }
+  isSound(range: Stripe): boolean {
+    return this.digest(range).count === this.digest(range, true).count
+  }
 
   /** Whether the bytes of everything in [from, to) were read back from the disk since they were written there. */
   isReadBack({ from, to }: { readonly from: number; readonly to: number }): boolean {

@@ -3,8 +3,9 @@
  *
  *     part by part: digests equal? nothing to do : what the source holds decided, over whatever is here
  *
- * It repeats harmlessly: after a restart what is here already is found equal. The rate is bounded, so that appends go on. When
- * all is there, an epoch merges the segments. A flow. Keeps: L5, L8, P26. Read next: `../epochs/whole.ts`, `rejoin.ts`.
+ * It repeats harmlessly: after a restart what is here already is found equal. The rate is bounded, so that appends go
+ * on. When all is there, an epoch merges the segments. A flow. Keeps: L5, L8, P26. Read next: `../epochs/whole.ts`,
+ * `rejoin.ts`.
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
@@ -24,12 +25,23 @@ const COPY_TRIES = 3
 /**
  * Copies parts one after the other as long as the layout stays.
  *
- * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`, `DAMAGED` when no source can give a position: try again later; `EPOCH` when
- *   the layout has changed.
+ * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`, `DAMAGED` when no source can give a position: try again later;
+ *   `EPOCH` when the layout has changed.
  */
-export async function copyParts(server: UnitServer, cluster: Cluster, layout: Layout, parts: readonly Part[]): Promise<void> {
+export async function copyParts(
+  server: UnitServer,
+  cluster: Cluster,
+  layout: Layout,
+  parts: readonly Part[],
+): Promise<void> {
   const { clock } = cluster.ports
-  const progress: CopyProgress = { from: Math.min(...parts.map(({ from }) => from)), to: Math.max(...parts.map(({ to }) => to)), at: 0, bytes: 0, startedAtMs: clock.now() }
+  const progress: CopyProgress = {
+    from: Math.min(...parts.map(({ from }) => from)),
+    to: Math.max(...parts.map(({ to }) => to)),
+    at: 0,
+    bytes: 0,
+    startedAtMs: clock.now(),
+  }
   server.copying = progress
   try {
     for (const part of parts) await new PartCopy(server, cluster, layout, part, progress).run()
@@ -59,7 +71,7 @@ class PartCopy {
     const { state } = this.#server.unit
     for (let at = firstOfClass(Math.max(from, state.trim), index, step); at < to;) {
       const end = Math.min(to, at + RANGE * step)
-      for (let tries = 0; !await this.#isSame(at, end) || !await this.#isKept(at, end); tries++) {
+      for (let tries = 0; !(await this.#isSame(at, end)) || !(await this.#isKept(at, end)); tries++) {
         if (tries === COPY_TRIES) {
           const message = `the disk here does not keep what is copied of the positions [${at}, ${end})`
           throw new SirtakiError('DAMAGED', message, { next: 'again', facts: { from: at, to: end } })
@@ -76,7 +88,9 @@ class PartCopy {
     // What is trimmed here already is not asked for again.
     const range = { from: firstOfClass(Math.max(from, this.#server.unit.state.trim), index, step), to, index, step }
     if (range.from >= to) return true
-    const theirs = await this.#fromSource((unit) => this.#cluster.peer(unit.address).control('digest', range, DigestAnswer))
+    const theirs = await this.#fromSource((unit) =>
+      this.#cluster.peer(unit.address).control('digest', range, DigestAnswer),
+    )
     await this.#adoptTrim(theirs.trim)
     // What is damaged here is copied again.
     const ours = this.#server.unit.copies.digest(range, true)
@@ -98,7 +112,8 @@ class PartCopy {
     for (let at = from; at < to;) {
       const { to: end, trim, held, junk } = await asked
       const next = firstOfClass(Math.max(end, trim), index, step)
-      // The source reads on while this becomes durable: beside appends the one takes as long as the other (measured: 11 ms for 1 MiB).
+      // The source reads on while this becomes durable: beside appends the one takes as long as the other (measured: 11
+      // ms for 1 MiB).
       if (next < to) asked = this.#ask(next, to)
       await this.#adoptTrim(trim)
       const bytes = await this.#server.change((unit) => unit.copies.copyIn({ held, junk }, step))
@@ -116,10 +131,26 @@ class PartCopy {
     const asked = this.#fromSource(async (unit) => {
       const peer = this.#cluster.peer(unit.address)
       const ranges = (peer.version ?? UNSAID.max) > UNSAID.max
-      const answer = readAsked(await peer.request('copy', writeJson({ from, to, index, step, ...ranges ? { ranges } : {} })))
-      const wrong = answer.junk.find((range) => range.from < from || range.to > answer.to || range.step !== step || range.from % step !== index)
-      if (answer.to > to || wrong !== undefined) throw new SirtakiError('BAD_FRAME', `the unit at ${unit.address} answers a copy of the positions from ${from} below ${to} with what was not asked for`, { facts: { from, to, end: answer.to, ...wrong === undefined ? {} : { range: wrong } } })
-      if (answer.to <= from && answer.trim <= from) throw new SirtakiError('DAMAGED', `the unit at ${unit.address} cannot give position ${from}`, { next: 'again', facts: { position: from } })
+      const answer = readAsked(
+        await peer.request('copy', writeJson({ from, to, index, step, ...(ranges ? { ranges } : {}) })),
+      )
+      const wrong = answer.junk.find(
+        (range) => range.from < from || range.to > answer.to || range.step !== step || range.from % step !== index,
+      )
+      if (answer.to > to || wrong !== undefined) {
+        throw new SirtakiError(
+          'BAD_FRAME',
+          `the unit at ${unit.address} answers a copy of the positions from ${from} below ${to} with what `
+            + 'was not asked for',
+          { facts: { from, to, end: answer.to, ...(wrong === undefined ? {} : { range: wrong }) } },
+        )
+      }
+      if (answer.to <= from && answer.trim <= from) {
+        throw new SirtakiError('DAMAGED', `the unit at ${unit.address} cannot give position ${from}`, {
+          next: 'again',
+          facts: { position: from },
+        })
+      }
       return answer
     })
     // It may fail before it is waited for, and where the copy ends it never is.
@@ -129,13 +160,19 @@ class PartCopy {
 
   /** The trim mark comes first: what is gone at a member must not be kept here. */
   async #adoptTrim(trim: number): Promise<void> {
-    if (trim > this.#server.unit.state.trim) await this.#server.change((unit) => { unit.copies.adoptTrim(trim) })
+    if (trim > this.#server.unit.state.trim) {
+      await this.#server.change((unit) => {
+        unit.copies.adoptTrim(trim)
+      })
+    }
   }
 
   /** Asks one source after the other. */
   async #fromSource<T>(ask: (unit: UnitMember) => Promise<T>): Promise<T> {
     const { layout, closed } = this.#cluster
-    if (layout?.epoch !== this.#layout.epoch || closed) throw new SirtakiError('EPOCH', `the copy under epoch ${this.#layout.epoch} begins anew under the next one`)
+    if (layout?.epoch !== this.#layout.epoch || closed) {
+      throw new SirtakiError('EPOCH', `the copy under epoch ${this.#layout.epoch} begins anew under the next one`)
+    }
     let failed: SirtakiError | undefined
     for (const unit of this.#part.sources) {
       try {
@@ -150,7 +187,9 @@ class PartCopy {
   /** Appends go before copies: no more than so many bytes a second. */
   async #keepRate(): Promise<void> {
     const { clock } = this.#cluster.ports
-    const dueMs = this.#progress.bytes / this.#cluster.limits.copyBytesPerSecond * 1000 - (clock.now() - this.#progress.startedAtMs)
+    const dueMs =
+      (this.#progress.bytes / this.#cluster.limits.copyBytesPerSecond) * 1000
+      - (clock.now() - this.#progress.startedAtMs)
     if (dueMs > 1) await this.#cluster.pause(dueMs)
   }
 }

@@ -1,11 +1,21 @@
 /**
- * Resolving, at one unit: tells what is held, decides as the first of its chain, takes the first one's decision as another.
+ * Resolving, at one unit: tells what is held, decides as the first of its chain, takes the first one's decision as
+ * another.
  *
- * A room of the machine in `unit.ts`, over its state. Keeps: L1, L3, L5, P16. Read next: `held.ts`, `../cluster/resolve.ts`.
+ * A room of the machine in `unit.ts`, over its state. Keeps: L1, L3, L5, P16. Read next: `held.ts`,
+ * `../cluster/resolve.ts`.
  */
 import type { UnitState } from './unit-state.ts'
 import {
-  EMPTY, STORED, TRIMMED, OTHER, DECIDED_OTHER, type AskBody, type AskedBody, type Held, type Offer,
+  EMPTY,
+  STORED,
+  TRIMMED,
+  OTHER,
+  DECIDED_OTHER,
+  type AskBody,
+  type AskedBody,
+  type Held,
+  type Offer,
   type OfferedBody,
 } from '../wire/messages.ts'
 import { heldAt, checkOffers, offerStatus, answerOf, putOffer } from './held.ts'
@@ -16,7 +26,9 @@ import { JUNK, DATA } from './position-index.ts'
 export class Decisions {
   readonly #state: UnitState
 
-  constructor(state: UnitState) { this.#state = state }
+  constructor(state: UnitState) {
+    this.#state = state
+  }
 
   /** Tells what is held in [from, to), so that a resolver can decide. @throws SirtakiError `EPOCH`, `RECOVERING`. */
   ask({ epoch, from, to, withBytes }: AskBody, bytesMax: number): AskedBody {
@@ -43,13 +55,17 @@ export class Decisions {
     const state = this.#state
     state.requireServing(epoch)
     checkOffers(state, epoch, offers)
-    if (offers.some(({ position }) => state.places.at(position)?.isFirst !== true)) throw new SirtakiError('WRONG_CHAIN', 'only the first unit of a chain decides')
-    return { results: offers.map((offer) => {
-      const status = offerStatus(state, offer)
-      if (status !== EMPTY) return answerOf(state, offer.position, status)
-      putOffer(state, offer, epoch)
-      return { status: STORED, held: undefined }
-    }) }
+    if (offers.some(({ position }) => state.places.at(position)?.isFirst !== true)) {
+      throw new SirtakiError('WRONG_CHAIN', 'only the first unit of a chain decides')
+    }
+    return {
+      results: offers.map((offer) => {
+        const status = offerStatus(state, offer)
+        if (status !== EMPTY) return answerOf(state, offer.position, status)
+        putOffer(state, offer, epoch)
+        return { status: STORED, held: undefined }
+      }),
+    }
   }
 
   /**
@@ -61,15 +77,19 @@ export class Decisions {
     const state = this.#state
     state.requireServing(epoch)
     checkOffers(state, epoch, offers)
-    if (offers.some(({ position }) => state.places.at(position)?.isFirst === true)) throw new SirtakiError('WRONG_CHAIN', 'nothing is forced onto the first unit')
-    return { results: offers.map((offer) => {
-      const status = offerStatus(state, offer)
-      if (status === STORED || status === TRIMMED) return { status, held: undefined }
-      if (status === OTHER && state.isDecided(offer.position)) return answerOf(state, offer.position, DECIDED_OTHER)
-      if (status === OTHER) state.failpoint?.('unit.force.over', { position: offer.position })
-      putOffer(state, offer, epoch)
-      return { status: STORED, held: undefined }
-    }) }
+    if (offers.some(({ position }) => state.places.at(position)?.isFirst === true)) {
+      throw new SirtakiError('WRONG_CHAIN', 'nothing is forced onto the first unit')
+    }
+    return {
+      results: offers.map((offer) => {
+        const status = offerStatus(state, offer)
+        if (status === STORED || status === TRIMMED) return { status, held: undefined }
+        if (status === OTHER && state.isDecided(offer.position)) return answerOf(state, offer.position, DECIDED_OTHER)
+        if (status === OTHER) state.failpoint?.('unit.force.over', { position: offer.position })
+        putOffer(state, offer, epoch)
+        return { status: STORED, held: undefined }
+      }),
+    }
   }
 
   /**
@@ -80,9 +100,17 @@ export class Decisions {
     const state = this.#state
     state.requireServing(epoch)
     const wrong = ranges.find(({ from, to, step }) => from < to && state.places.in(from, step)?.isFirst !== first)
-    if (wrong !== undefined) throw new SirtakiError('WRONG_CHAIN', `a range of junk from ${wrong.from} on meant for another place in a chain`)
+    if (wrong !== undefined) {
+      throw new SirtakiError('WRONG_CHAIN', `a range of junk from ${wrong.from} on meant for another place in a chain`)
+    }
     const count = ranges.reduce((sum, { from, to, step }) => sum + Math.max(0, to - from) / step, 0)
-    if (count > state.limits.resolveRangeMax) throw new SirtakiError('BAD_ARGUMENT', `junk for ${count} positions at once, at most ${state.limits.resolveRangeMax} are allowed`, { facts: { count } })
+    if (count > state.limits.resolveRangeMax) {
+      throw new SirtakiError(
+        'BAD_ARGUMENT',
+        `junk for ${count} positions at once, at most ${state.limits.resolveRangeMax} are allowed`,
+        { facts: { count } },
+      )
+    }
     const data: number[] = []
     for (const range of ranges) this.#junkRange(range, first, epoch, data)
     return { data, trim: state.trim }
@@ -92,7 +120,10 @@ export class Decisions {
     const state = this.#state
     const start = firstOfClass(Math.max(from, state.trim), state.places.in(from, step)?.index ?? 0, step)
     let begin = -1
-    const flush = (end: number): void => { if (begin >= 0) state.putJunk({ from: begin, to: end, step }, epoch); begin = -1 }
+    const flush = (end: number): void => {
+      if (begin >= 0) state.putJunk({ from: begin, to: end, step }, epoch)
+      begin = -1
+    }
     for (let at = start; at < to; at += step) {
       const held = state.index.pastBlank(at, to, step)
       if (held > at && begin < 0) begin = at

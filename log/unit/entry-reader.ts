@@ -1,8 +1,8 @@
 /**
  * The bytes of stored entries: from the row that is staged, from a cache of rows, from the disk; checked each time.
  *
- * What a first read gives may have been read from a wrong place, or kept wrongly in memory: the disk is asked once more before
- * a position counts as damaged. Keeps: L4, P51. Read next: `unit-state.ts`, `row-cache.ts`, `repair.ts`.
+ * What a first read gives may have been read from a wrong place, or kept wrongly in memory: the disk is asked once
+ * more before a position counts as damaged. Keeps: L4, P51. Read next: `unit-state.ts`, `row-cache.ts`, `repair.ts`.
  */
 import { viewOf } from '../bytes/bytes.ts'
 import { ENTRY_HEAD_BYTES, checkEntry, hashAt, positionAt, streamsAt, type EntryBounds } from '../entry.ts'
@@ -34,17 +34,30 @@ export class EntryReader {
   #viewed: Uint8Array = NO_BYTES
   #view = viewOf(NO_BYTES)
 
-  constructor(options: EntryReaderOptions) { this.#options = options }
+  constructor(options: EntryReaderOptions) {
+    this.#options = options
+  }
 
-  /** The bytes of the entry at a position, checked; `undefined` (and told as damaged) when they are not what was stored. */
-  bytesOf(position: number): Uint8Array | undefined { return this.#checked(position, (row) => this.#rowBytes(row)) }
+  /**
+   * The bytes of the entry at a position, checked; `undefined` (and told as damaged) when they are not what was stored.
+   */
+  bytesOf(position: number): Uint8Array | undefined {
+    return this.#checked(position, (row) => this.#rowBytes(row))
+  }
 
-  /** The same from the disk itself, whatever is in memory. A scrub asks row by row: `last` keeps the row read before. */
+  /**
+   * The same from the disk itself, whatever is in memory. A scrub asks row by row: `last` keeps the row read before.
+   */
   verify(position: number, last: { row: number; bytes: Uint8Array | undefined }): boolean {
-    return this.#checked(position, (row) => {
-      if (last.row !== row) { last.row = row; last.bytes = this.#fromDisk(row) }
-      return last.bytes
-    }) !== undefined
+    return (
+      this.#checked(position, (row) => {
+        if (last.row !== row) {
+          last.row = row
+          last.bytes = this.#fromDisk(row)
+        }
+        return last.bytes
+      }) !== undefined
+    )
   }
 
   /** Whether the entry at a position is of a stream; so is what cannot be read, until it is mended. */
@@ -54,17 +67,24 @@ export class EntryReader {
   }
 
   /** Keeps the bytes of a row that was written just now. */
-  keep(row: number, bytes: Uint8Array): void { this.#cache.set(row, bytes) }
+  keep(row: number, bytes: Uint8Array): void {
+    this.#cache.set(row, bytes)
+  }
 
   /** Forgets a row. */
-  forget(row: number): void { this.#cache.delete(row) }
+  forget(row: number): void {
+    this.#cache.delete(row)
+  }
 
   #checked(position: number, read: (row: number) => Uint8Array | undefined): Uint8Array | undefined {
     const { index, staged: stagedAt, damaged } = this.#options
     const row = index.row(position)
     const offset = index.offset(position)
     const staged = stagedAt(row, offset)
-    const found = staged === undefined ? this.#entryIn(read(row), offset, position) : this.#entryIn(staged.bytes, staged.at, position)
+    const found =
+      staged === undefined
+        ? this.#entryIn(read(row), offset, position)
+        : this.#entryIn(staged.bytes, staged.at, position)
     if (found !== undefined) return found
     this.#cache.delete(row)
     const again = staged === undefined ? this.#entryIn(this.#fromDisk(row), offset, position) : undefined
@@ -87,7 +107,10 @@ export class EntryReader {
 
   /** Entries are read in the order of their rows: a view for each would cost as much as its checksum. */
   #viewOf(row: Uint8Array): DataView {
-    if (this.#viewed !== row) { this.#viewed = row; this.#view = viewOf(row) }
+    if (this.#viewed !== row) {
+      this.#viewed = row
+      this.#view = viewOf(row)
+    }
     return this.#view
   }
 

@@ -8,7 +8,10 @@ import { ChunkTable } from './chunk-table.ts'
 import type { StoredHeader } from './row-block.ts'
 import type { Commit, StoreImage, UnitStore } from './store.ts'
 
-interface Kept { readonly header: Uint8Array; readonly bytes: Uint8Array }
+interface Kept {
+  readonly header: Uint8Array
+  readonly bytes: Uint8Array
+}
 
 /**
  * Keeps rows by id. Two units never share one. For tests: a row without junk or data that is applied before the first
@@ -26,11 +29,16 @@ export class MemoryStore implements UnitStore {
   salvaged = false
   onFailed: ((error: SirtakiError) => void) | undefined
 
-  constructor(identity: string) { this.#identity = identity }
+  constructor(identity: string) {
+    this.#identity = identity
+  }
 
   open(): StoreImage {
     return {
-      identity: this.#identity, meta: this.#meta, epoch: this.#epoch, salvaged: this.salvaged,
+      identity: this.#identity,
+      meta: this.#meta,
+      epoch: this.#epoch,
+      salvaged: this.salvaged,
       headers: { [Symbol.iterator]: () => this.#headers() },
     }
   }
@@ -50,13 +58,20 @@ export class MemoryStore implements UnitStore {
 
   /** Applies a commit at once; gives the error instead of throwing. */
   apply({ expectEpoch, meta, row, drop }: Commit): Error | undefined {
-    if (expectEpoch !== this.#epoch) return new SirtakiError('EPOCH', `the store is at epoch ${this.#epoch}, the commit expects ${expectEpoch}`, { facts: { epoch: this.#epoch, expectEpoch } })
+    if (expectEpoch !== this.#epoch) {
+      return new SirtakiError('EPOCH', `the store is at epoch ${this.#epoch}, the commit expects ${expectEpoch}`, {
+        facts: { epoch: this.#epoch, expectEpoch },
+      })
+    }
     if (row !== undefined) {
       this.#rows.set(row.id, { header: row.header.slice(), bytes: row.bytes.slice() })
       this.#bytes += row.header.byteLength + row.bytes.byteLength
     }
     for (const id of drop ?? []) this.#drop(id)
-    if (meta !== undefined) { this.#meta = meta.text; this.#epoch = meta.epoch }
+    if (meta !== undefined) {
+      this.#meta = meta.text
+      this.#epoch = meta.epoch
+    }
     return undefined
   }
 
@@ -67,11 +82,17 @@ export class MemoryStore implements UnitStore {
     this.#rows.delete(id)
   }
 
-  read(row: number): Uint8Array | undefined { return this.#rows.get(row)?.bytes }
+  read(row: number): Uint8Array | undefined {
+    return this.#rows.get(row)?.bytes
+  }
 
-  healed(): void { this.salvaged = false }
+  healed(): void {
+    this.salvaged = false
+  }
 
-  describe(): { kind: string; diskBytes: number } { return { kind: 'memory', diskBytes: this.#bytes } }
+  describe(): { kind: string; diskBytes: number } {
+    return { kind: 'memory', diskBytes: this.#bytes }
+  }
 
   close(): void {
     // Nothing is open: the rows live as long as the object.

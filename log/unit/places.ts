@@ -20,7 +20,9 @@ export class Places {
   readonly #step: number
   readonly #class: number
 
-  /** `end`: where the last place ends. A blank unit has none and takes every position for its own: there it is Infinity. */
+  /**
+   * `end`: where the last place ends. A blank unit has none and takes every position for its own: there it is Infinity.
+   */
   constructor(list: readonly Place[], end = list.at(-1)?.to ?? 0) {
     const last = list.at(-1)
     this.list = list
@@ -32,13 +34,17 @@ export class Places {
 
   /** Whether a position is its own. */
   owns(position: number): boolean {
-    return position >= this.#from && position < this.#to ? position % this.#step === this.#class : this.at(position) !== undefined
+    return position >= this.#from && position < this.#to
+      ? position % this.#step === this.#class
+      : this.at(position) !== undefined
   }
 
   /** @throws SirtakiError `WRONG_CHAIN` for a position of another chain. */
   requireOwn(position: number): void {
     if (this.owns(position)) return
-    throw new SirtakiError('WRONG_CHAIN', `position ${position} is not this unit's: it holds ${this.#text()}`, { facts: { position } })
+    throw new SirtakiError('WRONG_CHAIN', `position ${position} is not this unit's: it holds ${this.#text()}`, {
+      facts: { position },
+    })
   }
 
   /** The place of a position of its own. */
@@ -52,13 +58,19 @@ export class Places {
   }
 
   /** Whether the positions from here on up to the open end are those of one place. */
-  isOpenFrom(position: number): boolean { return position >= this.#from && this.#to === Infinity }
+  isOpenFrom(position: number): boolean {
+    return position >= this.#from && this.#to === Infinity
+  }
 
   /** How many chains the last place is one of. */
-  get openStep(): number { return this.#step }
+  get openStep(): number {
+    return this.#step
+  }
 
   /** Where the last place ends; 0 where there is none. */
-  get end(): number { return this.#to }
+  get end(): number {
+    return this.#to
+  }
 
   /** The first own position at or above `position`; Infinity when the open segment does not name this unit. */
   first(position: number): number {
@@ -71,15 +83,21 @@ export class Places {
   }
 
   /** The own position after an own one. */
-  after(position: number): number { return this.isOpenFrom(position) ? position + this.#step : this.first(position + 1) }
+  after(position: number): number {
+    return this.isOpenFrom(position) ? position + this.#step : this.first(position + 1)
+  }
 
-  /** From where on everything of its class up to the open end is here; undefined when the open segment does not name it. */
+  /**
+   * From where on everything of its class up to the open end is here; undefined when the open segment does not name it.
+   */
   get open(): { readonly from: number; readonly index: number; readonly step: number } | undefined {
     const last = this.list.at(-1)
     if (last?.to !== Infinity) return undefined
     const { index, step } = last
     let { from } = last
-    for (const place of this.list.toReversed()) if (place.to === from && place.step === step && place.index === index) from = place.from
+    for (const place of this.list.toReversed()) {
+      if (place.to === from && place.step === step && place.index === index) from = place.from
+    }
     return { from, index, step }
   }
 
@@ -97,7 +115,8 @@ export class Places {
   }
 
   #text(): string {
-    const textOf = ({ from, to, index, step }: Place): string => `chain ${index} of ${step} in [${from}, ${to === Infinity ? 'open' : to})`
+    const textOf = ({ from, to, index, step }: Place): string =>
+      `chain ${index} of ${step} in [${from}, ${to === Infinity ? 'open' : to})`
     return this.list.length === 0 ? 'none' : this.list.map(textOf).join(' and ')
   }
 }

@@ -41,8 +41,18 @@ interface Chunk {
 const NO_BASE = -1
 
 const chunkOf = (flags: Uint8Array, hash: Uint32Array): Chunk => ({
-  flags, hash, row: new Uint32Array(SIZE), offset: new Uint32Array(SIZE), base: NO_BASE, far: undefined,
-  count: 0, sum: 0, first: -1, gap: 0, damaged: 0, readTo: 0,
+  flags,
+  hash,
+  row: new Uint32Array(SIZE),
+  offset: new Uint32Array(SIZE),
+  base: NO_BASE,
+  far: undefined,
+  count: 0,
+  sum: 0,
+  first: -1,
+  gap: 0,
+  damaged: 0,
+  readTo: 0,
 })
 /** A chunk of its own in place of a shared one, which is junk from `at` on. */
 function unshared({ flags, hash }: Chunk, at: number): Chunk {
@@ -69,14 +79,17 @@ function setRow(chunk: Chunk, at: number, row: number): void {
   else chunk.far[at] = row
 }
 
-/** All junk: what an epoch skips is tens of thousands of such positions, and they need neither time nor memory one by one. Never written to. */
+/**
+ * All junk: what an epoch skips is tens of thousands of such positions, and they need neither time nor memory one by
+ * one. Never written to.
+ */
 const ALL_JUNK = filled(JUNK)
 const ALL_JUNK_DECIDED = filled(JUNK | DECIDED)
 const isShared = (chunk: Chunk | undefined): boolean => chunk === ALL_JUNK || chunk === ALL_JUNK_DECIDED
 
 /** By flags: 1 for those that a search passes. */
 const passing = (passes: (flags: number) => boolean): Uint8Array =>
-  Uint8Array.from({ length: 256 }, (_, flags) => passes(flags) ? 1 : 0)
+  Uint8Array.from({ length: 256 }, (_, flags) => (passes(flags) ? 1 : 0))
 const BLANK_ONES = passing((flags) => flags === 0)
 const DECIDED_ONES = passing((flags) => (flags & DECIDED) !== 0)
 const UNDECIDED_ONES = passing((flags) => (flags & DECIDED) === 0)
@@ -84,16 +97,23 @@ const JUNK_ONES = passing((flags) => flags === JUNK)
 const HELD_ONES = passing((flags) => (flags & HELD) !== 0)
 const WHOLE_ONES = passing((flags) => (flags & (DATA | JUNK)) !== 0 && (flags & DAMAGED) === 0)
 
-/** Multiplies positions where they go into a digest: 2^32 over the golden ratio (Knuth, The art of computer programming, 6.4). */
+/**
+ * Multiplies positions where they go into a digest: 2^32 over the golden ratio (Knuth, The art of computer programming,
+ * 6.4).
+ */
 const PLACE = 2_654_435_761
-/** What `count` positions of junk from `at` on add to a digest: PLACE times the sum of the positions, modulo 2^32, and a constant for each. */
-const sumOfJunk = (at: number, count: number): number => Math.imul(PLACE, Math.imul(count, at) + count * (count - 1) / 2) + Math.imul(count, 40_503)
+/**
+ * What `count` positions of junk from `at` on add to a digest: PLACE times the sum of the positions, modulo 2^32, and a
+ * constant for each.
+ */
+const sumOfJunk = (at: number, count: number): number =>
+  Math.imul(PLACE, Math.imul(count, at) + (count * (count - 1)) / 2) + Math.imul(count, 40_503)
 const VALUE = DATA | JUNK
 /** What the value at a position adds to a digest. */
 const termOf = (at: number, flags: number, hash: number): number =>
   (flags & JUNK) !== 0 ? sumOfJunk(at, 1) : Math.imul(at, PLACE) ^ (hash + (flags & DATA))
 
-const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b)
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
 /** Takes what is held at a place out of the digest of its chunk. */
 function uncount(chunk: Chunk, position: number, place: number): void {
@@ -124,14 +144,17 @@ export class PositionIndex {
     const key = Math.floor(position / SIZE)
     if (key === this.#lastKey) return this.#last
     const chunk = this.#chunks.get(key)
-    if (chunk !== undefined) { this.#lastKey = key; this.#last = chunk }
+    if (chunk !== undefined) {
+      this.#lastKey = key
+      this.#last = chunk
+    }
     return chunk
   }
 
   #ensure(position: number): Chunk {
     const found = this.#chunk(position)
     if (found !== undefined && !isShared(found)) return found
-    return this.#set(position, found === undefined ? filled(0) : unshared(found, position - position % SIZE))
+    return this.#set(position, found === undefined ? filled(0) : unshared(found, position - (position % SIZE)))
   }
 
   #set(position: number, chunk: Chunk): Chunk {
@@ -142,15 +165,25 @@ export class PositionIndex {
     return chunk
   }
 
-  flags(position: number): number { return this.#chunk(position)?.flags[position % SIZE] ?? 0 }
-  holds(position: number): boolean { return (this.flags(position) & HELD) !== 0 }
-  isDecided(position: number): boolean { return (this.flags(position) & DECIDED) !== 0 }
-  hash(position: number): number { return this.#chunk(position)?.hash[position % SIZE] ?? 0 }
+  flags(position: number): number {
+    return this.#chunk(position)?.flags[position % SIZE] ?? 0
+  }
+  holds(position: number): boolean {
+    return (this.flags(position) & HELD) !== 0
+  }
+  isDecided(position: number): boolean {
+    return (this.flags(position) & DECIDED) !== 0
+  }
+  hash(position: number): number {
+    return this.#chunk(position)?.hash[position % SIZE] ?? 0
+  }
   row(position: number): number {
     const chunk = this.#chunk(position)
     return chunk === undefined ? 0 : rowIn(chunk, position % SIZE)
   }
-  offset(position: number): number { return this.#chunk(position)?.offset[position % SIZE] ?? 0 }
+  offset(position: number): number {
+    return this.#chunk(position)?.offset[position % SIZE] ?? 0
+  }
 
   setData(position: number, hash: number, row: number, offset: number): void {
     const chunk = this.#ensure(position)
@@ -173,11 +206,15 @@ export class PositionIndex {
   /** Junk at from, from + step, ... below to. */
   setJunk({ from, to, step }: Span): void {
     for (let at = from; at < to; at += step) {
-      if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) { this.#set(at, ALL_JUNK); at += SIZE - 1; continue }
+      if (step === 1 && at % SIZE === 0 && at + SIZE <= to && this.#chunk(at) === undefined) {
+        this.#set(at, ALL_JUNK)
+        at += SIZE - 1
+        continue
+      }
       if (isShared(this.#chunk(at))) continue
       const chunk = this.#ensure(at)
       const { flags, hash } = chunk
-      const end = Math.min(SIZE, to - at + at % SIZE)
+      const end = Math.min(SIZE, to - at + (at % SIZE))
       let place = at % SIZE
       const first = place
       for (; place < end; place += step) {
@@ -192,22 +229,34 @@ export class PositionIndex {
   }
 
   /** The first of at, at + step, ... at which anything is known; `to` or above when there is none below it. */
-  pastBlank(at: number, to: number, step: number): number { return this.#past(BLANK_ONES, at, to, step) }
+  pastBlank(at: number, to: number, step: number): number {
+    return this.#past(BLANK_ONES, at, to, step)
+  }
 
   /** The first of at, at + step, ... that is not decided; `to` or above when there is none below it. */
-  pastDecided(at: number, to: number, step: number): number { return this.#past(DECIDED_ONES, at, to, step) }
+  pastDecided(at: number, to: number, step: number): number {
+    return this.#past(DECIDED_ONES, at, to, step)
+  }
 
   /** The first of at, at + step, ... that is decided; `to` or above when there is none below it. */
-  pastUndecided(at: number, to: number, step: number): number { return this.#past(UNDECIDED_ONES, at, to, step) }
+  pastUndecided(at: number, to: number, step: number): number {
+    return this.#past(UNDECIDED_ONES, at, to, step)
+  }
 
   /** The first of at, at + step, ... that is not junk to be decided; `to` or above when there is none below it. */
-  pastJunk(at: number, to: number, step: number): number { return this.#past(JUNK_ONES, at, to, step) }
+  pastJunk(at: number, to: number, step: number): number {
+    return this.#past(JUNK_ONES, at, to, step)
+  }
 
   /** The first of at, at + step, ... at which nothing is held; `to` or above when there is none below it. */
-  pastHeld(at: number, to: number, step: number): number { return this.#past(HELD_ONES, at, to, step) }
+  pastHeld(at: number, to: number, step: number): number {
+    return this.#past(HELD_ONES, at, to, step)
+  }
 
   /** The first of at, at + step, ... that is blank or damaged; `to` or above when there is none below it. */
-  pastWhole(at: number, to: number, step: number): number { return this.#past(WHOLE_ONES, at, to, step) }
+  pastWhole(at: number, to: number, step: number): number {
+    return this.#past(WHOLE_ONES, at, to, step)
+  }
 
   /** Passes what has flags of these: tens of thousands of positions at once, so without a call for each. */
   #past(ones: Uint8Array, at: number, to: number, step: number): number {
@@ -232,7 +281,13 @@ export class PositionIndex {
     const chunk = this.#ensure(position)
     const at = position % SIZE
     chunk.flags[at] = (chunk.flags[at] ?? 0) | DECIDED
-    if (at === SIZE - 1 && chunk.flags[at] === (JUNK | DECIDED) && chunk.flags.every((flags) => flags === (JUNK | DECIDED))) this.#set(position, ALL_JUNK_DECIDED)
+    if (
+      at === SIZE - 1
+      && chunk.flags[at] === (JUNK | DECIDED)
+      && chunk.flags.every((flags) => flags === (JUNK | DECIDED))
+    ) {
+      this.#set(position, ALL_JUNK_DECIDED)
+    }
   }
 
   /** Decides every position of [from, to). */
@@ -323,7 +378,9 @@ export class PositionIndex {
   }
 
   /** Notes that the bytes at a position which `unreadIn` gave were read back. */
-  noteRead(position: number): void { this.#ensure(position).readTo = position % SIZE + 1 }
+  noteRead(position: number): void {
+    this.#ensure(position).readTo = (position % SIZE) + 1
+  }
 
   /** Forgets everything in whole chunks below `position`. */
   forgetBelow(position: number): void {

@@ -5,7 +5,11 @@
  */
 
 /** Positions of one list that lie close together: `base` plus each of the first `count` items, ascending. */
-interface Block { readonly base: number; items: Uint32Array; count: number }
+interface Block {
+  readonly base: number
+  items: Uint32Array
+  count: number
+}
 
 const BLOCK_MAX = 4_096
 const BLOCK_MIN = 4
@@ -30,7 +34,9 @@ export class PositionList {
   /** The block asked for last: positions come in order. */
   #last = 0
 
-  get length(): number { return this.#length }
+  get length(): number {
+    return this.#length
+  }
 
   /** The lowest position at or above `position`, -1 when there is none. */
   next(position: number): number {
@@ -64,12 +70,18 @@ export class PositionList {
   #insert(position: number): void {
     const index = this.#indexOf(position)
     const block = this.#blocks[index]
-    if (block === undefined || position < block.base || position - block.base > 0xffff_ffff) { this.#open(block === undefined || position < block.base ? index : index + 1, position); return }
+    if (block === undefined || position < block.base || position - block.base > 0xffff_ffff) {
+      this.#open(block === undefined || position < block.base ? index : index + 1, position)
+      return
+    }
     const delta = position - block.base
     const at = placeIn(block, delta)
     if (at < block.count && block.items[at] === delta) return
     if (block.count === BLOCK_MAX) {
-      if (at === block.count) { this.#open(index + 1, position); return }
+      if (at === block.count) {
+        this.#open(index + 1, position)
+        return
+      }
       this.#split(index)
       this.#insert(position)
       return
@@ -111,7 +123,9 @@ export class PositionList {
   /** Index of the last block that begins at or below `position`, 0 when there is none. */
   #indexOf(position: number): number {
     const blocks = this.#blocks
-    if ((blocks[this.#last]?.base ?? Infinity) <= position && (blocks[this.#last + 1]?.base ?? Infinity) > position) return this.#last
+    if ((blocks[this.#last]?.base ?? Infinity) <= position && (blocks[this.#last + 1]?.base ?? Infinity) > position) {
+      return this.#last
+    }
     let low = 0
     let high = blocks.length
     while (low < high) {
@@ -134,7 +148,11 @@ export class PositionList {
     if (block === undefined) return
     const half = block.count >>> 1
     const shift = block.items[half] ?? 0
-    this.#blocks.splice(index + 1, 0, { base: block.base + shift, items: block.items.slice(half).map((delta) => delta - shift), count: block.count - half })
+    this.#blocks.splice(index + 1, 0, {
+      base: block.base + shift,
+      items: block.items.slice(half).map((delta) => delta - shift),
+      count: block.count - half,
+    })
     block.count = half
   }
 }
@@ -149,14 +167,26 @@ function grow(block: Block): void {
 export class PositionSet {
   readonly #list = new PositionList()
 
-  get size(): number { return this.#list.length }
+  get size(): number {
+    return this.#list.length
+  }
 
-  has(position: number): boolean { return this.#list.next(position) === position }
+  has(position: number): boolean {
+    return this.#list.next(position) === position
+  }
   /** The lowest position at or above `position`, -1 when there is none. */
-  next(position: number): number { return this.#list.next(position) }
-  add(position: number): void { this.#list.add(position) }
-  delete(position: number): void { this.#list.remove(position) }
-  deleteBelow(position: number): void { this.#list.removeBelow(position) }
+  next(position: number): number {
+    return this.#list.next(position)
+  }
+  add(position: number): void {
+    this.#list.add(position)
+  }
+  delete(position: number): void {
+    this.#list.remove(position)
+  }
+  deleteBelow(position: number): void {
+    this.#list.removeBelow(position)
+  }
 
   *[Symbol.iterator](): Generator<number> {
     for (let at = this.#list.next(0); at >= 0; at = this.#list.next(at + 1)) yield at

@@ -10,12 +10,20 @@
 import type { UnitState } from './unit-state.ts'
 
 /** A row, and its bytes once they were read. */
-interface Row { row: number; bytes: Uint8Array | undefined }
+interface Row {
+  row: number
+  bytes: Uint8Array | undefined
+}
 /** The positions [from, to). */
-export interface Range { readonly from: number; readonly to: number }
+export interface Range {
+  readonly from: number
+  readonly to: number
+}
 /** Bytes read back in one go: some milliseconds of a unit's time. */
 const SLICE_BYTES = 1 << 20
-/** Rows at hand at a time: what was copied lies in a row, what was held already in others, position by position in turn. */
+/**
+ * Rows at hand at a time: what was copied lies in a row, what was held already in others, position by position in turn.
+ */
 const ROWS = 4
 /** Positions of them: small entries take more time than bytes. */
 const SLICE_POSITIONS = 4_096
@@ -42,7 +50,9 @@ export function readBack(state: UnitState, { from, to }: Range): { readonly done
   return { done: true, bytes }
 }
 
-/** The row that was needed last goes last: what was copied lies in one row, between many others that are needed once. */
+/**
+ * The row that was needed last goes last: what was copied lies in one row, between many others that are needed once.
+ */
 function again(recent: Row[], row: Row): Row {
   recent.push(...recent.splice(recent.indexOf(row), 1))
   return row

@@ -8,7 +8,8 @@
  *     lacks closed segments ─── copies them, then drives the epoch that merges them
  *     looked at by no sequencer ── looks around itself: perhaps it was left out, perhaps the sequencer is gone
  *
- * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/guard.ts`, `../epochs/reconfigure.ts`.
+ * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/guard.ts`,
+ * `../epochs/reconfigure.ts`.
  */
 import { asError, isError } from '../errors.ts'
 import { Cluster } from '../cluster/cluster.ts'
@@ -23,7 +24,9 @@ import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'
 
 /** A running supervision; `close` ends it. */
-export interface Rejoin { close(): void }
+export interface Rejoin {
+  close(): void
+}
 
 /** A unit in its place looks at itself so much more rarely than at others. */
 const IDLE_PROBES = 3
@@ -75,13 +78,22 @@ class Supervision implements Rejoin {
       try {
         const { layout } = this.#server.unit.state
         if (layout !== undefined) {
-          this.#cluster ??= new Cluster({ ports, limits, name: `${name} (driver)`, addresses: [this.#server.address], layout })
+          this.#cluster ??= new Cluster({
+            ports,
+            limits,
+            name: `${name} (driver)`,
+            addresses: [this.#server.address],
+            layout,
+          })
           this.#cluster.learn(layout)
           await this.#attend(this.#cluster)
         }
         backoff.reset()
       } catch (thrown) {
-        if (isError(thrown, 'INVARIANT')) { this.#server.stop(thrown); return }
+        if (isError(thrown, 'INVARIANT')) {
+          this.#server.stop(thrown)
+          return
+        }
         // A unit that nobody looks after any more would stay where it is for ever, and nobody would know.
         this.#log(`a look at the own place failed and is repeated: ${asError(thrown).message}`)
         await backoff.wait()
@@ -90,11 +102,16 @@ class Supervision implements Rejoin {
     }
   }
 
-  get #busy(): boolean { return this.#stuckSince !== undefined || this.#absentSince !== undefined || this.#unguarded }
+  get #busy(): boolean {
+    return this.#stuckSince !== undefined || this.#absentSince !== undefined || this.#unguarded
+  }
 
   /** Nobody who looks after the cluster has asked for longer than it takes to be suspected. */
   get #unguarded(): boolean {
-    const { ports: { clock }, limits } = this.#server.options
+    const {
+      ports: { clock },
+      limits,
+    } = this.#server.options
     return clock.now() - this.#server.probedAtMs > limits.probeMs * (limits.suspicionProbes + 1)
   }
 
@@ -105,7 +122,11 @@ class Supervision implements Rejoin {
     if (layout === undefined || this.#closed) return
     const { identity } = this.#server.unit.state
     const isMember = placesOf(layout, identity).length > 0
-    if (!isMember) { this.#stuckSince = undefined; await this.#comeBack(cluster, layout); return }
+    if (!isMember) {
+      this.#stuckSince = undefined
+      await this.#comeBack(cluster, layout)
+      return
+    }
     this.#absentSince = undefined
     const need = needOf(this.#server, layout)
     if (need === 'none') this.#stuckSince = undefined
@@ -117,7 +138,9 @@ class Supervision implements Rejoin {
       if (this.#server.noteWhole()) this.#log('what was salvaged is whole again')
     }
     await this.#mend(cluster, layout, need === 'none')
-    if (this.#unguarded && layout.epoch > 1) await (this.#guard ??= new Guard(cluster, { self: identity, log: this.#log })).probe()
+    if (this.#unguarded && layout.epoch > 1) {
+      await (this.#guard ??= new Guard(cluster, { self: identity, log: this.#log })).probe()
+    }
   }
 
   /**
@@ -125,7 +148,10 @@ class Supervision implements Rejoin {
    * Where none does, chance decides which unit is first.
    */
   get #patienceMs(): number {
-    const { ports: { random }, limits: { stuckMs } } = this.#server.options
+    const {
+      ports: { random },
+      limits: { stuckMs },
+    } = this.#server.options
     return stuckMs * (1 + random.next())
   }
 
@@ -141,17 +167,28 @@ class Supervision implements Rejoin {
   // ---- left out
 
   async #comeBack(cluster: Cluster, layout: Layout): Promise<void> {
-    const { ports: { clock, failpoint } } = this.#server.options
+    const {
+      ports: { clock, failpoint },
+    } = this.#server.options
     const { identity } = this.#server.unit.state
     const absent = layout.absent.find((one) => one.identity === identity)
-    if (absent === undefined) { this.#tellRemoved(layout); this.#absentSince = undefined; return }
+    if (absent === undefined) {
+      this.#tellRemoved(layout)
+      this.#absentSince = undefined
+      return
+    }
     this.#absentSince ??= clock.now()
     // Without a sequencer nobody appends: an epoch that names one goes before.
     const sequencerFirstMs = layout.sequencer === null ? this.#server.options.limits.stuckMs : 0
     if (clock.now() - this.#absentSince < Math.max(sequencerFirstMs, this.#coolOffMs(layout, absent))) return
     failpoint?.('unit.comesBack', { identity, epoch: layout.epoch })
     const { address } = this.#server
-    await this.#drive(cluster, absent.replaced ? { spares: [address] } : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] })
+    await this.#drive(
+      cluster,
+      absent.replaced
+        ? { spares: [address] }
+        : { join: [{ address, chain: absent.chain < openSegment(layout).chains.length ? absent.chain : undefined }] },
+    )
   }
 
   /** Who flaps waits; not where its chain has hardly anybody else. */
@@ -166,14 +203,20 @@ class Supervision implements Rejoin {
     const { identity } = this.#server.unit.state
     if (this.#told === layout.epoch || layout.spares.some((unit) => unit.identity === identity)) return
     this.#told = layout.epoch
-    this.#log(`epoch ${layout.epoch} does not name this unit: it was taken out. Stop it, or let it join anew with sirtaki reconfigure add ${this.#server.address}`)
+    this.#log(
+      `epoch ${layout.epoch} does not name this unit: it was taken out. Stop it, or let it join anew with `
+        + `sirtaki reconfigure add ${this.#server.address}`,
+    )
   }
 
   // ---- damage
 
   /** Scrubs a little, and mends what was found. */
   async #mend(cluster: Cluster, layout: Layout, mayLeave: boolean): Promise<void> {
-    const { limits, ports: { clock } } = this.#server.options
+    const {
+      limits,
+      ports: { clock },
+    } = this.#server.options
     this.#scrub ??= new Scrub(this.#server.unit.state)
     this.#scrub.go(limits.scrubBytesPerSecond * Math.min(1, (clock.now() - this.#scrubbedAt) / 1000))
     this.#scrubbedAt = clock.now()
@@ -210,7 +253,10 @@ class Supervision implements Rejoin {
     const { identity } = this.#server.unit.state
     try {
       if (parts.length > 0 && this.#copied !== layout.epoch) {
-        this.#log(`copying positions ${Math.min(...parts.map(({ from }) => from))} to ${Math.max(...parts.map(({ to }) => to))}`)
+        this.#log(
+          `copying positions ${Math.min(...parts.map(({ from }) => from))} to `
+            + `${Math.max(...parts.map(({ to }) => to))}`,
+        )
         await copyParts(this.#server, cluster, layout, parts)
         this.#copied = layout.epoch
       }

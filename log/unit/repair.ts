@@ -1,10 +1,11 @@
 /**
  * Finds damage before somebody needs the bytes, and mends it from the chain.
  *
- *     scrub: a little of the disk at a time, round and round ─ damaged ─ somebody's bytes, if they are the very same entry
+ *     scrub: a little of the disk at a time, round and round ─ damaged ─ another unit's bytes, if the same entry
  *                                                                    └ nobody has them, and undecided: the unit leaves
  *
- * Owns: where the scrub stands. Keeps: L1, L4, P31, P49. Read next: `rejoin.ts`, `unit-state.ts` (where damage is noticed).
+ * Owns: where the scrub stands. Keeps: L1, L4, P31, P49. Read next: `rejoin.ts`, `unit-state.ts` (where damage is
+ * noticed).
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { KIND_DATA } from '../entry.ts'
@@ -31,7 +32,9 @@ export class Scrub {
   /** Bytes that the last row was too long by: the next goes read less. */
   #owed = 0
 
-  constructor(state: UnitState) { this.#state = state }
+  constructor(state: UnitState) {
+    this.#state = state
+  }
 
   /** Goes on for about so many bytes. What is damaged is in `damaged` of the state afterwards. */
   go(bytes: number): void {
@@ -39,7 +42,11 @@ export class Scrub {
     let left = bytes - this.#owed
     let at = this.#state.places.first(Math.max(this.#at, trim))
     // A row that was read is looked through: else a long one would be read again for each of its entries.
-    for (let count = 0; count < POSITIONS && (left > 0 || index.row(at) === this.#last.row) && at < prefix; count++, at = this.#state.places.after(at)) {
+    for (
+      let count = 0;
+      count < POSITIONS && (left > 0 || index.row(at) === this.#last.row) && at < prefix;
+      count++, at = this.#state.places.after(at)
+    ) {
       if ((index.flags(at) & DATA) === 0) continue
       const { row } = this.#last
       this.#state.entries.verify(at, this.#last)
@@ -49,7 +56,10 @@ export class Scrub {
     this.#owed = Math.max(0, -left)
     // The row is not held on to: it may be trimmed meanwhile.
     this.#last = { row: -1, bytes: undefined }
-    if (at >= prefix) { this.#at = 0; this.rounds++ }
+    if (at >= prefix) {
+      this.#at = 0
+      this.rounds++
+    }
   }
 }
 
@@ -61,8 +71,11 @@ export async function repairAll(server: UnitServer, cluster: Cluster, layout: La
   const from = state.damaged.size > REPAIRS ? Math.floor(cluster.ports.random.next() * (state.highest + 1)) : 0
   for (const position of someOf(state.damaged, REPAIRS, from)) {
     if (state.recheck(position)) continue
-    if (!state.places.owns(position)) { state.damaged.delete(position); continue }
-    if (!await repairOne(server, cluster, layout, position) && !state.isDecided(position)) lost ??= position
+    if (!state.places.owns(position)) {
+      state.damaged.delete(position)
+      continue
+    }
+    if (!(await repairOne(server, cluster, layout, position)) && !state.isDecided(position)) lost ??= position
   }
   return lost
 }
@@ -77,12 +90,32 @@ function someOf(damaged: PositionSet, count: number, from: number): number[] {
 
 async function repairOne(server: UnitServer, cluster: Cluster, layout: Layout, position: number): Promise<boolean> {
   // Our own index knows the hash of what is damaged: whoever has bytes of that hash, at whatever place, has the entry.
-  const peers = new Set([...chainOf(layout, position).units, ...unitsOf(layout), ...layout.spares, ...layout.absent].filter(({ identity }) => identity !== server.unit.state.identity).map(({ address }) => address))
+  const peers = new Set(
+    [...chainOf(layout, position).units, ...unitsOf(layout), ...layout.spares, ...layout.absent]
+      .filter(({ identity }) => identity !== server.unit.state.identity)
+      .map(({ address }) => address),
+  )
   for (const address of peers) {
     try {
-      const { held: [held] } = readAsked(await cluster.peer(address).request('copy', writeJson({ from: position, to: position + 1, index: 0, step: 1, any: true }), cluster.limits.requestMs / 5))
+      const {
+        held: [held],
+      } = readAsked(
+        await cluster
+          .peer(address)
+          .request(
+            'copy',
+            writeJson({ from: position, to: position + 1, index: 0, step: 1, any: true }),
+            cluster.limits.requestMs / 5,
+          ),
+      )
       const { bytes } = held ?? {}
-      if (held?.kind === KIND_DATA && bytes !== undefined && await server.change((unit) => unit.copies.repair(position, held.hash, bytes))) return true
+      if (
+        held?.kind === KIND_DATA
+        && bytes !== undefined
+        && (await server.change((unit) => unit.copies.repair(position, held.hash, bytes)))
+      ) {
+        return true
+      }
     } catch {
       // The next one may have it; if nobody has, the position stays damaged here and readers are told so.
     }

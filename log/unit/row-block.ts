@@ -3,13 +3,13 @@
  *
  *     version u8 | prefix f64 | log time f64 | sets n | rows n | junk n | decided n
  *     set        streams u8, stream u32 *
- *     row        (id - base) u32, bytes u32, data u32, junk u32        in the order of the rows, which is that of their effects
+ *     row        (id - base) u32, bytes u32, data u32, junk u32        in the order of the rows, that of their effects
  *     data       position f64, offset u32, hash u32, set u16
  *     junk       from f64, to f64, step u32
  *     decided    position f64
  *
- * Prefix and log time are the highest of the rows. This says nothing that the headers do not say: a block that is missing
- * costs time. Read next: `row.ts`, `store.ts`.
+ * Prefix and log time are the highest of the rows. This says nothing that the headers do not say: a block that is
+ * missing costs time. Read next: `row.ts`, `store.ts`.
  */
 import { SirtakiError } from '../errors.ts'
 import type { Span } from '../ranges.ts'
@@ -21,10 +21,17 @@ const HEAD_BYTES = 33
 const SETS_MAX = 0xffff
 
 /** A row's header, and how many bytes the row has. */
-export interface StoredHeader { readonly id: number; readonly header: Uint8Array; readonly bytesLength: number }
+export interface StoredHeader {
+  readonly id: number
+  readonly header: Uint8Array
+  readonly bytesLength: number
+}
 
 /** What the headers of the rows from `base` on say. */
-export interface RowBlock { readonly base: number; readonly block: Uint8Array }
+export interface RowBlock {
+  readonly base: number
+  readonly block: Uint8Array
+}
 
 /** What is called for each item of a block: `begin` before what a row says, `end` behind it. */
 export interface BlockVisitor extends RowVisitor {
@@ -33,7 +40,8 @@ export interface BlockVisitor extends RowVisitor {
 }
 
 /**
- * Puts together what rows say whose ids lie less than 2^32 above `base`; `undefined` where it is too much for one block.
+ * Puts together what rows say whose ids lie less than 2^32 above `base`; `undefined` where it is too much for one
+ * block.
  *
  * @throws SirtakiError `DAMAGED`, `UNSUPPORTED` as `visitRow`.
  */
@@ -46,15 +54,31 @@ export function blockOf(base: number, rows: readonly StoredHeader[]): RowBlock |
   const all = { prefix: 0, logTime: 0, junk: 0, decided: 0 }
   let [data, junk] = [0, 0]
   const visitor: RowVisitor = {
-    prefix: (prefix, logTime) => { all.prefix = Math.max(all.prefix, prefix); all.logTime = Math.max(all.logTime, logTime) },
-    data: (position, offset, hash, streams) => { dataPart.f64(position).u32(offset).u32(hash).u16(sets.indexOf(streams)); data++ },
-    junk: ({ from, to, step }) => { junkPart.f64(from).f64(to).u32(step); junk++ },
-    decided: (position) => { decidedPart.f64(position); all.decided++ },
+    prefix: (prefix, logTime) => {
+      all.prefix = Math.max(all.prefix, prefix)
+      all.logTime = Math.max(all.logTime, logTime)
+    },
+    data: (position, offset, hash, streams) => {
+      dataPart.f64(position).u32(offset).u32(hash).u16(sets.indexOf(streams))
+      data++
+    },
+    junk: ({ from, to, step }) => {
+      junkPart.f64(from).f64(to).u32(step)
+      junk++
+    },
+    decided: (position) => {
+      decidedPart.f64(position)
+      all.decided++
+    },
   }
   for (const { id, header, bytesLength } of rows) {
-    [data, junk] = [0, 0]
+    ;[data, junk] = [0, 0]
     visitRow(id, header, visitor)
-    rowPart.u32(id - base).u32(bytesLength).u32(data).u32(junk)
+    rowPart
+      .u32(id - base)
+      .u32(bytesLength)
+      .u32(data)
+      .u32(junk)
     all.junk += junk
   }
   if (sets.count > SETS_MAX) return undefined
@@ -95,7 +119,12 @@ class Sets {
 export function visitBlock({ base, block }: RowBlock, visitor: BlockVisitor): void {
   const view = viewOf(block)
   const version = view.getUint8(0)
-  if (version !== BLOCK_VERSION) throw new SirtakiError('UNSUPPORTED', `a block of rows has format version ${version}, this is version ${BLOCK_VERSION}: upgrade`)
+  if (version !== BLOCK_VERSION) {
+    throw new SirtakiError(
+      'UNSUPPORTED',
+      `a block of rows has format version ${version}, this is version ${BLOCK_VERSION}: upgrade`,
+    )
+  }
   visitor.prefix(view.getFloat64(1, true), view.getFloat64(9, true))
   const rows = view.getUint32(21, true)
   const { sets, end } = readSets(view, view.getUint32(17, true))
@@ -108,7 +137,12 @@ export function visitBlock({ base, block }: RowBlock, visitor: BlockVisitor): vo
     visitor.begin(base + view.getUint32(at, true))
     for (let left = view.getUint32(at + 8, true); left > 0; left--, data += 18) {
       const streams = sets[view.getUint16(data + 16, true)] ?? []
-      visitor.data(view.getFloat64(data, true), view.getUint32(data + 8, true), view.getUint32(data + 12, true), streams)
+      visitor.data(
+        view.getFloat64(data, true),
+        view.getUint32(data + 8, true),
+        view.getUint32(data + 12, true),
+        streams,
+      )
     }
     for (let left = view.getUint32(at + 12, true); left > 0; left--, junk += 20) visitor.junk(junkAt(view, junk))
     visitor.end(view.getUint32(at + 4, true))
@@ -128,5 +162,8 @@ function readSets(view: DataView, count: number): { readonly sets: readonly numb
   return { sets, end: at }
 }
 
-const junkAt = (view: DataView, at: number): Span =>
-  ({ from: view.getFloat64(at, true), to: view.getFloat64(at + 8, true), step: view.getUint32(at + 16, true) })
+const junkAt = (view: DataView, at: number): Span => ({
+  from: view.getFloat64(at, true),
+  to: view.getFloat64(at + 8, true),
+  step: view.getUint32(at + 16, true),
+})

@@ -10,11 +10,17 @@ export class RowCache {
   readonly #bytesMax: number
   #bytes = 0
 
-  constructor(bytesMax: number) { this.#bytesMax = bytesMax }
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
 
-  get size(): number { return this.#rows.size }
+  get size(): number {
+    return this.#rows.size
+  }
 
-  get(row: number): Uint8Array | undefined { return this.#rows.get(row) }
+  get(row: number): Uint8Array | undefined {
+    return this.#rows.get(row)
+  }
 
   /** Keeps the bytes of a row. Rows of junk have none: they would never be too many, so they are not kept. */
   set(row: number, bytes: Uint8Array): void {

@@ -3,22 +3,34 @@
  *
  *     chunk of 1,024 rows: tops f64, bytes u32, the lowest top       12 bytes a row
  *
- * A row is dropped when all its positions lie below the trim mark: not at once, since a long log has millions of rows, but
- * in slices that a commit takes along. What a restart interrupts is found again from the trim mark. Keeps: L8.
- * Read next: `unit-state.ts`, `store.ts`.
+ * A row is dropped when all its positions lie below the trim mark: not at once, since a long log has millions of
+ * rows, but in slices that a commit takes along. What a restart interrupts is found again from the trim mark. Keeps:
+ * L8. Read next: `unit-state.ts`, `store.ts`.
  */
 import { ChunkTable } from './chunk-table.ts'
 
 const SIZE = 1024
 
 /** A top of Infinity is no row. */
-interface Chunk { readonly tops: Float64Array; readonly bytes: Uint32Array; low: number; count: number }
+interface Chunk {
+  readonly tops: Float64Array
+  readonly bytes: Uint32Array
+  low: number
+  count: number
+}
 
 /** How much one slice may drop: it ends with the row that reaches either. */
-export interface Slice { readonly rows: number; readonly bytes: number }
+export interface Slice {
+  readonly rows: number
+  readonly bytes: number
+}
 
-const chunkOf = (): Chunk =>
-  ({ tops: new Float64Array(SIZE).fill(Infinity), bytes: new Uint32Array(SIZE), low: Infinity, count: 0 })
+const chunkOf = (): Chunk => ({
+  tops: new Float64Array(SIZE).fill(Infinity),
+  bytes: new Uint32Array(SIZE),
+  low: Infinity,
+  count: 0,
+})
 
 /** Rows by id; ids ascend but may have gaps. */
 export class Rows {
@@ -40,7 +52,9 @@ export class Rows {
   }
 
   /** Whether `takeDropped` has something to do. */
-  get dropping(): boolean { return this.#at >= 0 }
+  get dropping(): boolean {
+    return this.#at >= 0
+  }
 
   /** From now on all rows whose positions lie below `before` are to be dropped. */
   dropBelow(before: number): void {
@@ -86,7 +100,10 @@ export class Rows {
   #ensure(key: number): Chunk {
     if (key === this.#lastKey && this.#last !== undefined) return this.#last
     let chunk = this.#chunks.get(key)
-    if (chunk === undefined) { chunk = chunkOf(); this.#chunks.set(key, chunk) }
+    if (chunk === undefined) {
+      chunk = chunkOf()
+      this.#chunks.set(key, chunk)
+    }
     this.#lastKey = key
     this.#last = chunk
     return chunk

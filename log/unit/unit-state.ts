@@ -1,8 +1,9 @@
 /**
  * What a log unit knows, in memory and staged for its disk: the index, the stream lists, epochs and marks.
  *
- * Owns: loading from a store's image, staging of commits, the decided prefix. The rules of the protocol are in `unit.ts`.
- * Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`, `position-index.ts`.
+ * Owns: loading from a store's image, staging of commits, the decided prefix. The rules of the protocol are in
+ * `unit.ts`. Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`,
+ * `position-index.ts`.
  */
 import { integer, nullable, object } from 'superstruct'
 import { clusterSeed, streamsAt, hashAt, logTimeAt, lengthAt, type EntryBounds } from '../entry.ts'
@@ -31,10 +32,22 @@ export interface UnitOptions {
   readonly failpoint?: Failpoint | undefined
 }
 
-/** blank: no layout; spare: waits for a place; recovering: the layout names another boot; sealed: moved to no newer layout yet. */
+/**
+ * blank: no layout; spare: waits for a place; recovering: the layout names another boot; sealed: moved to no newer
+ * layout yet.
+ */
 export type Role = 'blank' | 'spare' | 'recovering' | 'serving' | 'sealed'
 
-const Meta = object({ version: integer(), layout: nullable(LayoutStruct), sealed: whole, opened: whole, trim: whole, prefix: whole, logTime: whole, highest: integer() })
+const Meta = object({
+  version: integer(),
+  layout: nullable(LayoutStruct),
+  sealed: whole,
+  opened: whole,
+  trim: whole,
+  prefix: whole,
+  logTime: whole,
+  highest: integer(),
+})
 /** Decisions above the prefix that are listed while rows are read, before those that it has passed are left out. */
 const DECIDED_MAX = 1 << 20
 /** Lists of streams whose beginning one step trims: some microseconds each. */
@@ -90,8 +103,13 @@ export class UnitState {
     this.limits = limits
     this.failpoint = failpoint
     this.entries = new EntryReader({
-      index: this.index, readRow, bounds: () => this.bounds, damaged: (position) => { this.#damagedAt(position) },
-      staged: (row, offset) => row === this.#nextRow ? this.#builder.pieceAt(offset) : undefined,
+      index: this.index,
+      readRow,
+      bounds: () => this.bounds,
+      damaged: (position) => {
+        this.#damagedAt(position)
+      },
+      staged: (row, offset) => (row === this.#nextRow ? this.#builder.pieceAt(offset) : undefined),
     })
     this.#durableEpoch = image.epoch
     this.bounds = { seed: 0, entryBytesMax: limits.entryBytesMax, streamsMax: limits.streamsMax }
@@ -102,7 +120,9 @@ export class UnitState {
 
   #loadMeta(text: string): void {
     const [error, meta] = Meta.validate(JSON.parse(text))
-    if (error !== undefined) throw new SirtakiError('DAMAGED', `the unit's meta makes no sense: ${error.message}`, { cause: error })
+    if (error !== undefined) {
+      throw new SirtakiError('DAMAGED', `the unit's meta makes no sense: ${error.message}`, { cause: error })
+    }
     this.layout = meta.layout ?? undefined
     this.sealed = meta.sealed
     this.opened = meta.opened
@@ -130,8 +150,13 @@ export class UnitState {
         top = Math.max(top, to - 1)
         this.#noteJunk({ from: from + Math.max(0, Math.ceil((this.trim - from) / step)) * step, to, step })
       },
-      decided: (position: number): void => { decided.push(position) },
-      begin: (id: number): void => { row = id; top = -1 },
+      decided: (position: number): void => {
+        decided.push(position)
+      },
+      begin: (id: number): void => {
+        row = id
+        top = -1
+      },
       end: (bytesLength: number): void => {
         this.#rows.add(row, top, bytesLength)
         this.#nextRow = row + 1
@@ -140,7 +165,10 @@ export class UnitState {
       },
     }
     for (const part of image.blocks ?? image.headers) {
-      if ('block' in part) { visitBlock(part, visitor); continue }
+      if ('block' in part) {
+        visitBlock(part, visitor)
+        continue
+      }
       visitor.begin(part.id)
       visitRow(part.id, part.header, visitor)
       visitor.end(part.bytesLength)
@@ -153,7 +181,9 @@ export class UnitState {
   // ---- questions
 
   /** What was left out when the folder was opened is here again. */
-  noteWhole(): void { this.salvaged = false }
+  noteWhole(): void {
+    this.salvaged = false
+  }
 
   get role(): Role {
     if (this.layout === undefined) return 'blank'
@@ -162,22 +192,46 @@ export class UnitState {
     return this.sealed > this.layout.epoch ? 'sealed' : 'serving'
   }
 
-  serves(epoch: number): boolean { return this.#serving && this.layout?.epoch === epoch && this.sealed === epoch }
-  isDecided(position: number): boolean { return position < this.prefix || (this.index.flags(position) & DECIDED) !== 0 }
+  serves(epoch: number): boolean {
+    return this.#serving && this.layout?.epoch === epoch && this.sealed === epoch
+  }
+  isDecided(position: number): boolean {
+    return position < this.prefix || (this.index.flags(position) & DECIDED) !== 0
+  }
 
   /** @throws SirtakiError `EPOCH` or `RECOVERING` unless exactly this epoch is installed and served. */
   requireServing(epoch: number): Layout {
     const layout = this.layout
     if (layout === undefined) throw new SirtakiError('NOT_READY', 'this unit is blank: run init')
-    if (layout.epoch !== epoch || this.sealed !== epoch) throw new SirtakiError('EPOCH', `the message is of epoch ${epoch}, installed is ${layout.epoch}, sealed at ${this.sealed}`, { facts: { epoch, installed: layout.epoch, sealed: this.sealed } })
-    if (!this.#serving) throw new SirtakiError('RECOVERING', this.places.list.length === 0 ? 'this unit is a spare' : 'this unit was restarted and waits for the next epoch to name it', { facts: { epoch } })
+    if (layout.epoch !== epoch || this.sealed !== epoch) {
+      throw new SirtakiError(
+        'EPOCH',
+        `the message is of epoch ${epoch}, installed is ${layout.epoch}, sealed at ${this.sealed}`,
+        { facts: { epoch, installed: layout.epoch, sealed: this.sealed } },
+      )
+    }
+    if (!this.#serving) {
+      throw new SirtakiError(
+        'RECOVERING',
+        this.places.list.length === 0
+          ? 'this unit is a spare'
+          : 'this unit was restarted and waits for the next epoch to name it',
+        { facts: { epoch } },
+      )
+    }
     return layout
   }
 
   /** @throws SirtakiError `NOT_READY` while blank, `WRONG_CLUSTER`. */
   requireLayout(cluster: string): Layout {
     if (this.layout === undefined) throw new SirtakiError('NOT_READY', 'this unit is blank: run init')
-    if (this.layout.cluster !== cluster) throw new SirtakiError('WRONG_CLUSTER', `this unit belongs to cluster ${this.layout.cluster}, not to ${cluster}`, { facts: { cluster: this.layout.cluster } })
+    if (this.layout.cluster !== cluster) {
+      throw new SirtakiError(
+        'WRONG_CLUSTER',
+        `this unit belongs to cluster ${this.layout.cluster}, not to ${cluster}`,
+        { facts: { cluster: this.layout.cluster } },
+      )
+    }
     return this.layout
   }
 
@@ -188,7 +242,9 @@ export class UnitState {
   }
 
   /** The lowest own position from `from` on that is empty or damaged; `to` or above when there is none below it. */
-  lackingFrom(from: number, to: number): number { return this.#past('pastWhole', from, to) }
+  lackingFrom(from: number, to: number): number {
+    return this.#past('pastWhole', from, to)
+  }
 
   /** The first own position from `from` on that a search of the index does not pass; the first from `to` on at most. */
   #past(search: 'pastHeld' | 'pastWhole', from: number, to: number): number {
@@ -204,11 +260,18 @@ export class UnitState {
     return at
   }
 
-  /** The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was stored. */
-  bytesOf(position: number): Uint8Array | undefined { return this.entries.bytesOf(position) }
+  /**
+   * The bytes of the entry at a position, checked; `undefined` (and remembered as damaged) when they are not what was
+   * stored.
+   */
+  bytesOf(position: number): Uint8Array | undefined {
+    return this.entries.bytesOf(position)
+  }
 
   /** Whether the bytes at a position wait for the next commit. */
-  isStaged(position: number): boolean { return this.index.row(position) === this.#nextRow }
+  isStaged(position: number): boolean {
+    return this.index.row(position) === this.#nextRow
+  }
 
   /** Positions of its own that are known to be damaged, `max` of them at most. */
   damagedOwn(max: number): number[] {
@@ -237,7 +300,9 @@ export class UnitState {
   // ---- staging
 
   /** Packs bytes of entries into the row of the next commit; gives their offset. */
-  pack(bytes: Uint8Array): number { return this.#builder.pack(bytes) }
+  pack(bytes: Uint8Array): number {
+    return this.#builder.pack(bytes)
+  }
 
   /** Stages the entry at `at` of `bytes`, which will lie at `offset` of the row. */
   putData(position: number, bytes: Uint8Array, view: DataView, at: number, offset: number, epoch: number): void {
@@ -255,7 +320,9 @@ export class UnitState {
   /** Stages junk. */
   putJunk(range: Span, epoch: number): void {
     this.#builder.junk(range)
-    for (let at = range.from; at < range.to && this.failpoint !== undefined; at += range.step) this.failpoint('unit.put', { unit: this.identity, position: at, kind: 'junk', hash: 0, epoch })
+    for (let at = range.from; at < range.to && this.failpoint !== undefined; at += range.step) {
+      this.failpoint('unit.put', { unit: this.identity, position: at, kind: 'junk', hash: 0, epoch })
+    }
     this.#noteJunk(range)
   }
 
@@ -277,7 +344,13 @@ export class UnitState {
       this.#advance()
       this.trimTo(layout.trim)
     }
-    this.failpoint?.('unit.installed', { unit: this.identity, boot: this.boot, epoch: layout.epoch, layout: layoutText(layout), serving: this.#serving })
+    this.failpoint?.('unit.installed', {
+      unit: this.identity,
+      boot: this.boot,
+      epoch: layout.epoch,
+      layout: layoutText(layout),
+      serving: this.#serving,
+    })
   }
 
   #become(layout: Layout): void {
@@ -297,19 +370,34 @@ export class UnitState {
   }
 
   #noteDecided(position: number, epoch: number): void {
-    this.failpoint?.('unit.decided', { unit: this.identity, position, kind: (this.index.flags(position) & DATA) !== 0 ? 'data' : 'junk', hash: this.index.hash(position), epoch })
+    this.failpoint?.('unit.decided', {
+      unit: this.identity,
+      position,
+      kind: (this.index.flags(position) & DATA) !== 0 ? 'data' : 'junk',
+      hash: this.index.hash(position),
+      epoch,
+    })
     if (position > this.prefix) this.#above.push(position)
   }
 
-  /** Marks junk as decided, with all of it that follows below `to` where there is one chain. Gives the last position marked. */
+  /**
+   * Marks junk as decided, with all of it that follows below `to` where there is one chain. Gives the last position
+   * marked.
+   */
   decideJunk(position: number, to: number, epoch: number): number {
     const place = this.places.at(position)
     const end = place?.step === 1 ? this.index.pastJunk(position, Math.min(to, place.to), 1) : position
-    if (end <= position + 1) { this.decide(position, epoch); return position }
+    if (end <= position + 1) {
+      this.decide(position, epoch)
+      return position
+    }
     this.index.decideRange(position, end)
-    // First, so that nothing is listed as decided above a prefix that passes it. Nobody waits for junk: `onDecided` is not told.
+    // First, so that nothing is listed as decided above a prefix that passes it. Nobody waits for junk: `onDecided` is
+    // not told.
     if (this.prefix >= position && this.prefix < end) this.#advance()
-    if (this.failpoint !== undefined || end - 1 > this.prefix) for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
+    if (this.failpoint !== undefined || end - 1 > this.prefix) {
+      for (let at = position; at < end; at++) this.#noteDecided(at, epoch)
+    }
     return end - 1
   }
 
@@ -326,7 +414,9 @@ export class UnitState {
     this.setMeta({})
   }
 
-  /** In ranges: one by one, a million takes 170 ms. The prefix passes them first: none is listed as decided above it. */
+  /**
+   * In ranges: one by one, a million takes 170 ms. The prefix passes them first: none is listed as decided above it.
+   */
   #decideAll(to: number, epoch: number): void {
     const isHeard = this.failpoint !== undefined || this.onDecided !== undefined
     const fresh: number[] = []
@@ -346,13 +436,21 @@ export class UnitState {
     }
   }
 
-  /** Everything of its own below it is decided; where the open segment does not name it, everything it will ever hold. */
-  get decidedTo(): number { return this.places.first(this.prefix) === Infinity ? Infinity : this.prefix }
+  /**
+   * Everything of its own below it is decided; where the open segment does not name it, everything it will ever hold.
+   */
+  get decidedTo(): number {
+    return this.places.first(this.prefix) === Infinity ? Infinity : this.prefix
+  }
 
   /** The prefix stands at an own position, or behind the last one where the open segment does not name this unit. */
   #advance(): void {
     let at = this.places.first(this.prefix)
-    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) at = this.places.isOpenFrom(at) ? this.index.pastDecided(at, Infinity, this.places.openStep) : this.places.after(at)
+    while (at !== Infinity && (this.index.flags(at) & DECIDED) !== 0) {
+      at = this.places.isOpenFrom(at)
+        ? this.index.pastDecided(at, Infinity, this.places.openStep)
+        : this.places.after(at)
+    }
     this.prefix = at === Infinity ? Math.max(this.prefix, this.places.end) : at
   }
 
@@ -370,7 +468,9 @@ export class UnitState {
   }
 
   /** Something below the trim mark is still there: `tidy` takes a slice of it. */
-  get untidy(): boolean { return this.#rows.dropping || this.#untrimmed !== undefined }
+  get untidy(): boolean {
+    return this.#rows.dropping || this.#untrimmed !== undefined
+  }
 
   /** Lets go of a slice of what was trimmed: rows with the next commit, and the beginnings of lists. */
   tidy(): void {
@@ -417,7 +517,16 @@ export class UnitState {
   }
 
   #metaText(): string {
-    return JSON.stringify({ version: 1, layout: this.layout ?? null, sealed: this.sealed, opened: this.opened, trim: this.trim, prefix: this.prefix, logTime: Math.ceil(this.logTime), highest: this.highest })
+    return JSON.stringify({
+      version: 1,
+      layout: this.layout ?? null,
+      sealed: this.sealed,
+      opened: this.opened,
+      trim: this.trim,
+      prefix: this.prefix,
+      logTime: Math.ceil(this.logTime),
+      highest: this.highest,
+    })
   }
 
   // ---- memory
@@ -426,8 +535,8 @@ export class UnitState {
 
   #noteData(position: number, hash: number, row: number, offset: number, streams: readonly number[]): void {
     const before = this.index.flags(position)
-    const isOther = before !== 0 && ((before & DATA) === 0 || (before & REPLACED) !== 0
-      || this.index.hash(position) !== hash)
+    const isOther =
+      before !== 0 && ((before & DATA) === 0 || (before & REPLACED) !== 0 || this.index.hash(position) !== hash)
     if (this.damaged.size > 0) this.damaged.delete(position)
     this.index.setData(position, hash, row, offset)
     if (isOther) this.index.replace(position)
@@ -436,7 +545,11 @@ export class UnitState {
     for (const stream of streams) {
       const list = this.streams.get(stream)
       if (list !== undefined) list.add(position)
-      else { const fresh = new PositionList(); fresh.add(position); this.streams.set(stream, fresh) }
+      else {
+        const fresh = new PositionList()
+        fresh.add(position)
+        this.streams.set(stream, fresh)
+      }
     }
   }
 

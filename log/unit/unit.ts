@@ -1,9 +1,10 @@
 /**
  * The log unit: a machine. It keeps positions write-once under exactly the epoch it has installed.
  *
- * Its rooms: storing and reading are here, `decisions.ts` resolves, `copies.ts` gives and takes copies, `membership.ts` moves
- * from epoch to epoch. Methods check, change memory and stage what must become durable; `takeCommit` hands the staged commit over, and no
- * answer may leave before it is durable (`server.ts` sees to that). A method that throws has changed nothing.
+ * Its rooms: storing and reading are here, `decisions.ts` resolves, `copies.ts` gives and takes copies,
+ * `membership.ts` moves from epoch to epoch. Methods check, change memory and stage what must become durable;
+ * `takeCommit` hands the staged commit over, and no answer may leave before it is durable (`server.ts` sees to that).
+ * A method that throws has changed nothing.
  *
  *     0 ... trim ........ prefix ............ highest
  *     gone | all decided  | some decided, some undecided, some empty (of the own residue class)
@@ -12,12 +13,28 @@
  * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: docs/rules.md, L5.
  */
 import {
-  KIND_DATA, KIND_JUNK, checkEntry, JUNK_HASH, positionAt, epochAt, lengthAt, hashAt, type EntryKind,
+  KIND_DATA,
+  KIND_JUNK,
+  checkEntry,
+  JUNK_HASH,
+  positionAt,
+  epochAt,
+  lengthAt,
+  hashAt,
+  type EntryKind,
 } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { viewOf } from '../bytes/bytes.ts'
 import {
-  DAMAGED_HERE, DATA_DECIDED, EMPTY, JUNK_DECIDED, STORED, TRIMMED, UNDECIDED, type ReadItem, type StreamFrom,
+  DAMAGED_HERE,
+  DATA_DECIDED,
+  EMPTY,
+  JUNK_DECIDED,
+  STORED,
+  TRIMMED,
+  UNDECIDED,
+  type ReadItem,
+  type StreamFrom,
   type StreamPart,
 } from '../wire/messages.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
@@ -30,7 +47,9 @@ import { Membership } from './membership.ts'
 import { statusOf } from './held.ts'
 
 /** A part of a stream as `readStream` and push give it. */
-export interface StreamSlice extends Omit<StreamPart, 'entries'> { readonly entries: readonly Uint8Array[] }
+export interface StreamSlice extends Omit<StreamPart, 'entries'> {
+  readonly entries: readonly Uint8Array[]
+}
 
 /** One log unit. */
 export class Unit {
@@ -47,10 +66,13 @@ export class Unit {
   }
 
   /** What must become durable before any answer of this step leaves; `undefined` when nothing has changed. */
-  takeCommit(): Commit | undefined { return this.state.takeCommit() }
+  takeCommit(): Commit | undefined {
+    return this.state.takeCommit()
+  }
 
   /**
-   * Stores entries under the writer's token. Statuses one by one, or `undefined` when all are stored: stored again is stored.
+   * Stores entries under the writer's token. Statuses one by one, or `undefined` when all are stored: stored again is
+   * stored.
    *
    * @throws SirtakiError `EPOCH`, `RECOVERING`, `BAD_FRAME`, `DAMAGED`, `WRONG_CHAIN`.
    */
@@ -64,12 +86,25 @@ export class Unit {
       const length = checkEntry(entries, view, at, state.bounds)
       const position = positionAt(view, at)
       state.places.requireOwn(position)
-      if (epochAt(view, at) !== epoch) throw new SirtakiError('EPOCH', `an entry with a token of epoch ${epochAt(view, at)} cannot be stored in epoch ${epoch}`, { facts: { position } })
-      // Below the tail only a resolve may decide: a late store could meet a position that was granted in an older epoch.
-      if (position < layout.tail) throw new SirtakiError('EPOCH', `position ${position} lies below the tail ${layout.tail} of epoch ${epoch}`, { facts: { position } })
+      if (epochAt(view, at) !== epoch) {
+        throw new SirtakiError(
+          'EPOCH',
+          `an entry with a token of epoch ${epochAt(view, at)} cannot be stored in epoch ${epoch}`,
+          { facts: { position } },
+        )
+      }
+      // Below the tail only a resolve may decide: a late store could meet a position that was granted in an older
+      // epoch.
+      if (position < layout.tail) {
+        throw new SirtakiError('EPOCH', `position ${position} lies below the tail ${layout.tail} of epoch ${epoch}`, {
+          facts: { position },
+        })
+      }
       at += length
     }
-    if (at !== entries.byteLength) throw new SirtakiError('BAD_FRAME', `${entries.byteLength - at} bytes behind the last entry`)
+    if (at !== entries.byteLength) {
+      throw new SirtakiError('BAD_FRAME', `${entries.byteLength - at} bytes behind the last entry`)
+    }
     return this.#storeChecked(epoch, count, entries, view)
   }
 
@@ -94,7 +129,10 @@ export class Unit {
     return statuses
   }
 
-  /** Notes that positions are decided, if the epoch is ours and we hold just that. Needs no commit: it can be found out again. */
+  /**
+   * Notes that positions are decided, if the epoch is ours and we hold just that. Needs no commit: it can be found out
+   * again.
+   */
   mark(epoch: number, position: number, hash: number, kind: EntryKind): void {
     if (this.#isMark(epoch, position, hash, kind)) this.state.decide(position, epoch)
   }
@@ -114,7 +152,11 @@ export class Unit {
     const { state } = this
     const place = state.places.in(from, step)
     if (place === undefined) return
-    for (let at = firstOfClass(Math.max(from, state.prefix), place.index, step); at < to && at <= state.highest; at += step) {
+    for (
+      let at = firstOfClass(Math.max(from, state.prefix), place.index, step);
+      at < to && at <= state.highest;
+      at += step
+    ) {
       if (this.#isMark(epoch, at, JUNK_HASH, KIND_JUNK)) at = state.decideJunk(at, to, epoch)
     }
   }
@@ -143,8 +185,9 @@ export class Unit {
   }
 
   /**
-   * Decided entries of a stream from `from` on, for a reader who takes this unit for chain `index` of `step`: all of them
-   * below `completeTo`, and those above that are decided already, none from `to` on. Complete in one segment at most.
+   * Decided entries of a stream from `from` on, for a reader who takes this unit for chain `index` of `step`: all of
+   * them below `completeTo`, and those above that are decided already, none from `to` on. Complete in one segment at
+   * most.
    *
    * @throws SirtakiError `WRONG_CHAIN` where this unit does not hold everything of its chain from there on.
    */
@@ -157,12 +200,19 @@ export class Unit {
     let completeTo = Math.min(state.prefix, this.requireCovered({ from, ...chain }))
     let more = false
     let bytes = 0
-    const next = (at: number): number => list === undefined ? -1 : state.nextIn(list, stream, at)
+    const next = (at: number): number => (list === undefined ? -1 : state.nextIn(list, stream, at))
     for (let position = next(from); position >= 0; position = next(position + 1)) {
-      if (position >= to) { completeTo = Math.min(completeTo, position); break }
+      if (position >= to) {
+        completeTo = Math.min(completeTo, position)
+        break
+      }
       if (!state.isDecided(position) || !state.places.owns(position)) continue
       const entry = bytes < bytesMax ? state.bytesOf(position) : undefined
-      if (entry === undefined) { more = bytes >= bytesMax; completeTo = Math.min(completeTo, position); break }
+      if (entry === undefined) {
+        more = bytes >= bytesMax
+        completeTo = Math.min(completeTo, position)
+        break
+      }
       entries.push(entry)
       bytes += entry.byteLength
     }
@@ -180,12 +230,20 @@ export class Unit {
     const { state } = this
     const facts = { position: from, step, index }
     if (index === undefined) {
-      throw new SirtakiError('WRONG_CHAIN', `a reader does not say for which of ${step} chains it takes this unit: upgrade it`, { facts })
+      throw new SirtakiError(
+        'WRONG_CHAIN',
+        `a reader does not say for which of ${step} chains it takes this unit: upgrade it`,
+        { facts },
+      )
     }
     const end = state.places.coveredTo(from, step, index)
     if (end === undefined) {
       const epoch = state.layout?.epoch ?? 0
-      throw new SirtakiError('WRONG_CHAIN', `position ${from} in chain ${index} of ${step} is not this unit's under epoch ${epoch}`, { facts })
+      throw new SirtakiError(
+        'WRONG_CHAIN',
+        `position ${from} in chain ${index} of ${step} is not this unit's under epoch ${epoch}`,
+        { facts },
+      )
     }
     return end
   }

@@ -12,9 +12,13 @@ export class WideMap<K, V> {
   readonly #maps: Map<K, V>[] = [new Map()]
   readonly #most: number
 
-  constructor(most: number = MAP_MAX) { this.#most = most }
+  constructor(most: number = MAP_MAX) {
+    this.#most = most
+  }
 
-  get size(): number { return this.#maps.reduce((sum, map) => sum + map.size, 0) }
+  get size(): number {
+    return this.#maps.reduce((sum, map) => sum + map.size, 0)
+  }
 
   get(key: K): V | undefined {
     for (const map of this.#maps) {
@@ -30,8 +34,12 @@ export class WideMap<K, V> {
     else this.#maps.push(new Map([[key, value]]))
   }
 
-  delete(key: K): void { for (const map of this.#maps) map.delete(key) }
+  delete(key: K): void {
+    for (const map of this.#maps) map.delete(key)
+  }
 
   /** In the order of setting, as long as there is one Map; what is set or deleted meanwhile may be given or not. */
-  *[Symbol.iterator](): Generator<[K, V]> { for (const map of this.#maps) yield* map }
+  *[Symbol.iterator](): Generator<[K, V]> {
+    for (const map of this.#maps) yield* map
+  }
 }

@@ -1,14 +1,26 @@
 /**
  * Control messages: rare, JSON, checked once with superstruct where they arrive.
  *
- * Fields that are not known are passed over: a newer end may say more. Whoever needs a field understood asks for the version
- * first (`version.ts`). Layouts, ranks and what acceptors accept stay strict: ends that understand them differently would not
- * agree on the same thing, and they are kept on disks that a strict reader opens again.
+ * Fields that are not known are passed over: a newer end may say more. Whoever needs a field understood asks for the
+ * version first (`version.ts`). Layouts, ranks and what acceptors accept stay strict: ends that understand them
+ * differently would not agree on the same thing, and they are kept on disks that a strict reader opens again.
  *
  * Owns: their structs and codec. Read next: `rpc.ts`; `../unit/server.ts` and `../../sequencer/server.ts` answer them.
  */
 import {
-  array, boolean, integer, min, nullable, object, optional, record, string, any, type, type Infer, type Struct,
+  array,
+  boolean,
+  integer,
+  min,
+  nullable,
+  object,
+  optional,
+  record,
+  string,
+  any,
+  type,
+  type Infer,
+  type Struct,
 } from 'superstruct'
 import { SirtakiError, asError, codes, isCode, type Code, type Next } from '../errors.ts'
 import { LayoutStruct, whole } from '../layout.ts'
@@ -21,7 +33,8 @@ const decoder = new TextDecoder()
 export const Rank = object({ round: whole, proposer: string() })
 export type Rank = Infer<typeof Rank>
 /** Orders ranks. */
-export const compareRanks = (a: Rank, b: Rank): number => a.round - b.round || (a.proposer < b.proposer ? -1 : Number(a.proposer > b.proposer))
+export const compareRanks = (a: Rank, b: Rank): number =>
+  a.round - b.round || (a.proposer < b.proposer ? -1 : Number(a.proposer > b.proposer))
 
 /** What an acceptor has accepted in a slot. */
 export const Accepted = object({ rank: Rank, layout: LayoutStruct })
@@ -36,13 +49,37 @@ export const LayoutAnswer = type({ layout: nullable(LayoutStruct) })
  * `damaged`: positions of its own whose bytes it has found to be others, some of them where there are many.
  */
 export const Identity = type({
-  kind: string(), identity: string(), acceptor: string(), boot: string(), role: string(), cluster: nullable(string()),
-  epoch: whole, opened: whole, sealed: whole, slot: whole, initialised: boolean(), damaged: optional(array(whole)),
+  kind: string(),
+  identity: string(),
+  acceptor: string(),
+  boot: string(),
+  role: string(),
+  cluster: nullable(string()),
+  epoch: whole,
+  opened: whole,
+  sealed: whole,
+  slot: whole,
+  initialised: boolean(),
+  damaged: optional(array(whole)),
 })
 export type Identity = Infer<typeof Identity>
 export const Seal = type({ cluster: string(), slot: whole })
-/** Positions: `highest` held (-1: nothing), `prefix` lowest undecided of its own, `heldTo` lowest empty of them. `salvaged`: rows were left out at its start. */
-export const Sealed = type({ identity: string(), boot: string(), installed: whole, role: string(), highest: integer(), trim: whole, prefix: whole, heldTo: whole, logTime: whole, salvaged: optional(boolean()) })
+/**
+ * Positions: `highest` held (-1: nothing), `prefix` lowest undecided of its own, `heldTo` lowest empty of them.
+ * `salvaged`: rows were left out at its start.
+ */
+export const Sealed = type({
+  identity: string(),
+  boot: string(),
+  installed: whole,
+  role: string(),
+  highest: integer(),
+  trim: whole,
+  prefix: whole,
+  heldTo: whole,
+  logTime: whole,
+  salvaged: optional(boolean()),
+})
 export type Sealed = Infer<typeof Sealed>
 export const Install = type({ layout: LayoutStruct })
 export const DecidedBelow = type({ epoch: whole, tail: whole })
@@ -52,9 +89,15 @@ export const DecidedBelow = type({ epoch: whole, tail: whole })
  * of bytes that were read back; `decided`: of what is decided there; `among`: of the positions that these bits name.
  */
 export const ClassRange = type({
-  from: whole, to: whole, index: whole, step: min(integer(), 1),
-  any: optional(boolean()), ranges: optional(boolean()),
-  sound: optional(boolean()), decided: optional(boolean()), among: optional(string()),
+  from: whole,
+  to: whole,
+  index: whole,
+  step: min(integer(), 1),
+  any: optional(boolean()),
+  ranges: optional(boolean()),
+  sound: optional(boolean()),
+  decided: optional(boolean()),
+  among: optional(string()),
 })
 /**
  * Of what lies at or above the unit's trim mark. `read`, where `sound` was asked for: all of its bytes were read back.
@@ -62,8 +105,13 @@ export const ClassRange = type({
  * before says nothing of them.
  */
 export const DigestAnswer = type({
-  count: whole, sum: whole, trim: whole, read: optional(boolean()),
-  from: optional(whole), to: optional(whole), decided: optional(string()),
+  count: whole,
+  sum: whole,
+  trim: whole,
+  read: optional(boolean()),
+  from: optional(whole),
+  to: optional(whole),
+  decided: optional(string()),
 })
 export type DigestAnswer = Infer<typeof DigestAnswer>
 /**
@@ -71,17 +119,34 @@ export type DigestAnswer = Infer<typeof DigestAnswer>
  * `base`: the agreed layout that the proposal is built on.
  */
 export const Prepare = type({
-  cluster: string(), acceptor: optional(string()), slot: whole, rank: Rank, base: optional(LayoutStruct),
+  cluster: string(),
+  acceptor: optional(string()),
+  slot: whole,
+  rank: Rank,
+  base: optional(LayoutStruct),
 })
-export const Promised = type({ promised: boolean(), rank: nullable(Rank), accepted: nullable(Accepted), layout: nullable(LayoutStruct) })
+export const Promised = type({
+  promised: boolean(),
+  rank: nullable(Rank),
+  accepted: nullable(Accepted),
+  layout: nullable(LayoutStruct),
+})
 export type Promised = Infer<typeof Promised>
 export const Accept = type({
-  cluster: string(), acceptor: optional(string()), slot: whole, rank: Rank, layout: LayoutStruct,
+  cluster: string(),
+  acceptor: optional(string()),
+  slot: whole,
+  rank: Rank,
+  layout: LayoutStruct,
 })
 export const AcceptedAnswer = type({ accepted: boolean(), rank: nullable(Rank) })
 /** A driver asks for the turn at `slot`; its slowest step so far took `stepMs`; `urgent`: it would name a sequencer. */
 export const AskTurn = type({
-  cluster: string(), slot: whole, proposer: string(), stepMs: whole, urgent: optional(boolean()),
+  cluster: string(),
+  slot: whole,
+  proposer: string(),
+  stepMs: whole,
+  urgent: optional(boolean()),
 })
 export type AskTurn = Infer<typeof AskTurn>
 /** `by`: the driver whose turn it is, null when it is that of who has asked. */
@@ -89,13 +154,19 @@ export const TurnAnswer = type({ by: nullable(string()) })
 export const TurnOver = type({ proposer: string() })
 export const Trim = type({ epoch: whole, before: whole })
 export const Bootstrap = type({ layout: LayoutStruct })
-export const Junk = type({ epoch: whole, first: boolean(), ranges: array(type({ from: whole, to: whole, step: whole })) })
+export const Junk = type({
+  epoch: whole,
+  first: boolean(),
+  ranges: array(type({ from: whole, to: whole, step: whole })),
+})
 /** Positions at which the unit holds data instead. */
 export const JunkAnswer = type({ data: array(whole), trim: whole })
 export const Empty = type({})
 const ErrorBody = type({ code: string(), message: string(), facts: optional(record(string(), any())), next: string() })
 
-/** Long messages carry layouts, the same few over and over: from so many characters on they are parsed once, and frozen. */
+/**
+ * Long messages carry layouts, the same few over and over: from so many characters on they are parsed once, and frozen.
+ */
 const LONG_CHARS = 512
 const KNOWN_MAX = 64
 const frozen = new Map<string, unknown>()
@@ -126,7 +197,11 @@ export function readJson<T, S>(body: Uint8Array, struct: Struct<T, S>): T {
     throw new SirtakiError('BAD_FRAME', 'a control message is no JSON', { cause })
   }
   const [error, checked] = validate(value, struct)
-  if (error !== undefined) throw new SirtakiError('BAD_FRAME', `a control message is wrong: ${error.message}`, { facts: { path: error.path.join('.') } })
+  if (error !== undefined) {
+    throw new SirtakiError('BAD_FRAME', `a control message is wrong: ${error.message}`, {
+      facts: { path: error.path.join('.') },
+    })
+  }
   return checked
 }
 
@@ -145,14 +220,21 @@ export function writeError(thrown: unknown): Uint8Array {
   return writeJson({ code, message, facts, next })
 }
 
-const isNext = (text: string): text is Next => text === 'refresh' || text === 'again' || text === 'unknown' || text === 'stop'
+const isNext = (text: string): text is Next =>
+  text === 'refresh' || text === 'again' || text === 'unknown' || text === 'stop'
 
 /** Codes of ours that say no more than what the caller may do. */
-const plain: Readonly<Record<Next, Code>> = { refresh: 'NOT_READY', again: 'UNREACHABLE', unknown: 'TIMEOUT', stop: 'UNSUPPORTED' }
+const plain: Readonly<Record<Next, Code>> = {
+  refresh: 'NOT_READY',
+  again: 'UNREACHABLE',
+  unknown: 'TIMEOUT',
+  stop: 'UNSUPPORTED',
+}
 
 /**
- * Reads an error that the other end sent. A code of a later version becomes one of ours with the same advice, and `INVARIANT` of
- * another process becomes `STOPPED`: a rule that does not hold there is no reason to stop here. Both keep their code in the facts.
+ * Reads an error that the other end sent. A code of a later version becomes one of ours with the same advice, and
+ * `INVARIANT` of another process becomes `STOPPED`: a rule that does not hold there is no reason to stop here. Both
+ * keep their code in the facts.
  */
 export function readError(body: Uint8Array): SirtakiError {
   const { code, message, facts = {}, next } = readJson(body, ErrorBody)

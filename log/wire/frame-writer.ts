@@ -6,7 +6,10 @@
 import type { Clock, Connection } from '../ports.ts'
 import { concat } from '../bytes/bytes.ts'
 
-/** Pieces above this size are written as they are; smaller ones are joined, which is cheaper than one more entry of a writev. */
+/**
+ * Pieces above this size are written as they are; smaller ones are joined, which is cheaper than one more entry of a
+ * writev.
+ */
 const JOIN_BELOW_BYTES = 4_096
 
 /** Collects frames for one connection and writes them at the end of the turn. */
@@ -26,14 +29,18 @@ export class FrameWriter {
   }
 
   /** Bytes that wait here or in the machine. */
-  get buffered(): number { return this.#bytes + this.#connection.buffered }
+  get buffered(): number {
+    return this.#bytes + this.#connection.buffered
+  }
 
   /** Adds a frame; it leaves at the end of this turn, or with `flush`. */
   send(frame: Uint8Array): void {
     this.queue(frame)
     if (this.#scheduled || this.#held || this.#closed) return
     this.#scheduled = true
-    this.#clock.turn(() => { this.flush() })
+    this.#clock.turn(() => {
+      this.flush()
+    })
   }
 
   /** Adds a frame that leaves with whatever is sent or flushed next. */
@@ -47,7 +54,9 @@ export class FrameWriter {
   }
 
   /** Keeps what is sent until `release`: saves a round of the event loop where the end of the work is known. */
-  hold(): void { this.#held = true }
+  hold(): void {
+    this.#held = true
+  }
 
   release(): void {
     this.#held = false
@@ -75,7 +84,11 @@ export class FrameWriter {
     this.#connection.write(pieces)
   }
 
-  close(): void { this.#closed = true; this.#pieces = []; this.#small = [] }
+  close(): void {
+    this.#closed = true
+    this.#pieces = []
+    this.#small = []
+  }
 
   #join(): void {
     if (this.#small.length === 0) return

@@ -5,13 +5,17 @@
  *     | length |v |k |flags| request  | trace    | crc-32 | body ...
  *
  * `length` counts the whole frame; the checksum covers everything but itself. Lengths are checked before anything is
- * allocated, and room for a long frame is made when all of it has come: announcing one costs nobody anything. Owns: the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
+ * allocated, and room for a long frame is made when all of it has come: announcing one costs nobody anything. Owns:
+ * the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
  */
 import { SirtakiError } from '../errors.ts'
 import { concat, setU32, u32At, viewOf } from '../bytes/bytes.ts'
 import { crc32Of } from '../bytes/hash.ts'
 
-/** The version of the framing itself; it stands in every frame. What the frames say has versions of its own: `version.ts`. */
+/**
+ * The version of the framing itself; it stands in every frame. What the frames say has versions of its own:
+ * `version.ts`.
+ */
 export const FRAME_VERSION = 1
 export const FRAME_HEAD_BYTES = 24
 /** Pieces of a frame below this size are joined, so many at a time. */
@@ -23,10 +27,17 @@ export const FLAG_ANSWER = 1
 export const FLAG_ERROR = 2
 
 /** A received frame; `body` is a part of the received bytes and must not be changed. */
-export interface Frame { readonly kind: number; readonly flags: number; readonly request: number; readonly trace: number; readonly body: Uint8Array }
+export interface Frame {
+  readonly kind: number
+  readonly flags: number
+  readonly request: number
+  readonly trace: number
+  readonly body: Uint8Array
+}
 
 /** The checksum of the frame in bytes[from, to): of everything but itself. */
-const checksumOf = (bytes: Uint8Array, from: number, to: number): number => crc32Of(bytes, from + FRAME_HEAD_BYTES, to, crc32Of(bytes, from, from + 20))
+const checksumOf = (bytes: Uint8Array, from: number, to: number): number =>
+  crc32Of(bytes, from + FRAME_HEAD_BYTES, to, crc32Of(bytes, from, from + 20))
 
 /** Writes the head in front of a body that stands at `FRAME_HEAD_BYTES` of `bytes` already. */
 export function sealFrame(bytes: Uint8Array, kind: number, flags: number, request: number, trace = 0): Uint8Array {
@@ -65,13 +76,18 @@ export class FrameParser {
   /** The longest frame allowed; a door raises it for those who have said who they are. */
   bytesMax: number
   #rest: Uint8Array = new Uint8Array(0)
-  /** The frame being collected, when it is longer than what one read gave: its length (0: there is none) and how much of it has come. */
+  /**
+   * The frame being collected, when it is longer than what one read gave: its length (0: there is none) and how much of
+   * it has come.
+   */
   #length = 0
   #filled = 0
   #pieces: Uint8Array[] = []
   #short: Uint8Array[] = []
 
-  constructor(bytesMax: number) { this.bytesMax = bytesMax }
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
 
   /** Takes what one read gave and calls `each` for every frame that is complete now. */
   push(bytes: Uint8Array, each: (frame: Frame) => void): void {
@@ -97,9 +113,18 @@ export class FrameParser {
     let at = 0
     while (input.byteLength - at >= 8) {
       const length = u32At(input, at)
-      if (input[at + 4] !== FRAME_VERSION) throw new SirtakiError('WRONG_VERSION', `frames of version ${input[at + 4]}, this end reads version ${FRAME_VERSION}: upgrade the older end`)
-      if (length > this.bytesMax) throw new SirtakiError('OVERSIZE', `a frame of ${length} bytes, at most ${this.bytesMax} are allowed`)
-      if (length < FRAME_HEAD_BYTES) throw new SirtakiError('BAD_FRAME', `a frame of ${length} bytes is shorter than its head`)
+      if (input[at + 4] !== FRAME_VERSION) {
+        throw new SirtakiError(
+          'WRONG_VERSION',
+          `frames of version ${input[at + 4]}, this end reads version ${FRAME_VERSION}: upgrade the older end`,
+        )
+      }
+      if (length > this.bytesMax) {
+        throw new SirtakiError('OVERSIZE', `a frame of ${length} bytes, at most ${this.bytesMax} are allowed`)
+      }
+      if (length < FRAME_HEAD_BYTES) {
+        throw new SirtakiError('BAD_FRAME', `a frame of ${length} bytes is shorter than its head`)
+      }
       if (input.byteLength - at < length) {
         this.#length = length
         this.#keep(input.subarray(at))
@@ -138,8 +163,17 @@ export class FrameParser {
 
 /** Reads the whole frame in bytes[from, to). @throws SirtakiError `BAD_FRAME` when its checksum is wrong. */
 function frameAt(bytes: Uint8Array, from: number, to: number): Frame {
-  if (u32At(bytes, from + 20) !== checksumOf(bytes, from, to)) throw new SirtakiError('BAD_FRAME', 'a frame whose checksum is wrong')
+  if (u32At(bytes, from + 20) !== checksumOf(bytes, from, to)) {
+    throw new SirtakiError('BAD_FRAME', 'a frame whose checksum is wrong')
+  }
   // Hardly ever traced: a view for each frame would cost as much as the rest of it.
-  const trace = u32At(bytes, from + 12) === 0 && u32At(bytes, from + 16) === 0 ? 0 : viewOf(bytes).getFloat64(from + 12, true)
-  return { kind: bytes[from + 5] ?? 0, flags: (bytes[from + 6] ?? 0) | (bytes[from + 7] ?? 0) << 8, request: u32At(bytes, from + 8), trace, body: bytes.subarray(from + FRAME_HEAD_BYTES, to) }
+  const trace =
+    u32At(bytes, from + 12) === 0 && u32At(bytes, from + 16) === 0 ? 0 : viewOf(bytes).getFloat64(from + 12, true)
+  return {
+    kind: bytes[from + 5] ?? 0,
+    flags: (bytes[from + 6] ?? 0) | ((bytes[from + 7] ?? 0) << 8),
+    request: u32At(bytes, from + 8),
+    trace,
+    body: bytes.subarray(from + FRAME_HEAD_BYTES, to),
+  }
 }

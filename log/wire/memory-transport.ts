@@ -15,20 +15,34 @@ export function memoryTransport(clock: Clock): Transport {
       const near = new MemoryConnection(clock, address)
       near.events = events
       if (accept === undefined) {
-        clock.turn(() => { near.end(new SirtakiError('UNREACHABLE', `nothing listens at ${address}`, { facts: { address, refused: 'nothing listens' } })) })
+        clock.turn(() => {
+          near.end(
+            new SirtakiError('UNREACHABLE', `nothing listens at ${address}`, {
+              facts: { address, refused: 'nothing listens' },
+            }),
+          )
+        })
         return near
       }
       const far = new MemoryConnection(clock, 'memory')
       near.other = far
       far.other = near
       far.events = accept(far)
-      clock.turn(() => { near.events?.opened() })
+      clock.turn(() => {
+        near.events?.opened()
+      })
       return near
     },
     listen(address, accept): Promise<Listener> {
       if (doors.has(address)) return Promise.reject(new SirtakiError('IN_USE', `${address} is in use`))
       doors.set(address, accept)
-      return Promise.resolve({ address, close: () => { doors.delete(address); return Promise.resolve() } })
+      return Promise.resolve({
+        address,
+        close: () => {
+          doors.delete(address)
+          return Promise.resolve()
+        },
+      })
     },
   }
 }
@@ -40,9 +54,14 @@ class MemoryConnection implements Connection {
   events: ConnectionEvents | undefined
   #buffered = 0
 
-  constructor(clock: Clock, remote: string) { this.#clock = clock; this.remote = remote }
+  constructor(clock: Clock, remote: string) {
+    this.#clock = clock
+    this.remote = remote
+  }
 
-  get buffered(): number { return this.#buffered }
+  get buffered(): number {
+    return this.#buffered
+  }
 
   write(pieces: readonly Uint8Array[]): void {
     // Held here: what was written before a close still arrives.
@@ -61,7 +80,11 @@ class MemoryConnection implements Connection {
     const { other } = this
     this.other = undefined
     // After what was written before: a close never overtakes data.
-    if (other !== undefined) this.#clock.turn(() => { other.end() })
+    if (other !== undefined) {
+      this.#clock.turn(() => {
+        other.end()
+      })
+    }
   }
 
   /** Tells the owner that the other end is gone. */

@@ -1,6 +1,6 @@
 /**
- * The messages of the protocol: which kinds there are, and the bodies of those on the hot path, read and written by hand.
- * Control messages are JSON, checked once with the structs of `control.ts`.
+ * The messages of the protocol: which kinds there are, and the bodies of those on the hot path, read and written by
+ * hand. Control messages are JSON, checked once with the structs of `control.ts`.
  *
  * Owns: kinds, statuses, binary bodies. Read next: `control.ts`, `rpc.ts`, `../unit/server.ts`.
  */
@@ -12,18 +12,48 @@ import { KIND_DATA, KIND_JUNK, type EntryKind } from '../entry.ts'
 
 /** The kinds of frames. A number is never used again for another meaning. */
 export const kinds = {
-  hello: 1, ping: 2, layout: 3, identify: 4, status: 5,
-  store: 10, marks: 11, ask: 12, settle: 13, force: 14, junk: 15, read: 16, readStream: 17, subscribe: 18, unsubscribe: 19, push: 20, trim: 21, copy: 22,
-  seal: 30, install: 31, decidedBelow: 32, digest: 33, prepare: 34, accept: 35, current: 36, progress: 37, probe: 38, restore: 39,
-  turn: 40, turnOver: 41,
-  token: 50, tails: 51, bootstrap: 52,
+  hello: 1,
+  ping: 2,
+  layout: 3,
+  identify: 4,
+  status: 5,
+  store: 10,
+  marks: 11,
+  ask: 12,
+  settle: 13,
+  force: 14,
+  junk: 15,
+  read: 16,
+  readStream: 17,
+  subscribe: 18,
+  unsubscribe: 19,
+  push: 20,
+  trim: 21,
+  copy: 22,
+  seal: 30,
+  install: 31,
+  decidedBelow: 32,
+  digest: 33,
+  prepare: 34,
+  accept: 35,
+  current: 36,
+  progress: 37,
+  probe: 38,
+  restore: 39,
+  turn: 40,
+  turnOver: 41,
+  token: 50,
+  tails: 51,
+  bootstrap: 52,
 } as const
 /** The name of a kind of frame. */
 export type Kind = keyof typeof kinds
 
 const names = new Map<number, Kind>()
 for (const [name, number] of Object.entries(kinds)) names.set(number, isKind(name) ? name : 'ping')
-function isKind(text: string): text is Kind { return Object.hasOwn(kinds, text) }
+function isKind(text: string): text is Kind {
+  return Object.hasOwn(kinds, text)
+}
 /** The name of a kind's number, `undefined` for an unknown one. */
 export const kindOf = (number: number): Kind | undefined => names.get(number)
 
@@ -54,14 +84,21 @@ function statusIn<T extends number>(known: readonly T[], status: number): T {
 }
 
 /** The kind that a byte says: what is no data is junk. */
-const entryKind = (kind: number): EntryKind => kind === KIND_DATA ? KIND_DATA : KIND_JUNK
+const entryKind = (kind: number): EntryKind => (kind === KIND_DATA ? KIND_DATA : KIND_JUNK)
 
 /** Set in a `stored` answer when someone subscribes: marks should not wait for a frame to ride on. */
 export const FLAG_SUBSCRIBED = 1
 
-/** store: epoch u32, count u32, entries. Written in place by the writer (`../client/append.ts`), so that it is encoded once for all units. */
+/**
+ * store: epoch u32, count u32, entries. Written in place by the writer (`../client/append.ts`), so that it is encoded
+ * once for all units.
+ */
 export const STORE_HEAD_BYTES = 8
-export interface StoreBody { readonly epoch: number; readonly count: number; readonly entries: Uint8Array }
+export interface StoreBody {
+  readonly epoch: number
+  readonly count: number
+  readonly entries: Uint8Array
+}
 export function readStore(body: Uint8Array): StoreBody {
   const reader = new ByteReader(body)
   const epoch = reader.u32()
@@ -77,7 +114,10 @@ export function sealStore(bytes: Uint8Array, epoch: number, count: number, reque
 }
 
 /** stored: flags u8, then a status u8 for every entry, or nothing when all are stored. */
-export interface StoredBody { readonly subscribed: boolean; readonly statuses: Uint8Array | undefined }
+export interface StoredBody {
+  readonly subscribed: boolean
+  readonly statuses: Uint8Array | undefined
+}
 export const writeStored = (subscribed: boolean, statuses: Uint8Array | undefined): Uint8Array => {
   const out = new ByteWriter(1 + (statuses?.byteLength ?? 0)).u8(subscribed ? FLAG_SUBSCRIBED : 0)
   return (statuses === undefined ? out : out.raw(statuses)).done()
@@ -93,7 +133,11 @@ export function readStored(body: Uint8Array, count: number): StoredBody {
 /** marks: epoch u32, n: (position f64, hash u32, kind u8), n: junk (from f64, to f64, step u32). */
 export const MARK_BYTES = 13
 const RANGE_BYTES = 20
-export interface Mark { readonly position: number; readonly hash: number; readonly kind: EntryKind }
+export interface Mark {
+  readonly position: number
+  readonly hash: number
+  readonly kind: EntryKind
+}
 export function writeMarks(epoch: number, marks: readonly Mark[], junk: readonly Span[] = []): Uint8Array {
   const out = new ByteWriter(12 + marks.length * MARK_BYTES + junk.length * RANGE_BYTES).u32(epoch).u32(marks.length)
   for (const { position, hash, kind } of marks) out.f64(position).u32(hash).u8(kind)
@@ -104,10 +148,19 @@ function writeRanges(out: ByteWriter, ranges: readonly Span[]): void {
   out.u32(ranges.length)
   for (const { from, to, step } of ranges) out.f64(from).f64(to).u32(step)
 }
-const readRanges = (reader: ByteReader): Span[] => Array.from({ length: reader.count(RANGE_BYTES) }, () => ({ from: reader.integer(), to: reader.integer(), step: reader.u32() }))
+const readRanges = (reader: ByteReader): Span[] =>
+  Array.from({ length: reader.count(RANGE_BYTES) }, () => ({
+    from: reader.integer(),
+    to: reader.integer(),
+    step: reader.u32(),
+  }))
 
 /** What marks are handed to, one by one; nothing is when `epoch` answers false. */
-export interface MarkVisitor { epoch(epoch: number): boolean; mark(position: number, hash: number, kind: EntryKind): void; junk(range: Span): void }
+export interface MarkVisitor {
+  epoch(epoch: number): boolean
+  mark(position: number, hash: number, kind: EntryKind): void
+  junk(range: Span): void
+}
 export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
   const reader = new ByteReader(body)
   const epoch = reader.u32()
@@ -118,33 +171,74 @@ export function readMarks(body: Uint8Array, visitor: MarkVisitor): void {
 }
 
 /** What one unit holds at one position; `bytes` of data only where asked for. */
-export interface Held { readonly position: number; readonly kind: EntryKind; readonly decided: boolean; readonly damaged: boolean; readonly hash: number; readonly bytes: Uint8Array | undefined }
+export interface Held {
+  readonly position: number
+  readonly kind: EntryKind
+  readonly decided: boolean
+  readonly damaged: boolean
+  readonly hash: number
+  readonly bytes: Uint8Array | undefined
+}
 
 function writeHeld(out: ByteWriter, held: Held): void {
-  out.f64(held.position).u8(held.kind | (held.decided ? 4 : 0) | (held.damaged ? 8 : 0) | (held.bytes === undefined ? 0 : 16)).u32(held.hash)
+  out
+    .f64(held.position)
+    .u8(held.kind | (held.decided ? 4 : 0) | (held.damaged ? 8 : 0) | (held.bytes === undefined ? 0 : 16))
+    .u32(held.hash)
   if (held.bytes !== undefined) out.u32(held.bytes.byteLength).raw(held.bytes)
 }
 function readHeld(reader: ByteReader): Held {
   const position = reader.integer()
   const flags = reader.u8()
   const hash = reader.u32()
-  return { position, kind: entryKind(flags & 3), decided: (flags & 4) !== 0, damaged: (flags & 8) !== 0, hash, bytes: (flags & 16) === 0 ? undefined : reader.raw(reader.count(1)) }
+  return {
+    position,
+    kind: entryKind(flags & 3),
+    decided: (flags & 4) !== 0,
+    damaged: (flags & 8) !== 0,
+    hash,
+    bytes: (flags & 16) === 0 ? undefined : reader.raw(reader.count(1)),
+  }
 }
 
 /** ask: epoch u32, [from, to) f64, withBytes u8. */
-export interface AskBody { readonly epoch: number; readonly from: number; readonly to: number; readonly withBytes: boolean }
-export const writeAsk = ({ epoch, from, to, withBytes }: AskBody): Uint8Array => new ByteWriter(24).u32(epoch).f64(from).f64(to).u8(withBytes ? 1 : 0).done()
+export interface AskBody {
+  readonly epoch: number
+  readonly from: number
+  readonly to: number
+  readonly withBytes: boolean
+}
+export const writeAsk = ({ epoch, from, to, withBytes }: AskBody): Uint8Array =>
+  new ByteWriter(24)
+    .u32(epoch)
+    .f64(from)
+    .f64(to)
+    .u8(withBytes ? 1 : 0)
+    .done()
 export function readAsk(body: Uint8Array): AskBody {
   const reader = new ByteReader(body)
   return { epoch: reader.u32(), from: reader.integer(), to: reader.integer(), withBytes: reader.u8() === 1 }
 }
 /**
- * asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below `prefix` is empty.
- * `junk`: decided junk of a copy, for who asked for ranges of it; nothing is written where there is none.
+ * asked: what the unit holds in [from, to), where `to` may be lower than asked; what is not listed and not below
+ * `prefix` is empty. `junk`: decided junk of a copy, for who asked for ranges of it; nothing is written where there
+ * is none.
  */
-export interface AskedBody { readonly to: number; readonly prefix: number; readonly trim: number; readonly held: readonly Held[]; readonly junk: readonly Span[] }
+export interface AskedBody {
+  readonly to: number
+  readonly prefix: number
+  readonly trim: number
+  readonly held: readonly Held[]
+  readonly junk: readonly Span[]
+}
 export function writeAsked({ to, prefix, trim, held, junk }: AskedBody): Uint8Array {
-  const out = new ByteWriter(held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 32 + junk.length * RANGE_BYTES)).f64(to).f64(prefix).f64(trim).u32(held.length)
+  const out = new ByteWriter(
+    held.reduce((sum, { bytes }) => sum + 17 + (bytes?.byteLength ?? 0), 32 + junk.length * RANGE_BYTES),
+  )
+    .f64(to)
+    .f64(prefix)
+    .f64(trim)
+    .u32(held.length)
   for (const one of held) writeHeld(out, one)
   if (junk.length > 0) writeRanges(out, junk)
   return out.done()
@@ -159,7 +253,10 @@ export function readAsked(body: Uint8Array): AskedBody {
 
 /** settle and force: epoch u32, then items: data as its bytes, or junk as its position. */
 export type Offer = { readonly position: number; readonly bytes: Uint8Array | undefined }
-export interface OffersBody { readonly epoch: number; readonly offers: readonly Offer[] }
+export interface OffersBody {
+  readonly epoch: number
+  readonly offers: readonly Offer[]
+}
 export function writeOffers({ epoch, offers }: OffersBody): Uint8Array {
   const out = new ByteWriter(256).u32(epoch).u32(offers.length)
   for (const { position, bytes } of offers) {
@@ -180,7 +277,9 @@ export function readOffers(body: Uint8Array): OffersBody {
   return { epoch, offers }
 }
 /** restore: below f64, then as force. Everything below `below` is decided from then on. */
-export interface RestoreBody extends OffersBody { readonly below: number }
+export interface RestoreBody extends OffersBody {
+  readonly below: number
+}
 export function writeRestore({ below, ...offers }: RestoreBody): Uint8Array {
   const body = writeOffers(offers)
   return new ByteWriter(8 + body.byteLength).f64(below).raw(body).done()
@@ -192,7 +291,9 @@ export function readRestore(body: Uint8Array): RestoreBody {
 }
 
 /** settled, forced and restored: for every item a status, and what the unit holds where that is something else. */
-export interface OfferedBody { readonly results: readonly { readonly status: OfferStatus; readonly held: Held | undefined }[] }
+export interface OfferedBody {
+  readonly results: readonly { readonly status: OfferStatus; readonly held: Held | undefined }[]
+}
 export function writeOffered({ results }: OfferedBody): Uint8Array {
   const out = new ByteWriter(16 + results.length * 16).u32(results.length)
   for (const { status, held } of results) {
@@ -204,7 +305,12 @@ export function writeOffered({ results }: OfferedBody): Uint8Array {
 export function readOffered(body: Uint8Array): OfferedBody {
   const reader = new ByteReader(body)
   const results: { status: OfferStatus; held: Held | undefined }[] = []
-  for (let left = reader.count(2); left > 0; left--) results.push({ status: statusIn(offerStatuses, reader.u8()), held: reader.u8() === 1 ? readHeld(reader) : undefined })
+  for (let left = reader.count(2); left > 0; left--) {
+    results.push({
+      status: statusIn(offerStatuses, reader.u8()),
+      held: reader.u8() === 1 ? readHeld(reader) : undefined,
+    })
+  }
   return { results }
 }
 
@@ -220,7 +326,10 @@ export function readPositions(body: Uint8Array): number[] {
   for (let left = reader.count(8); left > 0; left--) positions.push(reader.integer())
   return positions
 }
-export interface ReadItem { readonly status: ReadStatus; readonly bytes: Uint8Array | undefined }
+export interface ReadItem {
+  readonly status: ReadStatus
+  readonly bytes: Uint8Array | undefined
+}
 export function writeReadItems(items: readonly ReadItem[]): Uint8Array {
   const out = new ByteWriter(256).u32(items.length)
   for (const { status, bytes } of items) {
@@ -241,9 +350,10 @@ export function readReadItems(body: Uint8Array): ReadItem[] {
 }
 
 /**
- * readStream and subscribe: stream u32, from f64, step u32, to f64, index u32: the reader takes the unit for chain `index`
- * of `step` from `from` on (P67), and wants nothing from `to` on, OPEN_END where there is no such end. Earlier writers name
- * no `index`, and `to` in readStream only; earlier readers pass over what follows the words that they know.
+ * readStream and subscribe: stream u32, from f64, step u32, to f64, index u32: the reader takes the unit for chain
+ * `index` of `step` from `from` on (P67), and wants nothing from `to` on, OPEN_END where there is no such end.
+ * Earlier writers name no `index`, and `to` in readStream only; earlier readers pass over what follows the words that
+ * they know.
  */
 export interface StreamFrom {
   readonly stream: number
@@ -267,21 +377,49 @@ export function readStreamFrom(body: Uint8Array): StreamFrom {
   const end = to === OPEN_END ? {} : { to }
   return reader.left === 0 ? { ...head, ...end } : { ...head, ...end, index: reader.u32() }
 }
-/** Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that some are gone. */
-export interface StreamPart { readonly completeTo: number; readonly trim: number; readonly more: boolean; readonly count: number; readonly entries: Uint8Array }
-export function writeStreamPart({ completeTo, trim, more, count }: Omit<StreamPart, 'entries'>, entries: readonly Uint8Array[]): Uint8Array {
-  const out = new ByteWriter(entries.reduce((sum, bytes) => sum + bytes.byteLength, 21)).f64(completeTo).f64(trim).u8(more ? 1 : 0).u32(count)
+/**
+ * Decided entries of a stream; all of them in [from, completeTo) of this unit's chain. `trim` above `from` means that
+ * some are gone.
+ */
+export interface StreamPart {
+  readonly completeTo: number
+  readonly trim: number
+  readonly more: boolean
+  readonly count: number
+  readonly entries: Uint8Array
+}
+export function writeStreamPart(
+  { completeTo, trim, more, count }: Omit<StreamPart, 'entries'>,
+  entries: readonly Uint8Array[],
+): Uint8Array {
+  const out = new ByteWriter(entries.reduce((sum, bytes) => sum + bytes.byteLength, 21))
+    .f64(completeTo)
+    .f64(trim)
+    .u8(more ? 1 : 0)
+    .u32(count)
   for (const bytes of entries) out.raw(bytes)
   return out.done()
 }
 export function readStreamPart(body: Uint8Array): StreamPart {
   const reader = new ByteReader(body)
-  return { completeTo: reader.integer(), trim: reader.integer(), more: reader.u8() === 1, count: reader.count(1), entries: reader.raw(reader.left) }
+  return {
+    completeTo: reader.integer(),
+    trim: reader.integer(),
+    more: reader.u8() === 1,
+    count: reader.count(1),
+    entries: reader.raw(reader.left),
+  }
 }
 
 /** token: epoch u32, then runs of entries with the same streams: count u32, streams u8, stream u32 *. */
-export interface TokenRun { readonly count: number; readonly streams: readonly number[] }
-export interface TokenBody { readonly epoch: number; readonly runs: readonly TokenRun[] }
+export interface TokenRun {
+  readonly count: number
+  readonly streams: readonly number[]
+}
+export interface TokenBody {
+  readonly epoch: number
+  readonly runs: readonly TokenRun[]
+}
 export function writeToken({ epoch, runs }: TokenBody): Uint8Array {
   const out = new ByteWriter(16 + runs.length * 9).u32(epoch).u32(runs.length)
   for (const { count, streams } of runs) {
@@ -304,10 +442,15 @@ export function readToken(body: Uint8Array): TokenBody {
   return { epoch, runs }
 }
 /**
- * granted: epoch u32, from f64, log time f64, and for every stream of the request, in order of first mention, the packed
- * `previous` of its first entry in the grant; the later ones follow from the grant itself.
+ * granted: epoch u32, from f64, log time f64, and for every stream of the request, in order of first mention, the
+ * packed `previous` of its first entry in the grant; the later ones follow from the grant itself.
  */
-export interface GrantBody { readonly epoch: number; readonly from: number; readonly logTime: number; readonly previous: readonly number[] }
+export interface GrantBody {
+  readonly epoch: number
+  readonly from: number
+  readonly logTime: number
+  readonly previous: readonly number[]
+}
 export function writeGrant({ epoch, from, logTime, previous }: GrantBody): Uint8Array {
   const out = new ByteWriter(24 + 8 * previous.length).u32(epoch).f64(from).f64(logTime).u32(previous.length)
   for (const one of previous) out.f64(one)

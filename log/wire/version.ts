@@ -9,8 +9,8 @@
  * | 2 | versions in hello and welcome; fields and kinds of frames that are not known cost no connection |
  * | 3 | log time in the answer to progress; turns of drivers |
  *
- * A version only adds: an end that agreed on a lower one says nothing that came later. Owns: the versions and how one is
- * chosen. Read next: `control.ts` (Hello, Welcome), `server.ts`, `rpc.ts`.
+ * A version only adds: an end that agreed on a lower one says nothing that came later. Owns: the versions and how one
+ * is chosen. Read next: `control.ts` (Hello, Welcome), `server.ts`, `rpc.ts`.
  */
 import { type, type Infer } from 'superstruct'
 import { SirtakiError } from '../errors.ts'
@@ -31,7 +31,10 @@ export const TURNS_VERSION = 3
 export const UNSAID: Versions = { min: 1, max: 1 }
 
 /** The versions that a process speaks. */
-export const versionsOf = ({ wireVersionMax }: Limits): Versions => ({ min: WIRE_VERSIONS.min, max: Math.min(WIRE_VERSIONS.max, wireVersionMax) })
+export const versionsOf = ({ wireVersionMax }: Limits): Versions => ({
+  min: WIRE_VERSIONS.min,
+  max: Math.min(WIRE_VERSIONS.max, wireVersionMax),
+})
 
 /**
  * Gives the highest version that both ends speak.
@@ -42,7 +45,11 @@ export function agreeVersion(server: Versions, client: Versions): number {
   const version = Math.min(server.max, client.max)
   if (version >= Math.max(server.min, client.min)) return version
   const older = server.max < client.min ? 'server' : 'client'
-  throw new SirtakiError('WRONG_VERSION', `the server speaks ${wordsOf(server)}, the client ${wordsOf(client)}: upgrade the ${older}`, { facts: { server, client, upgrade: older } })
+  throw new SirtakiError(
+    'WRONG_VERSION',
+    `the server speaks ${wordsOf(server)}, the client ${wordsOf(client)}: upgrade the ${older}`,
+    { facts: { server, client, upgrade: older } },
+  )
 }
 
-const wordsOf = ({ min, max }: Versions): string => min === max ? `version ${min}` : `versions ${min} to ${max}`
+const wordsOf = ({ min, max }: Versions): string => (min === max ? `version ${min}` : `versions ${min} to ${max}`)

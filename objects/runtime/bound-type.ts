@@ -2,7 +2,8 @@
  * A type of objects in one space: its objects, and its ops tied to whichever of them an entry is for.
  *
  * Everything here knows the types of state and tables; what is below (`space.ts`) sees only `AnyBoundType`.
- * Keeps: O3 (an op sees its input, its object and its entry, nothing else). Read next: `space.ts`, `../define-object.ts`.
+ * Keeps: O3 (an op sees its input, its object and its entry, nothing else). Read next: `space.ts`,
+ * `../define-object.ts`.
  */
 import type { Draft } from 'immer'
 import { is, type Struct } from 'superstruct'
@@ -37,8 +38,12 @@ export class BoundObject<S extends object, T> implements AnyObject {
     this.tables = tables
   }
 
-  get exists(): boolean { return this.cell.value !== undefined }
-  get state(): S { return this.cell.value ?? this.type.initial }
+  get exists(): boolean {
+    return this.cell.value !== undefined
+  }
+  get state(): S {
+    return this.cell.value ?? this.type.initial
+  }
 
   run(op: AnyOp, input: Value): unknown {
     this.type.current = this
@@ -65,7 +70,9 @@ export class BoundType<S extends object, T> implements AnyBoundType {
     this.#ops = new Map(Object.entries(options.ops(makeOps(this, new Context(this, journal)))))
   }
 
-  op(name: string): AnyOp | undefined { return this.#ops.get(name) }
+  op(name: string): AnyOp | undefined {
+    return this.#ops.get(name)
+  }
 
   object(path: string): BoundObject<S, T> {
     const known = this.#objects.get(path)
@@ -77,7 +84,11 @@ export class BoundType<S extends object, T> implements AnyBoundType {
 
   #make(path: string): BoundObject<S, T> {
     const { name, version, tables } = this.#options
-    return new BoundObject<S, T>(this, new Cell<S>(this.#journal, path, typeId(name, version)), makeTables<T>(this.#journal, path, tables))
+    return new BoundObject<S, T>(
+      this,
+      new Cell<S>(this.#journal, path, typeId(name, version)),
+      makeTables<T>(this.#journal, path, tables),
+    )
   }
 }
 
@@ -91,33 +102,51 @@ class Context<S extends object, T> implements RawContext<S, T> {
     this.#journal = journal
   }
 
-  get position(): number { return this.#journal.position }
-  get time(): number { return this.#journal.time }
-  get session(): number { return this.#journal.session }
-  get tables(): RowTables<T> { return this.#type.current.tables }
+  get position(): number {
+    return this.#journal.position
+  }
+  get time(): number {
+    return this.#journal.time
+  }
+  get session(): number {
+    return this.#journal.session
+  }
+  get tables(): RowTables<T> {
+    return this.#type.current.tables
+  }
 
   // Arrows: an op may take them out of its context.
-  readonly put = (state: S): void => { this.#type.current.cell.set(state) }
+  readonly put = (state: S): void => {
+    this.#type.current.cell.set(state)
+  }
   readonly reject = (reason: string, facts: Readonly<Record<string, Value>> = {}): never => {
     throw new Rejection(canonical(reason), canonical(facts))
   }
 }
 
 function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, T>): OpMaker<S, T> {
-  const drafted = <I, R>(input: Struct<I, unknown>, apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R> => ({
+  const drafted = <I, R>(
+    input: Struct<I, unknown>,
+    apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R,
+  ): Op<I, R> => ({
     refusal: (value) => misfit(value, input),
     run: (value) => {
       if (!fits(value, input)) throw badInput()
       const results: R[] = []
       const { cell } = type.current
       const before = type.current.state
-      const after = produce(before, (draft) => { results.push(result(apply(draft, value, ctx))) })
+      const after = produce(before, (draft) => {
+        results.push(result(apply(draft, value, ctx)))
+      })
       if (after !== before) cell.set(after)
       return only(results)
     },
   })
-  const raw = <I, R>(accepts: (input: unknown) => input is I, apply: (state: Readonly<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R> => ({
-    refusal: (value) => accepts(value) ? undefined : 'the op does not accept it',
+  const raw = <I, R>(
+    accepts: (input: unknown) => input is I,
+    apply: (state: Readonly<S>, input: I, ctx: RawContext<S, T>) => R,
+  ): Op<I, R> => ({
+    refusal: (value) => (accepts(value) ? undefined : 'the op does not accept it'),
     run: (value) => {
       if (!accepts(value)) throw badInput()
       return result(apply(type.current.state, value, ctx))
@@ -146,7 +175,7 @@ function fits<I>(value: unknown, input: Struct<I, unknown>): value is I {
 const badInput = (): Rejection => new Rejection('the op does not accept the input', {})
 
 /** Copies a result out of the state: it may hold drafts, which end with the op. An op may also answer with nothing. */
-const result = <R>(value: R): R => value === undefined ? value : ownCopy(value)
+const result = <R>(value: R): R => (value === undefined ? value : ownCopy(value))
 
 function only<R>(results: readonly R[]): R {
   for (const value of results) return value

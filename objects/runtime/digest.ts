@@ -1,14 +1,18 @@
 /**
- * The digest of a space's state: for every object the sum over its records of hash(object, table, key, JSON text), in two
- * 32-bit lanes.
+ * The digest of a space's state: for every object the sum over its records of hash(object, table, key, JSON text), in
+ * two 32-bit lanes.
  *
- * A sum does not care for order, so it is a function of the state alone, whatever way led there; a deleted record is taken
- * out again. Only what changed since the last digest is hashed. Keeps: O3. Read next: `space.ts`.
+ * A sum does not care for order, so it is a function of the state alone, whatever way led there; a deleted record is
+ * taken out again. Only what changed since the last digest is hashed. Keeps: O3. Read next: `space.ts`.
  */
 import type { Lanes, Patch, RowStore, Sum, Tally } from './records.ts'
 
 /** A digest at a position: `digest` over everything, `objects` by name, 16 hexadecimal digits each. */
-export interface Digest { readonly position: number; readonly digest: string; readonly objects: ReadonlyMap<string, string> }
+export interface Digest {
+  readonly position: number
+  readonly digest: string
+  readonly objects: ReadonlyMap<string, string>
+}
 
 /** Hashes a text into two lanes, by its UTF-16 code units. */
 export const hashText = (text: string): Lanes => finish(feed(START, text))
@@ -16,8 +20,8 @@ export const hashText = (text: string): Lanes => finish(feed(START, text))
 const START: Lanes = { low: 0xdeadbeef, high: 0x41c6ce57 }
 
 /**
- * Goes on hashing. The lanes differ in more than their start: two CRCs of one polynomial with two seeds would say the same
- * thing twice.
+ * Goes on hashing. The lanes differ in more than their start: two CRCs of one polynomial with two seeds would say the
+ * same thing twice.
  */
 function feed({ low: fromLow, high: fromHigh }: Lanes, text: string): Lanes {
   let low = fromLow
@@ -44,10 +48,12 @@ export class DigestSums {
   #low = 0
   #high = 0
 
-  /** Brings the sums up to date with changes: the first change of each record since the last call must be among them. */
+  /**
+   * Brings the sums up to date with changes: the first change of each record since the last call must be among them.
+   */
   fold(patches: readonly Patch[]): void {
     for (const { store, key, before } of patches) {
-      const { names, sum } = store.tally ??= this.#tallyOf(store)
+      const { names, sum } = (store.tally ??= this.#tallyOf(store))
       if (before?.counted === true) {
         before.counted = false
         this.#add(sum, -before.low, -before.high, -1)
@@ -63,11 +69,15 @@ export class DigestSums {
   }
 
   /** The sum over everything. */
-  get lanes(): Lanes { return { low: this.#low, high: this.#high } }
+  get lanes(): Lanes {
+    return { low: this.#low, high: this.#high }
+  }
 
   /** Each object's digest; objects without records have none. */
   objects(): Map<string, string> {
-    return new Map([...this.#objects].filter(([, { records }]) => records > 0).map(([object, sum]) => [object, hexOf(sum)]))
+    return new Map(
+      [...this.#objects].filter(([, { records }]) => records > 0).map(([object, sum]) => [object, hexOf(sum)]),
+    )
   }
 
   #tallyOf({ object, name }: RowStore): Tally {
@@ -89,8 +99,11 @@ export class DigestSums {
 export const addLanes = (a: Lanes, b: Lanes): Lanes => ({ low: (a.low + b.low) >>> 0, high: (a.high + b.high) >>> 0 })
 
 /** Takes a sum out of another. */
-export const subtractLanes = (a: Lanes, b: Lanes): Lanes =>
-  ({ low: (a.low - b.low) >>> 0, high: (a.high - b.high) >>> 0 })
+export const subtractLanes = (a: Lanes, b: Lanes): Lanes => ({
+  low: (a.low - b.low) >>> 0,
+  high: (a.high - b.high) >>> 0,
+})
 
 /** 16 hexadecimal digits. */
-export const hexOf = ({ low, high }: Lanes): string => high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
+export const hexOf = ({ low, high }: Lanes): string =>
+  high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')

@@ -1,8 +1,8 @@
 /**
  * Drafts: a value changed as if in place, the value itself untouched.
  *
- * An instance of immer of our own: settings of the program's do not reach into apply, and freezing is left to `values.ts`.
- * Read next: `records.ts`, `bound-type.ts`.
+ * An instance of immer of our own: settings of the program's do not reach into apply, and freezing is left to
+ * `values.ts`. Read next: `records.ts`, `bound-type.ts`.
  */
 import { Immer, type Draft } from 'immer'
 

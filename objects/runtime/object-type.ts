@@ -45,12 +45,19 @@ export interface Op<I, R> extends AnyOp {
   run(input: Value): R
 }
 
-/** Makes the ops of a type. An `apply` must be a pure function of what it is given: no clock, chance, I/O or promise. */
+/**
+ * Makes the ops of a type. An `apply` must be a pure function of what it is given: no clock, chance, I/O or promise.
+ */
 export interface OpMaker<S, T> {
   /** An op that changes a draft of the small value, and tables. */
   <I, R>(input: Struct<I, unknown>, apply: (draft: Draft<S>, input: I, ctx: OpContext<T>) => R): Op<I, R>
-  /** An op for hot paths: `accepts` in place of a struct, the value itself in place of a draft, `ctx.put` to replace it. */
-  raw<I, R>(accepts: (input: unknown) => input is I, apply: (state: Readonly<S>, input: I, ctx: RawContext<S, T>) => R): Op<I, R>
+  /**
+   * An op for hot paths: `accepts` in place of a struct, the value itself in place of a draft, `ctx.put` to replace it.
+   */
+  raw<I, R>(
+    accepts: (input: unknown) => input is I,
+    apply: (state: Readonly<S>, input: I, ctx: RawContext<S, T>) => R,
+  ): Op<I, R>
 }
 
 /** One object in one space. */
@@ -88,4 +95,6 @@ export function requireNoTwin(type: AnyObjectType, others: readonly AnyObjectTyp
 
 /** The error of two types that entries cannot tell apart. */
 export const twins = (id: string): SirtakiError =>
-  new SirtakiError('MISUSE', `two types are named ${id}: give one of them another name or version`, { facts: { type: id } })
+  new SirtakiError('MISUSE', `two types are named ${id}: give one of them another name or version`, {
+    facts: { type: id },
+  })

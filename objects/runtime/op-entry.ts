@@ -7,11 +7,10 @@
  *     transaction  | v | 4 | reserved
  *     target       | object u16 + text | type u16 + text | version u32 | op u16 + text
  *
- * `session` is the position of the session's opening entry, `number` counts its ops from 0. Position, log time and, later,
- * the principal come with the entry around it. Little endian, texts in UTF-8; the input keeps its key order.
- * Keeps: O11 (an undecodable payload is judged alike by everyone, an unknown version halts the reader, and what does not
- * begin with a version mark, 1 to 8, is no entry of a space: it is passed over).
- * Read next: `space.ts`.
+ * `session` is the position of the session's opening entry, `number` counts its ops from 0. Position, log time and,
+ * later, the principal come with the entry around it. Little endian, texts in UTF-8; the input keeps its key order.
+ * Keeps: O11 (an undecodable payload is judged alike by everyone, an unknown version halts the reader, and what does
+ * not begin with a version mark, 1 to 8, is no entry of a space: it is passed over). Read next: `space.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
 import { ByteReader, ByteWriter, viewOf } from '../../log/bytes/bytes.ts'
@@ -28,15 +27,35 @@ export const OP_HEAD_BYTES = 20
 const kinds = { open: 1, op: 2, empty: 3, transaction: 4 } as const
 
 /** Whom an op is for. `version` is that of the type. */
-export interface Target { readonly object: string; readonly type: string; readonly version: number; readonly op: string }
+export interface Target {
+  readonly object: string
+  readonly type: string
+  readonly version: number
+  readonly op: string
+}
 
-/** A target as the decoder remembers it: the same one for equal bytes. `route` is its reader's, `undefined` at first. */
-export interface KnownTarget<R> { readonly target: Target; readonly bytes: Uint8Array; route: R | undefined }
+/**
+ * A target as the decoder remembers it: the same one for equal bytes. `route` is its reader's, `undefined` at first.
+ */
+export interface KnownTarget<R> {
+  readonly target: Target
+  readonly bytes: Uint8Array
+  route: R | undefined
+}
 
-/** A decoded payload. `bad`: nobody's; `unreadable`: an op of a session whose rest makes no sense, but whose number counts. */
+/**
+ * A decoded payload. `bad`: nobody's; `unreadable`: an op of a session whose rest makes no sense, but whose number
+ * counts.
+ */
 export type SpaceEntry<R = unknown> =
   | { readonly kind: 'open'; readonly name: string }
-  | { readonly kind: 'op'; readonly session: number; readonly number: number; readonly to: KnownTarget<R>; readonly inputAt: number }
+  | {
+      readonly kind: 'op'
+      readonly session: number
+      readonly number: number
+      readonly to: KnownTarget<R>
+      readonly inputAt: number
+    }
   | { readonly kind: 'empty'; readonly session: number; readonly number: number }
   | { readonly kind: 'unreadable'; readonly session: number; readonly number: number }
   | { readonly kind: 'bad' }
@@ -46,19 +65,36 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 const BAD = { kind: 'bad' } as const
 
 /** Encodes the opening of a session. */
-export const encodeOpen = (name: string): Uint8Array => new ByteWriter(64).u8(OP_VERSION).u8(kinds.open).raw(encoder.encode(JSON.stringify({ name }))).done()
+export const encodeOpen = (name: string): Uint8Array =>
+  new ByteWriter(64)
+    .u8(OP_VERSION)
+    .u8(kinds.open)
+    .raw(encoder.encode(JSON.stringify({ name })))
+    .done()
 
 /** Encodes an op that does nothing but take its number. */
-export const encodeEmpty = (session: number, number: number): Uint8Array => new ByteWriter(18).u8(OP_VERSION).u8(kinds.empty).f64(session).f64(number).done()
+export const encodeEmpty = (session: number, number: number): Uint8Array =>
+  new ByteWriter(18).u8(OP_VERSION).u8(kinds.empty).f64(session).f64(number).done()
 
 /** Encodes a target once for all its ops. @throws SirtakiError `BAD_ARGUMENT` when it has more than 65,535 bytes. */
 export function encodeTarget({ object, type, version, op }: Target): Uint8Array {
   const [objectBytes, typeBytes, opBytes] = [encoder.encode(object), encoder.encode(type), encoder.encode(op)]
   const length = 10 + objectBytes.byteLength + typeBytes.byteLength + opBytes.byteLength
-  if (length > 0xffff) throw new SirtakiError('BAD_ARGUMENT', `the names of object, type and op take ${length} bytes, at most 65,535 are allowed`)
+  if (length > 0xffff) {
+    throw new SirtakiError(
+      'BAD_ARGUMENT',
+      `the names of object, type and op take ${length} bytes, at most 65,535 are allowed`,
+    )
+  }
   return new ByteWriter(length)
-    .u16(objectBytes.byteLength).raw(objectBytes).u16(typeBytes.byteLength).raw(typeBytes)
-    .u32(version).u16(opBytes.byteLength).raw(opBytes).done()
+    .u16(objectBytes.byteLength)
+    .raw(objectBytes)
+    .u16(typeBytes.byteLength)
+    .raw(typeBytes)
+    .u32(version)
+    .u16(opBytes.byteLength)
+    .raw(opBytes)
+    .done()
 }
 
 /** Encodes the input of an op, a canonical value. */
@@ -83,7 +119,9 @@ export function encodeOp(session: number, number: number, target: Uint8Array, in
 /** Targets remembered before the decoder forgets all of them: as many as a busy space names within a moment. */
 const TARGETS_MAX = 131_072
 
-/** Decodes payloads. `R` is what its reader keeps with a target: looking that up by names would cost as much as the op. */
+/**
+ * Decodes payloads. `R` is what its reader keeps with a target: looking that up by names would cost as much as the op.
+ */
 export class OpDecoder<R> {
   readonly #known = new Map<number, KnownTarget<R>>()
   #view: DataView = new DataView(new ArrayBuffer(0))
@@ -95,7 +133,13 @@ export class OpDecoder<R> {
     // Another program's bytes are nobody's entry; those of a later version of ours must not be passed over (O11).
     if (version === 0 || version > VERSION_MARK_MAX || byteLength < 2) return BAD
     const kind = payload[1] ?? 0
-    if (version !== OP_VERSION || kind === kinds.transaction) throw new SirtakiError('UNSUPPORTED', `an entry of format version ${version}, kind ${kind}, this is version ${OP_VERSION}: upgrade`, { facts: { version, kind } })
+    if (version !== OP_VERSION || kind === kinds.transaction) {
+      throw new SirtakiError(
+        'UNSUPPORTED',
+        `an entry of format version ${version}, kind ${kind}, this is version ${OP_VERSION}: upgrade`,
+        { facts: { version, kind } },
+      )
+    }
     if (kind === kinds.open) return readOpen(payload)
     if ((kind !== kinds.op && kind !== kinds.empty) || byteLength < 18) return BAD
     const view = this.#viewOf(payload)
@@ -159,14 +203,26 @@ function textOf(bytes: Uint8Array, from: number, to = bytes.byteLength): string 
 
 function readOpen(payload: Uint8Array): { readonly kind: 'open'; readonly name: string } | typeof BAD {
   const info = readInput(payload, 2)
-  if (info === undefined || typeof info !== 'object' || info === null || !('name' in info) || typeof info.name !== 'string') return BAD
+  if (
+    info === undefined
+    || typeof info !== 'object'
+    || info === null
+    || !('name' in info)
+    || typeof info.name !== 'string'
+  ) {
+    return BAD
+  }
   return { kind: 'open', name: info.name }
 }
 
 function readTarget(bytes: Uint8Array): Target | undefined {
   try {
     const reader = new ByteReader(bytes)
-    const text = (): string => { const length = reader.u16(); const at = reader.take(length); return textOf(bytes, at, at + length) }
+    const text = (): string => {
+      const length = reader.u16()
+      const at = reader.take(length)
+      return textOf(bytes, at, at + length)
+    }
     const target = { object: text(), type: text(), version: reader.u32(), op: text() }
     reader.end()
     return isObjectPath(target.object) ? target : undefined
@@ -177,7 +233,8 @@ function readTarget(bytes: Uint8Array): Target | undefined {
 }
 
 /** Objects are named like files: from the root, segments that are not empty. */
-export const isObjectPath = (path: string): boolean => path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && path.isWellFormed()
+export const isObjectPath = (path: string): boolean =>
+  path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && path.isWellFormed()
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 

@@ -1,11 +1,11 @@
 /**
- * The state of a space: records (object, table, key) -> {value, created, modified}, changed in place, with the changes of
- * the entry at hand listed so that they can be taken back.
+ * The state of a space: records (object, table, key) -> {value, created, modified}, changed in place, with the
+ * changes of the entry at hand listed so that they can be taken back.
  *
  *     begin() ─ set, delete ─ ... ─ either rollback() or nothing: the next begin() makes them stay
  *
- * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Values are frozen copies,
- * so a reader may keep what it got. Keeps: O3, P57. Read next: `digest.ts`, `space.ts`.
+ * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Values are frozen
+ * copies, so a reader may keep what it got. Keeps: O3, P57. Read next: `digest.ts`, `space.ts`.
  */
 import type { Draft } from 'immer'
 import { SirtakiError } from '../../log/errors.ts'
@@ -39,11 +39,21 @@ export class Row<V> {
 }
 
 /** Two 32-bit lanes of a hash or of a sum of hashes. */
-export interface Lanes { readonly low: number; readonly high: number }
+export interface Lanes {
+  readonly low: number
+  readonly high: number
+}
 /** The digest's sum over the records of one object. */
-export interface Sum { low: number; high: number; records: number }
+export interface Sum {
+  low: number
+  high: number
+  records: number
+}
 /** What the digest keeps with a table: the hash of the names so far, and the sum of its object. */
-export interface Tally { readonly names: Lanes; readonly sum: Sum }
+export interface Tally {
+  readonly names: Lanes
+  readonly sum: Sum
+}
 
 /** Where the records of a patch live: a table of an object. */
 export interface RowStore {
@@ -57,7 +67,12 @@ export interface RowStore {
 }
 
 /** One change: `before` or `after` is absent where the record is. `store` has the names of object and table. */
-export interface Patch { readonly store: RowStore; readonly key: string; readonly before: Row<unknown> | undefined; readonly after: Row<unknown> | undefined }
+export interface Patch {
+  readonly store: RowStore
+  readonly key: string
+  readonly before: Row<unknown> | undefined
+  readonly after: Row<unknown> | undefined
+}
 
 /** The changes of the entry at hand, and those that the digest has not seen. */
 export class Journal {
@@ -72,7 +87,9 @@ export class Journal {
   /** First changes since the last digest; `takeDirty` empties it. */
   #dirty: Patch[] = []
 
-  constructor(recordsMax = RECORDS_MAX) { this.recordsMax = recordsMax }
+  constructor(recordsMax = RECORDS_MAX) {
+    this.recordsMax = recordsMax
+  }
 
   begin(position: number, time: number, session: number): void {
     this.position = position
@@ -90,7 +107,9 @@ export class Journal {
 
   /** Takes back every change since `begin`. */
   rollback(): void {
-    for (let patch = this.patches.pop(); patch !== undefined; patch = this.patches.pop()) patch.store.restore(patch.key, patch.before)
+    for (let patch = this.patches.pop(); patch !== undefined; patch = this.patches.pop()) {
+      patch.store.restore(patch.key, patch.before)
+    }
   }
 
   takeDirty(): readonly Patch[] {
@@ -123,8 +142,12 @@ export class Cell<V> implements RowStore {
     this.name = name
   }
 
-  get value(): V | undefined { return this.#row?.value }
-  row(): Row<V> | undefined { return this.#row }
+  get value(): V | undefined {
+    return this.#row?.value
+  }
+  row(): Row<V> | undefined {
+    return this.#row
+  }
 
   /** @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large. */
   set(value: V): void {
@@ -134,7 +157,9 @@ export class Cell<V> implements RowStore {
     this.#journal.record(this, '', before, this.#row)
   }
 
-  restore(_key: string, before: Row<V> | undefined): void { this.#row = before }
+  restore(_key: string, before: Row<V> | undefined): void {
+    this.#row = before
+  }
 }
 
 /** What an op may do with a table besides. */
@@ -162,17 +187,27 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.name = name
   }
 
-  get size(): number { return this.#rows.size }
-  get(key: string): V | undefined { return this.#rows.get(key)?.value }
-  has(key: string): boolean { return this.#rows.has(key) }
-  row(key: string): Row<V> | undefined { return this.#rows.get(key) }
+  get size(): number {
+    return this.#rows.size
+  }
+  get(key: string): V | undefined {
+    return this.#rows.get(key)?.value
+  }
+  has(key: string): boolean {
+    return this.#rows.has(key)
+  }
+  row(key: string): Row<V> | undefined {
+    return this.#rows.get(key)
+  }
 
   /**
    * @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large, or the key is no well-formed text.
    * @throws Rejection `the table is full` when there are `recordsMax` others.
    */
   set(key: string, value: V): void {
-    if (typeof key !== 'string' || !key.isWellFormed()) throw new SirtakiError('BAD_ARGUMENT', `a key of table ${this.name} is no well-formed text`)
+    if (typeof key !== 'string' || !key.isWellFormed()) {
+      throw new SirtakiError('BAD_ARGUMENT', `a key of table ${this.name} is no well-formed text`)
+    }
     const before = this.#rows.get(key)
     const { position, recordsMax } = this.#journal
     if (before === undefined && this.#rows.size >= recordsMax) throw full(this)
@@ -181,8 +216,12 @@ export class RowTable<V> implements RowStore, Table<V> {
 
   update(key: string, change: (draft: Draft<V>) => void): void {
     const before = this.#rows.get(key)
-    if (before === undefined) throw new SirtakiError('BAD_ARGUMENT', `table ${this.name} has no record ${JSON.stringify(key)}`)
-    const value = produce(before.value, (draft) => { change(draft) })
+    if (before === undefined) {
+      throw new SirtakiError('BAD_ARGUMENT', `table ${this.name} has no record ${JSON.stringify(key)}`)
+    }
+    const value = produce(before.value, (draft) => {
+      change(draft)
+    })
     if (value !== before.value) this.set(key, value)
   }
 
@@ -194,7 +233,7 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
 
   *range(from = '', to?: string): IterableIterator<readonly [key: string, value: V]> {
-    const sorted = this.#sorted ??= new SortedKeys(this.#rows.keys())
+    const sorted = (this.#sorted ??= new SortedKeys(this.#rows.keys()))
     let key = sorted.next(from, false)
     while (key !== undefined && (to === undefined || key < to)) {
       const row = this.#rows.get(key)
@@ -203,7 +242,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     }
   }
 
-  restore(key: string, before: Row<V> | undefined): void { this.#place(key, before) }
+  restore(key: string, before: Row<V> | undefined): void {
+    this.#place(key, before)
+  }
 
   #put(key: string, before: Row<V> | undefined, after: Row<V> | undefined): void {
     this.#place(key, after)

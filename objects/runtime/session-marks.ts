@@ -2,9 +2,8 @@
  * The sessions of a space and, of each, the number of its next op: part of the state, and of the digest.
  *
  * A mark moves with every op, also with one that is refused, so it is never taken back. Beyond SESSIONS_MAX marks the
- * session that opens takes the place of one that did nothing for long: the oldest that had no op since its last turn (the
- * clock of paging). Nothing of that one applies any more, so O4 holds. Keeps: O4.
- * Read next: `space.ts`.
+ * session that opens takes the place of one that did nothing for long: the oldest that had no op since its last turn
+ * (the clock of paging). Nothing of that one applies any more, so O4 holds. Keeps: O4. Read next: `space.ts`.
  */
 import { addLanes, hashText, subtractLanes } from './digest.ts'
 import type { Lanes } from './records.ts'
@@ -40,9 +39,13 @@ export class SessionMarks {
   #dirty: Mark[] = []
   #sum = NONE
 
-  constructor(max = SESSIONS_MAX) { this.#max = max }
+  constructor(max = SESSIONS_MAX) {
+    this.#max = max
+  }
 
-  get(session: number): SessionMark | undefined { return this.#marks.get(session) }
+  get(session: number): SessionMark | undefined {
+    return this.#marks.get(session)
+  }
 
   /** All of them, in the order of their positions. */
   all(): SessionMark[] {
@@ -57,7 +60,10 @@ export class SessionMarks {
     this.#dirty.push(mark)
   }
 
-  /** Where op `number` stands: below 0 it has been applied before, above 0 it is too early, 0: it was next and has taken its number. */
+  /**
+   * Where op `number` stands: below 0 it has been applied before, above 0 it is too early, 0: it was next and has taken
+   * its number.
+   */
   take(session: number, number: number, position: number): number | undefined {
     const mark = this.#marks.get(session)
     if (mark === undefined) return undefined
@@ -65,7 +71,10 @@ export class SessionMarks {
     const ahead = number - mark.next
     if (ahead !== 0) return ahead
     mark.next++
-    if (!mark.dirty) { mark.dirty = true; this.#dirty.push(mark) }
+    if (!mark.dirty) {
+      mark.dirty = true
+      this.#dirty.push(mark)
+    }
     return 0
   }
 
@@ -73,7 +82,10 @@ export class SessionMarks {
   #forgetOne(): void {
     for (const mark of this.#marks.values()) {
       this.#marks.delete(mark.session)
-      if (mark.used === mark.seen) { this.#leaveOut(mark); return }
+      if (mark.used === mark.seen) {
+        this.#leaveOut(mark)
+        return
+      }
       mark.seen = mark.used
       this.#marks.set(mark.session, mark)
     }
@@ -87,7 +99,9 @@ export class SessionMarks {
   /** The sum over all marks. */
   lanes(): Lanes {
     for (const mark of this.#dirty) {
-      const lanes = hashText(JSON.stringify(['', 'sessions', String(mark.session), { name: mark.name, next: mark.next }]))
+      const lanes = hashText(
+        JSON.stringify(['', 'sessions', String(mark.session), { name: mark.name, next: mark.next }]),
+      )
       this.#sum = addLanes(subtractLanes(this.#sum, mark.lanes), lanes)
       mark.lanes = lanes
       mark.dirty = false

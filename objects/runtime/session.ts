@@ -2,12 +2,12 @@
  * A session: numbers the ops of one caller, appends them without waiting for one another, and tells each its outcome.
  *
  *     call ─ number ─ append ─ offer ─ view plays it ─┬ applied: the call settles
- *                       ↑                             └ gap: held until its turn, then sent again, in order, in one turn
+ *                       ↑                             └ gap: held until its turn, then sent again in order, in one turn
  *                       └───────────────────────────────┘
  *
- * The session is opened by its first op. A number never gets lost: where the append of an op fails for good, its caller gets
- * the error, and an empty op with the same number is appended until either of the two is decided; so what was called later
- * is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
+ * The session is opened by its first op. A number never gets lost: where the append of an op fails for good, its
+ * caller gets the error, and an empty op with the same number is appended until either of the two is decided; so what
+ * was called later is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
  */
 import type { Appended } from '../../log/client/batch.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
@@ -26,7 +26,11 @@ import type { LocalSession, View } from './view.ts'
 export const CALLS_MAX = 65_536
 
 /** Whom a call is for, encoded once for a handle. */
-export interface CallTarget { readonly target: Target; readonly bytes: Uint8Array; refusal(input: unknown): string | undefined }
+export interface CallTarget {
+  readonly target: Target
+  readonly bytes: Uint8Array
+  refusal(input: unknown): string | undefined
+}
 
 /** One op on its way: it is held, or its append is under way, or its entry waits to be played. */
 interface Call {
@@ -72,9 +76,13 @@ export class Session implements LocalSession {
   }
 
   /** What names the session in the log: the position that opened it; `undefined` before its first op. */
-  get position(): number | undefined { return this.#position }
+  get position(): number | undefined {
+    return this.#position
+  }
   /** Ops that have not settled. */
-  get outstanding(): number { return this.#calls.size }
+  get outstanding(): number {
+    return this.#calls.size
+  }
 
   /**
    * Appends one op; settles with its outcome once the view has played it. Calls of one turn travel together.
@@ -93,7 +101,9 @@ export class Session implements LocalSession {
   }
 
   /** Ends it in this process: calls under way are refused with `CLOSED`. */
-  close(): void { this.stop(new SirtakiError('CLOSED', `session ${this.name} is closed`)) }
+  close(): void {
+    this.stop(new SirtakiError('CLOSED', `session ${this.name} is closed`))
+  }
 
   stop(error: SirtakiError): void {
     if (this.#stopped !== undefined) return
@@ -106,7 +116,10 @@ export class Session implements LocalSession {
 
   played(outcome: Outcome): void {
     if (outcome.kind === 'opened' || outcome.kind === 'ignored' || outcome.kind === 'duplicate') return
-    if (outcome.kind === 'unknown') { this.stop(forgotten(this.name)); return }
+    if (outcome.kind === 'unknown') {
+      this.stop(forgotten(this.name))
+      return
+    }
     const call = this.#calls.get(outcome.number)
     if (outcome.kind === 'gap') {
       if (call !== undefined) this.#hold(call)
@@ -129,18 +142,38 @@ export class Session implements LocalSession {
     if (signal?.aborted === true) throw abortedBefore(`op ${op} of ${object}`, signal)
     const input = canonical(value)
     const refusal = to.refusal(input)
-    if (refusal !== undefined) throw new SirtakiError('BAD_ARGUMENT', `the input of ${op} of ${object} is refused: ${refusal}`)
+    if (refusal !== undefined) {
+      throw new SirtakiError('BAD_ARGUMENT', `the input of ${op} of ${object} is refused: ${refusal}`)
+    }
     const bytes = encodeInput(input)
     const length = OP_HEAD_BYTES + to.bytes.byteLength + bytes.byteLength
     const { entryBytesMax, requestMs } = this.#log.limits
-    if (length > entryBytesMax) throw new SirtakiError('OVERSIZE', `op ${op} of ${object} takes ${length} bytes, at most ${entryBytesMax} are allowed: split it`, { facts: { bytes: length, entryBytesMax } })
+    if (length > entryBytesMax) {
+      throw new SirtakiError(
+        'OVERSIZE',
+        `op ${op} of ${object} takes ${length} bytes, at most ${entryBytesMax} are allowed: split it`,
+        { facts: { bytes: length, entryBytesMax } },
+      )
+    }
     // Before it has a number: one that is taken must be appended, come what may.
     const overloaded = this.#log.overloaded(length)
     if (overloaded !== undefined) throw overloaded
-    if (this.#calls.size >= CALLS_MAX) throw new SirtakiError('OVERLOADED', `session ${this.name} has ${CALLS_MAX} ops under way: wait for some of them`)
+    if (this.#calls.size >= CALLS_MAX) {
+      throw new SirtakiError('OVERLOADED', `session ${this.name} has ${CALLS_MAX} ops under way: wait for some of them`)
+    }
     return {
-      number: this.#next++, to, input: bytes, deadline: this.#log.clock.now() + (timeoutMs ?? requestMs), signal,
-      abandoned: undefined, held: false, payload: NO_BYTES, sending: undefined, applied: undefined, wake: undefined, fail: undefined,
+      number: this.#next++,
+      to,
+      input: bytes,
+      deadline: this.#log.clock.now() + (timeoutMs ?? requestMs),
+      signal,
+      abandoned: undefined,
+      held: false,
+      payload: NO_BYTES,
+      sending: undefined,
+      applied: undefined,
+      wake: undefined,
+      fail: undefined,
     }
   }
 
@@ -172,7 +205,10 @@ export class Session implements LocalSession {
 
   #begin(call: Call): void {
     if (this.#stopped !== undefined) throw this.#stopped
-    if (this.#position !== undefined && this.#held.length === 0) { this.#send(call); return }
+    if (this.#position !== undefined && this.#held.length === 0) {
+      this.#send(call)
+      return
+    }
     this.#hold(call)
     if (this.#position === undefined && !this.#opening) void this.#open()
   }
@@ -222,13 +258,32 @@ export class Session implements LocalSession {
   /** Waits for an outcome or for its turn. Only calls that did not go the straight way come here. */
   #wait(call: Call): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#stopped !== undefined) { reject(this.#stopped); return }
-      const { signal, number, to: { target } } = call
-      const late = (): void => { call.fail?.(new SirtakiError('TIMEOUT', `op ${target.op} of ${target.object} (${number} of session ${this.#position}) was not applied in time`)) }
+      if (this.#stopped !== undefined) {
+        reject(this.#stopped)
+        return
+      }
+      const {
+        signal,
+        number,
+        to: { target },
+      } = call
+      const late = (): void => {
+        call.fail?.(
+          new SirtakiError(
+            'TIMEOUT',
+            `op ${target.op} of ${target.object} (${number} of session ${this.#position}) was not applied in time`,
+          ),
+        )
+      }
       // An op that was given up is nobody's call any more: the process may end over it.
       const release = call.abandoned === undefined ? this.#log.clock.hold?.() : undefined
-      const timer = call.abandoned === undefined ? this.#log.clock.timer(Math.max(0, call.deadline - this.#log.clock.now()), late) : undefined
-      const onAbort = (): void => { if (signal !== undefined) call.fail?.(aborted(signal)) }
+      const timer =
+        call.abandoned === undefined
+          ? this.#log.clock.timer(Math.max(0, call.deadline - this.#log.clock.now()), late)
+          : undefined
+      const onAbort = (): void => {
+        if (signal !== undefined) call.fail?.(aborted(signal))
+      }
       const end = (): void => {
         timer?.cancel()
         release?.()
@@ -236,8 +291,14 @@ export class Session implements LocalSession {
         call.wake = undefined
         call.fail = undefined
       }
-      call.wake = () => { end(); resolve() }
-      call.fail = (error) => { end(); reject(error) }
+      call.wake = () => {
+        end()
+        resolve()
+      }
+      call.fail = (error) => {
+        end()
+        reject(error)
+      }
       if (call.abandoned === undefined) signal?.addEventListener('abort', onAbort, { once: true })
     })
   }
@@ -247,9 +308,15 @@ export class Session implements LocalSession {
     this.#unhold(call)
     call.sending = undefined
     if (this.#stopped !== undefined) return
-    if (error.code === 'CLOSED' || (call.abandoned !== undefined && error.next === 'stop')) { this.stop(error); return }
+    if (error.code === 'CLOSED' || (call.abandoned !== undefined && error.next === 'stop')) {
+      this.stop(error)
+      return
+    }
     call.abandoned ??= new Backoff(this.#log, this.#log.limits)
-    void call.abandoned.wait().then(() => this.#run(call)).catch(() => undefined)
+    void call.abandoned
+      .wait()
+      .then(() => this.#run(call))
+      .catch(() => undefined)
   }
 
   async #open(): Promise<void> {
@@ -269,7 +336,9 @@ export class Session implements LocalSession {
     }
   }
 
-  #isStopped(): boolean { return this.#stopped !== undefined }
+  #isStopped(): boolean {
+    return this.#stopped !== undefined
+  }
 
   #opened(appended: Appended, payload: Uint8Array): void {
     this.#position = appended.position
@@ -287,8 +356,12 @@ function unlessTrimmed(thrown: unknown): undefined {
 }
 
 /** Nobody can say any more which of its ops were applied. */
-const forgotten = (name: string): SirtakiError => new SirtakiError(
-  'STOPPED', `session ${name} was idle for so long that the space has forgotten it: open another one`, { next: 'unknown' })
+const forgotten = (name: string): SirtakiError =>
+  new SirtakiError(
+    'STOPPED',
+    `session ${name} was idle for so long that the space has forgotten it: open another one`,
+    { next: 'unknown' },
+  )
 
 /** Builds the entry that the log now holds, as far as playing it needs. */
 function entryOf({ position, epoch, logTime, streams, previous }: Appended, payload: Uint8Array): Entry {
@@ -297,14 +370,34 @@ function entryOf({ position, epoch, logTime, streams, previous }: Appended, payl
 }
 
 /** Gives an op's result. @throws SirtakiError for every other outcome. */
-function resultOf(applied: Applied, { to: { target: { object, op } } }: Call): unknown {
+function resultOf(
+  applied: Applied,
+  {
+    to: {
+      target: { object, op },
+    },
+  }: Call,
+): unknown {
   const { kind, position } = applied
   switch (kind) {
-    case 'result': return applied.value
-    case 'rejected': throw new SirtakiError('REJECTED', `${op} of ${object} was rejected: ${applied.reason}`, { facts: { ...applied.facts, reason: applied.reason, position } })
-    case 'failed': throw new SirtakiError('APPLY_FAILED', `${op} of ${object} failed at position ${position}; nothing of it stays`, { cause: applied.cause, facts: { position } })
-    case 'opaque': throw new SirtakiError('CODE_MISSING', `${object} was made by code that this process does not have`, { facts: { position } })
-    case 'empty': throw new SirtakiError('ABORTED', `${op} of ${object} was given up`, { facts: { position }, next: 'again' })
-    default: return applied satisfies never
+    case 'result':
+      return applied.value
+    case 'rejected':
+      throw new SirtakiError('REJECTED', `${op} of ${object} was rejected: ${applied.reason}`, {
+        facts: { ...applied.facts, reason: applied.reason, position },
+      })
+    case 'failed':
+      throw new SirtakiError('APPLY_FAILED', `${op} of ${object} failed at position ${position}; nothing of it stays`, {
+        cause: applied.cause,
+        facts: { position },
+      })
+    case 'opaque':
+      throw new SirtakiError('CODE_MISSING', `${object} was made by code that this process does not have`, {
+        facts: { position },
+      })
+    case 'empty':
+      throw new SirtakiError('ABORTED', `${op} of ${object} was given up`, { facts: { position }, next: 'again' })
+    default:
+      return applied satisfies never
   }
 }

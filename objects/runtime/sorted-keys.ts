@@ -1,6 +1,6 @@
 /**
- * The keys of a table in order, for ranges: a list of short sorted lists, so that adding or dropping one key moves a few
- * hundred others at most, however large the table is.
+ * The keys of a table in order, for ranges: a list of short sorted lists, so that adding or dropping one key moves a
+ * few hundred others at most, however large the table is.
  *
  * Order is by UTF-16 code units, the same on every engine. Read next: `records.ts`.
  */
@@ -21,7 +21,10 @@ export class SortedKeys {
   add(key: string): void {
     const at = this.#chunkOf(key)
     const chunk = this.#chunks[at]
-    if (chunk === undefined) { this.#chunks.push([key]); return }
+    if (chunk === undefined) {
+      this.#chunks.push([key])
+      return
+    }
     chunk.splice(firstFrom(chunk, key), 0, key)
     if (chunk.length > CHUNK_MAX) this.#chunks.splice(at + 1, 0, chunk.splice(CHUNK_MAX / 2))
   }
@@ -71,4 +74,4 @@ function firstFrom(chunk: readonly string[], key: string): number {
   return low
 }
 
-const byCodeUnits = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -16,7 +16,10 @@ import type { Clock, Random } from '../../log/ports.ts'
 export interface SpacePlayer {
   /** Offers a decided entry that its writer has at hand. What is due is delivered before it returns. */
   offer(entry: Entry): void
-  /** Settles when everything of the stream below `to` has been delivered. @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`. */
+  /**
+   * Settles when everything of the stream below `to` has been delivered. @throws SirtakiError `TRIMMED`, `TIMEOUT`,
+   * `ABORTED`, `CLOSED`.
+   */
   playTo(to: number, options?: FlowOptions): Promise<void>
   close(): void
 }
@@ -30,7 +33,10 @@ export interface SpaceLog {
   append(payload: Uint8Array, options: AppendOptions & { readonly streams: readonly number[] }): Promise<Appended>
   /** Why an append of so many bytes would be refused at once. */
   overloaded(bytes: number): SirtakiError | undefined
-  /** The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`, `ABORTED`. */
+  /**
+   * The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`,
+   * `ABORTED`.
+   */
   tail(stream: number, flow: FlowOptions): Promise<number>
   /** Says who owes an answer at present, for messages. */
   waitsFor?(): string | undefined
@@ -40,9 +46,14 @@ export interface SpaceLog {
 
 /** Gives a cluster's log. */
 export function spaceLogOf(client: LogClient): SpaceLog {
-  const { ports: { clock, random }, limits } = client.cluster
+  const {
+    ports: { clock, random },
+    limits,
+  } = client.cluster
   return {
-    clock, random, limits,
+    clock,
+    random,
+    limits,
     append: (payload, options) => client.appendAnywhere(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),
@@ -50,9 +61,13 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     play: (stream, events) => {
       const player = client.player(stream, 0, events)
       return {
-        offer: (entry) => { player.offer(entry) },
+        offer: (entry) => {
+          player.offer(entry)
+        },
         playTo: (to, options) => player.playTo(to, options),
-        close: () => { client.closePlayer(player) },
+        close: () => {
+          client.closePlayer(player)
+        },
       }
     },
   }

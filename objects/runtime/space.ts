@@ -1,11 +1,11 @@
 /**
  * A space: the state machine that one stream plays. Entries go in, in order; outcomes come out.
  *
- *     payload ─ decode ─ session known? ─ number: lower: dropped │ higher: not applied │ next ─ object, op, input ─ run ─ outcome
+ *     payload ─ decode ─ session known? ─ number: lower: dropped │ higher: no │ it ─ object, op, input ─ run ─ outcome
  *
- * The session's mark moves with every op whose turn it was, also where the op is refused, fails or is skipped because the
- * code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O11, P33, P58.
- * Read next: `records.ts`, `bound-type.ts`; who feeds it: `view.ts`.
+ * The session's mark moves with every op whose turn it was, also where the op is refused, fails or is skipped because
+ * the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O11, P33,
+ * P58. Read next: `records.ts`, `bound-type.ts`; who feeds it: `view.ts`.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
  */
 import type { Entry } from '../../log/entry.ts'
@@ -21,10 +21,29 @@ import type { Value } from './values.ts'
 
 /** What became of an op whose turn it was. */
 export type Applied =
-  | { readonly kind: 'result'; readonly position: number; readonly session: number; readonly number: number; readonly value: unknown }
-  | { readonly kind: 'rejected'; readonly position: number; readonly session: number; readonly number: number; readonly reason: string; readonly facts: Readonly<Record<string, Value>> }
+  | {
+      readonly kind: 'result'
+      readonly position: number
+      readonly session: number
+      readonly number: number
+      readonly value: unknown
+    }
+  | {
+      readonly kind: 'rejected'
+      readonly position: number
+      readonly session: number
+      readonly number: number
+      readonly reason: string
+      readonly facts: Readonly<Record<string, Value>>
+    }
   /** The op threw: `cause` is for people near by and never part of the state. */
-  | { readonly kind: 'failed'; readonly position: number; readonly session: number; readonly number: number; readonly cause: unknown }
+  | {
+      readonly kind: 'failed'
+      readonly position: number
+      readonly session: number
+      readonly number: number
+      readonly cause: unknown
+    }
   /** `opaque`: the code of the object's type is missing here. */
   | { readonly kind: 'opaque'; readonly position: number; readonly session: number; readonly number: number }
   | { readonly kind: 'empty'; readonly position: number; readonly session: number; readonly number: number }
@@ -47,9 +66,16 @@ export const DIGEST_EVERY = 4_096
 
 type SpaceOp = Extract<SpaceEntry<Route>, { kind: 'op' }>
 /** Where the ops of one target go. */
-interface Route { readonly slot: Slot; readonly type: AnyBoundType | undefined; readonly op: AnyOp | undefined }
+interface Route {
+  readonly slot: Slot
+  readonly type: AnyBoundType | undefined
+  readonly op: AnyOp | undefined
+}
 /** One name: its object, or that its ops were skipped, so that nobody here knows what it is. */
-interface Slot { object: AnyObject | undefined; opaque: boolean }
+interface Slot {
+  object: AnyObject | undefined
+  opaque: boolean
+}
 
 /** What a space holds at most. The same on every view: they decide outcomes. */
 export interface SpaceBounds {
@@ -86,19 +112,28 @@ export class Space {
   }
 
   /** Position of the last entry, -1 before the first. */
-  get position(): number { return this.#position }
+  get position(): number {
+    return this.#position
+  }
   /** Changes of the last entry, in order. */
-  get patches(): readonly Patch[] { return this.journal.patches }
+  get patches(): readonly Patch[] {
+    return this.journal.patches
+  }
   /** The digest at the last digest point: the first entry at or past a multiple of 4,096. */
   get lastDigest(): { readonly position: number; readonly digest: string } | undefined {
     return this.#lastDigest && { position: this.#lastDigest.position, digest: hexOf(this.#lastDigest.lanes) }
   }
 
-  session(session: number): SessionMark | undefined { return this.#marks.get(session) }
-  sessions(): SessionMark[] { return this.#marks.all() }
+  session(session: number): SessionMark | undefined {
+    return this.#marks.get(session)
+  }
+  sessions(): SessionMark[] {
+    return this.#marks.all()
+  }
 
   /**
-   * Makes the code of a type known. False: ops of it have been skipped already; only a replay from the start can have it.
+   * Makes the code of a type known. False: ops of it have been skipped already; only a replay from the start can have
+   * it.
    *
    * @throws SirtakiError `MISUSE` when another type has its name and version.
    */
@@ -115,8 +150,8 @@ export class Space {
   /**
    * Applies the next entry.
    *
-   * @throws SirtakiError `UNSUPPORTED` for a format of a later version, `STOPPED` when an op ran out of stack or memory,
-   *   `INVARIANT`: this view cannot go on.
+   * @throws SirtakiError `UNSUPPORTED` for a format of a later version, `STOPPED` when an op ran out of stack or
+   *   memory, `INVARIANT`: this view cannot go on.
    */
   apply(entry: Entry): Outcome {
     const { position } = entry
@@ -154,7 +189,11 @@ export class Space {
   }
 
   #run({ position, payload }: Entry, decoded: SpaceOp, { slot, type, op }: Route): Outcome {
-    const { session, number, to: { target } } = decoded
+    const {
+      session,
+      number,
+      to: { target },
+    } = decoded
     if (slot.object?.exists === true) {
       if (slot.object.type !== type) return rejected(decoded, position, 'the object is of another type')
     } else if (slot.opaque || type === undefined) {
@@ -178,7 +217,9 @@ export class Space {
   }
 
   /** Where names are kept that nobody bounds: of so many skipped types any may be another one. */
-  #skip(id: string): void { if (this.#skipped.size < SKIPPED_MAX) this.#skipped.add(id) }
+  #skip(id: string): void {
+    if (this.#skipped.size < SKIPPED_MAX) this.#skipped.add(id)
+  }
 
   /** `undefined`: the space has as many objects as it may have, and this is none of them. */
   #routeOf(to: KnownTarget<Route>): Route | undefined {
@@ -205,9 +246,17 @@ export class Space {
   }
 }
 
-function rejected({ session, number }: { readonly session: number; readonly number: number }, position: number, reason: string, facts: Readonly<Record<string, Value>> = {}): Outcome {
+function rejected(
+  { session, number }: { readonly session: number; readonly number: number },
+  position: number,
+  reason: string,
+  facts: Readonly<Record<string, Value>> = {},
+): Outcome {
   return { kind: 'rejected', position, session, number, reason, facts }
 }
 
 const cannotApply = ({ op, object }: Target, position: number, cause: unknown): SirtakiError =>
-  new SirtakiError('STOPPED', `op ${op} of ${object} at position ${position} cannot be applied here`, { cause, facts: { position } })
+  new SirtakiError('STOPPED', `op ${op} of ${object} at position ${position} cannot be applied here`, {
+    cause,
+    facts: { position },
+  })

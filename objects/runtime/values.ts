@@ -1,8 +1,8 @@
 /**
  * The values that state, inputs and results are made of, and what a process does before it lets one in.
  *
- * Keeps: P58 (no -0, NaN, lone surrogates, `__proto__` or bottomless nesting: each made two views differ). Owns no state.
- * Read next: `op-entry.ts`, `records.ts`.
+ * Keeps: P58 (no -0, NaN, lone surrogates, `__proto__` or bottomless nesting: each made two views differ). Owns no
+ * state. Read next: `op-entry.ts`, `records.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
 
@@ -12,8 +12,14 @@ export type Value = null | boolean | number | string | readonly Value[] | { read
 /** Nesting that every engine and stack size can follow. */
 export const DEPTH_MAX = 32
 
-/** `left` counts down what a value weighs: 8 for each value, and the length of each text. About the bytes of its JSON text. */
-interface Budget { left: number; readonly freeze: boolean }
+/**
+ * `left` counts down what a value weighs: 8 for each value, and the length of each text. About the bytes of its JSON
+ * text.
+ */
+interface Budget {
+  left: number
+  readonly freeze: boolean
+}
 
 /**
  * Gives a frozen copy of a value in its one form (-0 becomes 0).
@@ -25,7 +31,10 @@ export function canonical(value: unknown, weightMax = Infinity): unknown {
   return copy(value, 0, { left: weightMax, freeze: true })
 }
 
-/** Gives a copy of a value, in its one form, that belongs to the caller. @throws SirtakiError `BAD_ARGUMENT` when it is none. */
+/**
+ * Gives a copy of a value, in its one form, that belongs to the caller. @throws SirtakiError `BAD_ARGUMENT` when it is
+ * none.
+ */
 export function ownCopy<V>(value: V): V
 export function ownCopy(value: unknown): unknown {
   return copy(value, 0, { left: Infinity, freeze: false })
@@ -82,26 +91,37 @@ function text(value: string, budget: Budget): string {
 /** Tells whether `value`, fresh from a parser, is a value in its one form. Never throws. */
 export function isCanonical(value: unknown, depth = 0): value is Value {
   switch (typeof value) {
-    case 'number': return Number.isFinite(value) && !Object.is(value, -0)
-    case 'string': return value.isWellFormed()
-    case 'boolean': return true
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+    case 'string':
+      return value.isWellFormed()
+    case 'boolean':
+      return true
     case 'object': {
       if (value === null) return true
       if (depth >= DEPTH_MAX) return false
       if (Array.isArray(value)) return value.every((item) => isCanonical(item, depth + 1))
       if (!isPlain(value)) return false
-      for (const key of Object.keys(value)) if (key === '__proto__' || !key.isWellFormed() || !isCanonical(value[key], depth + 1)) return false
+      for (const key of Object.keys(value)) {
+        if (key === '__proto__' || !key.isWellFormed() || !isCanonical(value[key], depth + 1)) return false
+      }
       return true
     }
-    default: return false
+    default:
+      return false
   }
 }
 
 /** Plain: made by a literal or a parser, of whatever realm. */
 function isPlain(value: object): value is Readonly<Record<string, unknown>> {
   const proto: unknown = Object.getPrototypeOf(value)
-  return proto === Object.prototype || proto === null || (typeof proto === 'object' && Object.getPrototypeOf(proto) === null)
+  return (
+    proto === Object.prototype || proto === null || (typeof proto === 'object' && Object.getPrototypeOf(proto) === null)
+  )
 }
 
 const refused = (what: string): SirtakiError =>
-  new SirtakiError('BAD_ARGUMENT', `${what} is no value: null, booleans, finite numbers, well-formed text, arrays and plain objects are`)
+  new SirtakiError(
+    'BAD_ARGUMENT',
+    `${what} is no value: null, booleans, finite numbers, well-formed text, arrays and plain objects are`,
+  )

@@ -4,9 +4,9 @@
  *     log ─ player ─ deliver(entries) ─ space.apply ─ outcome ─ the session of this process whose op it was
  *                  └ reached(next) ─ whoever waits for a position
  *
- * A type that becomes known after ops of it were skipped is played anew from the start beside the view, and takes its place
- * once it has caught up; outcomes are told once, by whichever of the two is ahead. Keeps: O1, O3, O11.
- * Read next: `space.ts`, `session.ts`.
+ * A type that becomes known after ops of it were skipped is played anew from the start beside the view, and takes its
+ * place once it has caught up; outcomes are told once, by whichever of the two is ahead. Keeps: O1, O3, O11. Read
+ * next: `space.ts`, `session.ts`.
  */
 import { badArgument } from '../../log/cluster/arguments.ts'
 import { Calls, type CallOptions, type FlowOptions } from '../../log/cluster/calls.ts'
@@ -33,8 +33,17 @@ export interface SyncOptions extends CallOptions {
 }
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
-interface Playback { readonly space: Space; player: SpacePlayer | undefined; next: number; ended: boolean }
-interface Waiter { readonly to: number; resolve(): void; reject(error: SirtakiError): void }
+interface Playback {
+  readonly space: Space
+  player: SpacePlayer | undefined
+  next: number
+  ended: boolean
+}
+interface Waiter {
+  readonly to: number
+  resolve(): void
+  reject(error: SirtakiError): void
+}
 
 /** The state of one space in one process. */
 export class View {
@@ -58,16 +67,28 @@ export class View {
   }
 
   /** The last position below which nothing is missing, -1 before the first. */
-  get position(): number { return this.#current.next - 1 }
+  get position(): number {
+    return this.#current.next - 1
+  }
   /** Why it cannot go on. */
-  get stopped(): SirtakiError | undefined { return this.#stopped }
+  get stopped(): SirtakiError | undefined {
+    return this.#stopped
+  }
   /** Names the state that `ObjectType.bind` looks at: another one after a replay. */
-  get journal(): Journal { return this.#current.space.journal }
+  get journal(): Journal {
+    return this.#current.space.journal
+  }
   /** The space as of now. */
-  get space(): Space { return this.#current.space }
+  get space(): Space {
+    return this.#current.space
+  }
 
-  digest(): Digest { return this.#current.space.digest() }
-  sessions(): SessionMark[] { return this.#current.space.sessions() }
+  digest(): Digest {
+    return this.#current.space.digest()
+  }
+  sessions(): SessionMark[] {
+    return this.#current.space.sessions()
+  }
 
   /** Takes a session that has no position yet. @throws SirtakiError `STOPPED`, `CLOSED`. */
   join(session: LocalSession): void {
@@ -87,10 +108,14 @@ export class View {
   }
 
   /** @throws SirtakiError why the view stopped. */
-  check(): void { if (this.#stopped !== undefined) throw this.#stopped }
+  check(): void {
+    if (this.#stopped !== undefined) throw this.#stopped
+  }
 
   /** Offers a decided entry of this process, which need not be read back then. */
-  offer(entry: Entry): void { if (this.#stopped === undefined) this.#current.player?.offer(entry) }
+  offer(entry: Entry): void {
+    if (this.#stopped === undefined) this.#current.player?.offer(entry)
+  }
 
   /**
    * Makes a type known; replays the stream where ops of it have been skipped.
@@ -111,20 +136,27 @@ export class View {
       if (known) return
       // One replay at a time: what became known meanwhile looks again at what came out of it.
       if (this.#replaying !== undefined) await this.#replaying.catch(() => undefined)
-      else await (this.#replaying = this.#replay(options).finally(() => { this.#replaying = undefined }))
+      else {
+        await (this.#replaying = this.#replay(options).finally(() => {
+          this.#replaying = undefined
+        }))
+      }
     }
   }
 
   /**
    * Plays up to the tail as of now, or to `atLeast`.
    *
-   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `BAD_ARGUMENT`; why the view cannot go on: `STOPPED`, `TRIMMED`, `CLOSED`.
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `BAD_ARGUMENT`; why the view cannot go on: `STOPPED`,
+   *   `TRIMMED`, `CLOSED`.
    */
   sync(options: SyncOptions = {}): Promise<void> {
     return this.#calls.run('sync', options, async (call) => {
       this.check()
       const { atLeast } = options
-      if (atLeast !== undefined && !Number.isSafeInteger(atLeast)) throw badArgument('sync', 'atLeast as a position', atLeast)
+      if (atLeast !== undefined && !Number.isSafeInteger(atLeast)) {
+        throw badArgument('sync', 'atLeast as a position', atLeast)
+      }
       const to = atLeast === undefined ? await this.log.tail(this.stream, call) : atLeast + 1
       if (this.#current.next < to) await this.playTo(to, call)
     })
@@ -144,15 +176,23 @@ export class View {
   }
 
   /** Stops playing; whoever waits is refused with `CLOSED`. */
-  close(): void { this.#stop(new SirtakiError('CLOSED', 'the client is closed')) }
+  close(): void {
+    this.#stop(new SirtakiError('CLOSED', 'the client is closed'))
+  }
 
   #start(): Playback {
     const playback: Playback = { space: new Space(), player: undefined, next: 0, ended: false }
     for (const type of this.#types) playback.space.register(type)
     playback.player = this.log.play(this.stream, {
-      deliver: (entries) => { this.#deliver(playback, entries) },
-      reached: (next) => { this.#reached(playback, next) },
-      failed: (error) => { this.#failed(playback, error) },
+      deliver: (entries) => {
+        this.#deliver(playback, entries)
+      },
+      reached: (next) => {
+        this.#reached(playback, next)
+      },
+      failed: (error) => {
+        this.#failed(playback, error)
+      },
     })
     return playback
   }
@@ -198,9 +238,21 @@ export class View {
 
   #reaches(playback: Playback, to: number, options: FlowOptions): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = { to, resolve: () => { this.#waiters.delete(waiter); resolve() }, reject: (error) => { this.#waiters.delete(waiter); reject(error) } }
+      const waiter: Waiter = {
+        to,
+        resolve: () => {
+          this.#waiters.delete(waiter)
+          resolve()
+        },
+        reject: (error) => {
+          this.#waiters.delete(waiter)
+          reject(error)
+        },
+      }
       this.#waiters.add(waiter)
-      playback.player?.playTo(to, options).then(waiter.resolve, (thrown: unknown) => { waiter.reject(asError(thrown)) })
+      playback.player?.playTo(to, options).then(waiter.resolve, (thrown: unknown) => {
+        waiter.reject(asError(thrown))
+      })
     })
   }
 

@@ -14,11 +14,23 @@ import { memoryTransport } from '../../log/wire/memory-transport.ts'
 
 function register(): Register {
   let kept: string | undefined
-  return { read: () => kept, write: (value) => { kept = value } }
+  return {
+    read: () => kept,
+    write: (value) => {
+      kept = value
+    },
+  }
 }
 
 async function unit(ports: Ports, address: string): Promise<UnitServer> {
-  const server = new UnitServer({ ports, limits, store: new MemoryStore(address), register: register(), address, name: address })
+  const server = new UnitServer({
+    ports,
+    limits,
+    store: new MemoryStore(address),
+    register: register(),
+    address,
+    name: address,
+  })
   await server.listen()
   return server
 }
@@ -33,7 +45,10 @@ test('Y2: of two accepted layouts the highest-ranked one is adopted, wherever it
   const ports: Ports = { clock: systemClock, random: systemRandom, transport: memoryTransport(systemClock) }
   const [a, b, c] = [await unit(ports, 'a'), await unit(ports, 'b'), await unit(ports, 'c')]
   const cluster = new Cluster({ ports, limits, name: 'driver', addresses: ['a', 'b', 'c'] })
-  t.teardown(async () => { cluster.close(); await Promise.all([a.close(), b.close(), c.close()]) })
+  t.teardown(async () => {
+    cluster.close()
+    await Promise.all([a.close(), b.close(), c.close()])
+  })
   const base = await init(cluster, { chains: [['a', 'b', 'c']], window: 8 })
   halfDone(a, 2, { ...base, epoch: 2, tail: 8, logTime: 22 })
   halfDone(b, 1, { ...base, epoch: 2, tail: 8, logTime: 11 })

@@ -1,6 +1,6 @@
 /**
- * Plays seeds one after the other until one fails, for `main.ts`: `node child.ts FROM COUNT ID,ID`. The bug is planted by
- * `--import ./plant.ts`. Ends with one line of JSON.
+ * Plays seeds one after the other until one fails, for `main.ts`: `node child.ts FROM COUNT ID,ID`. The bug is
+ * planted by `--import ./plant.ts`. Ends with one line of JSON.
  *
  * Read next: `../harness/sim-cluster.ts`.
  */

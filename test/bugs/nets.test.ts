@@ -10,18 +10,51 @@ import { Unit } from '../../log/unit/unit.ts'
 import { HandCluster } from '../harness/hand-cluster.ts'
 
 const second: Layout = {
-  cluster: 'c', epoch: 1, acceptors: [{ identity: 'a', address: 'a:1' }], sequencer: null, tail: 8, window: 8, trim: 0, logTime: 0, featureLevel: 1, spares: [], absent: [], drops: [],
-  segments: [{ from: 0, to: null, kind: 'chain', chains: [[{ identity: 'first', boot: 'boot', address: 'a:1' }, { identity: 'second', boot: 'boot', address: 'b:1' }]] }],
+  cluster: 'c',
+  epoch: 1,
+  acceptors: [{ identity: 'a', address: 'a:1' }],
+  sequencer: null,
+  tail: 8,
+  window: 8,
+  trim: 0,
+  logTime: 0,
+  featureLevel: 1,
+  spares: [],
+  absent: [],
+  drops: [],
+  segments: [
+    {
+      from: 0,
+      to: null,
+      kind: 'chain',
+      chains: [
+        [
+          { identity: 'first', boot: 'boot', address: 'a:1' },
+          { identity: 'second', boot: 'boot', address: 'b:1' },
+        ],
+      ],
+    },
+  ],
 }
 
 /** The second unit of a chain, at epoch 1 with tail 8. */
 function unit(): Unit {
-  const made = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, salvaged: false, headers: [] }, boot: 'boot', limits, readRow: () => undefined })
+  const made = new Unit({
+    image: { identity: 'second', meta: undefined, epoch: 0, salvaged: false, headers: [] },
+    boot: 'boot',
+    limits,
+    readRow: () => undefined,
+  })
   made.membership.genesis(second)
   return made
 }
 
-const entry = (position: number, text: string): Uint8Array => encodeEntry(clusterSeed('c'), { position, epoch: 1, writer: 1, logTime: 0, streams: [], previous: [] }, new TextEncoder().encode(text))
+const entry = (position: number, text: string): Uint8Array =>
+  encodeEntry(
+    clusterSeed('c'),
+    { position, epoch: 1, writer: 1, logTime: 0, streams: [], previous: [] },
+    new TextEncoder().encode(text),
+  )
 const hashOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
 
 test('L1: a force never replaces a decided value', (t) => {
@@ -34,7 +67,12 @@ test('L1: a force never replaces a decided value', (t) => {
 })
 
 test('L1: the first unit keeps what it holds, whatever a resolver offers', (t) => {
-  const one = new Unit({ image: { identity: 'first', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
+  const one = new Unit({
+    image: { identity: 'first', meta: undefined, epoch: 0, headers: [], salvaged: false },
+    boot: 'boot',
+    limits,
+    readRow: () => undefined,
+  })
   one.membership.genesis(second)
   one.store(1, 1, entry(8, 'held'))
   one.decisions.settle(1, [{ position: 8, bytes: entry(8, 'other') }])
@@ -86,14 +124,28 @@ test('L1: a copy goes over whatever is here: who comes back may hold what was ne
   const one = unit()
   one.store(1, 1, entry(8, 'undecided'))
   const bytes = entry(8, 'decided')
-  one.copies.copyIn({ held: [{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }], junk: [] })
+  one.copies.copyIn({
+    held: [{ position: 8, kind: KIND_DATA, decided: true, damaged: false, hash: hashOf(bytes), bytes }],
+    junk: [],
+  })
   t.is(one.state.index.hash(8), hashOf(bytes))
 })
 
 test('Q4: a unit answers for a stream only from where on it holds everything of its chain', (t) => {
-  const one = new Unit({ image: { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false }, boot: 'boot', limits, readRow: () => undefined })
+  const one = new Unit({
+    image: { identity: 'second', meta: undefined, epoch: 0, headers: [], salvaged: false },
+    boot: 'boot',
+    limits,
+    readRow: () => undefined,
+  })
   const [open] = second.segments
-  one.membership.genesis({ ...second, segments: [{ from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] }, { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] }] })
+  one.membership.genesis({
+    ...second,
+    segments: [
+      { from: 0, to: 8, kind: 'chain', chains: [open?.chains[0]?.slice(0, 1) ?? []] },
+      { from: 8, to: null, kind: 'chain', chains: open?.chains ?? [] },
+    ],
+  })
   t.throws(() => one.readStream({ stream: 1, from: 7, step: 1 }, 1_000), { code: 'WRONG_CHAIN' })
   t.is(one.readStream({ stream: 1, from: 8, step: 1 }, 1_000).count, 0)
 })
@@ -107,7 +159,10 @@ test('L5: a copy is given decided entries only, and ends before the first that i
   one.store(1, 1, entry(9, 'undecided'))
   const { to, held } = one.copies.copyOut({ from: 7, to: 16, index: 0, step: 1 }, 1_000_000)
   t.is(to, 9)
-  t.deepEqual(held.map(({ position }) => position), [7, 8])
+  t.deepEqual(
+    held.map(({ position }) => position),
+    [7, 8],
+  )
 })
 
 test('L8: below the trim mark nothing is taken and nothing is told but trimmed', (t) => {
@@ -118,9 +173,24 @@ test('L8: below the trim mark nothing is taken and nothing is told but trimmed',
   t.is(one.decisions.force(1, [{ position: 7, bytes: entry(7, 'late') }]).results[0]?.status, TRIMMED)
 })
 
-test('Y1: who has lost its register is another acceptor, and votes no more under the name that others count on', async (t) => {
+test('Y1: who has lost its register is another acceptor, and votes no more under the old name', async (t) => {
   const hand = await HandCluster.start()
   const store = new MemoryStore('disk')
-  const start = (address: string): UnitServer => { let kept: string | undefined; return new UnitServer({ ports: hand.ports(address), limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address }) }
+  const start = (address: string): UnitServer => {
+    let kept: string | undefined
+    return new UnitServer({
+      ports: hand.ports(address),
+      limits,
+      store,
+      register: {
+        read: () => kept,
+        write: (value) => {
+          kept = value
+        },
+      },
+      address,
+      name: address,
+    })
+  }
   t.not(start('before').acceptor.identity, start('after').acceptor.identity)
 })

@@ -1,8 +1,9 @@
 /**
  * Plants one bug while sources are loaded: `SIRTAKI_BUG=NAME node --import ./test/bugs/plant.ts test/sim/main.ts ...`
  *
- * No file is changed. A patch is matched without regard to formatting. Worker threads and child processes inherit the hook where they inherit `--import`. A patch whose
- * text is not found exactly once ends the process loudly: it no longer applies. Read next: `catalogue.ts`, `main.ts`.
+ * No file is changed. A patch is matched without regard to formatting. Worker threads and child processes inherit the
+ * hook where they inherit `--import`. A patch whose text is not found exactly once ends the process loudly: it no
+ * longer applies. Read next: `catalogue.ts`, `main.ts`.
  */
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -10,14 +11,20 @@ import { bugs, editsOf, type Bug, type Edit } from './catalogue.ts'
 
 const root = new URL('../../', import.meta.url)
 
-/** A text without what a formatter decides: white space, and a comma behind the last of a list. `at`: where each character stood. */
-interface Bare { readonly text: string; readonly at: readonly number[] }
+/**
+ * A text without what a formatter decides: white space, and a comma behind the last of a list. `at`: where each
+ * character stood.
+ */
+interface Bare {
+  readonly text: string
+  readonly at: readonly number[]
+}
 
 /** Takes the formatting off a text. */
 function bareOf(text: string): Bare {
   const at: number[] = []
   let bare = ''
-  for (const { 0: character, index } of text.matchAll(/\S/g)) {
+  for (const { 0: character, index } of text.matchAll(/[^\s;]/g)) {
     if (')]}'.includes(character) && bare.endsWith(',')) {
       bare = bare.slice(0, -1)
       at.pop()
@@ -66,7 +73,9 @@ export function misfit(bug: Bug): string | undefined {
 const byFile = (bug: Bug): Map<string, Edit[]> => Map.groupBy(editsOf(bug), (edit) => edit.file)
 
 function plant(bug: Bug): void {
-  const texts = new Map([...byFile(bug)].map(([file, edits]) => [new URL(file, root).href, planted(bug.name, file, edits)]))
+  const texts = new Map(
+    [...byFile(bug)].map(([file, edits]) => [new URL(file, root).href, planted(bug.name, file, edits)]),
+  )
   registerHooks({
     load(url, context, next) {
       const source = texts.get(url)

@@ -1,5 +1,6 @@
 /**
- * Every call of log and objects ends within its deadline, or when its signal aborts, whoever hangs. In real time: each wait counts.
+ * Every call of log and objects ends within its deadline, or when its signal aborts, whoever hangs. In real time:
+ * each wait counts.
  *
  * Read next: `../../log/cluster/calls.ts`.
  */
@@ -33,7 +34,9 @@ const limits = { ...usual, window: 64 }
 /** A store whose disk can hang: what is to be committed then never is. */
 class HangingStore extends MemoryStore {
   hangs = false
-  override commit(...commit: Parameters<MemoryStore['commit']>): void { if (!this.hangs) super.commit(...commit) }
+  override commit(...commit: Parameters<MemoryStore['commit']>): void {
+    if (!this.hangs) super.commit(...commit)
+  }
 }
 
 /** A cluster of two units and a sequencer, each of which can be made to hang. */
@@ -50,7 +53,19 @@ class World {
     for (const address of UNITS) {
       const store = new HangingStore(random.id())
       let kept: string | undefined
-      const unit = new UnitServer({ ports, limits, store, register: { read: () => kept, write: (value) => { kept = value } }, address, name: address })
+      const unit = new UnitServer({
+        ports,
+        limits,
+        store,
+        register: {
+          read: () => kept,
+          write: (value) => {
+            kept = value
+          },
+        },
+        address,
+        name: address,
+      })
       world.#stores.set(address, store)
       await unit.listen()
       world.#ends.push(() => unit.close())
@@ -66,7 +81,12 @@ class World {
   }
 
   client(requestMs = limits.requestMs): LogClient {
-    return new LogClient({ ports: { clock: this.clock, random, transport: this.#transport() }, limits: { ...limits, requestMs }, name: 'client', addresses: UNITS })
+    return new LogClient({
+      ports: { clock: this.clock, random, transport: this.#transport() },
+      limits: { ...limits, requestMs },
+      name: 'client',
+      addresses: UNITS,
+    })
   }
 
   /** A peer that accepts connections and says nothing, and a disk that never writes. */
@@ -76,23 +96,47 @@ class World {
     else this.#silent.add(who)
   }
 
-  mend(who: string): void { this.#silent.delete(who) }
+  mend(who: string): void {
+    this.#silent.delete(who)
+  }
 
   #transport(): Transport {
     return {
       ...this.#inner,
       connect: (address, events) => {
-        const connection = this.#inner.connect(address, { ...events, data: (bytes) => { if (!this.#silent.has(address)) events.data(bytes) } })
-        return { remote: address, get buffered() { return connection.buffered }, close: () => { connection.close() }, write: (pieces) => { if (!this.#silent.has(address)) connection.write(pieces) } }
+        const connection = this.#inner.connect(address, {
+          ...events,
+          data: (bytes) => {
+            if (!this.#silent.has(address)) events.data(bytes)
+          },
+        })
+        return {
+          remote: address,
+          get buffered() {
+            return connection.buffered
+          },
+          close: () => {
+            connection.close()
+          },
+          write: (pieces) => {
+            if (!this.#silent.has(address)) connection.write(pieces)
+          },
+        }
       },
     }
   }
 
-  async close(): Promise<void> { for (const end of this.#ends) await end() }
+  async close(): Promise<void> {
+    for (const end of this.#ends) await end()
+  }
 }
 
 type Bounds = { readonly timeoutMs?: number; readonly signal?: AbortSignal }
-interface Ground { readonly log: LogClient; readonly objects: ObjectClient; add(options: Bounds): Promise<unknown> }
+interface Ground {
+  readonly log: LogClient
+  readonly objects: ObjectClient
+  add(options: Bounds): Promise<unknown>
+}
 
 const bytes = Uint8Array.of(1)
 /** Each call with what a caller may do who gives up: `unknown` where something was sent that takes effect. */
@@ -124,24 +168,42 @@ async function offences(t: ExecutionContext, who: string, bounds: () => Bounds):
   world.hang(who)
   const started = performance.now()
   // Judged by a timer of the same length: how late a busy machine is is not ours.
-  const due = new Promise<number>((done) => { setTimeout(() => { done(performance.now()) }, LIMIT_MS) })
-  const ended = await Promise.all(Object.entries(calls).map(async ([name, call]) => {
-    const error = await call({ log, objects, add: (options) => counter.add({ by: 1 }, options) }, bounds()).then(() => undefined, (thrown: unknown) => asError(thrown))
-    return { name, error, at: performance.now() }
-  }))
-  const limit = await due + GRACE_MS
+  const due = new Promise<number>((done) => {
+    setTimeout(() => {
+      done(performance.now())
+    }, LIMIT_MS)
+  })
+  const ended = await Promise.all(
+    Object.entries(calls).map(async ([name, call]) => {
+      const error = await call({ log, objects, add: (options) => counter.add({ by: 1 }, options) }, bounds()).then(
+        () => undefined,
+        (thrown: unknown) => asError(thrown),
+      )
+      return { name, error, at: performance.now() }
+    }),
+  )
+  const limit = (await due) + GRACE_MS
   const wrong = ended.flatMap(({ name, error, at }) => {
-    const told = `${name} with ${who} hanging: ${error?.code ?? 'done'}/${error?.next ?? ''} after ${Math.round(at - started)} ms: ${error?.message ?? ''}`
+    const told =
+      `${name} with ${who} hanging: ${error?.code ?? 'done'}/${error?.next ?? ''} after `
+      + `${Math.round(at - started)} ms: ${error?.message ?? ''}`
     if (at > limit) return [told]
     if (error === undefined) return []
-    const isFine = (error.code === 'TIMEOUT' || error.code === 'ABORTED') && (error.next === 'again' || (error.next === 'unknown' && mayTakeEffect.has(name)))
+    const isFine =
+      (error.code === 'TIMEOUT' || error.code === 'ABORTED')
+      && (error.next === 'again' || (error.next === 'unknown' && mayTakeEffect.has(name)))
     return isFine ? [] : [told]
   })
-  t.true(ended.some(({ error }) => error !== undefined), `nothing waited for ${who}`)
+  t.true(
+    ended.some(({ error }) => error !== undefined),
+    `nothing waited for ${who}`,
+  )
   const closing = performance.now()
   await objects.close()
   await log.close()
-  if (performance.now() - closing > GRACE_MS) wrong.push(`close with ${who} hanging: ${Math.round(performance.now() - closing)} ms`)
+  if (performance.now() - closing > GRACE_MS) {
+    wrong.push(`close with ${who} hanging: ${Math.round(performance.now() - closing)} ms`)
+  }
   await world.close()
   return wrong
 }
@@ -164,17 +226,25 @@ for (const who of ['a', 'b', 'sequencer', 'disk of a', 'disk of b']) {
 test.serial('P72: a subscription ends when its signal aborts while everybody hangs', async (t) => {
   const world = await World.start()
   const log = world.client()
-  t.teardown(async () => { await log.close(); await world.close() })
+  t.teardown(async () => {
+    await log.close()
+    await world.close()
+  })
   for (const who of [...UNITS, 'sequencer']) world.hang(who)
   const started = performance.now()
-  for await (const entry of log.subscribe({ stream: 20, signal: AbortSignal.timeout(LIMIT_MS) })) t.fail(`${entry.position}`)
+  for await (const entry of log.subscribe({ stream: 20, signal: AbortSignal.timeout(LIMIT_MS) })) {
+    t.fail(`${entry.position}`)
+  }
   t.true(performance.now() - started < LIMIT_MS + 4 * GRACE_MS)
 })
 
 test.serial('P72: what calls share goes on for those that still wait when one of them has given up', async (t) => {
   const world = await World.start()
   const log = world.client(400)
-  t.teardown(async () => { await log.close(); await world.close() })
+  t.teardown(async () => {
+    await log.close()
+    await world.close()
+  })
   await log.tail()
   world.hang('sequencer')
   const patient = log.tail({ timeoutMs: 10_000 })
@@ -186,35 +256,84 @@ test.serial('P72: what calls share goes on for those that still wait when one of
 test.serial('P72: the error of a call that took too long says who owes the answer', async (t) => {
   const world = await World.start()
   const log = world.client()
-  t.teardown(async () => { await log.close(); await world.close() })
+  t.teardown(async () => {
+    await log.close()
+    await world.close()
+  })
   await log.append(bytes)
   world.hang('b')
-  t.regex((await t.throwsAsync(log.append(bytes, { timeoutMs: 50 }))).message, /^append at position \d+ was not done within \d+ ms \(b has not answered store for \d+ ms\); it may still take effect$/)
+  t.regex(
+    (await t.throwsAsync(log.append(bytes, { timeoutMs: 50 }))).message,
+    /^append at position \d+ was not done within \d+ ms \(b has not answered store for \d+ ms\); it may still take eff/,
+  )
 })
 
-test.serial('P72: connecting ends within its deadline, and when its signal aborts, where a server accepts and says nothing', async (t) => {
-  const server = createServer((socket) => { t.teardown(() => { socket.destroy() }) })
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
-  t.teardown(() => { server.close() })
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : 0
-  const folder = makeFolder((run) => { t.teardown(run) })
-  const silent = createServer((socket) => { t.teardown(() => { socket.destroy() }) })
-  await new Promise<void>((done) => { silent.listen(`${folder}/unit.sock`, done) })
-  t.teardown(() => { silent.close() })
-  t.deepEqual(await always(() => lateConnects([`tcp://127.0.0.1:${port}`, `unix:${folder}/unit.sock`, `file:${folder}`])), [])
-})
+test.serial(
+  'P72: connecting ends within its deadline, and when its signal aborts, where a server accepts and says nothing',
+  async (t) => {
+    const server = createServer((socket) => {
+      t.teardown(() => {
+        socket.destroy()
+      })
+    })
+    await new Promise<void>((done) => {
+      server.listen(0, '127.0.0.1', done)
+    })
+    t.teardown(() => {
+      server.close()
+    })
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const folder = makeFolder((run) => {
+      t.teardown(run)
+    })
+    const silent = createServer((socket) => {
+      t.teardown(() => {
+        socket.destroy()
+      })
+    })
+    await new Promise<void>((done) => {
+      silent.listen(`${folder}/unit.sock`, done)
+    })
+    t.teardown(() => {
+      silent.close()
+    })
+    t.deepEqual(
+      await always(() => lateConnects([`tcp://127.0.0.1:${port}`, `unix:${folder}/unit.sock`, `file:${folder}`])),
+      [],
+    )
+  },
+)
 
 async function lateConnects(targets: readonly string[]): Promise<string[]> {
   const connecting = targets.flatMap((target) => [
-    { target, bounds: { timeoutMs: LIMIT_MS } }, { target, bounds: { signal: AbortSignal.timeout(LIMIT_MS) } },
+    { target, bounds: { timeoutMs: LIMIT_MS } },
+    { target, bounds: { signal: AbortSignal.timeout(LIMIT_MS) } },
   ])
   const started = performance.now()
-  const due = new Promise<number>((done) => { setTimeout(() => { done(performance.now()) }, LIMIT_MS) })
-  const ended = await Promise.all(connecting.map(async ({ target, bounds }) => {
-    const error = await connectLog(target, bounds).then(async ({ close }) => { await close(); return undefined }, (thrown: unknown) => asError(thrown))
-    return { told: `${target}: ${error?.code}/${error?.next} after ${Math.round(performance.now() - started)} ms`, error, at: performance.now() }
-  }))
-  const limit = await due + GRACE_MS
-  return ended.filter(({ error, at }) => at > limit || error === undefined || error.next !== 'again').map(({ told }) => told)
+  const due = new Promise<number>((done) => {
+    setTimeout(() => {
+      done(performance.now())
+    }, LIMIT_MS)
+  })
+  const ended = await Promise.all(
+    connecting.map(async ({ target, bounds }) => {
+      const error = await connectLog(target, bounds).then(
+        async ({ close }) => {
+          await close()
+          return undefined
+        },
+        (thrown: unknown) => asError(thrown),
+      )
+      return {
+        told: `${target}: ${error?.code}/${error?.next} after ${Math.round(performance.now() - started)} ms`,
+        error,
+        at: performance.now(),
+      }
+    }),
+  )
+  const limit = (await due) + GRACE_MS
+  return ended
+    .filter(({ error, at }) => at > limit || error === undefined || error.next !== 'again')
+    .map(({ told }) => told)
 }

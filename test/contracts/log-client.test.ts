@@ -1,5 +1,6 @@
 /**
- * The log's client over memory, over sockets with SQLite and on a folder, under one contract; and addresses that lead nowhere.
+ * The log's client over memory, over sockets with SQLite and on a folder, under one contract; and addresses that lead
+ * nowhere.
  *
  * Read next: `log-client.ts`.
  */
@@ -19,16 +20,34 @@ import { logClientContract, type MakeCluster } from './log-client.ts'
 
 let names = 0
 
-const memory = (shape: { chains?: number; unitsPerChain?: number }): MakeCluster => (teardown) => {
-  const address = `memory:contract-${names++}`
-  return Promise.resolve({ client: async () => { const { client, close } = await connectLog(address, shape); teardown(close); return client } })
-}
+const memory =
+  (shape: { chains?: number; unitsPerChain?: number }): MakeCluster =>
+  (teardown) => {
+    const address = `memory:contract-${names++}`
+    return Promise.resolve({
+      client: async () => {
+        const { client, close } = await connectLog(address, shape)
+        teardown(close)
+        return client
+      },
+    })
+  }
 
 /** Three units with a folder each and a sequencer, over sockets of this machine. */
 const sockets: MakeCluster = async (teardown) => {
   const ports = systemPorts({ unreferenced: true })
   const folder = makeFolder(teardown)
-  const units = ['a', 'b', 'c'].map((name) => new UnitServer({ ports, limits, store: new SqliteStore({ folder: join(folder, name), random: ports.random, walMb: 8, reserveMb: 1 }), register: new RegisterFile(join(folder, name, 'acceptor')), address: '127.0.0.1:0', name }))
+  const units = ['a', 'b', 'c'].map(
+    (name) =>
+      new UnitServer({
+        ports,
+        limits,
+        store: new SqliteStore({ folder: join(folder, name), random: ports.random, walMb: 8, reserveMb: 1 }),
+        register: new RegisterFile(join(folder, name, 'acceptor')),
+        address: '127.0.0.1:0',
+        name,
+      }),
+  )
   await Promise.all(units.map((unit) => unit.listen()))
   const addresses = units.map((unit) => unit.address)
   const operator = new Cluster({ ports, limits, name: 'init', addresses })
@@ -37,14 +56,29 @@ const sockets: MakeCluster = async (teardown) => {
   const sequencer = new SequencerServer({ ports, limits, address: '127.0.0.1:0', name: 'sequencer', units: addresses })
   await sequencer.listen()
   await sequencer.start()
-  teardown(async () => { await sequencer.close(); await Promise.all(units.map((unit) => unit.close())) })
-  return { client: async () => { const { client, close } = await connectLog(`tcp://${addresses.join()}`); teardown(close); return client } }
+  teardown(async () => {
+    await sequencer.close()
+    await Promise.all(units.map((unit) => unit.close()))
+  })
+  return {
+    client: async () => {
+      const { client, close } = await connectLog(`tcp://${addresses.join()}`)
+      teardown(close)
+      return client
+    },
+  }
 }
 
 /** The first client hosts, the others join it. */
 const folder: MakeCluster = (teardown) => {
   const path = makeFolder(teardown)
-  return Promise.resolve({ client: async () => { const { client, close } = await connectLog(`file:${path}`); teardown(close); return client } })
+  return Promise.resolve({
+    client: async () => {
+      const { client, close } = await connectLog(`file:${path}`)
+      teardown(close)
+      return client
+    },
+  })
 }
 
 logClientContract(test, 'memory, one unit', memory({}))

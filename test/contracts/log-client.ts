@@ -8,7 +8,9 @@ import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 
 /** Makes a cluster of a test's own: gives further clients of it. */
-export type MakeCluster = (teardown: (run: () => void | Promise<void>) => void) => Promise<{ readonly client: () => Promise<LogClient> }>
+export type MakeCluster = (
+  teardown: (run: () => void | Promise<void>) => void,
+) => Promise<{ readonly client: () => Promise<LogClient> }>
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textOf = ({ payload }: Entry): string => new TextDecoder().decode(payload)
@@ -24,11 +26,20 @@ async function take(count: number, entries: AsyncGenerator<Entry, void, undefine
 }
 
 /** Runs the contract. */
-export function logClientContract(test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void, name: string, makeCluster: MakeCluster): void {
-  const clusters = (title: string, run: (t: ExecutionContext, log: LogClient, more: () => Promise<LogClient>) => Promise<void>): void => {
+export function logClientContract(
+  test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void,
+  name: string,
+  makeCluster: MakeCluster,
+): void {
+  const clusters = (
+    title: string,
+    run: (t: ExecutionContext, log: LogClient, more: () => Promise<LogClient>) => Promise<void>,
+  ): void => {
     test(`${name}: ${title}`, async (t) => {
       t.timeout(60_000)
-      const { client } = await makeCluster((undo) => { t.teardown(undo) })
+      const { client } = await makeCluster((undo) => {
+        t.teardown(undo)
+      })
       await run(t, await client(), client)
     })
   }
@@ -56,7 +67,10 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
   clusters('P66: a position beyond the tail is waited for, fills nothing, and appends go on', async (t, log, more) => {
     const { position } = await log.append(encode('1'), { streams: [24] })
     const reader = await more()
-    await t.throwsAsync(reader.readStream({ stream: 24, to: position + 40, timeoutMs: 500 }), { code: 'TIMEOUT', message: /its tail is/ })
+    await t.throwsAsync(reader.readStream({ stream: 24, to: position + 40, timeoutMs: 500 }), {
+      code: 'TIMEOUT',
+      message: /its tail is/,
+    })
     const read = reader.readStream({ stream: 24, to: position + 2 })
     const subscribed = take(1, reader.subscribe({ stream: 24, from: position + 1 }))
     t.is((await log.append(encode('2'), { streams: [24] })).position, position + 1)
@@ -66,10 +80,18 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
 
   clusters('appendMany gives ascending positions, several thousand of them', async (t, log) => {
     const payloads = Array.from({ length: 3000 }, (_, i) => encode(`${i}`))
-    const positions = (await log.appendMany(payloads, { streams: [21], timeoutMs: 30_000 })).map(({ position }) => position)
-    t.deepEqual(positions, positions.toSorted((a, b) => a - b))
+    const positions = (await log.appendMany(payloads, { streams: [21], timeoutMs: 30_000 })).map(
+      ({ position }) => position,
+    )
+    t.deepEqual(
+      positions,
+      positions.toSorted((a, b) => a - b),
+    )
     t.is(new Set(positions).size, 3000)
-    t.deepEqual((await log.readStream({ stream: 21, timeoutMs: 30_000 })).map(textOf), payloads.map((_, i) => `${i}`))
+    t.deepEqual(
+      (await log.readStream({ stream: 21, timeoutMs: 30_000 })).map(textOf),
+      payloads.map((_, i) => `${i}`),
+    )
   })
 
   clusters('Q4: a stream has its own entries, all of them, in order', async (t, log) => {
@@ -83,7 +105,9 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
     t.deepEqual((await log.readStream({ stream: 22, from: b.position + 1 })).map(textOf), ['c'])
     t.deepEqual((await log.readStream({ stream: 22, to: b.position + 1 })).map(textOf), ['b'])
     t.deepEqual((await log.readStream({ stream: 22, to: b.position })).map(textOf), [])
-    for (const wrong of [{ from: -1 }, { to: 1.5 }, { to: Infinity }]) await t.throwsAsync(log.readStream({ stream: 22, ...wrong }), { code: 'BAD_ARGUMENT' })
+    for (const wrong of [{ from: -1 }, { to: 1.5 }, { to: Infinity }]) {
+      await t.throwsAsync(log.readStream({ stream: 22, ...wrong }), { code: 'BAD_ARGUMENT' })
+    }
   })
 
   clusters('a subscription gives what was there and what comes, in order, once', async (t, log, more) => {
@@ -133,19 +157,29 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
     await t.throwsAsync(log.append(new Uint8Array((1 << 20) + 1)), { code: 'OVERSIZE' })
     await t.throwsAsync(log.append(encode('x'), { streams: [21, 21] }), { code: 'BAD_ARGUMENT' })
     await t.throwsAsync(log.append(encode('x'), { streams: [-1] }), { code: 'BAD_ARGUMENT' })
-    await t.throwsAsync(log.append(encode('x'), { streams: [16, 15] }), { code: 'BAD_ARGUMENT', message: /stream 15 is one of the objects/ })
+    await t.throwsAsync(log.append(encode('x'), { streams: [16, 15] }), {
+      code: 'BAD_ARGUMENT',
+      message: /stream 15 is one of the objects/,
+    })
     await t.throwsAsync(log.append(encode('x'), { streams: [0] }), { code: 'BAD_ARGUMENT' })
     await t.throwsAsync(log.append(encode('x'), { streams: [2 ** 32] }), { code: 'BAD_ARGUMENT' })
-    await t.throwsAsync(log.append(encode('x'), { streams: Array.from({ length: 65 }, (_, i) => 16 + i) }), { code: 'BAD_ARGUMENT' })
+    await t.throwsAsync(log.append(encode('x'), { streams: Array.from({ length: 65 }, (_, i) => 16 + i) }), {
+      code: 'BAD_ARGUMENT',
+    })
     t.is((await log.tail()).tail, tail)
   })
 
   clusters('the largest entry on the most streams goes through, an empty one too', async (t, log) => {
-    const largest = await log.append(new Uint8Array(1 << 20).fill(7), { streams: Array.from({ length: 64 }, (_, i) => 16 + i) })
+    const largest = await log.append(new Uint8Array(1 << 20).fill(7), {
+      streams: Array.from({ length: 64 }, (_, i) => 16 + i),
+    })
     const empty = await log.append(new Uint8Array(0), { streams: [0xffff_ffff] })
     const back = await log.read(largest.position)
     t.is(back.kind === 'data' ? back.entry.payload.byteLength : 0, 1 << 20)
-    t.deepEqual((await log.readStream({ stream: 0xffff_ffff })).map(({ position }) => position), [empty.position])
+    t.deepEqual(
+      (await log.readStream({ stream: 0xffff_ffff })).map(({ position }) => position),
+      [empty.position],
+    )
   })
 
   clusters('positions that are none are refused', async (t, log) => {
@@ -156,20 +190,30 @@ export function logClientContract(test: (title: string, run: (t: ExecutionContex
     await t.throwsAsync(log.trim(-5), { code: 'BAD_ARGUMENT' })
   })
 
-  clusters('P72: a call whose signal is aborted ends with ABORTED, and says whether it may take effect', async (t, log) => {
-    await log.append(encode('warm'))
-    const stop = new AbortController()
-    const appending = log.append(encode('perhaps'), { signal: stop.signal })
-    // By the end of this turn of promises its token is asked for.
-    await Promise.resolve()
-    const waiting = log.append(encode('waits'), { signal: stop.signal })
-    stop.abort()
-    t.like(await t.throwsAsync(appending), { code: 'ABORTED', next: 'unknown' })
-    t.like(await t.throwsAsync(waiting), { code: 'ABORTED', next: 'again', message: 'append was aborted before anything was sent' })
-    t.like(await t.throwsAsync(log.tail({ signal: AbortSignal.abort() })), { code: 'ABORTED', next: 'again' })
-    t.like(await t.throwsAsync(log.append(encode('never'), { signal: stop.signal })), { code: 'ABORTED', next: 'again' })
-    t.is((await log.read(0, { signal: new AbortController().signal })).kind !== undefined, true)
-  })
+  clusters(
+    'P72: a call whose signal is aborted ends with ABORTED, and says whether it may take effect',
+    async (t, log) => {
+      await log.append(encode('warm'))
+      const stop = new AbortController()
+      const appending = log.append(encode('perhaps'), { signal: stop.signal })
+      // By the end of this turn of promises its token is asked for.
+      await Promise.resolve()
+      const waiting = log.append(encode('waits'), { signal: stop.signal })
+      stop.abort()
+      t.like(await t.throwsAsync(appending), { code: 'ABORTED', next: 'unknown' })
+      t.like(await t.throwsAsync(waiting), {
+        code: 'ABORTED',
+        next: 'again',
+        message: 'append was aborted before anything was sent',
+      })
+      t.like(await t.throwsAsync(log.tail({ signal: AbortSignal.abort() })), { code: 'ABORTED', next: 'again' })
+      t.like(await t.throwsAsync(log.append(encode('never'), { signal: stop.signal })), {
+        code: 'ABORTED',
+        next: 'again',
+      })
+      t.is((await log.read(0, { signal: new AbortController().signal })).kind !== undefined, true)
+    },
+  )
 
   clusters('a closed client refuses everything, also what was waiting', async (t, log, more) => {
     const other = await more()

@@ -13,12 +13,31 @@ import { unitStoreContract } from './unit-store.ts'
 
 unitStoreContract(test, 'memory', () => {
   const store = new MemoryStore(systemRandom.id())
-  return { start: () => { store.full = false; return store }, startFull: () => { store.full = true; return store }, salvage: () => { store.salvaged = true } }
+  return {
+    start: () => {
+      store.full = false
+      return store
+    },
+    startFull: () => {
+      store.full = true
+      return store
+    },
+    salvage: () => {
+      store.salvaged = true
+    },
+  }
 })
 
 unitStoreContract(test, 'sqlite', (teardown) => {
   const folder = makeFolder(teardown)
-  const start = (reserveMb: number): SqliteStore => new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb })
+  const start = (reserveMb: number): SqliteStore =>
+    new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb })
   // No disk has room for a reserve of 2^40 megabytes.
-  return { start: () => start(1), startFull: () => start(2 ** 40), salvage: () => { markSalvaged(folder, 'rows were left out') } }
+  return {
+    start: () => start(1),
+    startFull: () => start(2 ** 40),
+    salvage: () => {
+      markSalvaged(folder, 'rows were left out')
+    },
+  }
 })

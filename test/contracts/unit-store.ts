@@ -1,6 +1,6 @@
 /**
- * The contract of a unit's store, run on every implementation: what a commit keeps is there at the next start, all of it or
- * nothing, in order.
+ * The contract of a unit's store, run on every implementation: what a commit keeps is there at the next start, all of
+ * it or nothing, in order.
  *
  * Read next: `../../log/unit/store.ts`.
  */
@@ -19,19 +19,36 @@ export interface Disk {
 }
 
 /** Commits and gives the error, if any. */
-export const commit = (store: UnitStore, what: Commit): Promise<Error | undefined> => new Promise((done) => { store.commit(what, done) })
+export const commit = (store: UnitStore, what: Commit): Promise<Error | undefined> =>
+  new Promise((done) => {
+    store.commit(what, done)
+  })
 
 /** A row whose header and bytes tell its id. */
-export const rowOf = (id: number, bytes = 16): Row => ({ id, header: new Uint8Array([id, 1]), bytes: new Uint8Array(bytes).fill(id) })
+export const rowOf = (id: number, bytes = 16): Row => ({
+  id,
+  header: new Uint8Array([id, 1]),
+  bytes: new Uint8Array(bytes).fill(id),
+})
 
 /** What an image lists, as plain values. */
 export const headersOf = (image: StoreImage): readonly (readonly [number, readonly number[], number])[] =>
   [...image.headers].map(({ id, header, bytesLength }) => [id, [...header], bytesLength])
 
 /** Runs the contract; `makeDisk` gives a blank disk. */
-export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardown: (run: () => void) => void) => Disk): void {
+export function unitStoreContract(
+  test: TestFn,
+  name: string,
+  makeDisk: (teardown: (run: () => void) => void) => Disk,
+): void {
   const disks = (title: string, run: (t: ExecutionContext, disk: Disk) => Promise<void>): void => {
-    test(`${name}: ${title}`, (t) => run(t, makeDisk((undo) => { t.teardown(undo) })))
+    test(`${name}: ${title}`, (t) =>
+      run(
+        t,
+        makeDisk((undo) => {
+          t.teardown(undo)
+        }),
+      ))
   }
 
   disks('a blank disk has an identity, epoch 0 and nothing else', async (t, disk) => {
@@ -55,9 +72,13 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     const image = again.open()
     t.is(image.epoch, 3)
     t.is(image.meta, 'three')
-    t.deepEqual(headersOf(image), [[0, [0, 1], 16], [1, [1, 1], 16], [2, [2, 1], 5000]])
-    t.deepEqual([...again.read(1) ?? []], [...rowOf(1).bytes])
-    t.deepEqual([...again.read(2) ?? []], [...rowOf(2, 5000).bytes])
+    t.deepEqual(headersOf(image), [
+      [0, [0, 1], 16],
+      [1, [1, 1], 16],
+      [2, [2, 1], 5000],
+    ])
+    t.deepEqual([...(again.read(1) ?? [])], [...rowOf(1).bytes])
+    t.deepEqual([...(again.read(2) ?? [])], [...rowOf(2, 5000).bytes])
     again.close()
   })
 
@@ -97,7 +118,10 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     t.is(store.read(0), undefined)
     store.close()
     const again = disk.start()
-    t.deepEqual(headersOf(again.open()).map(([id]) => id), [2])
+    t.deepEqual(
+      headersOf(again.open()).map(([id]) => id),
+      [2],
+    )
     t.is(again.read(1), undefined)
     again.close()
   })
@@ -113,7 +137,10 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     const again = disk.start()
     const image = again.open()
     t.is(image.epoch, 2 ** 32 + 1)
-    t.deepEqual(headersOf(image).map(([id]) => id), [2 ** 24, 2 ** 31 - 1, 2 ** 32 - 1, 2 ** 32 + 1, 2 ** 33])
+    t.deepEqual(
+      headersOf(image).map(([id]) => id),
+      [2 ** 24, 2 ** 31 - 1, 2 ** 32 - 1, 2 ** 32 + 1, 2 ** 33],
+    )
     t.deepEqual([again.read(2 ** 33)?.byteLength, again.read(2 ** 32)], [2 ** 33 % 1000, undefined])
     again.close()
   })
@@ -147,7 +174,7 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     await commit(store, { expectEpoch: 0, row })
     row.bytes.fill(0)
     row.header.fill(0)
-    t.deepEqual([...store.read(7) ?? []], [...rowOf(7).bytes])
+    t.deepEqual([...(store.read(7) ?? [])], [...rowOf(7).bytes])
     store.close()
   })
 
@@ -158,7 +185,10 @@ export function unitStoreContract(test: TestFn, name: string, makeDisk: (teardow
     await Promise.all(ids.map((id) => commit(store, { expectEpoch: 0, row: rowOf(id) })))
     store.close()
     const again = disk.start()
-    t.deepEqual(headersOf(again.open()).map(([id]) => id), ids)
+    t.deepEqual(
+      headersOf(again.open()).map(([id]) => id),
+      ids,
+    )
     again.close()
   })
 

@@ -39,7 +39,18 @@ class FaultyStore extends MemoryStore {
     const bytes = this.read(row)
     if (bytes === undefined || bytes.byteLength === 0) return
     let may = true
-    for (const { id, header } of this.open().headers) if (id === row) visitRow(id, header, { prefix: () => undefined, data: (position) => { may &&= mayDamage(position) }, junk: () => undefined, decided: () => undefined })
+    for (const { id, header } of this.open().headers) {
+      if (id === row) {
+        visitRow(id, header, {
+          prefix: () => undefined,
+          data: (position) => {
+            may &&= mayDamage(position)
+          },
+          junk: () => undefined,
+          decided: () => undefined,
+        })
+      }
+    }
     if (!may) return
     const at = Math.floor(where * bytes.byteLength)
     bytes[at] = (bytes[at] ?? 0) ^ 4
@@ -90,7 +101,9 @@ export class SimDisk implements UnitStore {
       this.#process.diskFailed = true
       // The kernel may have written it nevertheless (P30).
       if (this.#prng.chance(0.5)) this.#apply(commit)
-      this.#world.schedule(this.syncMs, this.#process, () => { done(new SirtakiError('IO', 'the disk failed a sync')) })
+      this.#world.schedule(this.syncMs, this.#process, () => {
+        done(new SirtakiError('IO', 'the disk failed a sync'))
+      })
       return
     }
     this.#pending = { commit: copyOf(commit), generation }
@@ -126,19 +139,33 @@ export class SimDisk implements UnitStore {
   }
 
   /** The headers of what it has now. */
-  get headers(): StoreImage['headers'] { return this.#inner.open().headers }
+  get headers(): StoreImage['headers'] {
+    return this.#inner.open().headers
+  }
 
   /** Flips a bit in the bytes of some row, if all its entries may be damaged. */
-  flipBit(mayDamage: (position: number) => boolean): void { this.#inner.flipBit(this.#prng.next(), this.#prng.next(), mayDamage) }
+  flipBit(mayDamage: (position: number) => boolean): void {
+    this.#inner.flipBit(this.#prng.next(), this.#prng.next(), mayDamage)
+  }
 
-  healed(): void { this.#inner.healed() }
+  healed(): void {
+    this.#inner.healed()
+  }
   /** The next start finds a disk of which rows were left out. */
-  salvage(): void { this.#inner.salvaged = true }
-  describe(): { kind: string; diskBytes: number } { return this.#inner.describe() }
-  close(): void { this.#inner.close() }
+  salvage(): void {
+    this.#inner.salvaged = true
+  }
+  describe(): { kind: string; diskBytes: number } {
+    return this.#inner.describe()
+  }
+  close(): void {
+    this.#inner.close()
+  }
 
   /** The register's file is gone; the disk stays what it was. */
-  loseRegister(): void { this.#register = undefined }
+  loseRegister(): void {
+    this.#register = undefined
+  }
 
   register(): Register {
     return {
@@ -152,4 +179,10 @@ export class SimDisk implements UnitStore {
   }
 }
 
-const copyOf = (commit: Commit): Commit => ({ ...commit, row: commit.row === undefined ? undefined : { ...commit.row, header: commit.row.header.slice(), bytes: commit.row.bytes.slice() } })
+const copyOf = (commit: Commit): Commit => ({
+  ...commit,
+  row:
+    commit.row === undefined
+      ? undefined
+      : { ...commit.row, header: commit.row.header.slice(), bytes: commit.row.bytes.slice() },
+})

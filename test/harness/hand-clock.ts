@@ -6,7 +6,12 @@
 import type { Clock, Random, Timer } from '../../log/ports.ts'
 import { drain } from '../sim/drain.ts'
 
-interface Due { readonly at: number; readonly order: number; readonly run: () => void; cancelled: boolean }
+interface Due {
+  readonly at: number
+  readonly order: number
+  readonly run: () => void
+  cancelled: boolean
+}
 
 /** Time in the hands of a test. */
 export class HandClock implements Clock {
@@ -15,16 +20,28 @@ export class HandClock implements Clock {
   #due: Due[] = []
 
   /** How many timers wait. */
-  get timers(): number { return this.#due.filter(({ cancelled }) => !cancelled).length }
+  get timers(): number {
+    return this.#due.filter(({ cancelled }) => !cancelled).length
+  }
 
-  now(): number { return this.#now }
-  wall(): number { return this.#now }
-  turn(run: () => void): void { this.timer(0, run) }
+  now(): number {
+    return this.#now
+  }
+  wall(): number {
+    return this.#now
+  }
+  turn(run: () => void): void {
+    this.timer(0, run)
+  }
 
   timer(ms: number, run: () => void): Timer {
     const due: Due = { at: this.#now + ms, order: this.#order++, run, cancelled: false }
     this.#due.push(due)
-    return { cancel: () => { due.cancelled = true } }
+    return {
+      cancel: () => {
+        due.cancelled = true
+      },
+    }
   }
 
   /** Runs everything that is due within the next `ms`, with what follows from it. */
@@ -40,7 +57,9 @@ export class HandClock implements Clock {
   }
 
   /** Runs what is due now. */
-  settle(): Promise<void> { return this.advance(0) }
+  settle(): Promise<void> {
+    return this.advance(0)
+  }
 
   #take(end: number): Due | undefined {
     this.#due = this.#due.filter((one) => !one.cancelled)

@@ -1,8 +1,10 @@
 /**
- * A whole cluster on a clock in the hands of a test, with everything on its way counted: for driving one bound at a time.
+ * A whole cluster on a clock in the hands of a test, with everything on its way counted: for driving one bound at a
+ * time.
  *
- * Owns: the wires of its processes (what is asked and not answered, what is held back, who is cut off), the doors (what a
- * caller has not read) and disks that wait, are slow or read wrong. Read next: `../log/limits/client.ts`, `../log/limits.test.ts`.
+ * Owns: the wires of its processes (what is asked and not answered, what is held back, who is cut off), the doors
+ * (what a caller has not read) and disks that wait, are slow or read wrong. Read next: `../log/limits/client.ts`,
+ * `../log/limits.test.ts`.
  */
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { LogClient } from '../../log/client/client.ts'
@@ -20,12 +22,28 @@ import { UnitServer } from '../../log/unit/server.ts'
 import { ByteWriter } from '../../log/bytes/bytes.ts'
 import { FRAME_HEAD_BYTES, FrameParser, type Frame } from '../../log/wire/frame.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
-import { kindOf, readGrant, readStore, readToken, writeToken, type GrantBody, type Kind } from '../../log/wire/messages.ts'
+import {
+  kindOf,
+  readGrant,
+  readStore,
+  readToken,
+  writeToken,
+  type GrantBody,
+  type Kind,
+} from '../../log/wire/messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { HandClock, countingRandom } from './hand-clock.ts'
 
 /** A frame that a process has sent. `entries` are those of a store or the tokens of a token request. */
-export interface Sent { readonly address: string; readonly kind: Kind; readonly at: number; readonly frameBytes: number; readonly entries: number; readonly entryBytes: number; readonly body: Uint8Array }
+export interface Sent {
+  readonly address: string
+  readonly kind: Kind
+  readonly at: number
+  readonly frameBytes: number
+  readonly entries: number
+  readonly entryBytes: number
+  readonly body: Uint8Array
+}
 
 /** The connections that one process has dialled. */
 export class Wire {
@@ -41,10 +59,14 @@ export class Wire {
   readonly #late = new Map<string, number>()
   readonly #breaks = new Map<string, Set<() => void>>()
 
-  constructor(clock: HandClock) { this.#clock = clock }
+  constructor(clock: HandClock) {
+    this.#clock = clock
+  }
 
   /** What comes from `address` waits until `release`. */
-  hold(address: string): void { this.#held.set(address, []) }
+  hold(address: string): void {
+    this.#held.set(address, [])
+  }
   release(address: string): void {
     const held = this.#held.get(address) ?? []
     this.#held.delete(address)
@@ -52,16 +74,22 @@ export class Wire {
   }
 
   /** Everything that comes from `address` comes so late from now on. */
-  late(address: string, ms: number): void { this.#late.set(address, ms) }
+  late(address: string, ms: number): void {
+    this.#late.set(address, ms)
+  }
 
   /** Breaks the connections to `address`; none can be made until `mend`. */
   cut(address: string): void {
     this.#cut.add(address)
     for (const end of this.#breaks.get(address) ?? []) end()
   }
-  mend(address: string): void { this.#cut.delete(address) }
+  mend(address: string): void {
+    this.#cut.delete(address)
+  }
 
-  of(kind: Kind): readonly Sent[] { return this.sent.filter((one) => one.kind === kind) }
+  of(kind: Kind): readonly Sent[] {
+    return this.sent.filter((one) => one.kind === kind)
+  }
 
   transport(inner: Transport): Transport {
     return {
@@ -70,16 +98,47 @@ export class Wire {
         const asked = new FrameParser(1 << 26)
         const answered = new FrameParser(1 << 26)
         const connection = inner.connect(this.#cut.has(address) ? 'nowhere' : address, {
-          opened: () => { events.opened() },
-          data: (bytes) => { this.#arrive(address, () => { answered.push(bytes, (frame) => { this.#answered(address, frame) }); events.data(bytes) }) },
-          closed: (error) => { this.#arrive(address, () => { this.#open.delete(address); events.closed(error) }) },
+          opened: () => {
+            events.opened()
+          },
+          data: (bytes) => {
+            this.#arrive(address, () => {
+              answered.push(bytes, (frame) => {
+                this.#answered(address, frame)
+              })
+              events.data(bytes)
+            })
+          },
+          closed: (error) => {
+            this.#arrive(address, () => {
+              this.#open.delete(address)
+              events.closed(error)
+            })
+          },
         })
         const breaks = this.#breaks.get(address) ?? new Set()
         this.#breaks.set(address, breaks)
-        breaks.add(() => { connection.close(); this.#open.delete(address); events.closed(new Error('cut')) })
+        breaks.add(() => {
+          connection.close()
+          this.#open.delete(address)
+          events.closed(new Error('cut'))
+        })
         return {
-          remote: connection.remote, get buffered() { return connection.buffered }, close: () => { connection.close() },
-          write: (pieces) => { for (const piece of pieces) asked.push(piece, (frame) => { this.#asked(address, frame) }); connection.write(pieces) },
+          remote: connection.remote,
+          get buffered() {
+            return connection.buffered
+          },
+          close: () => {
+            connection.close()
+          },
+          write: (pieces) => {
+            for (const piece of pieces) {
+              asked.push(piece, (frame) => {
+                this.#asked(address, frame)
+              })
+            }
+            connection.write(pieces)
+          },
         }
       },
     }
@@ -102,20 +161,41 @@ export class Wire {
     const kind = kindOf(number) ?? 'ping'
     const store = kind === 'store' ? readStore(body) : undefined
     const tokens = kind === 'token' ? readToken(body).runs.reduce((sum, run) => sum + run.count, 0) : 0
-    const sent: Sent = { address, kind, at: this.#clock.now(), frameBytes: FRAME_HEAD_BYTES + body.byteLength, entries: store?.count ?? tokens, entryBytes: store?.entries.byteLength ?? 0, body }
+    const sent: Sent = {
+      address,
+      kind,
+      at: this.#clock.now(),
+      frameBytes: FRAME_HEAD_BYTES + body.byteLength,
+      entries: store?.count ?? tokens,
+      entryBytes: store?.entries.byteLength ?? 0,
+      body,
+    }
     this.sent.push(sent)
     if (request === 0) return
     const open = this.#open.get(address) ?? new Map<number, Sent>()
     this.#open.set(address, open)
     open.set(request, sent)
     this.#note('all', [...open.values()])
-    this.#note(kind, [...open.values()].filter((one) => one.kind === kind))
+    this.#note(
+      kind,
+      [...open.values()].filter((one) => one.kind === kind),
+    )
   }
 
   #note(kind: Kind | 'all', open: readonly Sent[]): void {
     const most = this.most.get(kind) ?? { requests: 0, entries: 0, entryBytes: 0 }
     const sum = (of: (sent: Sent) => number): number => open.reduce((total, one) => total + of(one), 0)
-    this.most.set(kind, { requests: Math.max(most.requests, open.length), entries: Math.max(most.entries, sum((one) => one.entries)), entryBytes: Math.max(most.entryBytes, sum((one) => one.entryBytes)) })
+    this.most.set(kind, {
+      requests: Math.max(most.requests, open.length),
+      entries: Math.max(
+        most.entries,
+        sum((one) => one.entries),
+      ),
+      entryBytes: Math.max(
+        most.entryBytes,
+        sum((one) => one.entryBytes),
+      ),
+    })
   }
 }
 
@@ -128,20 +208,36 @@ export class Far implements Connection {
   unread = 0
   closed = false
   readonly #inner: Connection
-  constructor(inner: Connection, remote: string) { this.#inner = inner; this.remote = remote }
-  get buffered(): number { return this.#inner.buffered + this.unread }
+  constructor(inner: Connection, remote: string) {
+    this.#inner = inner
+    this.remote = remote
+  }
+  get buffered(): number {
+    return this.#inner.buffered + this.unread
+  }
   write(pieces: readonly Uint8Array[]): void {
     const bytes = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
     this.writes.push(bytes)
     if (this.deaf) this.unread += bytes
     else this.#inner.write(pieces)
   }
-  close(): void { this.closed = true; this.#inner.close() }
+  close(): void {
+    this.closed = true
+    this.#inner.close()
+  }
 }
 
 /** Sees every connection that a door accepts, in order. */
 export function doors(inner: Transport, accepted: Far[]): Transport {
-  return { connect: (address, events) => inner.connect(address, events), listen: (address, accept) => inner.listen(address, (connection) => { const far = new Far(connection, address); accepted.push(far); return accept(far) }) }
+  return {
+    connect: (address, events) => inner.connect(address, events),
+    listen: (address, accept) =>
+      inner.listen(address, (connection) => {
+        const far = new Far(connection, address)
+        accepted.push(far)
+        return accept(far)
+      }),
+  }
 }
 
 /** A disk whose commits wait while it is `stalled`, take `commitMs`, and whose bytes can go bad. */
@@ -160,9 +256,15 @@ export class HandStore extends MemoryStore {
   }
 
   override commit(...[commit, done]: Parameters<MemoryStore['commit']>): void {
-    if (this.stalled) this.#waiting.push(() => { super.commit(commit, done) })
-    else if (this.commitMs > 0) this.#clock.timer(this.commitMs, () => { super.commit(commit, done) })
-    else super.commit(commit, done)
+    if (this.stalled) {
+      this.#waiting.push(() => {
+        super.commit(commit, done)
+      })
+    } else if (this.commitMs > 0) {
+      this.#clock.timer(this.commitMs, () => {
+        super.commit(commit, done)
+      })
+    } else super.commit(commit, done)
   }
 
   goOn(): void {
@@ -171,10 +273,16 @@ export class HandStore extends MemoryStore {
   }
 
   /** From now on the last byte of every row that is there reads wrong, or of one. */
-  damage(row?: number): void { for (const { id } of this.open().headers) if (row === undefined || row === id) this.#damaged.add(id) }
+  damage(row?: number): void {
+    for (const { id } of this.open().headers) if (row === undefined || row === id) this.#damaged.add(id)
+  }
   /** Every row reads right again. */
-  heal(): void { this.#damaged.clear() }
-  lastRow(): number { return Math.max(0, ...[...this.open().headers].map(({ id }) => id)) }
+  heal(): void {
+    this.#damaged.clear()
+  }
+  lastRow(): number {
+    return Math.max(0, ...[...this.open().headers].map(({ id }) => id))
+  }
 
   override read(row: number): Uint8Array | undefined {
     const bytes = super.read(row)
@@ -186,7 +294,10 @@ export class HandStore extends MemoryStore {
 }
 
 /** Shape of a cluster. */
-export interface HandShape { readonly units?: number; readonly random?: Random }
+export interface HandShape {
+  readonly units?: number
+  readonly random?: Random
+}
 
 /** One chain of units `unit-0`, `unit-1`, ... and the sequencer `sequencer`, ready for appends. */
 export class HandCluster {
@@ -209,10 +320,18 @@ export class HandCluster {
     this.#network = doors(memoryTransport(this.clock), this.accepted)
   }
 
-  static async start(over: Partial<Limits> = {}, { units = 1, random = countingRandom() }: HandShape = {}): Promise<HandCluster> {
+  static async start(
+    over: Partial<Limits> = {},
+    { units = 1, random = countingRandom() }: HandShape = {},
+  ): Promise<HandCluster> {
     const hand = new HandCluster({ ...usual, window: 4_096, ...over }, random)
     for (let i = 0; i < units; i++) await hand.#unit(`unit-${i}`)
-    const operator = new Cluster({ ports: hand.ports('init'), limits: hand.limits, name: 'init', addresses: hand.addresses })
+    const operator = new Cluster({
+      ports: hand.ports('init'),
+      limits: hand.limits,
+      name: 'init',
+      addresses: hand.addresses,
+    })
     await hand.done(init(operator, { chains: [hand.addresses], window: hand.limits.window }), 100)
     hand.#sequencer = await hand.sequencerAt('sequencer')
     await hand.done(hand.#sequencer.start(), 100)
@@ -223,7 +342,12 @@ export class HandCluster {
   async #unit(address: string): Promise<void> {
     let kept: string | undefined
     const store = new HandStore(address, this.clock)
-    this.#registers.set(address, { read: () => kept, write: (value) => { kept = value } })
+    this.#registers.set(address, {
+      read: () => kept,
+      write: (value) => {
+        kept = value
+      },
+    })
     this.stores.push(store)
     this.units.push(await this.#open(address, store))
   }
@@ -231,7 +355,14 @@ export class HandCluster {
   async #open(address: string, store: HandStore): Promise<UnitServer> {
     const register = this.#registers.get(address)
     if (register === undefined) throw new Error(`no register of ${address}`)
-    const unit = new UnitServer({ ports: this.ports(address), limits: this.limits, store, register, address, name: address })
+    const unit = new UnitServer({
+      ports: this.ports(address),
+      limits: this.limits,
+      store,
+      register,
+      address,
+      name: address,
+    })
     await unit.listen()
     return unit
   }
@@ -261,7 +392,12 @@ export class HandCluster {
     const at = this.units.findIndex((unit) => unit.options.address === address)
     await this.units[at]?.close()
     let kept: string | undefined
-    this.#registers.set(address, { read: () => kept, write: (value) => { kept = value } })
+    this.#registers.set(address, {
+      read: () => kept,
+      write: (value) => {
+        kept = value
+      },
+    })
     const store = new HandStore(identity, this.clock)
     const unit = await this.#open(address, store)
     this.stores[at] = store
@@ -270,14 +406,29 @@ export class HandCluster {
   }
 
   /** These units look after their own place from now on. */
-  supervise(...addresses: readonly string[]): void { for (const address of addresses) this.#supervised.set(address, superviseUnit(this.unit(address))) }
+  supervise(...addresses: readonly string[]): void {
+    for (const address of addresses) this.#supervised.set(address, superviseUnit(this.unit(address)))
+  }
 
-  unit(address: string): UnitServer { const unit = this.units.find((one) => one.options.address === address); if (unit === undefined) throw new Error(`no unit at ${address}`); return unit }
-  store(address: string): HandStore { const store = this.stores[this.units.indexOf(this.unit(address))]; if (store === undefined) throw new Error(`no disk at ${address}`); return store }
+  unit(address: string): UnitServer {
+    const unit = this.units.find((one) => one.options.address === address)
+    if (unit === undefined) throw new Error(`no unit at ${address}`)
+    return unit
+  }
+  store(address: string): HandStore {
+    const store = this.stores[this.units.indexOf(this.unit(address))]
+    if (store === undefined) throw new Error(`no disk at ${address}`)
+    return store
+  }
 
   /** Drives an epoch as an operator does; it must be open within `ms`. */
   async drive(intent: Intent, ms = 500): Promise<Layout> {
-    const operator = new Cluster({ ports: this.ports('operator'), limits: this.limits, name: 'operator', addresses: this.addresses })
+    const operator = new Cluster({
+      ports: this.ports('operator'),
+      limits: this.limits,
+      name: 'operator',
+      addresses: this.addresses,
+    })
     const layout = await this.done(reconfigure(operator, intent), ms)
     operator.close()
     return layout
@@ -290,42 +441,86 @@ export class HandCluster {
   }
 
   async sequencerAt(address: string): Promise<SequencerServer> {
-    const server = new SequencerServer({ ports: this.ports(address), limits: this.limits, address, name: address, units: this.addresses })
+    const server = new SequencerServer({
+      ports: this.ports(address),
+      limits: this.limits,
+      address,
+      name: address,
+      units: this.addresses,
+    })
     await server.listen()
     return server
   }
 
-  get addresses(): string[] { return this.units.map((unit) => unit.options.address) }
-  get sequencer(): SequencerServer { if (this.#sequencer === undefined) throw new Error('no sequencer'); return this.#sequencer }
+  get addresses(): string[] {
+    return this.units.map((unit) => unit.options.address)
+  }
+  get sequencer(): SequencerServer {
+    if (this.#sequencer === undefined) throw new Error('no sequencer')
+    return this.#sequencer
+  }
 
   /** Ports of a process of its own; its wire is `wire(name)`. */
   ports(name: string): Ports {
     const wire = new Wire(this.clock)
     this.wires.set(name, wire)
-    return { clock: this.clock, random: this.random, transport: wire.transport(this.#network), failpoint: (point) => { this.points.set(point, (this.points.get(point) ?? 0) + 1) } }
+    return {
+      clock: this.clock,
+      random: this.random,
+      transport: wire.transport(this.#network),
+      failpoint: (point) => {
+        this.points.set(point, (this.points.get(point) ?? 0) + 1)
+      },
+    }
   }
 
-  wire(name: string): Wire { const wire = this.wires.get(name); if (wire === undefined) throw new Error(`no wire of ${name}`); return wire }
-  point(name: string): number { return this.points.get(name) ?? 0 }
+  wire(name: string): Wire {
+    const wire = this.wires.get(name)
+    if (wire === undefined) throw new Error(`no wire of ${name}`)
+    return wire
+  }
+  point(name: string): number {
+    return this.points.get(name) ?? 0
+  }
 
   /** A client that knows the layout already. */
   async client(name = 'client', over: Partial<Limits> = {}): Promise<LogClient> {
-    const log = new LogClient({ ports: this.ports(name), limits: { ...this.limits, ...over }, name, addresses: this.addresses })
+    const log = new LogClient({
+      ports: this.ports(name),
+      limits: { ...this.limits, ...over },
+      name,
+      addresses: this.addresses,
+    })
     await this.done(log.cluster.refresh(), 10)
     return log
   }
 
   /** A process that sends single messages. */
-  async raw(name = 'raw', over: Partial<Limits> = {}): Promise<Cluster> { return (await this.client(name, over)).cluster }
+  async raw(name = 'raw', over: Partial<Limits> = {}): Promise<Cluster> {
+    return (await this.client(name, over)).cluster
+  }
 
-  stall(): void { for (const store of this.stores) store.stalled = true }
-  goOn(): void { for (const store of this.stores) store.goOn() }
-  advance(ms: number): Promise<void> { return this.clock.advance(ms) }
+  stall(): void {
+    for (const store of this.stores) store.stalled = true
+  }
+  goOn(): void {
+    for (const store of this.stores) store.goOn()
+  }
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms)
+  }
 
   /** What a promise has come to after `ms`: its value, `CODE/next` of its error, or `waiting`. */
   async outcome(promise: Promise<unknown>, ms = 0): Promise<unknown> {
     let outcome: unknown = 'waiting'
-    promise.then((value) => { outcome = value }, (thrown: unknown) => { outcome = isError(thrown) ? `${thrown.code}/${thrown.next}` : thrown })
+    promise.then(
+      (value) => {
+        outcome = value
+      },
+      (thrown: unknown) => {
+        outcome = isError(thrown) ? `${thrown.code}/${thrown.next}` : thrown
+      },
+    )
     await this.clock.advance(ms)
     return outcome
   }
@@ -333,7 +528,14 @@ export class HandCluster {
   /** The value of a promise that must settle within `ms`. */
   async done<T>(promise: Promise<T>, ms: number): Promise<T> {
     let settled = false
-    promise.then(() => { settled = true }, () => { settled = true })
+    promise.then(
+      () => {
+        settled = true
+      },
+      () => {
+        settled = true
+      },
+    )
     await this.clock.advance(ms)
     if (!settled) throw new Error(`nothing came within ${ms} ms`)
     return promise
@@ -341,7 +543,9 @@ export class HandCluster {
 
   /** Takes tokens and never stores: holes. Gives the first position. */
   async token(raw: Cluster, count: number, streams: readonly number[] = []): Promise<number> {
-    const body = await raw.peer('sequencer').request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams }] }))
+    const body = await raw
+      .peer('sequencer')
+      .request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams }] }))
     const { from } = readGrant(body)
     raw.noteGranted(from + count)
     return from

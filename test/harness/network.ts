@@ -1,8 +1,8 @@
 /**
  * The simulated network: byte streams with delays, cuts, partitions and half-open ends.
  *
- * Bytes of one connection arrive in order; connections overtake each other. A partition holds back what was sent until it
- * heals, or resets the connection. Each direction of each pair of processes draws from its own randomness.
+ * Bytes of one connection arrive in order; connections overtake each other. A partition holds back what was sent
+ * until it heals, or resets the connection. Each direction of each pair of processes draws from its own randomness.
  * Owns: connections and blocked links. Read next: `simulator.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
@@ -13,9 +13,19 @@ import { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
 
 /** How the network behaves in one run. */
-export interface NetworkOptions { readonly delayMs: number; readonly jitterMs: number; readonly slowChance: number; readonly slowMs: number; readonly splitChance: number }
+export interface NetworkOptions {
+  readonly delayMs: number
+  readonly jitterMs: number
+  readonly slowChance: number
+  readonly slowMs: number
+  readonly splitChance: number
+}
 
-interface Door { readonly process: SimProcess; readonly generation: number; readonly accept: (connection: Connection) => ConnectionEvents }
+interface Door {
+  readonly process: SimProcess
+  readonly generation: number
+  readonly accept: (connection: Connection) => ConnectionEvents
+}
 
 /** Connections between processes of one world. */
 export class Network {
@@ -42,29 +52,46 @@ export class Network {
       connect: (address, events) => this.#connect(process, address, events),
       listen: (address, accept): Promise<Listener> => {
         this.#doors.set(address, { process, generation: process.generation, accept })
-        return Promise.resolve({ address, close: () => { this.#doors.delete(address); return Promise.resolve() } })
+        return Promise.resolve({
+          address,
+          close: () => {
+            this.#doors.delete(address)
+            return Promise.resolve()
+          },
+        })
       },
     }
   }
 
   /** Blocks what `from` sends to `to` for some time. */
-  block(from: string, to: string, ms: number): void { this.#blocked.set(`${from}>${to}`, Math.max(this.#blocked.get(`${from}>${to}`) ?? 0, this.#world.now + ms)) }
+  block(from: string, to: string, ms: number): void {
+    this.#blocked.set(`${from}>${to}`, Math.max(this.#blocked.get(`${from}>${to}`) ?? 0, this.#world.now + ms))
+  }
 
   /** From here on the network behaves as the plan says. */
-  disturb(): void { this.#quiet = false }
+  disturb(): void {
+    this.#quiet = false
+  }
 
   /** Ends every fault and makes the network quick. */
-  heal(): void { this.#blocked.clear(); this.#quiet = true }
+  heal(): void {
+    this.#blocked.clear()
+    this.#quiet = true
+  }
 
   /** Resets the connections between two processes. */
   reset(a: string, b: string): void {
-    for (const connection of this.#open) if ((connection.from.name === a && connection.to?.name === b)) connection.break()
+    for (const connection of this.#open) if (connection.from.name === a && connection.to?.name === b) connection.break()
   }
 
   /** A process is gone: its peers notice, at once or, half-open, never. */
   gone(process: SimProcess, halfOpen: boolean): void {
     for (const connection of [...this.#open]) {
-      if (connection.from === process) { this.#open.delete(connection); connection.dead = true; if (!halfOpen) connection.other?.lose('reset by a crash') }
+      if (connection.from === process) {
+        this.#open.delete(connection)
+        connection.dead = true
+        if (!halfOpen) connection.other?.lose('reset by a crash')
+      }
     }
   }
 
@@ -79,8 +106,12 @@ export class Network {
     return this.#quiet ? delayMs : blockedMs + usual
   }
 
-  isBlocked(from: SimProcess, to: SimProcess): boolean { return (this.#blocked.get(`${from.name}>${to.name}`) ?? 0) > this.#world.now }
-  splits(): number { return this.#quiet ? 0 : this.#options.splitChance }
+  isBlocked(from: SimProcess, to: SimProcess): boolean {
+    return (this.#blocked.get(`${from.name}>${to.name}`) ?? 0) > this.#world.now
+  }
+  splits(): number {
+    return this.#quiet ? 0 : this.#options.splitChance
+  }
 
   #connect(process: SimProcess, address: string, events: ConnectionEvents): Connection {
     const near = new SimConnection(this.#world, this, process, address, events)
@@ -88,7 +119,9 @@ export class Network {
     const target = door?.process
     this.#open.add(near)
     if (door === undefined || target === undefined || !target.alive || target.generation !== door.generation) {
-      this.#world.schedule(1, process, () => { near.fail(new SirtakiError('UNREACHABLE', `nothing listens at ${address}`)) })
+      this.#world.schedule(1, process, () => {
+        near.fail(new SirtakiError('UNREACHABLE', `nothing listens at ${address}`))
+      })
       return near
     }
     const far = new SimConnection(this.#world, this, target, process.name, undefined)
@@ -108,7 +141,9 @@ export class Network {
     return near
   }
 
-  forget(connection: SimConnection): void { this.#open.delete(connection) }
+  forget(connection: SimConnection): void {
+    this.#open.delete(connection)
+  }
 }
 
 /** One end of a connection. */
@@ -127,7 +162,13 @@ export class SimConnection implements Connection {
   readonly #generation: number
   #early: Uint8Array[] = []
 
-  constructor(world: Simulator, network: Network, from: SimProcess, remote: string, events: ConnectionEvents | undefined) {
+  constructor(
+    world: Simulator,
+    network: Network,
+    from: SimProcess,
+    remote: string,
+    events: ConnectionEvents | undefined,
+  ) {
     this.#world = world
     this.#network = network
     this.from = from
@@ -138,18 +179,26 @@ export class SimConnection implements Connection {
 
   write(pieces: readonly Uint8Array[]): void {
     const { other, to, from } = this
-    if (this.dead || other === undefined || to === undefined || !from.alive || from.generation !== this.#generation) return
+    if (this.dead || other === undefined || to === undefined || !from.alive || from.generation !== this.#generation) {
+      return
+    }
     const bytes = concat(pieces).slice()
     this.#network.onWrite?.(from, bytes)
     const at = Math.max(this.earliest, this.#world.now + this.#network.delay(from, to))
     this.earliest = at
     this.buffered += bytes.byteLength
-    this.#world.scheduleAt(at, to, () => { this.buffered -= bytes.byteLength; other.receive(bytes) })
+    this.#world.scheduleAt(at, to, () => {
+      this.buffered -= bytes.byteLength
+      other.receive(bytes)
+    })
   }
 
   receive(bytes: Uint8Array): void {
     if (this.dead) return
-    if (this.events === undefined) { this.#early.push(bytes); return }
+    if (this.events === undefined) {
+      this.#early.push(bytes)
+      return
+    }
     this.#world.note(crc32(bytes))
     const middle = bytes.byteLength >> 1
     if (middle > 0 && this.#network.splits() > 0 && crc32(bytes) % 97 < this.#network.splits() * 97) {
@@ -158,7 +207,9 @@ export class SimConnection implements Connection {
     } else this.events.data(bytes)
   }
 
-  drainEarly(): void { for (const bytes of this.#early.splice(0)) this.receive(bytes) }
+  drainEarly(): void {
+    for (const bytes of this.#early.splice(0)) this.receive(bytes)
+  }
 
   close(): void {
     if (this.dead) return
@@ -166,7 +217,11 @@ export class SimConnection implements Connection {
     this.#network.forget(this)
     this.events = undefined
     const { other, to } = this
-    if (other !== undefined && to !== undefined) this.#world.scheduleAt(Math.max(this.earliest, this.#world.now + this.#network.delay(this.from, to)), to, () => { other.fail() })
+    if (other !== undefined && to !== undefined) {
+      this.#world.scheduleAt(Math.max(this.earliest, this.#world.now + this.#network.delay(this.from, to)), to, () => {
+        other.fail()
+      })
+    }
   }
 
   /** Cuts both ends. */
@@ -178,7 +233,9 @@ export class SimConnection implements Connection {
   /** This end learns soon that the connection is lost. */
   lose(why: string): void {
     if (this.dead) return
-    this.#world.schedule(1, this.from, () => { this.fail(new Error(why)) })
+    this.#world.schedule(1, this.from, () => {
+      this.fail(new Error(why))
+    })
   }
 
   fail(error?: Error): void {

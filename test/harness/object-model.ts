@@ -1,14 +1,18 @@
 /**
- * What the entries of a space must have come to, by a model of a few lines: it knows the rule of sessions and the ops of the
- * simulated objects, and nothing of views, drafts and replays.
+ * What the entries of a space must have come to, by a model of a few lines: it knows the rule of sessions and the ops
+ * of the simulated objects, and nothing of views, drafts and replays.
  *
- * Keeps: O4 (an op is applied once, in its turn or not at all), O12. Read next: `sim-types.ts`, `sim-objects.ts` (who asks).
+ * Keeps: O4 (an op is applied once, in its turn or not at all), O12. Read next: `sim-types.ts`, `sim-objects.ts` (who
+ * asks).
  */
 import type { Entry } from '../../log/entry.ts'
 import { OpDecoder, readInput } from '../../objects/runtime/op-entry.ts'
 
 /** What became of an op: `value` of a result as in `Answer`, of a rejection what the register had. */
-export interface Fate { readonly kind: 'result' | 'rejected' | 'failed'; readonly value: number }
+export interface Fate {
+  readonly kind: 'result' | 'rejected' | 'failed'
+  readonly value: number
+}
 
 /** What all entries of a space came to. */
 export interface Modelled {
@@ -19,7 +23,11 @@ export interface Modelled {
   readonly fates: ReadonlyMap<number, Fate>
 }
 
-interface State { counter: number; register: number; readonly list: string[] }
+interface State {
+  counter: number
+  register: number
+  readonly list: string[]
+}
 
 /** The objects of a run. */
 export const PATHS = { counter: '/hits', register: '/register', list: '/list' } as const
@@ -32,7 +40,10 @@ export function playModel(entries: readonly Entry[]): Modelled {
   const state: State = { counter: 0, register: 0, list: [] }
   for (const { position, payload } of entries) {
     const decoded = decoder.decode(payload)
-    if (decoded.kind === 'open') { turns.set(position, 0); continue }
+    if (decoded.kind === 'open') {
+      turns.set(position, 0)
+      continue
+    }
     if (decoded.kind === 'bad' || turns.get(decoded.session) !== decoded.number) continue
     turns.set(decoded.session, decoded.number + 1)
     if (decoded.kind !== 'op') continue
@@ -44,12 +55,22 @@ export function playModel(entries: readonly Entry[]): Modelled {
 
 function applyOp(state: State, op: string, input: ReadonlyMap<string, unknown>): Fate {
   switch (op) {
-    case 'add': state.counter += Number(input.get('by')); return { kind: 'result', value: state.counter }
-    case 'append': state.list.push(String(input.get('item'))); return { kind: 'result', value: state.list.length }
-    case 'explode': return { kind: 'failed', value: 0 }
-    case 'write': return written(state, Number(input.get('value')))
-    case 'swap': return state.register === input.get('from') ? written(state, Number(input.get('to'))) : { kind: 'rejected', value: state.register }
-    default: throw new TypeError(`the model knows no op ${op}`)
+    case 'add':
+      state.counter += Number(input.get('by'))
+      return { kind: 'result', value: state.counter }
+    case 'append':
+      state.list.push(String(input.get('item')))
+      return { kind: 'result', value: state.list.length }
+    case 'explode':
+      return { kind: 'failed', value: 0 }
+    case 'write':
+      return written(state, Number(input.get('value')))
+    case 'swap':
+      return state.register === input.get('from')
+        ? written(state, Number(input.get('to')))
+        : { kind: 'rejected', value: state.register }
+    default:
+      throw new TypeError(`the model knows no op ${op}`)
   }
 }
 

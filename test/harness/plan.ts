@@ -11,17 +11,46 @@ import type { NetworkOptions } from './network.ts'
 
 /** One fault, at a virtual time in milliseconds. */
 export type Fault =
-  | { readonly kind: 'crash'; readonly at: number; readonly unit: number; readonly downMs: number; readonly halfOpen: boolean }
+  | {
+      readonly kind: 'crash'
+      readonly at: number
+      readonly unit: number
+      readonly downMs: number
+      readonly halfOpen: boolean
+    }
   | { readonly kind: 'crashAll'; readonly at: number; readonly downMs: number }
   | { readonly kind: 'pause'; readonly at: number; readonly process: string; readonly ms: number }
-  | { readonly kind: 'partition'; readonly at: number; readonly a: string; readonly b: string; readonly oneWay: boolean; readonly ms: number }
+  | {
+      readonly kind: 'partition'
+      readonly at: number
+      readonly a: string
+      readonly b: string
+      readonly oneWay: boolean
+      readonly ms: number
+    }
   | { readonly kind: 'reset'; readonly at: number; readonly a: string; readonly b: string }
-  | { readonly kind: 'slowDisk'; readonly at: number; readonly unit: number; readonly syncMs: number; readonly ms: number }
+  | {
+      readonly kind: 'slowDisk'
+      readonly at: number
+      readonly unit: number
+      readonly syncMs: number
+      readonly ms: number
+    }
   | { readonly kind: 'failDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
   | { readonly kind: 'replaceDisk'; readonly at: number; readonly unit: number; readonly downMs: number }
-  | { readonly kind: 'loseRegister'; readonly at: number; readonly unit: number; readonly downMs: number; readonly afterMs: number }
+  | {
+      readonly kind: 'loseRegister'
+      readonly at: number
+      readonly unit: number
+      readonly downMs: number
+      readonly afterMs: number
+    }
   | { readonly kind: 'sequencer'; readonly at: number; readonly downMs: number }
-  | { readonly kind: 'moveSequencer'; readonly at: number; readonly island: { readonly client: number; readonly ms: number } | undefined }
+  | {
+      readonly kind: 'moveSequencer'
+      readonly at: number
+      readonly island: { readonly client: number; readonly ms: number } | undefined
+    }
   | { readonly kind: 'reconfigure'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'client'; readonly at: number; readonly client: number }
   | { readonly kind: 'leave'; readonly at: number; readonly unit: number; readonly downMs: number }
@@ -29,7 +58,13 @@ export type Fault =
   | { readonly kind: 'shrink'; readonly at: number; readonly unit: number }
   | { readonly kind: 'stripe'; readonly at: number; readonly chains: number; readonly killAfterMs: number | undefined }
   /** `young`: also what is not decided yet. */
-  | { readonly kind: 'flipBit'; readonly at: number; readonly unit: number; readonly times: number; readonly young?: boolean }
+  | {
+      readonly kind: 'flipBit'
+      readonly at: number
+      readonly unit: number
+      readonly times: number
+      readonly young?: boolean
+    }
   | { readonly kind: 'deaf'; readonly at: number; readonly client: number; readonly ms: number }
   | { readonly kind: 'rechain'; readonly at: number; readonly killAfterMs: number | undefined }
   | { readonly kind: 'misread'; readonly at: number; readonly unit: number }
@@ -37,7 +72,13 @@ export type Fault =
   | { readonly kind: 'clockJump'; readonly at: number; readonly process: string; readonly ms: number }
   | { readonly kind: 'sequencerGone'; readonly at: number }
   | { readonly kind: 'swap'; readonly at: number; readonly unit: number }
-  | { readonly kind: 'loseWrites'; readonly at: number; readonly unit: number; readonly rows: number; readonly downMs: number }
+  | {
+      readonly kind: 'loseWrites'
+      readonly at: number
+      readonly unit: number
+      readonly rows: number
+      readonly downMs: number
+    }
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
 
 /** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
@@ -86,10 +127,17 @@ export interface Plan {
 }
 
 /** A busy machine: its steps take `load` times as long as on a quiet one; everything is killed so often on it. */
-export interface Cpu { readonly load: number; readonly kills: number }
+export interface Cpu {
+  readonly load: number
+  readonly kills: number
+}
 
 /** Where a cluster begins: its first epoch and position, and the first row of its disks. */
-export interface Start { readonly epoch: number; readonly tail: number; readonly row: number }
+export interface Start {
+  readonly epoch: number
+  readonly tail: number
+  readonly row: number
+}
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: string): Plan {
@@ -100,18 +148,65 @@ export function drawPlan(seed: string): Plan {
   const loadMs = prng.integer(100, 550)
   const window = prng.pick([4, 8, 16, 32])
   const limits: Limits = {
-    ...usual, window, fillFloorMs: prng.pick([5, 15]), probeMs: 40, slowUnitMs: 20, slowForMs: 60, slowFactor: 5, coolOffMs: 50, requestMs: prng.pick([150, 300]), retryMinMs: 3, retryMaxMs: 60, stuckMs: 80, markIdleMs: prng.pick([0.5, 1, 10]),
-    streamTailsMax: prng.pick([1, 2, 1_000]), resolveRangeMax: prng.pick([3, 1_000]), batchEntriesMax: prng.pick([1, 8, 64]),
+    ...usual,
+    window,
+    fillFloorMs: prng.pick([5, 15]),
+    probeMs: 40,
+    slowUnitMs: 20,
+    slowForMs: 60,
+    slowFactor: 5,
+    coolOffMs: 50,
+    requestMs: prng.pick([150, 300]),
+    retryMinMs: 3,
+    retryMaxMs: 60,
+    stuckMs: 80,
+    markIdleMs: prng.pick([0.5, 1, 10]),
+    streamTailsMax: prng.pick([1, 2, 1_000]),
+    resolveRangeMax: prng.pick([3, 1_000]),
+    batchEntriesMax: prng.pick([1, 8, 64]),
     // Copies that take long: else segments are merged before anything happens to them.
     copyBytesPerSecond: prng.pick([usual.copyBytesPerSecond, 100_000, 20_000]),
   }
-  const network: NetworkOptions = { delayMs: 0.1, jitterMs: prng.pick([0.2, 2]), slowChance: prng.pick([0, 0.02, 0.1]), slowMs: prng.pick([20, 200]), splitChance: prng.pick([0, 0.1]) }
-  const shape = { chains, unitsPerChain, clients, loadMs, spares: prng.pick([0, 0, 1, 2]), blanks: prng.pick([0, 0, 1, 2]), standby: prng.chance(0.4) }
-  const deadAtEnd = unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2) ? prng.integer(0, chains * unitsPerChain) : undefined
-  const rest = { thinkMs: prng.pick([5, 20, 60]), streams: prng.integer(1, 4), withTrim: prng.chance(0.3), genesisCrash: prng.chance(0.1), faults: drawFaults(prng, shape) }
+  const network: NetworkOptions = {
+    delayMs: 0.1,
+    jitterMs: prng.pick([0.2, 2]),
+    slowChance: prng.pick([0, 0.02, 0.1]),
+    slowMs: prng.pick([20, 200]),
+    splitChance: prng.pick([0, 0.1]),
+  }
+  const shape = {
+    chains,
+    unitsPerChain,
+    clients,
+    loadMs,
+    spares: prng.pick([0, 0, 1, 2]),
+    blanks: prng.pick([0, 0, 1, 2]),
+    standby: prng.chance(0.4),
+  }
+  const deadAtEnd =
+    unitsPerChain * chains >= 3 && unitsPerChain > 1 && prng.chance(0.2)
+      ? prng.integer(0, chains * unitsPerChain)
+      : undefined
+  const rest = {
+    thinkMs: prng.pick([5, 20, 60]),
+    streams: prng.integer(1, 4),
+    withTrim: prng.chance(0.3),
+    genesisCrash: prng.chance(0.1),
+    faults: drawFaults(prng, shape),
+  }
   const plan: Plan = {
-    seed, ...shape, deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd, limits, network, ...rest, old: [],
-    cpu: undefined, calls: drawCalls(seed), objects: drawObjects(seed), subscribers: false, start: { epoch: 1, tail: 0, row: 0 },
+    seed,
+    ...shape,
+    deadAtEnd: rest.faults.some(({ kind }) => kind === 'flipBit') ? undefined : deadAtEnd,
+    limits,
+    network,
+    ...rest,
+    old: [],
+    cpu: undefined,
+    calls: drawCalls(seed),
+    objects: drawObjects(seed),
+    subscribers: false,
+    start: { epoch: 1, tail: 0, row: 0 },
   }
   const shaped = drawBounds(drawStart(plan))
   return drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped))))))))
@@ -121,7 +216,11 @@ export function drawPlan(seed: string): Plan {
 function drawCalls(seed: string): Plan['calls'] {
   const prng = new Prng(`${seed}/calls`)
   const some = prng.chance(0.35)
-  return { timeouts: some ? prng.pick([0, 0.1, 0.3]) : 0, signals: some ? prng.pick([0, 0.1, 0.3]) : 0, ends: prng.chance(0.5) }
+  return {
+    timeouts: some ? prng.pick([0, 0.1, 0.3]) : 0,
+    signals: some ? prng.pick([0, 0.1, 0.3]) : 0,
+    ends: prng.chance(0.5),
+  }
 }
 
 /** A counter everywhere, and in most seeds objects whose ops do not commute. */
@@ -129,8 +228,13 @@ function drawObjects(seed: string): ObjectMix {
   const prng = new Prng(`${seed}/objects`)
   const adds = prng.pick([1, 0.5, 0.3, 0.3])
   return {
-    adds, appends: (1 - adds) * prng.pick([0.3, 0.8, 1]), failing: prng.pick([0, 0.1, 0.4]), atLeast: prng.pick([0, 0.3]),
-    lateTypes: prng.chance(0.3), readers: prng.pick([0, 0, 1, 2]), share: prng.pick([0.3, 0.5, 1]),
+    adds,
+    appends: (1 - adds) * prng.pick([0.3, 0.8, 1]),
+    failing: prng.pick([0, 0.1, 0.4]),
+    atLeast: prng.pick([0, 0.3]),
+    lateTypes: prng.chance(0.3),
+    readers: prng.pick([0, 0, 1, 2]),
+    share: prng.pick([0.3, 0.5, 1]),
   }
 }
 
@@ -140,7 +244,14 @@ function drawStart(plan: Plan): Plan {
   if (!prng.chance(0.2)) return plan
   const below = prng.integer(0, 40)
   const start: Start = {
-    tail: prng.pick([0, 4_096 - below, 4_096 * prng.integer(2, 5_000) - below, 2 ** 24 - below, 2 ** 32 - below, 2 ** 40 - below]),
+    tail: prng.pick([
+      0,
+      4_096 - below,
+      4_096 * prng.integer(2, 5_000) - below,
+      2 ** 24 - below,
+      2 ** 32 - below,
+      2 ** 40 - below,
+    ]),
     // An epoch has 32 bits in an entry: one a second for 136 years.
     epoch: prng.pick([1, 1_000_001, 2 ** 31 - 2, 2 ** 32 - 10_000]),
     row: prng.pick([0, 4_096 - below, 2 ** 24 - below, 2 ** 32 - below]),
@@ -152,7 +263,11 @@ function drawStart(plan: Plan): Plan {
 function drawRechain(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/rechain`)
   if (plan.chains * plan.unitsPerChain < 2 || !prng.chance(0.25)) return plan
-  const rechains = Array.from({ length: prng.integer(1, 3) }, (): Fault => ({ kind: 'rechain', at: prng.integer(20, plan.loadMs), killAfterMs: dies(prng) }))
+  const rechains = Array.from({ length: prng.integer(1, 3) }, (): Fault => ({
+    kind: 'rechain',
+    at: prng.integer(20, plan.loadMs),
+    killAfterMs: dies(prng),
+  }))
   return { ...plan, faults: [...plan.faults, ...rechains].sort((x, y) => x.at - y.at) }
 }
 
@@ -162,22 +277,36 @@ function drawIsland(plan: Plan): Plan {
   if (!prng.chance(0.1)) return plan
   const island = { client: prng.integer(0, plan.clients), ms: prng.integer(80, 300) }
   const faults: Fault[] = [...plan.faults, { kind: 'moveSequencer', at: prng.integer(20, plan.loadMs), island }]
-  return { ...plan, faults: faults.sort((x, y) => x.at - y.at), objects: { ...plan.objects, readers: Math.max(1, plan.objects.readers), share: 1 } }
+  return {
+    ...plan,
+    faults: faults.sort((x, y) => x.at - y.at),
+    objects: { ...plan.objects, readers: Math.max(1, plan.objects.readers), share: 1 },
+  }
 }
 
-/** In some seeds a client hears nothing for some time, though it is heard: then everything comes at once, in any order. */
+/**
+ * In some seeds a client hears nothing for some time, though it is heard: then everything comes at once, in any order.
+ */
 function drawDeaf(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/deaf`)
   if (!prng.chance(0.2)) return plan
   const client = prng.integer(0, plan.clients)
-  const deaf = Array.from({ length: prng.integer(1, 5) }, (): Fault => ({ kind: 'deaf', at: prng.integer(20, plan.loadMs), client, ms: prng.integer(5, 100) }))
+  const deaf = Array.from({ length: prng.integer(1, 5) }, (): Fault => ({
+    kind: 'deaf',
+    at: prng.integer(20, plan.loadMs),
+    client,
+    ms: prng.integer(5, 100),
+  }))
   return { ...plan, faults: [...plan.faults, ...deaf].sort((x, y) => x.at - y.at) }
 }
 
 /** In some of the seeds with decaying disks what is not decided yet decays as well. */
 function drawDamage(plan: Plan): Plan {
   if (!new Prng(`${plan.seed}/young`).chance(0.5)) return plan
-  return { ...plan, faults: plan.faults.map((fault): Fault => fault.kind === 'flipBit' ? { ...fault, young: true } : fault) }
+  return {
+    ...plan,
+    faults: plan.faults.map((fault): Fault => (fault.kind === 'flipBit' ? { ...fault, young: true } : fault)),
+  }
 }
 
 /** In some seeds the bounds of bytes and of subscribers are as small as the entries of the load. */
@@ -185,12 +314,16 @@ function drawBounds(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/bounds`)
   if (!prng.chance(0.4)) return { ...plan, subscribers: prng.chance(0.3) }
   const limits: Limits = {
-    ...plan.limits, stepBytesMax: prng.pick([usual.stepBytesMax, 500, 4_000]),
-    pushBytesMax: prng.pick([usual.pushBytesMax, 100, 1_000]), pushLagBytesMax: prng.pick([usual.pushLagBytesMax, 0, 200]),
-    subscriberEntriesMax: prng.pick([usual.subscriberEntriesMax, 2, 10]), subscriberBytesMax: prng.pick([usual.subscriberBytesMax, 50]),
-    clientBytesMax: prng.pick([usual.clientBytesMax, 1_000]), clientEntriesMax: prng.pick([usual.clientEntriesMax, 3]),
+    ...plan.limits,
+    stepBytesMax: prng.pick([usual.stepBytesMax, 500, 4_000]),
+    pushBytesMax: prng.pick([usual.pushBytesMax, 100, 1_000]),
+    pushLagBytesMax: prng.pick([usual.pushLagBytesMax, 0, 200]),
+    subscriberEntriesMax: prng.pick([usual.subscriberEntriesMax, 2, 10]),
+    subscriberBytesMax: prng.pick([usual.subscriberBytesMax, 50]),
+    clientBytesMax: prng.pick([usual.clientBytesMax, 1_000]),
+    clientEntriesMax: prng.pick([usual.clientEntriesMax, 3]),
     // A frame must hold a layout of several segments.
-    ...prng.chance(0.5) ? { entryBytesMax: 8 << 10, frameBytesMax: 64 << 10 } : {},
+    ...(prng.chance(0.5) ? { entryBytesMax: 8 << 10, frameBytesMax: 64 << 10 } : {}),
   }
   return { ...plan, limits, subscribers: prng.chance(0.5) }
 }
@@ -199,21 +332,40 @@ function drawBounds(plan: Plan): Plan {
 function drawSwap(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/swap`)
   if (plan.blanks === 0 || !prng.chance(0.25) || plan.faults.some(({ kind }) => kind === 'loseWrites')) return plan
-  const swap: Fault = { kind: 'swap', at: prng.integer(20, plan.loadMs), unit: prng.integer(0, plan.chains * plan.unitsPerChain) }
+  const swap: Fault = {
+    kind: 'swap',
+    at: prng.integer(20, plan.loadMs),
+    unit: prng.integer(0, plan.chains * plan.unitsPerChain),
+  }
   return { ...plan, faults: [...plan.faults, swap].sort((x, y) => x.at - y.at) }
 }
 
 /** What takes no unit away, neither for good nor for as long as it takes to be suspected. */
-const harmless: ReadonlySet<Fault['kind']> = new Set(['reset', 'client', 'sequencer', 'reconfigure', 'grow', 'misread', 'sequencerGone', 'deaf'])
+const harmless: ReadonlySet<Fault['kind']> = new Set([
+  'reset',
+  'client',
+  'sequencer',
+  'reconfigure',
+  'grow',
+  'misread',
+  'sequencerGone',
+  'deaf',
+])
 
 /**
- * Some seeds have a disk that drops what it had synced. Only its peers can notice that, so nothing else may take them away: what such
- * a disk and another fault do together loses data by right.
+ * Some seeds have a disk that drops what it had synced. Only its peers can notice that, so nothing else may take them
+ * away: what such a disk and another fault do together loses data by right.
  */
 function drawLoss(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/loss`)
   if (plan.unitsPerChain < 2 || !prng.chance(0.08)) return plan
-  const loss: Fault = { kind: 'loseWrites', at: prng.integer(30, plan.loadMs), unit: prng.integer(0, plan.chains * plan.unitsPerChain), rows: prng.integer(1, 12), downMs: prng.integer(1, 60) }
+  const loss: Fault = {
+    kind: 'loseWrites',
+    at: prng.integer(30, plan.loadMs),
+    unit: prng.integer(0, plan.chains * plan.unitsPerChain),
+    rows: prng.integer(1, 12),
+    downMs: prng.integer(1, 60),
+  }
   // Writers that die just before leave holes: what stands above them is decided one by one.
   const deathAt = (): number => Math.max(1, loss.at - prng.integer(0, 20))
   const dies = (): Fault => ({ kind: 'client', at: deathAt(), client: prng.integer(0, plan.clients) })
@@ -227,11 +379,25 @@ function drawUpgrade(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/upgrade`)
   if (!prng.chance(0.15)) return plan
   const units = plan.chains * plan.unitsPerChain + plan.spares + plan.blanks
-  const all = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...plan.standby ? ['seq-1'] : [], ...Array.from({ length: plan.clients }, (_, i) => `client-${i}`)]
+  const all = [
+    ...Array.from({ length: units }, (_, i) => `unit-${i}`),
+    'seq-0',
+    ...(plan.standby ? ['seq-1'] : []),
+    ...Array.from({ length: plan.clients }, (_, i) => `client-${i}`),
+  ]
   const old = all.filter(() => prng.chance(0.6))
-  const upgrades = old.filter(() => prng.chance(0.5)).map((process): Fault => ({ kind: 'upgrade', at: prng.integer(20, plan.loadMs), process, downMs: prng.integer(1, 40) }))
+  const upgrades = old
+    .filter(() => prng.chance(0.5))
+    .map((process): Fault => ({
+      kind: 'upgrade',
+      at: prng.integer(20, plan.loadMs),
+      process,
+      downMs: prng.integer(1, 40),
+    }))
   // Where a disk has dropped what it had synced, no unit may be away.
-  const mayStop = (fault: Fault): boolean => fault.kind === 'upgrade' && (!fault.process.startsWith('unit-') || !plan.faults.some(({ kind }) => kind === 'loseWrites'))
+  const mayStop = (fault: Fault): boolean =>
+    fault.kind === 'upgrade'
+    && (!fault.process.startsWith('unit-') || !plan.faults.some(({ kind }) => kind === 'loseWrites'))
   return { ...plan, old, faults: [...plan.faults, ...upgrades.filter(mayStop)].sort((x, y) => x.at - y.at) }
 }
 
@@ -246,8 +412,19 @@ function drawCpu(plan: Plan): Plan {
   const limits: Limits = { ...usual, window, streamTailsMax, copyBytesPerSecond }
   const network: NetworkOptions = { ...plan.network, jitterMs: 0.2, slowChance: 0 }
   return {
-    ...plan, limits, network, chains: 1, unitsPerChain: 3, spares: prng.integer(0, 2), blanks: 0, standby: true, thinkMs: 60,
-    deadAtEnd: undefined, genesisCrash: false, faults: [], cpu: { load: prng.pick([4, 8, 15, 15]), kills: prng.integer(1, 4) },
+    ...plan,
+    limits,
+    network,
+    chains: 1,
+    unitsPerChain: 3,
+    spares: prng.integer(0, 2),
+    blanks: 0,
+    standby: true,
+    thinkMs: 60,
+    deadAtEnd: undefined,
+    genesisCrash: false,
+    faults: [],
+    cpu: { load: prng.pick([4, 8, 15, 15]), kills: prng.integer(1, 4) },
   }
 }
 
@@ -255,17 +432,60 @@ function drawCpu(plan: Plan): Plan {
 const CPU_CHANCE = 0.02
 
 /** Some who drive an epoch die on the way. */
-const dies = (prng: Prng): number | undefined => prng.chance(0.4) ? prng.integer(1, 30) : undefined
+const dies = (prng: Prng): number | undefined => (prng.chance(0.4) ? prng.integer(1, 30) : undefined)
 
 /** Mostly a nuisance, sometimes so slow that the others have to go on without it. */
 const slowSyncMs = (x: number): number => Math.round(x < 0.7 ? 2 + x * 80 : 60 + (x - 0.7) * 600)
 
-function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares, blanks, standby }: Pick<Plan, 'chains' | 'unitsPerChain' | 'clients' | 'loadMs' | 'spares' | 'blanks' | 'standby'>): Fault[] {
+function drawFaults(
+  prng: Prng,
+  {
+    chains,
+    unitsPerChain,
+    clients,
+    loadMs,
+    spares,
+    blanks,
+    standby,
+  }: Pick<Plan, 'chains' | 'unitsPerChain' | 'clients' | 'loadMs' | 'spares' | 'blanks' | 'standby'>,
+): Fault[] {
   const units = chains * unitsPerChain
   const all = units + spares + blanks
-  const processes = [...Array.from({ length: units }, (_, i) => `unit-${i}`), 'seq-0', ...Array.from({ length: clients }, (_, i) => `client-${i}`)]
+  const processes = [
+    ...Array.from({ length: units }, (_, i) => `unit-${i}`),
+    'seq-0',
+    ...Array.from({ length: clients }, (_, i) => `client-${i}`),
+  ]
   // A swarm: each seed has its own mix of kinds, and some none at all.
-  const kinds = (['crash', 'crash', 'crashAll', 'pause', 'partition', 'partition', 'reset', 'slowDisk', 'failDisk', 'replaceDisk', 'loseRegister', 'sequencer', 'moveSequencer', 'reconfigure', 'reconfigure', 'client', 'leave', 'grow', 'shrink', 'stripe', 'flipBit', 'misread', 'fullDisk', 'clockJump', 'sequencerGone'] as const).filter(() => prng.chance(0.4))
+  const kinds = (
+    [
+      'crash',
+      'crash',
+      'crashAll',
+      'pause',
+      'partition',
+      'partition',
+      'reset',
+      'slowDisk',
+      'failDisk',
+      'replaceDisk',
+      'loseRegister',
+      'sequencer',
+      'moveSequencer',
+      'reconfigure',
+      'reconfigure',
+      'client',
+      'leave',
+      'grow',
+      'shrink',
+      'stripe',
+      'flipBit',
+      'misread',
+      'fullDisk',
+      'clockJump',
+      'sequencerGone',
+    ] as const
+  ).filter(() => prng.chance(0.4))
   if (kinds.length === 0) return []
   let replaced = 0
   const faults = Array.from({ length: prng.integer(0, 8) }, (): Fault | undefined => {
@@ -274,32 +494,66 @@ function drawFaults(prng: Prng, { chains, unitsPerChain, clients, loadMs, spares
     const downMs = prng.integer(1, prng.chance(0.7) ? 200 : 600)
     const [a, b] = [prng.pick(processes), prng.pick(processes)]
     switch (prng.pick(kinds)) {
-      case 'crash': return { kind: 'crash', at, unit, downMs, halfOpen: prng.chance(0.3) }
-      case 'crashAll': return { kind: 'crashAll', at, downMs }
-      case 'pause': return { kind: 'pause', at, process: a, ms: prng.integer(5, 400) }
-      case 'partition': return { kind: 'partition', at, a, b, oneWay: prng.chance(0.5), ms: prng.integer(20, 500) }
-      case 'reset': return { kind: 'reset', at, a, b }
-      case 'slowDisk': return { kind: 'slowDisk', at, unit, syncMs: slowSyncMs(prng.next()), ms: prng.integer(50, 900) }
-      case 'failDisk': return { kind: 'failDisk', at, unit, downMs }
-      // One of three acceptors may be lost, a single one may not: with fewer than three units a lost disk ends a cluster.
-      case 'replaceDisk': return unitsPerChain > 1 && units >= 3 && replaced++ === 0 ? { kind: 'replaceDisk', at, unit, downMs } : undefined
+      case 'crash':
+        return { kind: 'crash', at, unit, downMs, halfOpen: prng.chance(0.3) }
+      case 'crashAll':
+        return { kind: 'crashAll', at, downMs }
+      case 'pause':
+        return { kind: 'pause', at, process: a, ms: prng.integer(5, 400) }
+      case 'partition':
+        return { kind: 'partition', at, a, b, oneWay: prng.chance(0.5), ms: prng.integer(20, 500) }
+      case 'reset':
+        return { kind: 'reset', at, a, b }
+      case 'slowDisk':
+        return { kind: 'slowDisk', at, unit, syncMs: slowSyncMs(prng.next()), ms: prng.integer(50, 900) }
+      case 'failDisk':
+        return { kind: 'failDisk', at, unit, downMs }
+      // One of three acceptors may be lost, a single one may not: with fewer than three units a lost disk ends a
+      // cluster.
+      case 'replaceDisk':
+        return unitsPerChain > 1 && units >= 3 && replaced++ === 0
+          ? { kind: 'replaceDisk', at, unit, downMs }
+          : undefined
       // The disk stays, the acceptor's file is gone: like a lost disk for the acceptors, nothing for the unit.
-      case 'loseRegister': return units >= 3 && replaced++ === 0 ? { kind: 'loseRegister', at, unit, downMs, afterMs: prng.between(0, 3) } : undefined
-      case 'sequencer': return { kind: 'sequencer', at, downMs }
-      case 'moveSequencer': return { kind: 'moveSequencer', at, island: prng.chance(0.5) ? { client: prng.integer(0, clients), ms: prng.integer(20, 300) } : undefined }
-      case 'reconfigure': return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
-      case 'client': return { kind: 'client', at, client: prng.integer(0, clients) }
-      case 'leave': return { kind: 'leave', at, unit, downMs }
-      case 'grow': return blanks > 0 ? { kind: 'grow', at, asSpare: prng.chance(0.3), killAfterMs: dies(prng) } : undefined
-      case 'shrink': return { kind: 'shrink', at, unit }
-      case 'stripe': return { kind: 'stripe', at, chains: prng.integer(1, 4), killAfterMs: dies(prng) }
+      case 'loseRegister':
+        return units >= 3 && replaced++ === 0
+          ? { kind: 'loseRegister', at, unit, downMs, afterMs: prng.between(0, 3) }
+          : undefined
+      case 'sequencer':
+        return { kind: 'sequencer', at, downMs }
+      case 'moveSequencer':
+        return {
+          kind: 'moveSequencer',
+          at,
+          island: prng.chance(0.5) ? { client: prng.integer(0, clients), ms: prng.integer(20, 300) } : undefined,
+        }
+      case 'reconfigure':
+        return { kind: 'reconfigure', at, killAfterMs: prng.chance(0.5) ? prng.integer(1, 30) : undefined }
+      case 'client':
+        return { kind: 'client', at, client: prng.integer(0, clients) }
+      case 'leave':
+        return { kind: 'leave', at, unit, downMs }
+      case 'grow':
+        return blanks > 0 ? { kind: 'grow', at, asSpare: prng.chance(0.3), killAfterMs: dies(prng) } : undefined
+      case 'shrink':
+        return { kind: 'shrink', at, unit }
+      case 'stripe':
+        return { kind: 'stripe', at, chains: prng.integer(1, 4), killAfterMs: dies(prng) }
       // A damaged value has to be on another unit too, also at the end.
-      case 'flipBit': return unitsPerChain > 1 && !kinds.includes('shrink') && !kinds.includes('replaceDisk') ? { kind: 'flipBit', at, unit, times: prng.integer(1, 4) } : undefined
-      case 'misread': return { kind: 'misread', at, unit }
-      case 'fullDisk': return { kind: 'fullDisk', at, unit, ms: prng.integer(20, 300) }
-      case 'clockJump': return { kind: 'clockJump', at, process: a, ms: prng.pick([50, 500, 100_000]) }
-      case 'sequencerGone': return standby ? { kind: 'sequencerGone', at } : undefined
-      default: return undefined
+      case 'flipBit':
+        return unitsPerChain > 1 && !kinds.includes('shrink') && !kinds.includes('replaceDisk')
+          ? { kind: 'flipBit', at, unit, times: prng.integer(1, 4) }
+          : undefined
+      case 'misread':
+        return { kind: 'misread', at, unit }
+      case 'fullDisk':
+        return { kind: 'fullDisk', at, unit, ms: prng.integer(20, 300) }
+      case 'clockJump':
+        return { kind: 'clockJump', at, process: a, ms: prng.pick([50, 500, 100_000]) }
+      case 'sequencerGone':
+        return standby ? { kind: 'sequencerGone', at } : undefined
+      default:
+        return undefined
     }
   })
   return faults.filter((fault) => fault !== undefined).sort((x, y) => x.at - y.at)

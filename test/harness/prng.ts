@@ -1,6 +1,6 @@
 /**
- * Seeded randomness, split by name: each link, disk and process draws from a stream of its own, so that taking one fault
- * out of a run moves nothing else.
+ * Seeded randomness, split by name: each link, disk and process draws from a stream of its own, so that taking one
+ * fault out of a run moves nothing else.
  */
 
 /** A generator of numbers in [0, 1): sfc32 over a hash of its name. */
@@ -22,16 +22,22 @@ export class Prng {
     this.#counter = (this.#counter + 1) | 0
     this.#a = this.#b ^ (this.#b >>> 9)
     this.#b = (this.#c + (this.#c << 3)) | 0
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + sum | 0
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0
     return (sum >>> 0) / 4_294_967_296
   }
 
   /** An integer in [from, to). */
-  integer(from: number, to: number): number { return from + Math.floor(this.next() * (to - from)) }
+  integer(from: number, to: number): number {
+    return from + Math.floor(this.next() * (to - from))
+  }
   /** Whether something of this probability happens. */
-  chance(probability: number): boolean { return this.next() < probability }
+  chance(probability: number): boolean {
+    return this.next() < probability
+  }
   /** A number in [from, to). */
-  between(from: number, to: number): number { return from + this.next() * (to - from) }
+  between(from: number, to: number): number {
+    return from + this.next() * (to - from)
+  }
 
   pick<T>(items: readonly T[]): T {
     const item = items[this.integer(0, items.length)]
@@ -40,7 +46,13 @@ export class Prng {
   }
 
   /** 128 bits in hexadecimal. */
-  id(): string { return Array.from({ length: 4 }, () => Math.floor(this.next() * 4_294_967_296).toString(16).padStart(8, '0')).join('') }
+  id(): string {
+    return Array.from({ length: 4 }, () =>
+      Math.floor(this.next() * 4_294_967_296)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('')
+  }
 }
 
 function mix(text: string, salt: number): number {

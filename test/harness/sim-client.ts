@@ -18,7 +18,11 @@ import type { Plan } from './plan.ts'
 export const LOAD_STREAMS = 18
 
 /** One append that was acknowledged. */
-export interface Acked { readonly position: number; readonly value: number; readonly streams: readonly number[] }
+export interface Acked {
+  readonly position: number
+  readonly value: number
+  readonly streams: readonly number[]
+}
 
 /** What all clients of a run share: acknowledgements in order, the highest tail returned. */
 export class SharedHistory {
@@ -26,7 +30,13 @@ export class SharedHistory {
   highestAcked = -1
   highestTail = 0
   /** Records for the judge of whole histories. */
-  readonly operations: { client: number; call: number; return: number; input: LogInput; output: LogOutput | undefined }[] = []
+  readonly operations: {
+    client: number
+    call: number
+    return: number
+    input: LogInput
+    output: LogOutput | undefined
+  }[] = []
   /** Reads of what is not written yet: the judge has no word for them. */
   readonly dropped = new Set<SharedHistory['operations'][number]>()
   clock = 0
@@ -48,7 +58,8 @@ export class SharedHistory {
 }
 
 const encodeValue = (value: number): Uint8Array => new Uint8Array(new Float64Array([value]).buffer)
-export const decodeValue = (payload: Uint8Array): number => new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getFloat64(0, true)
+export const decodeValue = (payload: Uint8Array): number =>
+  new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getFloat64(0, true)
 
 /** One client process with its load. */
 export class SimClient {
@@ -64,7 +75,15 @@ export class SimClient {
   calls = 0
   errors = 0
 
-  constructor(plan: Plan, prng: Prng, log: LogClient, checker: Checker, shared: SharedHistory, calls: Calls, failed: (error: unknown) => void) {
+  constructor(
+    plan: Plan,
+    prng: Prng,
+    log: LogClient,
+    checker: Checker,
+    shared: SharedHistory,
+    calls: Calls,
+    failed: (error: unknown) => void,
+  ) {
     this.#calls = calls
     this.#plan = plan
     this.#prng = prng
@@ -75,7 +94,9 @@ export class SimClient {
     this.#failed = failed
   }
 
-  stop(): void { this.#alive = false }
+  stop(): void {
+    this.#alive = false
+  }
 
   /** Loads until stopped. */
   start(): void {
@@ -83,7 +104,15 @@ export class SimClient {
     if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
       // What the live subscription of this client has delivered.
       const delivered: number[] = []
-      this.log.player(stream, this.#shared.from, { deliver: (entries) => { this.#deliver(stream, entries, delivered) }, reached: () => undefined, failed: (error) => { this.#failed(error) } })
+      this.log.player(stream, this.#shared.from, {
+        deliver: (entries) => {
+          this.#deliver(stream, entries, delivered)
+        },
+        reached: () => undefined,
+        failed: (error) => {
+          this.#failed(error)
+        },
+      })
     }
     if (!this.#plan.withTrim && this.#plan.subscribers) void this.#consume(stream).catch(this.#failed)
     for (let lane = this.#prng.integer(1, 3); lane > 0; lane--) void this.#lane().catch(this.#failed)
@@ -107,7 +136,13 @@ export class SimClient {
       try {
         await this.#one()
       } catch (thrown) {
-        if (!isError(thrown) || [thrown.code, thrown.facts['code']].includes('INVARIANT') || thrown.code === 'BAD_FRAME') throw thrown
+        if (
+          !isError(thrown)
+          || [thrown.code, thrown.facts['code']].includes('INVARIANT')
+          || thrown.code === 'BAD_FRAME'
+        ) {
+          throw thrown
+        }
         this.errors++
       }
     }
@@ -128,12 +163,18 @@ export class SimClient {
   async append(): Promise<void> {
     const shared = this.#shared
     const value = shared.nextValue++
-    const streams = Array.from({ length: this.#plan.streams }, (_, i) => LOAD_STREAMS + i).filter(() => this.#prng.chance(0.5))
+    const streams = Array.from({ length: this.#plan.streams }, (_, i) => LOAD_STREAMS + i).filter(() =>
+      this.#prng.chance(0.5),
+    )
     const lowest = shared.highestAcked
     const operation = this.#begin({ op: 'append', value })
-    const { position } = await this.#calls.run('append', this.#calls.draw(), (options) => this.log.append(encodeValue(value), { ...options, streams }))
+    const { position } = await this.#calls.run('append', this.#calls.draw(), (options) =>
+      this.log.append(encodeValue(value), { ...options, streams }),
+    )
     this.#end(operation, position)
-    if (position <= lowest) this.#checker.fail('L7', `an append called after position ${lowest} was acknowledged got position ${position}`)
+    if (position <= lowest) {
+      this.#checker.fail('L7', `an append called after position ${lowest} was acknowledged got position ${position}`)
+    }
     shared.highestAcked = Math.max(shared.highestAcked, position)
     shared.acked.push({ position, value, streams })
   }
@@ -147,22 +188,37 @@ export class SimClient {
     // Half of the reads go where appends are on their way.
     const { from } = this.#shared
     const near = this.#shared.highestAcked + 1
-    const position = this.#prng.chance(0.5) ? this.#prng.integer(Math.max(from, near - 2), near + 4) : this.#prng.integer(from, this.#shared.highestTail + 2)
+    const position = this.#prng.chance(0.5)
+      ? this.#prng.integer(Math.max(from, near - 2), near + 4)
+      : this.#prng.integer(from, this.#shared.highestTail + 2)
     const operation = this.#begin({ op: 'read', position })
     const wasDecided = this.#checker.decided.has(position)
     const result = await this.#calls.run('read', this.#calls.draw(), (options) => this.log.read(position, options))
     this.#calls.count(`read.${result.kind}`)
     // Whatever anybody was told before the call is on every unit of its chain, so that a right reader finds it.
-    if (result.kind === 'unwritten' && wasDecided) this.#checker.fail('L2', `position ${position} was read as unwritten, it was decided before the read was called`)
+    if (result.kind === 'unwritten' && wasDecided) {
+      this.#checker.fail('L2', `position ${position} was read as unwritten, it was decided before the read was called`)
+    }
     // The objects of the run write entries of their own, which the judge of this load knows nothing of.
-    if (result.kind === 'unwritten' || (result.kind === 'data' && result.entry.streams.some((link) => link.stream === ROOT_STREAM))) this.#drop(operation)
-    else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind })
+    if (
+      result.kind === 'unwritten'
+      || (result.kind === 'data' && result.entry.streams.some((link) => link.stream === ROOT_STREAM))
+    ) {
+      this.#drop(operation)
+    } else {
+      this.#end(
+        operation,
+        result.kind === 'data' ? { kind: 'data', value: decodeValue(result.entry.payload) } : { kind: result.kind },
+      )
+    }
   }
 
   async #tail(): Promise<void> {
     const lowest = Math.max(this.#shared.highestAcked + 1, this.#shared.highestTail)
     const operation = this.#begin({ op: 'tail' })
-    const { tail } = await this.#calls.run('tail', this.#calls.draw(), (options) => this.log.tail({ ...options, streams: [LOAD_STREAMS] }))
+    const { tail } = await this.#calls.run('tail', this.#calls.draw(), (options) =>
+      this.log.tail({ ...options, streams: [LOAD_STREAMS] }),
+    )
     this.#end(operation, tail)
     if (tail < lowest) this.#checker.fail('L7', `a linearizable tail of ${tail} was read after ${lowest} was known`)
     this.#shared.highestTail = Math.max(this.#shared.highestTail, tail)
@@ -171,25 +227,43 @@ export class SimClient {
   async #readStream(): Promise<void> {
     const stream = LOAD_STREAMS + this.#prng.integer(0, this.#plan.streams)
     const before = this.#shared.acked.filter((one) => one.streams.includes(stream)).map((one) => one.position)
-    const from = this.#prng.chance(0.5) ? this.#shared.from : this.#prng.integer(this.#shared.from, this.#shared.highestTail + 1)
+    const from = this.#prng.chance(0.5)
+      ? this.#shared.from
+      : this.#prng.integer(this.#shared.from, this.#shared.highestTail + 1)
     const to = this.#to(from)
     const trimmed = this.#shared.trimmed
     try {
-      const entries = await this.#calls.run('readStream', this.#calls.draw(), (options) => this.log.readStream({ ...options, stream, from, ...to === undefined ? {} : { to } }))
+      const entries = await this.#calls.run('readStream', this.#calls.draw(), (options) =>
+        this.log.readStream({ ...options, stream, from, ...(to === undefined ? {} : { to }) }),
+      )
       const positions = entries.map((entry) => entry.position)
-      this.#checkOrder(stream, from, positions, before.filter((position) => position < (to ?? Infinity)))
-      if (to !== undefined && (positions.at(-1) ?? -1) >= to) this.#checker.fail('Q4', `stream ${stream} was read up to ${to}, and position ${positions.at(-1)} came`)
+      this.#checkOrder(
+        stream,
+        from,
+        positions,
+        before.filter((position) => position < (to ?? Infinity)),
+      )
+      if (to !== undefined && (positions.at(-1) ?? -1) >= to) {
+        this.#checker.fail('Q4', `stream ${stream} was read up to ${to}, and position ${positions.at(-1)} came`)
+      }
       // Where the stream has nothing from there on, nothing is missing, and no unit is asked.
-      if (from < trimmed && before.some((position) => position >= from && position < (to ?? Infinity))) this.#checker.fail('L8', `stream ${stream} was read from ${from} though it is trimmed below ${trimmed}`)
+      if (from < trimmed && before.some((position) => position >= from && position < (to ?? Infinity))) {
+        this.#checker.fail('L8', `stream ${stream} was read from ${from} though it is trimmed below ${trimmed}`)
+      }
     } catch (thrown) {
-      if (isError(thrown, 'TRIMMED') && from >= this.#shared.trimBegun) this.#checker.fail('L8', `a read from ${from} was told trimmed, nothing above ${this.#shared.trimBegun} was`)
+      if (isError(thrown, 'TRIMMED') && from >= this.#shared.trimBegun) {
+        this.#checker.fail('L8', `a read from ${from} was told trimmed, nothing above ${this.#shared.trimBegun} was`)
+      }
       throw thrown
     }
   }
 
   /** Some reads end at a position, which may lie beyond the tail. */
   #to(from: number): number | undefined {
-    const { plan: { calls }, prng } = { plan: this.#plan, prng: this.#prng }
+    const {
+      plan: { calls },
+      prng,
+    } = { plan: this.#plan, prng: this.#prng }
     if (!calls.ends || !prng.chance(0.3)) return undefined
     this.#calls.count('call.to')
     const tail = this.#shared.highestAcked + 1
@@ -197,19 +271,36 @@ export class SimClient {
   }
 
   #checkOrder(stream: number, from: number, positions: readonly number[], acked: readonly number[]): void {
-    if (positions.some((position, i) => position < from || position <= (positions[i - 1] ?? -1))) this.#checker.fail('Q4', `stream ${stream} came out of order: ${positions.join(' ')}`)
+    if (positions.some((position, i) => position < from || position <= (positions[i - 1] ?? -1))) {
+      this.#checker.fail('Q4', `stream ${stream} came out of order: ${positions.join(' ')}`)
+    }
     const seen = new Set(positions)
     const missing = acked.find((position) => position >= from && !seen.has(position))
-    if (missing !== undefined) this.#checker.fail('Q4', `stream ${stream} read from ${from} lacks position ${missing}, acknowledged before the call; it has ${positions.join(' ')}`)
+    if (missing !== undefined) {
+      this.#checker.fail(
+        'Q4',
+        `stream ${stream} read from ${from} lacks position ${missing}, acknowledged before the call; it has `
+          + positions.join(' '),
+      )
+    }
   }
 
   #deliver(stream: number, entries: readonly Entry[], delivered: number[]): void {
     for (const { position, streams } of entries) {
       const last = delivered.at(-1) ?? -1
       if (position <= last) this.#checker.fail('Q4', `a subscription to stream ${stream} got ${position} after ${last}`)
-      if (!streams.some((link) => link.stream === stream)) this.#checker.fail('Q4', `a subscription to stream ${stream} got position ${position} of other streams`)
-      const skipped = this.#shared.acked.find((one) => one.position > last && one.position < position && one.streams.includes(stream))
-      if (skipped !== undefined) this.#checker.fail('Q4', `a subscription to stream ${stream} skipped the acknowledged position ${skipped.position}`)
+      if (!streams.some((link) => link.stream === stream)) {
+        this.#checker.fail('Q4', `a subscription to stream ${stream} got position ${position} of other streams`)
+      }
+      const skipped = this.#shared.acked.find(
+        (one) => one.position > last && one.position < position && one.streams.includes(stream),
+      )
+      if (skipped !== undefined) {
+        this.#checker.fail(
+          'Q4',
+          `a subscription to stream ${stream} skipped the acknowledged position ${skipped.position}`,
+        )
+      }
       delivered.push(position)
     }
   }
@@ -233,7 +324,13 @@ export class SimClient {
 
   /** Every operation is a client of its own for the judge: one that never returned must not call again. */
   #begin(input: LogInput): SharedHistory['operations'][number] {
-    const operation: SharedHistory['operations'][number] = { client: this.#shared.operations.length, call: this.#shared.clock++, return: Infinity, input, output: undefined }
+    const operation: SharedHistory['operations'][number] = {
+      client: this.#shared.operations.length,
+      call: this.#shared.clock++,
+      return: Infinity,
+      input,
+      output: undefined,
+    }
     this.#shared.operations.push(operation)
     return operation
   }
@@ -243,5 +340,7 @@ export class SimClient {
     operation.output = output
   }
 
-  #drop(operation: SharedHistory['operations'][number]): void { this.#shared.dropped.add(operation) }
+  #drop(operation: SharedHistory['operations'][number]): void {
+    this.#shared.dropped.add(operation)
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * Two types of objects whose ops do not commute, for simulated runs: a register, and a list that shows the order of its ops.
+ * Two types of objects whose ops do not commute, for simulated runs: a register, and a list that shows the order of
+ * its ops.
  *
  * Each op answers with the position of its entry, so that a model can be asked what it should have answered there.
  * Read next: `object-model.ts` (that model), `sim-objects.ts`.
@@ -8,7 +9,10 @@ import { array, number, object, string } from 'superstruct'
 import { defineObject } from '../../objects/define-object.ts'
 
 /** What an op of either type answers with. */
-export interface Answer { readonly value: number; readonly position: number }
+export interface Answer {
+  readonly value: number
+  readonly position: number
+}
 
 /** Numbers from 1 on; 0 before the first write. What is below 0 is written only by ops that fail. */
 export const Register = defineObject({

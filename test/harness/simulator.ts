@@ -12,7 +12,15 @@
 import type { Clock, Timer } from '../../log/ports.ts'
 
 /** `due`: when it was to happen; `at`: when it does, later where its process was paused. */
-interface SimEvent { at: number; readonly due: number; readonly order: number; readonly process: SimProcess | undefined; readonly generation: number; readonly run: () => void; cancelled: boolean }
+interface SimEvent {
+  at: number
+  readonly due: number
+  readonly order: number
+  readonly process: SimProcess | undefined
+  readonly generation: number
+  readonly run: () => void
+  cancelled: boolean
+}
 
 /** One process of the world. */
 export class SimProcess {
@@ -24,7 +32,9 @@ export class SimProcess {
   aheadMs = 0
   /** Set after the first I/O error of its disk: no acknowledgement may leave any more. */
   diskFailed = false
-  constructor(name: string) { this.name = name }
+  constructor(name: string) {
+    this.name = name
+  }
 }
 
 /** The world. */
@@ -42,7 +52,9 @@ export class Simulator {
   stepMs: (() => number) | undefined
   #computesUntil = 0
 
-  constructor(drain: () => Promise<void>) { this.#drain = drain }
+  constructor(drain: () => Promise<void>) {
+    this.#drain = drain
+  }
 
   process(name: string): SimProcess {
     const known = this.processes.get(name)
@@ -53,22 +65,40 @@ export class Simulator {
   }
 
   /** Mixes a number into the trace. */
-  note(value: number): void { this.trace = Math.imul(this.trace ^ (value | 0), 0x0100_0193) >>> 0 }
+  note(value: number): void {
+    this.trace = Math.imul(this.trace ^ (value | 0), 0x0100_0193) >>> 0
+  }
 
-  schedule(ms: number, process: SimProcess | undefined, run: () => void): Timer { return this.scheduleAt(this.now + Math.max(0, ms), process, run) }
+  schedule(ms: number, process: SimProcess | undefined, run: () => void): Timer {
+    return this.scheduleAt(this.now + Math.max(0, ms), process, run)
+  }
 
   /** The same at an absolute time: sums of differences round, and order must not depend on that. */
   scheduleAt(at: number, process: SimProcess | undefined, run: () => void): Timer {
-    const event: SimEvent = { at, due: at, order: this.#order++, process, generation: process?.generation ?? 0, run, cancelled: false }
+    const event: SimEvent = {
+      at,
+      due: at,
+      order: this.#order++,
+      process,
+      generation: process?.generation ?? 0,
+      run,
+      cancelled: false,
+    }
     this.#push(event)
-    return { cancel() { event.cancelled = true } }
+    return {
+      cancel() {
+        event.cancelled = true
+      },
+    }
   }
 
   clockOf(process: SimProcess): Clock {
     return {
       now: () => this.now + process.aheadMs,
       wall: () => 1_700_000_000_000 + this.now,
-      turn: (run) => { this.schedule(0, process, run) },
+      turn: (run) => {
+        this.schedule(0, process, run)
+      },
       timer: (ms, run) => this.schedule(ms, process, run),
     }
   }
@@ -77,15 +107,27 @@ export class Simulator {
   async run(until: number, done: () => boolean = () => false): Promise<boolean> {
     while (!done()) {
       const event = this.#heap[0]
-      if (event === undefined || event.at > until) { this.now = Math.max(this.now, until); return done() }
+      if (event === undefined || event.at > until) {
+        this.now = Math.max(this.now, until)
+        return done()
+      }
       this.#pop()
       if (event.cancelled) continue
       const { process } = event
       if (process !== undefined) {
         if (!process.alive || process.generation !== event.generation) continue
-        // What a pause holds up keeps its order, also over several pauses: else a connection would deliver out of order.
-        if (process.pausedUntil > event.at) { event.at = process.pausedUntil; this.#push(event); continue }
-        if (this.#computesUntil > event.at) { event.at = this.#computesUntil; this.#push(event); continue }
+        // What a pause holds up keeps its order, also over several pauses: else a connection would deliver out of
+        // order.
+        if (process.pausedUntil > event.at) {
+          event.at = process.pausedUntil
+          this.#push(event)
+          continue
+        }
+        if (this.#computesUntil > event.at) {
+          event.at = this.#computesUntil
+          this.#push(event)
+          continue
+        }
       }
       this.now = event.at
       this.events++
@@ -130,4 +172,5 @@ export class Simulator {
   }
 }
 
-const before = (a: SimEvent, b: SimEvent): boolean => a.at < b.at || (a.at === b.at && (a.due < b.due || (a.due === b.due && a.order < b.order)))
+const before = (a: SimEvent, b: SimEvent): boolean =>
+  a.at < b.at || (a.at === b.at && (a.due < b.due || (a.due === b.due && a.order < b.order)))

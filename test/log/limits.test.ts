@@ -1,7 +1,8 @@
 /**
  * Walks `log/limits.ts`: every bound has a drive, which the compiler demands, and a test named after it.
  *
- * Read next: `../harness/hand-cluster.ts` (the cluster they run on), `limits/client.ts`, `limits/server.ts`, `limits/times.ts`, `limits/health.ts`.
+ * Read next: `../harness/hand-cluster.ts` (the cluster they run on), `limits/client.ts`, `limits/server.ts`,
+ * `limits/times.ts`, `limits/health.ts`.
  */
 import test from 'ava'
 import { LogClient } from '../../log/client/client.ts'
@@ -33,7 +34,18 @@ test('appendsWaitingMax: appends whose token request failed count while they wai
   let refused = 0
   let most = 0
   for (let ms = 0; ms < 40; ms++) {
-    for (const append of appends(log, 3)) { waiting++; void append.then(() => { waiting-- }, (thrown: unknown) => { waiting--; refused += String(thrown).includes('wait in this client') ? 1 : 0 }) }
+    for (const append of appends(log, 3)) {
+      waiting++
+      void append.then(
+        () => {
+          waiting--
+        },
+        (thrown: unknown) => {
+          waiting--
+          refused += String(thrown).includes('wait in this client') ? 1 : 0
+        },
+      )
+    }
     await hand.advance(1)
     most = Math.max(most, waiting)
   }
@@ -42,7 +54,12 @@ test('appendsWaitingMax: appends whose token request failed count while they wai
 
 test('appendsWaitingMax: appends that wait for the first layout count', async (t) => {
   const hand = await HandCluster.start({ appendsWaitingMax: 3 })
-  const log = new LogClient({ ports: hand.ports('client'), limits: hand.limits, name: 'client', addresses: hand.addresses })
+  const log = new LogClient({
+    ports: hand.ports('client'),
+    limits: hand.limits,
+    name: 'client',
+    addresses: hand.addresses,
+  })
   hand.wire('client').hold('unit-0')
   const asked = appends(log, 3)
   t.is(await hand.outcome(log.append(payload(9)), 10), 'OVERLOADED/again')
@@ -53,7 +70,10 @@ test('clientBytesMax: never more bytes than this are on their way', async (t) =>
   const hand = await HandCluster.start({ clientBytesMax: 1_000 })
   const log = await hand.client()
   await hand.done(Promise.all(appends(log, 30, { bytes: 300 })), 100)
-  t.true((hand.wire('client').most.get('store')?.entryBytes ?? 0) <= 1_000, `${hand.wire('client').most.get('store')?.entryBytes}`)
+  t.true(
+    (hand.wire('client').most.get('store')?.entryBytes ?? 0) <= 1_000,
+    `${hand.wire('client').most.get('store')?.entryBytes}`,
+  )
 })
 
 test('P17: the pauses of a store that is refused again and again grow', async (t) => {
@@ -79,7 +99,15 @@ test('subscriberEntriesMax: a consumer that was paused when its client closed is
   const log = await hand.client()
   await hand.done(Promise.all(appends(log, 10, { streams: [27] })), 50)
   const got: number[] = []
-  const reading = (async (): Promise<void> => { for await (const entry of log.subscribe({ stream: 27 })) { got.push(whichOf(entry.payload)); if (got.length === 1) { await log.cluster.pause(50); await log.close() } } })()
+  const reading = (async (): Promise<void> => {
+    for await (const entry of log.subscribe({ stream: 27 })) {
+      got.push(whichOf(entry.payload))
+      if (got.length === 1) {
+        await log.cluster.pause(50)
+        await log.close()
+      }
+    }
+  })()
   t.is(await hand.outcome(reading, 500), 'CLOSED/stop')
 })
 
@@ -98,12 +126,18 @@ test('connectionBytesMax: refusals count as answers', async (t) => {
 test('connectionBytesMax: news of layouts count too, and go to nobody who has not greeted', async (t) => {
   const { clock, door, accepted, gone, peer, dial } = await bareDoor({ connectionBytesMax: 4_000 })
   const [deaf, other] = [peer('deaf'), peer('other')]
-  t.deepEqual([await told(clock, deaf.request('status', payload(1))), await told(clock, other.request('status', payload(1)))], [4, 4])
+  t.deepEqual(
+    [await told(clock, deaf.request('status', payload(1))), await told(clock, other.request('status', payload(1)))],
+    [4, 4],
+  )
   const stranger = dial()
   const far = accepted[0]
   if (far === undefined) throw new Error('nobody came')
   far.deaf = true
-  for (let epoch = 2; epoch < 40; epoch++) { door.tell(layoutOf({ epoch })); await clock.settle() }
+  for (let epoch = 2; epoch < 40; epoch++) {
+    door.tell(layoutOf({ epoch }))
+    await clock.settle()
+  }
   t.deepEqual([far.closed, gone, far.unread < 6_000], [true, ['deaf'], true], `${far.unread} bytes wait`)
   t.deepEqual([accepted[2]?.writes, stranger.isClosed()], [[], false])
   t.is(await told(clock, other.request('status', payload(1))), 4)
@@ -114,7 +148,10 @@ test('connectionsMax: of a flood so many are told why and the rest is closed at 
   const flood = Array.from({ length: 20 }, () => dial())
   t.is(door.connections(), 3)
   await clock.settle()
-  t.deepEqual(flood.map((one) => [one.isClosed(), one.lastWords()]), flood.map((_, i) => [i >= 3, i >= 3 && i < 6 ? 'OVERLOADED' : undefined]))
+  t.deepEqual(
+    flood.map((one) => [one.isClosed(), one.lastWords()]),
+    flood.map((_, i) => [i >= 3, i >= 3 && i < 6 ? 'OVERLOADED' : undefined]),
+  )
   t.is(door.connections(), 3)
 })
 
@@ -134,7 +171,7 @@ test('frameBytesMax: a question that is too long for a frame ends by itself and 
   await hand.advance(1)
   const question = log.tail({ streams: Array.from({ length: 3_000 }, (_, i) => i) })
   t.regex(String(await hand.outcome(question, 10)), /^(OVERSIZE|BAD_ARGUMENT)\/stop$/)
-  t.is(typeof await hand.outcome(waitsForRoom, 500), 'object')
+  t.is(typeof (await hand.outcome(waitsForRoom, 500)), 'object')
 })
 
 test('unitBytesMax: requests without a body count', async (t) => {
@@ -144,13 +181,20 @@ test('unitBytesMax: requests without a body count', async (t) => {
   void log.append(payload(0)).catch(() => undefined)
   await hand.advance(1)
   const transport = hand.ports('rude').transport
-  const connection = transport.connect('unit-0', { opened: () => undefined, data: () => undefined, closed: () => undefined })
+  const connection = transport.connect('unit-0', {
+    opened: () => undefined,
+    data: () => undefined,
+    closed: () => undefined,
+  })
   connection.write([encodeFrame(kinds.hello, 0, 0, new TextEncoder().encode('{"cluster":null,"name":"rude"}'))])
   for (let i = 0; i < 1_000; i++) connection.write([encodeFrame(kinds.unsubscribe, 0, i + 1, new Uint8Array(0))])
   await hand.advance(1)
   hand.goOn()
   await hand.advance(1)
-  t.true((hand.accepted.at(-1)?.writes ?? []).reduce((sum, bytes) => sum + bytes, 0) > 10_000, 'none of 24,000 bytes of requests was refused')
+  t.true(
+    (hand.accepted.at(-1)?.writes ?? []).reduce((sum, bytes) => sum + bytes, 0) > 10_000,
+    'none of 24,000 bytes of requests was refused',
+  )
 })
 
 test('fillFloorMs: how long the last holes were left alone does not say how slow appends are', async (t) => {
@@ -160,10 +204,15 @@ test('fillFloorMs: how long the last holes were left alone does not say how slow
   for (let i = 0; i < 6; i++) {
     const hole = await hand.done(hand.token(raw, 1), 0)
     const from = hand.clock.now()
-    for (let waited = 0; waited < 400 && (hand.units[0]?.unit.state.prefix ?? 0) <= hole; waited++) await hand.advance(10)
+    for (let waited = 0; waited < 400 && (hand.units[0]?.unit.state.prefix ?? 0) <= hole; waited++) {
+      await hand.advance(10)
+    }
     lived.push(hand.clock.now() - from)
   }
-  t.true(lived.every((ms) => ms <= 100), `the holes lived for ${lived.join(', ')} ms`)
+  t.true(
+    lived.every((ms) => ms <= 100),
+    `the holes lived for ${lived.join(', ')} ms`,
+  )
 })
 
 test('fillFloorMs: waiting for its turn in its own client does not make an append slow', async (t) => {
@@ -171,7 +220,11 @@ test('fillFloorMs: waiting for its turn in its own client does not make an appen
   const log = await hand.client()
   const asked = appends(log, 60)
   hand.stall()
-  for (let i = 0; i < 60; i++) { await hand.advance(5); hand.goOn(); hand.stall() }
+  for (let i = 0; i < 60; i++) {
+    await hand.advance(5)
+    hand.goOn()
+    hand.stall()
+  }
   hand.goOn()
   await hand.done(Promise.all(asked), 50)
   t.true(log.cluster.fillAgeMs <= 50, `holes are left alone for ${log.cluster.fillAgeMs} ms`)

@@ -1,9 +1,9 @@
 /**
  * Runs the Promela models of this folder and compares every result with what the table expects.
  *
- * `node test/model/main.ts [--only MODEL] [--full]`. The quick set takes a few minutes on two cores; `--full` adds the large
- * searches and needs about 12 GB. Without spin or gcc nothing is checked, and it says so. A variant that is expected to be
- * violated is a planted bug: a model that no longer finds it fails the run. Read README.md next.
+ * `node test/model/main.ts [--only MODEL] [--full]`. The quick set takes a few minutes on two cores; `--full` adds
+ * the large searches and needs about 12 GB. Without spin or gcc nothing is checked, and it says so. A variant that is
+ * expected to be violated is a planted bug: a model that no longer finds it fails the run. Read README.md next.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,7 +16,9 @@ const run = promisify(execFile)
 /** What a search must end with. A `clean` one is exhaustive unless its search is `bitstate`. */
 type Expectation = 'clean' | 'violated'
 
-/** How states are kept: whole, `collapse` (slower, smaller), or `bitstate` (one bit or two each, cut off after minutes). */
+/**
+ * How states are kept: whole, `collapse` (slower, smaller), or `bitstate` (one bit or two each, cut off after minutes).
+ */
 type Search = 'whole' | 'collapse' | 'bitstate'
 
 type Case = {
@@ -39,10 +41,20 @@ const SEARCH_MS_MAX = 2 * 60 * 60 * 1_000
 /** Two searches at once: each of the large ones takes gigabytes. */
 const SEARCHES_MAX = Math.min(2, availableParallelism())
 
-const clean = (model: string, flags: string, set: Case['set'] = 'quick', search: Search = 'whole'): Case =>
-  ({ model, flags, expected: 'clean', set, search })
-const violated = (model: string, flags: string, set: Case['set'] = 'quick', search: Search = 'whole'): Case =>
-  ({ model, flags, expected: 'violated', set, search })
+const clean = (model: string, flags: string, set: Case['set'] = 'quick', search: Search = 'whole'): Case => ({
+  model,
+  flags,
+  expected: 'clean',
+  set,
+  search,
+})
+const violated = (model: string, flags: string, set: Case['set'] = 'quick', search: Search = 'whole'): Case => ({
+  model,
+  flags,
+  expected: 'violated',
+  set,
+  search,
+})
 
 const CASES: readonly Case[] = [
   clean('store-all', ''),
@@ -159,7 +171,7 @@ async function main(): Promise<void> {
     return
   }
   const selected = CASES.filter(
-    one => (values.full || one.set === 'quick') && (values.only === undefined || one.model === values.only),
+    (one) => (values.full || one.set === 'quick') && (values.only === undefined || one.model === values.only),
   )
   if (selected.length === 0) {
     console.log(`no model is named ${String(values.only)}`)
@@ -173,7 +185,10 @@ async function main(): Promise<void> {
 
 /** The first of the programs needed that does not start, or null. */
 async function missingTool(): Promise<string | null> {
-  for (const [tool, flag] of [['spin', '-V'], ['gcc', '--version']] as const) {
+  for (const [tool, flag] of [
+    ['spin', '-V'],
+    ['gcc', '--version'],
+  ] as const) {
     try {
       await run(tool, [flag])
     } catch {
@@ -204,7 +219,10 @@ async function runAll(cases: readonly Case[]): Promise<number> {
 async function check(one: Case): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'model-'))
   try {
-    const flags = one.flags.split(' ').filter(flag => flag !== '').map(flag => `-D${flag}`)
+    const flags = one.flags
+      .split(' ')
+      .filter((flag) => flag !== '')
+      .map((flag) => `-D${flag}`)
     await run('spin', [...flags, '-a', join(import.meta.dirname, `${one.model}.pml`)], { cwd: folder })
     await run('gcc', ['-O2', '-w', ...compilerFlags(one.search), '-o', 'pan', 'pan.c'], { cwd: folder })
     const { stdout } = await run(join(folder, 'pan'), searchFlags(one.search), { cwd: folder, timeout: SEARCH_MS_MAX })
@@ -242,7 +260,9 @@ function outcomeOf(report: string, search: Search): Outcome {
   const errors = /errors: (\d+)/.exec(report)?.[1]
   if (errors === undefined) return { kind: 'incomplete', states, why: 'no result' }
   if (errors !== '0') {
-    if (report.includes('assertion violated') && !report.includes('invalid array index')) return { kind: 'violated', states }
+    if (report.includes('assertion violated') && !report.includes('invalid array index')) {
+      return { kind: 'violated', states }
+    }
     return { kind: 'incomplete', states, why: /^pan:1: .*$/m.exec(report)?.[0] ?? 'an error that is no assertion' }
   }
   if (report.includes('max search depth too small')) return { kind: 'incomplete', states, why: 'depth' }

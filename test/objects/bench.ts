@@ -26,22 +26,62 @@ const SESSIONS = 16
 const bounds = { seed: 1, entryBytesMax: 1 << 20, streamsMax: 64 }
 
 const Drafted = defineObject({
-  name: 'bench.drafted', version: 1, state: object({ value: number() }), initial: () => ({ value: 0 }),
-  ops: (op) => ({ add: op(object({ by: number() }), (draft, { by }) => { draft.value += by; return draft.value }) }),
+  name: 'bench.drafted',
+  version: 1,
+  state: object({ value: number() }),
+  initial: () => ({ value: 0 }),
+  ops: (op) => ({
+    add: op(object({ by: number() }), (draft, { by }) => {
+      draft.value += by
+      return draft.value
+    }),
+  }),
 })
 
 /** Entries as a player gives them: decoded from bytes, each with its `previous`. */
 function entriesOf(payloads: readonly Uint8Array[]): Entry[] {
-  return payloads.map((payload, position) => readEntry(encodeEntry(bounds.seed, { position, epoch: 1, writer: 1, logTime: position, streams: [1], previous: [position - 1] }, payload), bounds))
+  return payloads.map((payload, position) =>
+    readEntry(
+      encodeEntry(
+        bounds.seed,
+        { position, epoch: 1, writer: 1, logTime: position, streams: [1], previous: [position - 1] },
+        payload,
+      ),
+      bounds,
+    ),
+  )
 }
 
-function ops(type: { name: string; version: number }, count: number, objects: number, op: string, input: (i: number) => unknown): Uint8Array[] {
+function ops(
+  type: { name: string; version: number },
+  count: number,
+  objects: number,
+  op: string,
+  input: (i: number) => unknown,
+): Uint8Array[] {
   const opens = Array.from({ length: SESSIONS }, (_, i) => encodeOpen(`session-${i}`))
-  const targets = Array.from({ length: objects }, (_, i) => encodeTarget({ object: `/hits/${i}`, type: type.name, version: type.version, op }))
-  return [...opens, ...Array.from({ length: count }, (_, i) => encodeOp(i % SESSIONS, Math.floor(i / SESSIONS), targets[i % objects] ?? new Uint8Array(0), encodeInput(input(i))))]
+  const targets = Array.from({ length: objects }, (_, i) =>
+    encodeTarget({ object: `/hits/${i}`, type: type.name, version: type.version, op }),
+  )
+  return [
+    ...opens,
+    ...Array.from({ length: count }, (_, i) =>
+      encodeOp(
+        i % SESSIONS,
+        Math.floor(i / SESSIONS),
+        targets[i % objects] ?? new Uint8Array(0),
+        encodeInput(input(i)),
+      ),
+    ),
+  ]
 }
 
-function measure(name: string, type: AnyObjectType, all: readonly Entry[], play: (space: Space, entries: readonly Entry[]) => string): void {
+function measure(
+  name: string,
+  type: AnyObjectType,
+  all: readonly Entry[],
+  play: (space: Space, entries: readonly Entry[]) => string,
+): void {
   const runs = Array.from({ length: 5 }, () => {
     const space = new Space()
     space.register(type)
@@ -50,7 +90,11 @@ function measure(name: string, type: AnyObjectType, all: readonly Entry[], play:
     return { ms: performance.now() - started, digest }
   })
   const best = Math.min(...runs.map(({ ms }) => ms))
-  console.log(`${name.padEnd(48)} ${Math.round(all.length / best * 1000).toLocaleString('en').padStart(10)}/s ${(best / all.length * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`)
+  console.log(
+    `${name.padEnd(48)} ${Math.round((all.length / best) * 1000)
+      .toLocaleString('en')
+      .padStart(10)}/s ${((best / all.length) * 1000).toFixed(2).padStart(8)} us  ${runs[0]?.digest}`,
+  )
 }
 
 const direct = (space: Space, all: readonly Entry[]): string => {
@@ -70,7 +114,12 @@ measure('counter.add, 1 object', Counter, one, direct)
 measure('counter.add, 10,000 objects', Counter, many, direct)
 measure('counter.add, 1 object, StreamOrder', Counter, one, ordered)
 measure('counter.add, 10,000 objects, StreamOrder', Counter, many, ordered)
-measure('drafted add (immer, superstruct), 1 object', Drafted, entriesOf(ops(Drafted, ENTRIES / 10, 1, 'add', add)), direct)
+measure(
+  'drafted add (immer, superstruct), 1 object',
+  Drafted,
+  entriesOf(ops(Drafted, ENTRIES / 10, 1, 'add', add)),
+  direct,
+)
 measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entriesOf(workShare()), direct)
 
 viewed('counter.add, 1 object, View + StreamOrder', one)
@@ -83,13 +132,28 @@ function instantLog(): { log: SpaceLog; order: StreamOrder; deliver: (due: reado
   const order = new StreamOrder(1, 0)
   let position = 0
   let events: StreamEvents | undefined
-  const deliver = (due: readonly Entry[]): void => { events?.deliver(due); events?.reached(order.next) }
+  const deliver = (due: readonly Entry[]): void => {
+    events?.deliver(due)
+    events?.reached(order.next)
+  }
   const log: SpaceLog = {
     overloaded: () => undefined,
-    clock: systemClock, random: { next: () => 0.5, id: () => '' }, limits,
-    append: (_payload, { streams }) => Promise.resolve({ position, epoch: 1, logTime: 0, streams, previous: [position++ - 1] }),
+    clock: systemClock,
+    random: { next: () => 0.5, id: () => '' },
+    limits,
+    append: (_payload, { streams }) =>
+      Promise.resolve({ position, epoch: 1, logTime: 0, streams, previous: [position++ - 1] }),
     tail: () => Promise.resolve(position),
-    play: (_stream, told) => { events = told; return { offer: (entry) => { deliver(order.offer(entry)) }, playTo: () => Promise.resolve(), close: () => undefined } },
+    play: (_stream, told) => {
+      events = told
+      return {
+        offer: (entry) => {
+          deliver(order.offer(entry))
+        },
+        playTo: () => Promise.resolve(),
+        close: () => undefined,
+      }
+    },
   }
   return { log, order, deliver }
 }
@@ -112,21 +176,47 @@ async function called(name: string, inFlight: number): Promise<void> {
   const rounds = Math.floor(100_000 / inFlight)
   for (let i = 0; i < rounds; i++) await Promise.all(Array.from({ length: inFlight }, () => hits.add({ by: 1 })))
   const ms = performance.now() - started
-  console.log(`${name.padEnd(48)} ${Math.round(rounds * inFlight / ms * 1000).toLocaleString('en').padStart(10)}/s ${(ms / rounds / inFlight * 1000).toFixed(2).padStart(8)} us  ${hits.state.value}`)
+  console.log(
+    `${name.padEnd(48)} ${Math.round(((rounds * inFlight) / ms) * 1000)
+      .toLocaleString('en')
+      .padStart(10)}/s ${((ms / rounds / inFlight) * 1000).toFixed(2).padStart(8)} us  ${hits.state.value}`,
+  )
 }
 
 /** 6,400 files added in lots of 400, claimed and finished in lots of 32 by 16 sessions. */
 function workShare(): Uint8Array[] {
-  const target = (op: string): Uint8Array => encodeTarget({ object: '/job', type: WorkShare.name, version: WorkShare.version, op })
+  const target = (op: string): Uint8Array =>
+    encodeTarget({ object: '/job', type: WorkShare.name, version: WorkShare.version, op })
   const path = (i: number): string => `node_modules/some-package/dist/lib/file-${i}.js`
   const next = Array.from({ length: SESSIONS }, () => 0)
-  const turn = (session: number): number => { const nth = next[session] ?? 0; next[session] = nth + 1; return nth }
+  const turn = (session: number): number => {
+    const nth = next[session] ?? 0
+    next[session] = nth + 1
+    return nth
+  }
   const all = next.map((_, i) => encodeOpen(`worker-${i}`))
-  for (let i = 0; i < 6_400; i += 400) all.push(encodeOp(0, turn(0), target('add'), encodeInput({ paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })))
+  for (let i = 0; i < 6_400; i += 400) {
+    all.push(
+      encodeOp(0, turn(0), target('add'), encodeInput({ paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })),
+    )
+  }
   for (let i = 0; i < 200; i++) {
     const session = i % SESSIONS
     all.push(encodeOp(session, turn(session), target('claim'), encodeInput({ max: 32 })))
-    all.push(encodeOp(session, turn(session), target('finish'), encodeInput({ results: Array.from({ length: 32 }, (_, j) => ({ path: path(i * 32 + j), hash: 'e3b0c44298fc1c149afbf4c8996fb924'.repeat(2), bytes: 1_000 + j })) })))
+    all.push(
+      encodeOp(
+        session,
+        turn(session),
+        target('finish'),
+        encodeInput({
+          results: Array.from({ length: 32 }, (_, j) => ({
+            path: path(i * 32 + j),
+            hash: 'e3b0c44298fc1c149afbf4c8996fb924'.repeat(2),
+            bytes: 1_000 + j,
+          })),
+        }),
+      ),
+    )
   }
   return all
 }

@@ -21,7 +21,10 @@ test('O9: an add that would be lost to rounding is rejected', (t) => {
   const driver = new SpaceDriver(Counter)
   const session = driver.open()
   driver.op(session, 0, 'set', { value: Number.MAX_SAFE_INTEGER }, hits)
-  t.like(driver.op(session, 1, 'add', { by: 1 }, hits), { kind: 'rejected', facts: { value: Number.MAX_SAFE_INTEGER, by: 1 } })
+  t.like(driver.op(session, 1, 'add', { by: 1 }, hits), {
+    kind: 'rejected',
+    facts: { value: Number.MAX_SAFE_INTEGER, by: 1 },
+  })
   t.like(driver.op(session, 2, 'add', { by: 0.5 }, hits), { kind: 'rejected' })
   t.like(driver.op(session, 3, 'add', {}, hits), { kind: 'rejected' })
   t.is(value(driver), Number.MAX_SAFE_INTEGER)
@@ -34,11 +37,13 @@ test('O9: -0 never gets in', (t) => {
 })
 
 test('O9: an op in the log twice counts once, whatever the order', (t) => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 80 }), (numbers) => {
-    const driver = new SpaceDriver(Counter)
-    const session = driver.open()
-    for (const number of numbers) driver.op(session, number, 'add', { by: 1 }, hits)
-    return value(driver) === (driver.space.session(session)?.next ?? -1)
-  }))
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 80 }), (numbers) => {
+      const driver = new SpaceDriver(Counter)
+      const session = driver.open()
+      for (const number of numbers) driver.op(session, number, 'add', { by: 1 }, hits)
+      return value(driver) === (driver.space.session(session)?.next ?? -1)
+    }),
+  )
   t.pass()
 })

@@ -7,9 +7,23 @@ import { Rejection } from '../../objects/runtime/rejection.ts'
 import { Ledger, SpaceDriver } from './space-driver.ts'
 
 const empty: AnyOp = { refusal: () => undefined, run: () => null }
-const withOp = (name: string) => (): unknown => defineObject({ name: 'x', version: 1, state: object({}), initial: () => ({}), ops: () => Object.fromEntries([[name, empty]]) })
+const withOp = (name: string) => (): unknown =>
+  defineObject({
+    name: 'x',
+    version: 1,
+    state: object({}),
+    initial: () => ({}),
+    ops: () => Object.fromEntries([[name, empty]]),
+  })
 const define = (changes: { name?: string; version?: number; initial?: () => { n: number } }) => (): unknown =>
-  defineObject({ name: 'x', version: 1, state: object({ n: number() }), initial: () => ({ n: 0 }), ops: () => ({}), ...changes })
+  defineObject({
+    name: 'x',
+    version: 1,
+    state: object({ n: number() }),
+    initial: () => ({ n: 0 }),
+    ops: () => ({}),
+    ...changes,
+  })
 
 test('O1: op names that would break a handle are refused at run time', (t) => {
   t.throws(withOp('then'), { code: 'BAD_ARGUMENT' })
@@ -30,7 +44,18 @@ test('O3: names, versions and initial states that do not fit are refused', (t) =
 })
 
 test('an input that cannot even be put into words is refused, not thrown at', (t) => {
-  const type = defineObject({ name: 'x', version: 1, state: object({ n: number() }), initial: () => ({ n: 0 }), ops: (op) => ({ set: op(object({ n: number() }), (draft, { n }) => { draft.n = n; return n }) }) })
+  const type = defineObject({
+    name: 'x',
+    version: 1,
+    state: object({ n: number() }),
+    initial: () => ({ n: 0 }),
+    ops: (op) => ({
+      set: op(object({ n: number() }), (draft, { n }) => {
+        draft.n = n
+        return n
+      }),
+    }),
+  })
   const driver = new SpaceDriver(type)
   const set = type.bind(driver.space.journal).op('set')
   t.is(set?.refusal([{ toString: [] }]), 'it holds values that cannot even be told')

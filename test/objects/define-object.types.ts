@@ -3,18 +3,24 @@ import { number, object, string } from 'superstruct'
 import { Counter, defineObject, type ObjectClient } from '../../objects.ts'
 
 const Inventory = defineObject({
-  name: 'shop.inventory', version: 1,
-  state: object({ total: number() }), initial: () => ({ total: 0 }),
+  name: 'shop.inventory',
+  version: 1,
+  state: object({ total: number() }),
+  initial: () => ({ total: 0 }),
   tables: { rows: object({ n: number() }), names: string() },
   ops: (op) => ({
     take: op(object({ sku: string() }), (draft, { sku }, ctx) => {
       const row = ctx.tables.rows.get(sku) ?? ctx.reject('unknown sku', { sku })
       if (row.n === 0) ctx.reject('out of stock', { sku })
-      ctx.tables.rows.update(sku, (r) => { r.n -= 1 })
+      ctx.tables.rows.update(sku, (r) => {
+        r.n -= 1
+      })
       draft.total -= 1
       return { left: row.n - 1, at: ctx.position, by: ctx.session, time: ctx.time }
     }),
-    rename: op(object({ sku: string(), to: string() }), (_draft, { sku, to }, ctx) => { ctx.tables.names.set(sku, to) }),
+    rename: op(object({ sku: string(), to: string() }), (_draft, { sku, to }, ctx) => {
+      ctx.tables.names.set(sku, to)
+    }),
     wrong: op(object({ sku: string() }), (draft, input, ctx) => {
       // @ts-expect-error no such field of the input
       void input.other
@@ -50,10 +56,11 @@ export async function uses(client: ObjectClient): Promise<void> {
   void [sum, none, value]
 }
 
+const empty = { name: 'x', version: 1, state: object({}), initial: () => ({}) }
 // @ts-expect-error reserved op name
-defineObject({ name: 'x', version: 1, state: object({}), initial: () => ({}), ops: (op) => ({ then: op(object({}), () => 1) }) })
+defineObject({ ...empty, ops: (op) => ({ then: op(object({}), () => 1) }) })
 // @ts-expect-error reserved op name
-defineObject({ name: 'x', version: 1, state: object({}), initial: () => ({}), ops: (op) => ({ state: op(object({}), () => 1) }) })
+defineObject({ ...empty, ops: (op) => ({ state: op(object({}), () => 1) }) })
 // @ts-expect-error the initial state does not fit
 defineObject({ name: 'x', version: 1, state: object({ n: number() }), initial: () => ({ n: 'a' }), ops: () => ({}) })
 // @ts-expect-error a state is an object

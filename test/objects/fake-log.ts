@@ -1,8 +1,8 @@
 /**
  * A log for the tests of the objects: one total order in memory, whose appends can be junked, doubled, lost or late.
  *
- * What is real: positions, `previous`, order of delivery (the log's own `StreamOrder`). What a test decides: the fate of each
- * append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
+ * What is real: positions, `previous`, order of delivery (the log's own `StreamOrder`). What a test decides: the fate
+ * of each append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
  */
 import type { Appended } from '../../log/client/batch.ts'
 import { aborted } from '../../log/cluster/retry.ts'
@@ -16,19 +16,30 @@ import type { SpaceLog, SpacePlayer } from '../../objects.ts'
 import { HandClock } from '../harness/hand-clock.ts'
 
 /**
- * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the log
- * twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log; `late`: in
- * the log, acknowledged three steps later; `trimmed`: nobody can tell its caller, though it is in the log; `gone`: the
- * same, and it is not.
+ * What becomes of one append: `junk`: its position is lost and it goes to the end of the queue; `twice`: it is in the
+ * log twice, the caller hears of the second; `lost`: TIMEOUT, not in the log; `unknown`: TIMEOUT, though in the log;
+ * `late`: in the log, acknowledged three steps later; `trimmed`: nobody can tell its caller, though it is in the log;
+ * `gone`: the same, and it is not.
  */
 export type Fate = 'stored' | 'junk' | 'twice' | 'lost' | 'unknown' | 'late' | 'trimmed' | 'gone'
 
-interface Append { readonly payload: Uint8Array; readonly streams: readonly number[]; ended: boolean; resolve(appended: Appended): void; reject(error: SirtakiError): void }
-interface Play { readonly order: StreamOrder; readonly events: StreamEvents; closed: boolean }
+interface Append {
+  readonly payload: Uint8Array
+  readonly streams: readonly number[]
+  ended: boolean
+  resolve(appended: Appended): void
+  reject(error: SirtakiError): void
+}
+interface Play {
+  readonly order: StreamOrder
+  readonly events: StreamEvents
+  closed: boolean
+}
 
 const NO_BYTES = new Uint8Array(0)
 const timeout = (): SirtakiError => new SirtakiError('TIMEOUT', 'the append was not answered in time')
-const trimmed = (): SirtakiError => new SirtakiError('TRIMMED', 'the position was trimmed too early', { next: 'unknown' })
+const trimmed = (): SirtakiError =>
+  new SirtakiError('TRIMMED', 'the position was trimmed too early', { next: 'unknown' })
 
 export class FakeLog implements SpaceLog {
   readonly clock = new HandClock()
@@ -48,34 +59,54 @@ export class FakeLog implements SpaceLog {
   #last = -1
   #granted = 0
 
-  overloaded(): undefined { return undefined }
+  overloaded(): undefined {
+    return undefined
+  }
 
-  append(payload: Uint8Array, { streams, signal }: CallOptions & { readonly streams: readonly number[] }): Promise<Appended> {
+  append(
+    payload: Uint8Array,
+    { streams, signal }: CallOptions & { readonly streams: readonly number[] },
+  ): Promise<Appended> {
     if (signal?.aborted === true) return Promise.reject(aborted(signal))
     return new Promise((resolve, reject) => {
       const append: Append = { payload, streams, ended: false, resolve, reject }
-      signal?.addEventListener('abort', () => { append.ended = true; reject(aborted(signal)) }, { once: true })
+      signal?.addEventListener(
+        'abort',
+        () => {
+          append.ended = true
+          reject(aborted(signal))
+        },
+        { once: true },
+      )
       this.#queue.push(append)
     })
   }
 
-  tail(): Promise<number> { return Promise.resolve(this.positions.length) }
+  tail(): Promise<number> {
+    return Promise.resolve(this.positions.length)
+  }
 
   play(stream: number, events: StreamEvents): SpacePlayer {
     const play: Play = { order: new StreamOrder(stream, 0), events, closed: false }
     this.#plays.push(play)
     return {
-      offer: (entry) => { give(play, play.order.offer(entry)) },
+      offer: (entry) => {
+        give(play, play.order.offer(entry))
+      },
       playTo: (to) => {
         this.#pull(play)
         return play.order.next >= to ? Promise.resolve() : Promise.reject(timeout())
       },
-      close: () => { play.closed = true },
+      close: () => {
+        play.closed = true
+      },
     }
   }
 
   /** Puts an entry there that no session of a test wrote. */
-  write(payload: Uint8Array): Entry { return this.#grant(payload, [1]) }
+  write(payload: Uint8Array): Entry {
+    return this.#grant(payload, [1])
+  }
 
   /** Lets time and log go on until nothing moves any more. */
   async settle(steps = 40): Promise<void> {
@@ -98,19 +129,36 @@ export class FakeLog implements SpaceLog {
   }
 
   /** Tells every player of everything. */
-  push(): void { for (const play of this.#plays) this.#pull(play) }
+  push(): void {
+    for (const play of this.#plays) this.#pull(play)
+  }
 
   #decide(append: Append, fate: Fate): void {
-    if (fate === 'junk') { this.#junk(); this.#queue.push(append); return }
+    if (fate === 'junk') {
+      this.#junk()
+      this.#queue.push(append)
+      return
+    }
     if (fate === 'lost' || fate === 'gone') {
       this.#junk()
       append.reject(fate === 'lost' ? timeout() : trimmed())
       return
     }
     const first = this.#grant(append.payload, append.streams)
-    if (fate === 'unknown' || fate === 'trimmed') { append.reject(fate === 'unknown' ? timeout() : trimmed()); return }
+    if (fate === 'unknown' || fate === 'trimmed') {
+      append.reject(fate === 'unknown' ? timeout() : trimmed())
+      return
+    }
     const entry = fate === 'twice' ? this.#grant(append.payload, append.streams) : first
-    const acknowledge = (): void => { append.resolve({ position: entry.position, epoch: 1, logTime: entry.logTime, streams: append.streams, previous: entry.streams.map(({ previous }) => previous) }) }
+    const acknowledge = (): void => {
+      append.resolve({
+        position: entry.position,
+        epoch: 1,
+        logTime: entry.logTime,
+        streams: append.streams,
+        previous: entry.streams.map(({ previous }) => previous),
+      })
+    }
     if (fate === 'late') this.#late.push({ steps: 3, acknowledge })
     else acknowledge()
   }
@@ -123,7 +171,16 @@ export class FakeLog implements SpaceLog {
   #grant(payload: Uint8Array, streams: readonly number[]): Entry {
     const position = this.positions.length
     const previous = this.#last < 0 ? { before: 0 } : this.#last
-    const entry: Entry = { position, epoch: 1, writer: 1, logTime: position * 10, streams: streams.map((stream) => ({ stream, previous })), payload, hash: 0, bytes: NO_BYTES }
+    const entry: Entry = {
+      position,
+      epoch: 1,
+      writer: 1,
+      logTime: position * 10,
+      streams: streams.map((stream) => ({ stream, previous })),
+      payload,
+      hash: 0,
+      bytes: NO_BYTES,
+    }
     this.#last = position
     this.positions.push(entry)
     return entry
@@ -131,7 +188,14 @@ export class FakeLog implements SpaceLog {
 
   #pull(play: Play): void {
     const { next } = play.order
-    give(play, play.order.complete(next, this.positions.length, this.positions.slice(next).filter((entry) => entry !== undefined)))
+    give(
+      play,
+      play.order.complete(
+        next,
+        this.positions.length,
+        this.positions.slice(next).filter((entry) => entry !== undefined),
+      ),
+    )
   }
 }
 

@@ -1,7 +1,16 @@
 /** The payload of a space's entries: what goes in comes out, and what is none is judged alike. */
 import test from 'ava'
 import fc from 'fast-check'
-import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget, isObjectPath, OpDecoder, readInput } from '../../objects/runtime/op-entry.ts'
+import {
+  encodeEmpty,
+  encodeInput,
+  encodeOp,
+  encodeOpen,
+  encodeTarget,
+  isObjectPath,
+  OpDecoder,
+  readInput,
+} from '../../objects/runtime/op-entry.ts'
 import { SpaceDriver } from './space-driver.ts'
 
 const target = { object: '/shop/inventory-ä', type: 'shop.inventory', version: 3, op: 'take' }
@@ -42,7 +51,7 @@ test('O11: what does not begin with a version mark is passed over, also text', (
   t.is(decode(Uint8Array.of(255, 2, 0)).kind, 'bad')
 })
 
-test('O11: what is no payload is nobody\'s', (t) => {
+test("O11: what is no payload is nobody's", (t) => {
   t.is(decode(new Uint8Array(0)).kind, 'bad')
   t.is(decode(Uint8Array.of(0, 2)).kind, 'bad')
   t.is(decode(Uint8Array.of(1)).kind, 'bad')
@@ -56,7 +65,11 @@ test('O11: an op whose rest makes no sense still has its number', (t) => {
   const whole = encodeOp(1, 0, encodeTarget(target), encodeInput(1))
   t.deepEqual(decode(whole.subarray(0, 30)), { kind: 'unreadable', session: 1, number: 0 })
   t.deepEqual(decode(whole.subarray(0, 19)), { kind: 'unreadable', session: 1, number: 0 })
-  t.deepEqual(decode(encodeOp(1, 0, encodeTarget({ ...target, object: 'no-path' }), encodeInput(1))), { kind: 'unreadable', session: 1, number: 0 })
+  t.deepEqual(decode(encodeOp(1, 0, encodeTarget({ ...target, object: 'no-path' }), encodeInput(1))), {
+    kind: 'unreadable',
+    session: 1,
+    number: 0,
+  })
 })
 
 test('O11: inputs that are no values in their one form are none', (t) => {
@@ -71,13 +84,22 @@ test('O11: inputs that are no values in their one form are none', (t) => {
 })
 
 test('O11: random bytes behind a valid version never throw and never change the state', (t) => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 9 }).filter((kind) => kind !== 4), fc.uint8Array({ maxLength: 80 }), (kind, bytes) => {
-    const driver = new SpaceDriver()
-    driver.open()
-    const before = driver.space.digest().objects
-    driver.entry(Uint8Array.of(1, kind, ...bytes))
-    return driver.space.digest().objects.size === before.size && driver.space.sessions().every(({ next }) => next <= 1)
-  }), { numRuns: 10_000 })
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 9 }).filter((kind) => kind !== 4),
+      fc.uint8Array({ maxLength: 80 }),
+      (kind, bytes) => {
+        const driver = new SpaceDriver()
+        driver.open()
+        const before = driver.space.digest().objects
+        driver.entry(Uint8Array.of(1, kind, ...bytes))
+        return (
+          driver.space.digest().objects.size === before.size && driver.space.sessions().every(({ next }) => next <= 1)
+        )
+      },
+    ),
+    { numRuns: 10_000 },
+  )
   t.pass()
 })
 

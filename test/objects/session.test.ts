@@ -11,8 +11,10 @@ import { FakeLog, type Fate } from './fake-log.ts'
 
 /** Keeps every mark with its position. */
 const Trail = defineObject({
-  name: 'test.trail', version: 1,
-  state: object({ count: number() }), initial: () => ({ count: 0 }),
+  name: 'test.trail',
+  version: 1,
+  state: object({ count: number() }),
+  initial: () => ({ count: 0 }),
   tables: { marks: object({ session: number(), n: number() }) },
   ops: (op) => ({
     mark: op(object({ n: number() }), (draft, { n }, ctx) => {
@@ -20,8 +22,13 @@ const Trail = defineObject({
       draft.count++
       return ctx.position
     }),
-    refuse: op(object({}), (draft, _input, ctx) => { draft.count = -1; ctx.reject('never', { why: 'test' }) }),
-    fail: op(object({}), () => { throw new TypeError('engine text') }),
+    refuse: op(object({}), (draft, _input, ctx) => {
+      draft.count = -1
+      ctx.reject('never', { why: 'test' })
+    }),
+    fail: op(object({}), () => {
+      throw new TypeError('engine text')
+    }),
   }),
 })
 
@@ -29,7 +36,9 @@ const Trail = defineObject({
 async function outcomes(log: FakeLog, promises: readonly Promise<unknown>[]): Promise<unknown[]> {
   const settled = Promise.allSettled(promises)
   await log.settle()
-  return (await settled).map((one) => one.status === 'fulfilled' ? one.value : isError(one.reason) ? one.reason.code : one.reason)
+  return (await settled).map((one) =>
+    one.status === 'fulfilled' ? one.value : isError(one.reason) ? one.reason.code : one.reason,
+  )
 }
 
 async function openCounter(log: FakeLog) {
@@ -38,18 +47,24 @@ async function openCounter(log: FakeLog) {
   return { client, hits }
 }
 
-const adds = (hits: { add(input: { by: number }): Promise<number> }, count: number): Promise<number>[] => Array.from({ length: count }, () => hits.add({ by: 1 }))
+const adds = (hits: { add(input: { by: number }): Promise<number> }, count: number): Promise<number>[] =>
+  Array.from({ length: count }, () => hits.add({ by: 1 }))
 const addTarget = { object: '/hits', type: Counter.name, version: 1, op: 'add' }
 const toAdd = { target: addTarget, bytes: encodeTarget(addTarget), refusal: () => undefined }
 
 /** Fates by the count of grants: the opening of the session is grant 0, its first op grant 1. */
-const fates = (log: FakeLog, byGrant: Readonly<Record<number, Fate>>): void => { log.fate = (grant) => byGrant[grant] ?? 'stored' }
+const fates = (log: FakeLog, byGrant: Readonly<Record<number, Fate>>): void => {
+  log.fate = (grant) => byGrant[grant] ?? 'stored'
+}
 
 test('O4: calls of one turn travel together, and resolve with their outcomes without being read back', async (t) => {
   const log = new FakeLog()
   log.pushing = false
   const { hits } = await openCounter(log)
-  t.deepEqual(await outcomes(log, adds(hits, 64)), Array.from({ length: 64 }, (_, i) => i + 1))
+  t.deepEqual(
+    await outcomes(log, adds(hits, 64)),
+    Array.from({ length: 64 }, (_, i) => i + 1),
+  )
   t.deepEqual(log.turns, [1, 64])
   const again = adds(hits, 3)
   await log.settle()
@@ -63,7 +78,10 @@ test('O4: ops behind one that went to junk are appended again in order, in one t
   const { client, hits } = await openCounter(log)
   t.deepEqual(await outcomes(log, adds(hits, 6)), [1, 2, 3, 4, 5, 6])
   t.deepEqual(log.turns, [1, 6, 1, 4])
-  t.deepEqual(client.sessions().map(({ next }) => next), [6])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [6],
+  )
 })
 
 test('O4: ops called while others are held wait behind them', async (t) => {
@@ -102,7 +120,10 @@ test('O4: an op whose position was trimmed before its fate was known is appended
   log.push()
   t.deepEqual(await outcomes(log, calls), [1, 2, 3, 4])
   t.is(hits.state.value, 4)
-  t.deepEqual(client.sessions().map(({ next }) => next), [4])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [4],
+  )
 })
 
 test('O4: an op whose turn comes before its first append is acknowledged settles with the second', async (t) => {
@@ -120,15 +141,21 @@ test('O4: an op lost for good fails its caller, blocks nobody behind it and neve
   fates(log, { 1: 'lost' })
   const { client, hits } = await openCounter(log)
   t.deepEqual(await outcomes(log, adds(hits, 4)), ['TIMEOUT', 1, 2, 3])
-  t.deepEqual(client.sessions().map(({ next }) => next), [4])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [4],
+  )
   t.is(hits.state.value, 3)
 })
 
-test('O4: an op whose time is over before it is its turn is appended with no time left, not with less than none', async (t) => {
+test('O4: an op whose time is over before its turn is appended with no time left, not with less', async (t) => {
   const log = new FakeLog()
   const given: (number | undefined)[] = []
   const append = log.append.bind(log)
-  log.append = (payload, options) => { given.push(options.timeoutMs); return append(payload, options) }
+  log.append = (payload, options) => {
+    given.push(options.timeoutMs)
+    return append(payload, options)
+  }
   const { hits } = await openCounter(log)
   const calls = adds(hits, 2)
   const now = log.clock.now.bind(log.clock)
@@ -156,7 +183,10 @@ test('O4: an op that took effect though its append failed counts once, and its e
   log.push()
   t.deepEqual(await outcomes(log, calls), [1, 'TIMEOUT', 3])
   t.is(hits.state.value, 3)
-  t.deepEqual(client.sessions().map(({ next }) => next), [3])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [3],
+  )
 })
 
 test('O4: an op whose outcome is known resolves though its append failed', async (t) => {
@@ -164,7 +194,11 @@ test('O4: an op whose outcome is known resolves though its append failed', async
   const { hits } = await openCounter(log)
   await outcomes(log, adds(hits, 1))
   const append = log.append.bind(log)
-  log.append = async (payload, options) => { await append(payload, options); log.push(); throw Object.assign(new Error('no answer'), {}) }
+  log.append = async (payload, options) => {
+    await append(payload, options)
+    log.push()
+    throw Object.assign(new Error('no answer'), {})
+  }
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
 })
 
@@ -177,7 +211,10 @@ test('O4: an aborted call is refused, and its number is taken', async (t) => {
   aborting.abort()
   t.deepEqual(await outcomes(log, calls), ['ABORTED', 2])
   t.deepEqual(await outcomes(log, [hits.add({ by: 1 }, { signal: aborting.signal })]), ['ABORTED'])
-  t.deepEqual(client.sessions().map(({ next }) => next), [3])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [3],
+  )
 })
 
 test('O4: a call that waits too long for entries before it is refused, and applies in its turn', async (t) => {
@@ -199,7 +236,10 @@ test('O4: a session whose opening fails is opened again, and its calls keep thei
   fates(log, { 0: 'lost', 1: 'junk', 2: 'unknown' })
   const { client, hits } = await openCounter(log)
   t.deepEqual(await outcomes(log, adds(hits, 3)), [1, 2, 3])
-  t.deepEqual(client.sessions().map(({ next }) => next), [0, 3])
+  t.deepEqual(
+    client.sessions().map(({ next }) => next),
+    [0, 3],
+  )
 })
 
 test('O4: what is refused at once takes no number', async (t) => {
@@ -207,7 +247,14 @@ test('O4: what is refused at once takes no number', async (t) => {
   const client = new ObjectClient(log)
   const trail = await client.open(Trail, '/trail')
   const bad: unknown = { n: 'one' }
-  t.deepEqual(await outcomes(log, [call(trail, 'mark', bad), call(trail, 'mark', { n: Number.NaN }), call(trail, 'mark', { n: 1, more: 'x'.repeat(2 << 20) })]), ['BAD_ARGUMENT', 'BAD_ARGUMENT', 'BAD_ARGUMENT'])
+  t.deepEqual(
+    await outcomes(log, [
+      call(trail, 'mark', bad),
+      call(trail, 'mark', { n: Number.NaN }),
+      call(trail, 'mark', { n: 1, more: 'x'.repeat(2 << 20) }),
+    ]),
+    ['BAD_ARGUMENT', 'BAD_ARGUMENT', 'BAD_ARGUMENT'],
+  )
   t.is(log.positions.length, 0)
   await t.throwsAsync(client.open(Counter, 'hits'), { code: 'BAD_ARGUMENT' })
 })
@@ -223,7 +270,9 @@ test('O4: an input that does not fit into an entry is refused at once', async (t
 /** Calls an op by name, as a program without types would. */
 const call = (handle: object, op: string, input: unknown): Promise<unknown> => {
   const found: unknown = Reflect.get(handle, op)
-  return typeof found === 'function' ? Promise.resolve(Reflect.apply(found, handle, [input])) : Promise.reject(new Error(op))
+  return typeof found === 'function'
+    ? Promise.resolve(Reflect.apply(found, handle, [input]))
+    : Promise.reject(new Error(op))
 }
 
 test('O1: rejections and failures reach the caller with their facts and position, without engine text', async (t) => {
@@ -231,7 +280,10 @@ test('O1: rejections and failures reach the caller with their facts and position
   const client = new ObjectClient(log)
   const trail = await client.open(Trail, '/trail')
   const [refused, failed] = [trail.refuse({}), trail.fail({})]
-  const checks = Promise.all([t.throwsAsync(refused, { code: 'REJECTED', message: /refuse of \/trail was rejected: never/ }), t.throwsAsync(failed, { code: 'APPLY_FAILED' })])
+  const checks = Promise.all([
+    t.throwsAsync(refused, { code: 'REJECTED', message: /refuse of \/trail was rejected: never/ }),
+    t.throwsAsync(failed, { code: 'APPLY_FAILED' }),
+  ])
   await log.settle()
   const [rejection, failure] = await checks
   t.like(rejection, { next: 'stop', facts: { reason: 'never', why: 'test', position: 1 } })
@@ -239,7 +291,7 @@ test('O1: rejections and failures reach the caller with their facts and position
   t.is(trail.state.count, 0)
 })
 
-test('O1: a sync that begins later sees what was acknowledged before, and a position carries it to another process', async (t) => {
+test('O1: a sync that begins later sees what was acknowledged, and a position carries it further', async (t) => {
   const log = new FakeLog()
   log.pushing = false
   const [one, other, third] = [new ObjectClient(log), new ObjectClient(log), new ObjectClient(log)]
@@ -262,14 +314,23 @@ test('O4: many sessions of one client share its view, and each has its own order
   const [first, second] = [await client.session({ name: 'first' }), await client.session({ name: 'second' })]
   const [one, other] = [await first.open(Counter, '/hits'), await second.open(Counter, '/hits')]
   const values = await outcomes(log, [...adds(one, 4), ...adds(other, 4)])
-  t.deepEqual([...values].sort((a, b) => Number(a) - Number(b)), [1, 2, 3, 4, 5, 6, 7, 8])
-  t.deepEqual(client.sessions(), [{ session: first.position ?? -1, name: 'first', next: 4 }, { session: second.position ?? -1, name: 'second', next: 4 }])
+  t.deepEqual(
+    [...values].sort((a, b) => Number(a) - Number(b)),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  )
+  t.deepEqual(client.sessions(), [
+    { session: first.position ?? -1, name: 'first', next: 4 },
+    { session: second.position ?? -1, name: 'second', next: 4 },
+  ])
   t.is(one.state, other.state)
 })
 
 test('O3: a type that becomes known late is played from the start, and calls under way do not notice', async (t) => {
   const log = new FakeLog()
-  const [writer, reader] = [new ObjectClient(log, { types: [Trail, Counter] }), new ObjectClient(log, { types: [Counter] })]
+  const [writer, reader] = [
+    new ObjectClient(log, { types: [Trail, Counter] }),
+    new ObjectClient(log, { types: [Counter] }),
+  ]
   const trail = await writer.open(Trail, '/trail')
   await outcomes(log, [trail.mark({ n: 1 }), trail.mark({ n: 2 })])
   const hits = await reader.open(Counter, '/hits')
@@ -297,7 +358,14 @@ test('O11: entries that are none are passed over', async (t) => {
   await outcomes(log, adds(hits, 1))
   log.write(new Uint8Array(0))
   log.write(Uint8Array.of(1, 7, 7, 7))
-  log.write(encodeOp(55, 0, encodeTarget({ object: '/hits', type: Counter.name, version: 1, op: 'add' }), encodeInput({ by: 1 })))
+  log.write(
+    encodeOp(
+      55,
+      0,
+      encodeTarget({ object: '/hits', type: Counter.name, version: 1, op: 'add' }),
+      encodeInput({ by: 1 }),
+    ),
+  )
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
   await client.sync()
   t.is(client.position, log.positions.length - 1)
@@ -318,17 +386,27 @@ test('O4: a session that the space has forgotten is closed with a reason, the ot
   await outcomes(log, [idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })])
   const under = idle.call(toAdd, { by: 1 })
   idle.played({ kind: 'unknown', position: 9, session: idle.position ?? -1, number: 1 })
-  t.deepEqual(await outcomes(log, [under, idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })]), ['STOPPED', 'STOPPED', 4])
+  t.deepEqual(await outcomes(log, [under, idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })]), [
+    'STOPPED',
+    'STOPPED',
+    4,
+  ])
 })
 
 test('O3: a type that conflicts with a known one is refused, and later replays go on without it', async (t) => {
   const log = new FakeLog()
   const twin = defineObject({ name: 'test.trail', version: 1, state: object({}), initial: () => ({}), ops: () => ({}) })
   const [writer, reader] = [new ObjectClient(log, { types: [Trail, Counter] }), new ObjectClient(log)]
-  await outcomes(log, [(await writer.open(Trail, '/trail')).mark({ n: 1 }), ...adds(await writer.open(Counter, '/hits'), 1)])
+  await outcomes(log, [
+    (await writer.open(Trail, '/trail')).mark({ n: 1 }),
+    ...adds(await writer.open(Counter, '/hits'), 1),
+  ])
   await reader.sync()
   const opened = await Promise.allSettled([reader.open(Trail, '/trail'), reader.open(twin, '/twin')])
-  t.deepEqual(opened.map((one) => one.status === 'fulfilled' ? 'opened' : one.reason.code), ['opened', 'MISUSE'])
+  t.deepEqual(
+    opened.map((one) => (one.status === 'fulfilled' ? 'opened' : one.reason.code)),
+    ['opened', 'MISUSE'],
+  )
   t.is((await reader.open(Counter, '/hits')).state.value, 1)
 })
 
@@ -341,7 +419,12 @@ test('O1: closing refuses what is under way, and what comes after', async (t) =>
   const calls = adds(hits, 2)
   await log.settle(2)
   await client.close()
-  t.deepEqual(await outcomes(log, [...calls, ...adds(hits, 1), client.sync()]), ['CLOSED', 'CLOSED', 'CLOSED', 'CLOSED'])
+  t.deepEqual(await outcomes(log, [...calls, ...adds(hits, 1), client.sync()]), [
+    'CLOSED',
+    'CLOSED',
+    'CLOSED',
+    'CLOSED',
+  ])
   t.is(log.clock.timers, 0)
 })
 
@@ -355,28 +438,74 @@ test('O4: a session of its own can be closed, the others go on', async (t) => {
   t.deepEqual(await outcomes(log, [...adds(mine, 1), ...adds(own, 1)]), ['CLOSED', 3])
 })
 
-const fate = fc.oneof({ weight: 6, arbitrary: fc.constant<Fate>('stored') }, { weight: 4, arbitrary: fc.constantFrom<Fate>('junk', 'twice', 'lost', 'unknown', 'late') })
-const burst = fc.record({ session: fc.integer({ min: 0, max: 3 }), calls: fc.integer({ min: 1, max: 6 }), steps: fc.integer({ min: 0, max: 2 }), pushing: fc.boolean(), patience: fc.constantFrom(30, 5_000) })
+const fate = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Fate>('stored') },
+  { weight: 4, arbitrary: fc.constantFrom<Fate>('junk', 'twice', 'lost', 'unknown', 'late') },
+)
+const burst = fc.record({
+  session: fc.integer({ min: 0, max: 3 }),
+  calls: fc.integer({ min: 1, max: 6 }),
+  steps: fc.integer({ min: 0, max: 2 }),
+  pushing: fc.boolean(),
+  patience: fc.constantFrom(30, 5_000),
+})
 
-interface Told { readonly session: number; readonly n: number; readonly answer: unknown }
+interface Told {
+  readonly session: number
+  readonly n: number
+  readonly answer: unknown
+}
 
-type Burst = { readonly session: number; readonly calls: number; readonly steps: number; readonly pushing: boolean; readonly patience: number }
-interface Told { readonly session: number; readonly n: number; readonly answer: unknown }
+type Burst = {
+  readonly session: number
+  readonly calls: number
+  readonly steps: number
+  readonly pushing: boolean
+  readonly patience: number
+}
+interface Told {
+  readonly session: number
+  readonly n: number
+  readonly answer: unknown
+}
 type Trails = Handle<{ count: number }, { marks: { session: number; n: number } }, typeof Trail.ops>
 
-test('O4: under any fates ops apply at most once, in the order of their calls, as acknowledged, and all views agree', async (t) => {
-  await fc.assert(fc.asyncProperty(fc.array(fate, { maxLength: 60 }), fc.array(burst, { minLength: 1, maxLength: 12 }), async (plan, bursts) => {
-    const { log, clients, sessions, trail, told } = await play(plan, bursts)
-    const late = new ObjectClient(log, { types: [Trail] })
-    await Promise.all([...clients, late].map((client) => client.sync()))
-    const positions = sessions.map(({ position }) => position ?? -1)
-    const applied = [...trail.tables.marks.range()].map(([position, { session, n }]) => ({ position: Number(position), session: positions.indexOf(session), n }))
-    const orders = positions.map((_, i) => applied.filter(({ session }) => session === i).map(({ n }) => n))
-    t.deepEqual(orders, orders.map((order) => [...new Set(order)].sort((a, b) => a - b)))
-    t.deepEqual(told.filter((one) => !agrees(one, applied)), [])
-    t.deepEqual(clients.map((client) => client.digest()), [late.digest(), late.digest()])
-    t.deepEqual(positions.map((position) => late.sessions().find(({ session }) => session === position)?.next ?? 0), positions.map((_, i) => told.filter(({ session }) => session === i).length))
-  }), { numRuns: 300 })
+test('O4: under any fates ops apply at most once, in call order, as acknowledged, and all views agree', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fate, { maxLength: 60 }),
+      fc.array(burst, { minLength: 1, maxLength: 12 }),
+      async (plan, bursts) => {
+        const { log, clients, sessions, trail, told } = await play(plan, bursts)
+        const late = new ObjectClient(log, { types: [Trail] })
+        await Promise.all([...clients, late].map((client) => client.sync()))
+        const positions = sessions.map(({ position }) => position ?? -1)
+        const applied = [...trail.tables.marks.range()].map(([position, { session, n }]) => ({
+          position: Number(position),
+          session: positions.indexOf(session),
+          n,
+        }))
+        const orders = positions.map((_, i) => applied.filter(({ session }) => session === i).map(({ n }) => n))
+        t.deepEqual(
+          orders,
+          orders.map((order) => [...new Set(order)].sort((a, b) => a - b)),
+        )
+        t.deepEqual(
+          told.filter((one) => !agrees(one, applied)),
+          [],
+        )
+        t.deepEqual(
+          clients.map((client) => client.digest()),
+          [late.digest(), late.digest()],
+        )
+        t.deepEqual(
+          positions.map((position) => late.sessions().find(({ session }) => session === position)?.next ?? 0),
+          positions.map((_, i) => told.filter(({ session }) => session === i).length),
+        )
+      },
+    ),
+    { numRuns: 300 },
+  )
 })
 
 /** Four sessions of two clients call in bursts; then everything settles. */
@@ -407,7 +536,10 @@ async function mark(trail: Trails | undefined, session: number, n: number, timeo
 }
 
 /** An answer is the position of the one mark; a time-out leaves open whether there is one. */
-function agrees({ session, n, answer }: Told, applied: readonly { position: number; session: number; n: number }[]): boolean {
+function agrees(
+  { session, n, answer }: Told,
+  applied: readonly { position: number; session: number; n: number }[],
+): boolean {
   const found = applied.filter((one) => one.n === n)
   if (answer === 'TIMEOUT') return found.length <= 1
   return found.length === 1 && found.every((one) => one.position === answer && one.session === session)

@@ -28,9 +28,14 @@ test('O3: keys stay in order over thousands of insertions and deletions', (t) =>
 
 test('O3: a key is found at or behind any text, as in a plain sorted list', (t) => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'é', '\uffff'), maxLength: 3 })
-  fc.assert(fc.property(fc.uniqueArray(text), text, fc.boolean(), (given, from, exclusive) => {
-    const sorted = [...given].sort()
-    return new SortedKeys(given).next(from, exclusive) === sorted.find((key) => exclusive ? key > from : key >= from)
-  }), { numRuns: 2_000 })
+  fc.assert(
+    fc.property(fc.uniqueArray(text), text, fc.boolean(), (given, from, exclusive) => {
+      const sorted = [...given].sort()
+      return (
+        new SortedKeys(given).next(from, exclusive) === sorted.find((key) => (exclusive ? key > from : key >= from))
+      )
+    }),
+    { numRuns: 2_000 },
+  )
   t.pass()
 })

@@ -10,7 +10,11 @@ const put = (key: string, n: number) => ({ key, n })
 test('O4: ops of a session apply in the order of their numbers, each once', (t) => {
   const driver = new SpaceDriver(Ledger)
   const session = driver.open()
-  t.like(driver.op(session, 0, 'put', put('a', 1)), { kind: 'result', number: 0, value: { total: 1, position: 1, time: 10, session } })
+  t.like(driver.op(session, 0, 'put', put('a', 1)), {
+    kind: 'result',
+    number: 0,
+    value: { total: 1, position: 1, time: 10, session },
+  })
   t.like(driver.op(session, 0, 'put', put('a', 1)), { kind: 'duplicate', number: 0 })
   t.like(driver.op(session, 2, 'put', put('a', 9)), { kind: 'gap', number: 2 })
   t.like(driver.op(session, 1, 'put', put('a', 5)), { kind: 'result', number: 1, value: { total: 5 } })
@@ -41,7 +45,11 @@ test('O3: a rejected op leaves nothing behind but its number', (t) => {
   const session = driver.open()
   driver.op(session, 0, 'put', put('a', 7))
   const before = driver.space.digest().objects
-  t.like(driver.op(session, 1, 'putAllThenReject', ['a', 'b', 'c', 'b']), { kind: 'rejected', reason: 'changed my mind', facts: { keys: 4 } })
+  t.like(driver.op(session, 1, 'putAllThenReject', ['a', 'b', 'c', 'b']), {
+    kind: 'rejected',
+    reason: 'changed my mind',
+    facts: { keys: 4 },
+  })
   t.deepEqual(driver.space.digest().objects, before)
   t.deepEqual([...driver.ledger().tables.rows.range()], [['a', { n: 7 }]])
   t.deepEqual(driver.space.patches, [])
@@ -85,7 +93,11 @@ test('O12: a record too many is a refusal with facts, and leaves nothing behind'
   const session = driver.open()
   driver.op(session, 0, 'putAllThenReject', ['a', 'b', 'c'])
   for (const [i, key] of ['a', 'b', 'c'].entries()) driver.op(session, 1 + i, 'put', put(key, 1))
-  t.like(driver.op(session, 4, 'put', put('d', 1)), { kind: 'rejected', reason: 'the table is full', facts: { table: 'rows', records: 3 } })
+  t.like(driver.op(session, 4, 'put', put('d', 1)), {
+    kind: 'rejected',
+    reason: 'the table is full',
+    facts: { table: 'rows', records: 3 },
+  })
   t.is(driver.ledger().state.total, 3)
   t.like(driver.op(session, 5, 'put', put('a', 2)), { kind: 'result' })
   driver.op(session, 6, 'drop', { key: 'b' })
@@ -97,7 +109,11 @@ test('O12: an object too many is a refusal with facts, and the others go on', (t
   const session = driver.open()
   driver.op(session, 0, 'put', put('a', 1), { path: '/one' })
   driver.op(session, 1, 'put', put('a', 1), { path: '/two' })
-  t.like(driver.op(session, 2, 'put', put('a', 1), { path: '/three' }), { kind: 'rejected', reason: 'the space is full', facts: { objects: 2 } })
+  t.like(driver.op(session, 2, 'put', put('a', 1), { path: '/three' }), {
+    kind: 'rejected',
+    reason: 'the space is full',
+    facts: { objects: 2 },
+  })
   t.like(driver.op(session, 3, 'put', put('a', 2), { path: '/one' }), { kind: 'result' })
 })
 
@@ -110,13 +126,19 @@ test('O4: marks are bounded: the session that did nothing for longest is forgott
   t.like(driver.op(first, 0, 'put', put('a', 3)), { kind: 'duplicate' })
   t.like(driver.op(first, 1, 'put', put('a', 4)), { kind: 'result' })
   t.like(driver.op(third, 0, 'put', put('a', 5)), { kind: 'result' })
-  t.deepEqual(driver.space.sessions().map(({ name }) => name), ['first', 'third'])
+  t.deepEqual(
+    driver.space.sessions().map(({ name }) => name),
+    ['first', 'third'],
+  )
 })
 
 test('O3: the digest forgets a session with its mark', (t) => {
   const [driver, replay] = [new SmallSpaceDriver(), new SmallSpaceDriver()]
   const play = (one: SpaceDriver, looks: boolean): void => {
-    for (let i = 0; i < 9; i++) { one.empty(one.open(`s${i}`), 0); if (looks) void one.digest }
+    for (let i = 0; i < 9; i++) {
+      one.empty(one.open(`s${i}`), 0)
+      if (looks) void one.digest
+    }
   }
   play(driver, true)
   play(replay, false)
@@ -130,7 +152,10 @@ test('O3: inputs, ops and types that do not fit are rejected alike', (t) => {
   t.like(driver.op(session, 0, 'put', { key: 1 }), { kind: 'rejected' })
   t.like(driver.op(session, 1, 'nothing', {}), { kind: 'rejected', reason: 'the type has no such op' })
   t.like(driver.op(session, 2, 'put', put('a', 1)), { kind: 'result' })
-  t.like(driver.op(session, 3, 'add', { by: 1 }, { type: Counter }), { kind: 'rejected', reason: 'the object is of another type' })
+  t.like(driver.op(session, 3, 'add', { by: 1 }, { type: Counter }), {
+    kind: 'rejected',
+    reason: 'the object is of another type',
+  })
   t.like(driver.op(session, 4, 'toString', {}), { kind: 'rejected' })
 })
 
@@ -156,7 +181,7 @@ test('O3: the digest is a function of the state: the way there does not matter, 
   t.is(winding.space.digest().objects.get('/ledger'), straight.space.digest().objects.get('/ledger'))
 })
 
-test('O3: the digest tells object, table, key, value and the sessions\' marks apart', (t) => {
+test("O3: the digest tells object, table, key, value and the sessions' marks apart", (t) => {
   const [one, other, more] = [new SpaceDriver(Ledger), new SpaceDriver(Ledger), new SpaceDriver(Ledger)]
   one.op(one.open(), 0, 'put', put('x', 1))
   other.op(other.open(), 0, 'put', put('x', 1), { path: '/other' })
@@ -180,12 +205,21 @@ test('O3: digests are taken at the first entry at or past each multiple of 4,096
 
 test('O3: objects whose code is missing are skipped, and the marks agree all the same', (t) => {
   const [knowing, blind] = [new SpaceDriver(Ledger, Counter), new SpaceDriver(Counter)]
-  const both = (act: (driver: SpaceDriver) => void): void => { act(knowing); act(blind) }
-  both((driver) => { driver.op(driver.open(), 0, 'put', put('a', 1)) })
+  const both = (act: (driver: SpaceDriver) => void): void => {
+    act(knowing)
+    act(blind)
+  }
+  both((driver) => {
+    driver.op(driver.open(), 0, 'put', put('a', 1))
+  })
   t.like(blind.op(0, 1, 'put', put('a', 1)), { kind: 'opaque' })
   knowing.op(0, 1, 'put', put('a', 1))
-  both((driver) => { driver.op(0, 2, 'add', { by: 1 }, { type: Counter, path: '/hits' }) })
-  both((driver) => { driver.op(0, 3, 'add', { by: 1 }, { type: Counter, path: '/ledger' }) })
+  both((driver) => {
+    driver.op(0, 2, 'add', { by: 1 }, { type: Counter, path: '/hits' })
+  })
+  both((driver) => {
+    driver.op(0, 3, 'add', { by: 1 }, { type: Counter, path: '/ledger' })
+  })
   t.deepEqual(blind.space.sessions(), knowing.space.sessions())
   t.is(blind.space.digest().objects.get('/hits'), knowing.space.digest().objects.get('/hits'))
   t.false(blind.space.digest().objects.has('/ledger'))
@@ -193,7 +227,13 @@ test('O3: objects whose code is missing are skipped, and the marks agree all the
 })
 
 test('O3: two types of one name and version are refused', (t) => {
-  const twin = defineObject({ name: 'test.ledger', version: 1, state: object({ n: number() }), initial: () => ({ n: 0 }), ops: () => ({}) })
+  const twin = defineObject({
+    name: 'test.ledger',
+    version: 1,
+    state: object({ n: number() }),
+    initial: () => ({ n: 0 }),
+    ops: () => ({}),
+  })
   t.throws(() => new SpaceDriver(Ledger, twin), { code: 'MISUSE' })
 })
 
@@ -207,7 +247,15 @@ test('Q4: entries that go back are an error of the player', (t) => {
 test('O3: patches tell what the last entry changed, in order', (t) => {
   const driver = new SpaceDriver(Ledger)
   driver.op(driver.open(), 0, 'put', put('a', 1))
-  const told = driver.space.patches.map(({ store, key, before, after }) => [store.object, store.name, key, before?.value, after?.value, after?.created, after?.modified])
+  const told = driver.space.patches.map(({ store, key, before, after }) => [
+    store.object,
+    store.name,
+    key,
+    before?.value,
+    after?.value,
+    after?.created,
+    after?.modified,
+  ])
   t.deepEqual(told, [
     ['/ledger', 'test.ledger@1', '', undefined, { total: 0 }, 1, 1],
     ['/ledger', 'rows', 'a', undefined, { n: 1 }, 1, 1],
@@ -228,24 +276,41 @@ const action = fc.oneof(
   fc.record({ op: fc.constant('digest'), input: fc.constant(null) }),
 )
 
-test('O3: whatever was done, refused and undone, state and ranges are those of a plain model and the digest is that of a replay', (t) => {
-  fc.assert(fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
-    const [driver, replay, model] = [new SpaceDriver(Ledger), new SpaceDriver(Ledger), new Map<string, number>()]
-    driver.open()
-    replay.open()
-    actions.forEach(({ op, input }, i) => {
-      if (op === 'digest') void driver.digest
-      const outcome = driver.op(0, i, op, input)
-      replay.op(0, i, op, input)
-      if (outcome.kind === 'result' && op === 'list') t.deepEqual(outcome.value, [...model.keys()].sort().filter((one) => one >= 'b' && one < 'd'))
-      else follow(model, op, input)
-    })
-    t.deepEqual([...driver.ledger().tables.rows.range()].map(([one, { n }]) => [one, n]), [...model].sort(([a], [b]) => a < b ? -1 : 1))
-    t.is(driver.ledger().state.total, [...model.values()].reduce((sum, n) => sum + n, 0))
-    t.is(driver.ledger().tables.rows.size, model.size)
-    t.deepEqual(driver.space.digest(), replay.space.digest())
-  }), { numRuns: 500 })
-})
+test(
+  'O3: whatever was done, refused and undone, state and ranges are those of a plain model and the digest is '
+    + 'that of a replay',
+  (t) => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+        const [driver, replay, model] = [new SpaceDriver(Ledger), new SpaceDriver(Ledger), new Map<string, number>()]
+        driver.open()
+        replay.open()
+        actions.forEach(({ op, input }, i) => {
+          if (op === 'digest') void driver.digest
+          const outcome = driver.op(0, i, op, input)
+          replay.op(0, i, op, input)
+          if (outcome.kind === 'result' && op === 'list') {
+            t.deepEqual(
+              outcome.value,
+              [...model.keys()].sort().filter((one) => one >= 'b' && one < 'd'),
+            )
+          } else follow(model, op, input)
+        })
+        t.deepEqual(
+          [...driver.ledger().tables.rows.range()].map(([one, { n }]) => [one, n]),
+          [...model].sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+        t.is(
+          driver.ledger().state.total,
+          [...model.values()].reduce((sum, n) => sum + n, 0),
+        )
+        t.is(driver.ledger().tables.rows.size, model.size)
+        t.deepEqual(driver.space.digest(), replay.space.digest())
+      }),
+      { numRuns: 500 },
+    )
+  },
+)
 
 function follow(model: Map<string, number>, op: string, input: unknown): void {
   if (typeof input !== 'object' || input === null || !('key' in input) || typeof input.key !== 'string') return

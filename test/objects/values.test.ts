@@ -14,7 +14,10 @@ test('O3: what is no value is refused', (t) => {
   t.throws(refused({ a: undefined }), { code: 'BAD_ARGUMENT' })
   t.throws(refused(1n), { code: 'BAD_ARGUMENT' })
   t.throws(refused(Symbol('s')), { code: 'BAD_ARGUMENT' })
-  t.throws(refused(() => 1), { code: 'BAD_ARGUMENT' })
+  t.throws(
+    refused(() => 1),
+    { code: 'BAD_ARGUMENT' },
+  )
   t.throws(refused(new Date(0)), { code: 'BAD_ARGUMENT' })
   t.throws(refused(new Map()), { code: 'BAD_ARGUMENT' })
   t.throws(refused(new Uint8Array(1)), { code: 'BAD_ARGUMENT' })
@@ -35,11 +38,20 @@ test('O3: -0 is stored as 0, key order is kept, the copy is frozen and of its ow
   t.not(kept.a, given.a)
 })
 
-test('O3: a copy for a caller is not frozen', (t) => { t.false(Object.isFrozen(ownCopy({ a: 1 }))) })
+test('O3: a copy for a caller is not frozen', (t) => {
+  t.false(Object.isFrozen(ownCopy({ a: 1 })))
+})
 
 test('O3: a value that weighs more than allowed is refused, however it is built', (t) => {
   t.throws(() => canonical('x'.repeat(1_000), 1_000), { code: 'BAD_ARGUMENT' })
-  t.throws(() => canonical(Array.from({ length: 200 }, () => []), 1_000), { code: 'BAD_ARGUMENT' })
+  t.throws(
+    () =>
+      canonical(
+        Array.from({ length: 200 }, () => []),
+        1_000,
+      ),
+    { code: 'BAD_ARGUMENT' },
+  )
   t.throws(() => canonical({ ['k'.repeat(1_000)]: 1 }, 1_000), { code: 'BAD_ARGUMENT' })
   t.notThrows(() => canonical('x'.repeat(900), 1_000))
 })
@@ -54,10 +66,23 @@ test('O3: a parsed text is a value only in its one form', (t) => {
 })
 
 test('O3: whatever is given, a copy is refused or canonical, and copying it again changes nothing', (t) => {
-  fc.assert(fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withTypedArray: true, withSparseArray: true }), (given) => {
-    const kept = attempt(given)
-    return kept === undefined || (isCanonical(kept) && JSON.stringify(canonical(kept)) === JSON.stringify(kept))
-  }), { numRuns: 3_000 })
+  fc.assert(
+    fc.property(
+      fc.anything({
+        withBigInt: true,
+        withDate: true,
+        withMap: true,
+        withNullPrototype: true,
+        withTypedArray: true,
+        withSparseArray: true,
+      }),
+      (given) => {
+        const kept = attempt(given)
+        return kept === undefined || (isCanonical(kept) && JSON.stringify(canonical(kept)) === JSON.stringify(kept))
+      },
+    ),
+    { numRuns: 3_000 },
+  )
   t.pass()
 })
 

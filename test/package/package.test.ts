@@ -8,7 +8,13 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 
 const root = new URL('../..', import.meta.url).pathname
-const run = (command: string, args: readonly string[], cwd: string): string => execFileSync(command, [...args], { cwd, encoding: 'utf8', timeout: 110_000, env: { ...process.env, npm_config_fund: 'false', npm_config_audit: 'false' } })
+const run = (command: string, args: readonly string[], cwd: string): string =>
+  execFileSync(command, [...args], {
+    cwd,
+    encoding: 'utf8',
+    timeout: 110_000,
+    env: { ...process.env, npm_config_fund: 'false', npm_config_audit: 'false' },
+  })
 
 const program = `
   import { connect, Counter } from 'sirtaki'
@@ -29,30 +35,58 @@ const settings = [{}, { strict: true, lib: ['es2022'], types: [] }]
 function checkTypes(t: ExecutionContext, folder: string): void {
   writeFileSync(join(folder, 'program.ts'), `${program}declare const console: { log(text: string): void }`)
   for (const compilerOptions of settings) {
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, noEmit: true }, files: ['program.ts'] }))
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, noEmit: true }, files: ['program.ts'] }),
+    )
     t.notThrows(() => run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], folder))
   }
   const installed = join(folder, 'node_modules/sirtaki')
-  const maps = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.d.ts.map'))
+  const maps = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.d.ts.map'),
+  )
   const sources = maps.flatMap((file) => {
     const { sources: named }: { sources: string[] } = JSON.parse(readFileSync(join(installed, 'dist', file), 'utf8'))
     return named.map((source) => join(installed, 'dist', file, '..', source))
   })
   t.true(sources.length > 50)
-  t.deepEqual(sources.filter((source) => !existsSync(source)), [])
+  t.deepEqual(
+    sources.filter((source) => !existsSync(source)),
+    [],
+  )
 }
 
-for (const [major, version] of [[22, '22.22.0'], [24, '']] as const) {
+for (const [major, version] of [
+  [22, '22.22.0'],
+  [24, ''],
+] as const) {
   test.serial(`the packed package runs on Node ${major}`, (t) => {
     t.timeout(240_000)
     const folder = mkdtempSync(join(tmpdir(), 'sirtaki-package-'))
-    t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+    t.teardown(() => {
+      rmSync(folder, { recursive: true, force: true })
+    })
     // The pack builds by itself: nothing of an older build, or none, gets out.
     rmSync(join(root, 'dist'), { recursive: true, force: true })
-    const [packed = ''] = run('npm', ['pack', '--silent', '--pack-destination', folder], root).trim().split('\n').slice(-1)
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', version: '1.0.0', type: 'module', allowScripts: { node: true, 'better-sqlite3': false } }))
+    const [packed = ''] = run('npm', ['pack', '--silent', '--pack-destination', folder], root)
+      .trim()
+      .split('\n')
+      .slice(-1)
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({
+        name: 'user',
+        version: '1.0.0',
+        type: 'module',
+        allowScripts: { node: true, 'better-sqlite3': false },
+      }),
+    )
     writeFileSync(join(folder, 'program.js'), program)
-    run('npm', ['install', '--silent', join(folder, packed), ...(version === '' ? [] : [`node@${version.split('.')[0]}`])], folder)
+    run(
+      'npm',
+      ['install', '--silent', join(folder, packed), ...(version === '' ? [] : [`node@${version.split('.')[0]}`])],
+      folder,
+    )
     const node = version === '' ? process.execPath : join(folder, 'node_modules/node/bin/node')
     t.true(run(node, ['--version'], folder).startsWith(`v${major}.`))
     t.deepEqual(JSON.parse(run(node, ['program.js'], folder)), { value: 6, window: 65_536, history: 'ok' })

@@ -12,6 +12,12 @@ const [, , address = ''] = process.argv
 const { client } = await connectLog(address, { name: 'client process', timeoutMs: 10_000 })
 writeSync(1, 'ready\n')
 for await (const line of createInterface({ input: process.stdin })) {
-  client.append(new TextEncoder().encode(line), { timeoutMs: 10_000 })
-    .then(({ position }) => { writeSync(1, `${line} ${position}\n`) }, (thrown: unknown) => { writeSync(1, `${line} failed ${asError(thrown).code}\n`) })
+  client.append(new TextEncoder().encode(line), { timeoutMs: 10_000 }).then(
+    ({ position }) => {
+      writeSync(1, `${line} ${position}\n`)
+    },
+    (thrown: unknown) => {
+      writeSync(1, `${line} failed ${asError(thrown).code}\n`)
+    },
+  )
 }

@@ -14,34 +14,58 @@ async function place(): Promise<{ files: string; args: string[]; remove(): void 
   const files = join(path, 'files')
   mkdirSync(join(files, 'below'), { recursive: true })
   for (let i = 0; i < 50; i++) writeFileSync(join(files, i % 2 === 0 ? 'below' : '.', `file-${i}`), `content ${i}`)
-  return { files, args: ['dev', files, '--json', '--job', '--once', '--workers', '2', '--data', join(path, 'data'), '--port', String((await freePorts(4))[0])], remove }
+  return {
+    files,
+    args: [
+      'dev',
+      files,
+      '--json',
+      '--job',
+      '--once',
+      '--workers',
+      '2',
+      '--data',
+      join(path, 'data'),
+      '--port',
+      String((await freePorts(4))[0]),
+    ],
+    remove,
+  }
 }
 
-test.beforeEach((t) => { t.timeout(180_000) })
-
-test.serial('dev --job --once: every file once, one digest, one state; a second start goes on with the next job', async (t) => {
-  const { args, remove } = await place()
-  t.teardown(remove)
-  const first = await run(args, { timeoutMs: 80_000 })
-  t.is(first.code, 0, first.err)
-  t.like(resultOf(first.out), { event: 'result', job: '/jobs/1', files: 50, done: 50, restarts: 0, problems: [] })
-  const second = await run(args, { timeoutMs: 80_000 })
-  t.is(second.code, 0, second.err)
-  t.like(resultOf(second.out), { job: '/jobs/2', files: 50, done: 50, problems: [] })
+test.beforeEach((t) => {
+  t.timeout(180_000)
 })
 
-test.serial('dev --job --once: the files of a worker that is killed are given back, and the job comes out right', async (t) => {
-  const { args, remove } = await place()
-  t.teardown(remove)
-  const child = start(args, { env: { SIRTAKI_JOB_DELAY_MS: '60' } })
-  const end = ended(child, { timeoutMs: 120_000 })
-  process.kill(await holder(child), 'SIGKILL')
-  const { code, out, err } = await end
-  t.is(code, 0, err)
-  const result = resultOf(out)
-  t.like(result, { done: 50, restarts: 1, problems: [] })
-  t.true(Number(result['givenBack']) > 0)
-})
+test.serial(
+  'dev --job --once: every file once, one digest, one state; a second start goes on with the next job',
+  async (t) => {
+    const { args, remove } = await place()
+    t.teardown(remove)
+    const first = await run(args, { timeoutMs: 80_000 })
+    t.is(first.code, 0, first.err)
+    t.like(resultOf(first.out), { event: 'result', job: '/jobs/1', files: 50, done: 50, restarts: 0, problems: [] })
+    const second = await run(args, { timeoutMs: 80_000 })
+    t.is(second.code, 0, second.err)
+    t.like(resultOf(second.out), { job: '/jobs/2', files: 50, done: 50, problems: [] })
+  },
+)
+
+test.serial(
+  'dev --job --once: the files of a worker that is killed are given back, and the job comes out right',
+  async (t) => {
+    const { args, remove } = await place()
+    t.teardown(remove)
+    const child = start(args, { env: { SIRTAKI_JOB_DELAY_MS: '60' } })
+    const end = ended(child, { timeoutMs: 120_000 })
+    process.kill(await holder(child), 'SIGKILL')
+    const { code, out, err } = await end
+    t.is(code, 0, err)
+    const result = resultOf(out)
+    t.like(result, { done: 50, restarts: 1, problems: [] })
+    t.true(Number(result['givenBack']) > 0)
+  },
+)
 
 /** The id of the first worker that tells of files it holds. */
 function holder(child: ChildProcess): Promise<number> {

@@ -1,6 +1,7 @@
 /**
- * A door as a process: `ADDRESS LIMITS` (some bounds as JSON). Says `ready ADDRESS`; answers every request with so many bytes as its
- * body says in text. To a line `look N` it says `look-N` with the callers, the sockets and the bytes in use.
+ * A door as a process: `ADDRESS LIMITS` (some bounds as JSON). Says `ready ADDRESS`; answers every request with so
+ * many bytes as its body says in text. To a line `look N` it says `look-N` with the callers, the sockets and the
+ * bytes in use.
  *
  * Read next: `flood.test.ts`.
  */
@@ -15,14 +16,20 @@ import { openDoor } from '../../log/wire/server.ts'
 
 const [, , address = '', over = '{}'] = process.argv
 const limits: Limits = { ...usual, ...JSON.parse(over) }
-const say = (line: string): void => { writeSync(1, `${line}\n`) }
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
 const transport = netTransport({ lingerMs: 200, connectionsMax: 2 * limits.connectionsMax })
 const door = await openDoor({ ...systemPorts(), transport }, limits, address, {
-  cluster: () => null, layout: () => null, gone: () => undefined,
-  request: ({ caller, kind, request, body }) => { caller.answer(kind, request, new Uint8Array(Number(new TextDecoder().decode(body)))) },
+  cluster: () => null,
+  layout: () => null,
+  gone: () => undefined,
+  request: ({ caller, kind, request, body }) => {
+    caller.answer(kind, request, new Uint8Array(Number(new TextDecoder().decode(body))))
+  },
 })
 say(`ready ${door.listener.address}`)
 

@@ -1,6 +1,7 @@
 /**
- * A process of a `file:` cluster: `FOLDER NAME`. Adds to the counter /NAME on each line `add`, one after the other, and says `added VALUE`
- * or `failed CODE MESSAGE`; on `go` it adds on and on. On `end` it closes. Says `ready PID` first, or `error CODE MESSAGE` when it cannot connect.
+ * A process of a `file:` cluster: `FOLDER NAME`. Adds to the counter /NAME on each line `add`, one after the other,
+ * and says `added VALUE` or `failed CODE MESSAGE`; on `go` it adds on and on. On `end` it closes. Says `ready PID`
+ * first, or `error CODE MESSAGE` when it cannot connect.
  *
  * Read next: `file.test.ts`.
  */
@@ -11,8 +12,13 @@ import { connect } from '../../objects/connect.ts'
 import { Counter } from '../../objects/counter.ts'
 
 const [, , folder = '', name = ''] = process.argv
-const say = (line: string): void => { writeSync(1, `${line}\n`) }
-const told = (thrown: unknown): string => { const { code, message } = asError(thrown); return `${code} ${message}` }
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
+const told = (thrown: unknown): string => {
+  const { code, message } = asError(thrown)
+  return `${code} ${message}`
+}
 
 try {
   const client = await connect(`file:${folder}`, { name, timeoutMs: 8_000 })
@@ -29,7 +35,11 @@ try {
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'end') break
     if (line === 'add') await add()
-    if (line === 'go') void (async () => { while (going) await add() })()
+    if (line === 'go') {
+      void (async () => {
+        while (going) await add()
+      })()
+    }
   }
   going = false
   await client.close()

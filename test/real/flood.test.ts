@@ -15,11 +15,19 @@ import { RealProcess } from './processes.ts'
 
 const MB = 1 << 20
 const hello = encodeFrame(kinds.hello, 0, 0, writeJson({ cluster: null, name: 'flood' }))
-const ask = (request: number, bytes: number): Uint8Array => encodeFrame(kinds.status, 0, request, new TextEncoder().encode(String(bytes)))
-const pause = (ms: number): Promise<void> => new Promise((done) => { setTimeout(done, ms) })
+const ask = (request: number, bytes: number): Uint8Array =>
+  encodeFrame(kinds.status, 0, request, new TextEncoder().encode(String(bytes)))
+const pause = (ms: number): Promise<void> =>
+  new Promise((done) => {
+    setTimeout(done, ms)
+  })
 
 /** What the door's process says of itself. */
-interface Look { readonly callers: number; readonly sockets: number; readonly bytes: number }
+interface Look {
+  readonly callers: number
+  readonly sockets: number
+  readonly bytes: number
+}
 
 /** A door in a process of its own and everybody who comes to it. */
 class Flood {
@@ -29,7 +37,10 @@ class Flood {
   #looks = 0
   #request = 0
 
-  private constructor(door: RealProcess, address: string) { this.door = door; this.address = address }
+  private constructor(door: RealProcess, address: string) {
+    this.door = door
+    this.address = address
+  }
 
   static async start(t: ExecutionContext, over: Partial<Limits>): Promise<Flood> {
     const door = new RealProcess('door-process.ts', ['127.0.0.1:0', JSON.stringify(over)])
@@ -59,8 +70,17 @@ class Flood {
   }
 
   peer(t: ExecutionContext, name: string): Peer {
-    const peers = new Peers({ ports: systemPorts(), limits, name, cluster: () => null, nextRequest: () => ++this.#request, learnt: () => undefined })
-    t.teardown(() => { peers.close() })
+    const peers = new Peers({
+      ports: systemPorts(),
+      limits,
+      name,
+      cluster: () => null,
+      nextRequest: () => ++this.#request,
+      learnt: () => undefined,
+    })
+    t.teardown(() => {
+      peers.close()
+    })
     return peers.at(this.address)
   }
 
@@ -70,7 +90,19 @@ class Flood {
     const all: Socket[] = []
     while (all.length < count) {
       const part = Array.from({ length: Math.min(250, count - all.length) }, () => connect(Number(port), host))
-      await Promise.all(part.map((socket) => new Promise<void>((done) => { socket.once('connect', done).once('close', () => { done() }).on('error', () => undefined) })))
+      await Promise.all(
+        part.map(
+          (socket) =>
+            new Promise<void>((done) => {
+              socket
+                .once('connect', done)
+                .once('close', () => {
+                  done()
+                })
+                .on('error', () => undefined)
+            }),
+        ),
+      )
       if (first !== undefined) for (const socket of part) socket.write(first)
       all.push(...part)
     }
@@ -90,7 +122,9 @@ class Worker {
     this.#done = this.#work(peer)
     // Told by `stop`.
     void this.#done.catch(() => undefined)
-    t.teardown(() => { this.#running = false })
+    t.teardown(() => {
+      this.#running = false
+    })
   }
 
   async #work(peer: Peer): Promise<void> {
@@ -120,44 +154,68 @@ function neverRead(sockets: readonly Socket[]): void {
   }, 20)
 }
 
-test.serial('2,000 who send nothing, 200 with half a frame and 50 who never read disturb nobody, cost little and are gone in the end', async (t) => {
-  t.timeout(60_000)
-  const flood = await Flood.start(t, { helloMs: 4_000, idleMs: 4_000, connectionBytesMax: 2 * MB })
-  const worker = new Worker(t, flood.peer(t, 'worker'))
-  const before = await flood.until(({ callers }) => callers === 1)
-  await flood.dial(2_000)
-  // A frame of 4 MiB of which the head has come, from callers who have greeted.
-  await flood.dial(200, Buffer.concat([hello, encodeFrame(kinds.store, 0, 1, new Uint8Array(limits.frameBytesMax - 1024)).subarray(0, 1000)]))
-  const during = await flood.until(({ callers }) => callers >= 2_201)
-  t.true(during.callers >= 2_201, `${during.callers} callers`)
-  t.true(during.bytes - before.bytes < 40 * MB, `${(during.bytes - before.bytes) / MB} MiB more with ${during.callers} callers`)
-  neverRead(await flood.dial(50, hello))
-  let most = during.bytes
-  const after = await flood.until(({ callers, sockets, bytes }) => { most = Math.max(most, bytes); return callers === 1 && sockets === 1 })
-  await worker.stop()
-  t.deepEqual([after.callers, after.sockets], [1, 1])
-  t.true(most - before.bytes < 50 * 3 * MB, `${(most - before.bytes) / MB} MiB at most`)
-  t.true(after.bytes - before.bytes < 20 * MB, `${(after.bytes - before.bytes) / MB} MiB stay`)
-  t.true(worker.slowestMs < 2_000, `${worker.slowestMs} ms for the slowest of ${worker.requests}`)
-  t.true(worker.requests > 100, `${worker.requests} requests`)
-  t.log(`${worker.requests} requests, slowest ${worker.slowestMs.toFixed(0)} ms; MiB more: ${((during.bytes - before.bytes) / MB).toFixed(1)} at first, ${((most - before.bytes) / MB).toFixed(1)} at most, ${((after.bytes - before.bytes) / MB).toFixed(1)} after`)
-})
+test.serial(
+  '2,000 who send nothing, 200 with half a frame and 50 who never read disturb nobody, cost little and are '
+    + 'gone in the end',
+  async (t) => {
+    t.timeout(60_000)
+    const flood = await Flood.start(t, { helloMs: 4_000, idleMs: 4_000, connectionBytesMax: 2 * MB })
+    const worker = new Worker(t, flood.peer(t, 'worker'))
+    const before = await flood.until(({ callers }) => callers === 1)
+    await flood.dial(2_000)
+    // A frame of 4 MiB of which the head has come, from callers who have greeted.
+    await flood.dial(
+      200,
+      Buffer.concat([
+        hello,
+        encodeFrame(kinds.store, 0, 1, new Uint8Array(limits.frameBytesMax - 1024)).subarray(0, 1000),
+      ]),
+    )
+    const during = await flood.until(({ callers }) => callers >= 2_201)
+    t.true(during.callers >= 2_201, `${during.callers} callers`)
+    t.true(
+      during.bytes - before.bytes < 40 * MB,
+      `${(during.bytes - before.bytes) / MB} MiB more with ${during.callers} callers`,
+    )
+    neverRead(await flood.dial(50, hello))
+    let most = during.bytes
+    const after = await flood.until(({ callers, sockets, bytes }) => {
+      most = Math.max(most, bytes)
+      return callers === 1 && sockets === 1
+    })
+    await worker.stop()
+    t.deepEqual([after.callers, after.sockets], [1, 1])
+    t.true(most - before.bytes < 50 * 3 * MB, `${(most - before.bytes) / MB} MiB at most`)
+    t.true(after.bytes - before.bytes < 20 * MB, `${(after.bytes - before.bytes) / MB} MiB stay`)
+    t.true(worker.slowestMs < 2_000, `${worker.slowestMs} ms for the slowest of ${worker.requests}`)
+    t.true(worker.requests > 100, `${worker.requests} requests`)
+    t.log(
+      `${worker.requests} requests, slowest ${worker.slowestMs.toFixed(0)} ms; MiB more: `
+        + `${((during.bytes - before.bytes) / MB).toFixed(1)} at first, `
+        + `${((most - before.bytes) / MB).toFixed(1)} at most, `
+        + `${((after.bytes - before.bytes) / MB).toFixed(1)} after`,
+    )
+  },
+)
 
-test.serial('a flood beyond the bound takes no more than the bound, those who were there go on, and then there is room again', async (t) => {
-  t.timeout(60_000)
-  const flood = await Flood.start(t, { helloMs: 3_000, connectionsMax: 100 })
-  const worker = new Worker(t, flood.peer(t, 'worker'))
-  await flood.until(({ callers }) => callers === 1)
-  await flood.dial(2_000)
-  const during = await flood.until(({ callers }) => callers === 100)
-  t.is(during.callers, 100)
-  // One more may be on its way out while it is counted.
-  t.true(during.sockets <= 202, `${during.sockets} sockets`)
-  await flood.until(({ sockets }) => sockets === 100)
-  await t.throwsAsync(flood.peer(t, 'late').request('status', new TextEncoder().encode('7')), { code: 'OVERLOADED' })
-  const after = await flood.until(({ callers, sockets }) => callers === 1 && sockets === 1)
-  t.deepEqual([after.callers, after.sockets], [1, 1])
-  t.is((await flood.peer(t, 'newcomer').request('status', new TextEncoder().encode('7'))).byteLength, 7)
-  await worker.stop()
-  t.true(worker.slowestMs < 2_000, `${worker.slowestMs} ms for the slowest of ${worker.requests}`)
-})
+test.serial(
+  'a flood beyond the bound takes no more than the bound, those who were there go on, and then there is room again',
+  async (t) => {
+    t.timeout(60_000)
+    const flood = await Flood.start(t, { helloMs: 3_000, connectionsMax: 100 })
+    const worker = new Worker(t, flood.peer(t, 'worker'))
+    await flood.until(({ callers }) => callers === 1)
+    await flood.dial(2_000)
+    const during = await flood.until(({ callers }) => callers === 100)
+    t.is(during.callers, 100)
+    // One more may be on its way out while it is counted.
+    t.true(during.sockets <= 202, `${during.sockets} sockets`)
+    await flood.until(({ sockets }) => sockets === 100)
+    await t.throwsAsync(flood.peer(t, 'late').request('status', new TextEncoder().encode('7')), { code: 'OVERLOADED' })
+    const after = await flood.until(({ callers, sockets }) => callers === 1 && sockets === 1)
+    t.deepEqual([after.callers, after.sockets], [1, 1])
+    t.is((await flood.peer(t, 'newcomer').request('status', new TextEncoder().encode('7'))).byteLength, 7)
+    await worker.stop()
+    t.true(worker.slowestMs < 2_000, `${worker.slowestMs} ms for the slowest of ${worker.requests}`)
+  },
+)

@@ -1,6 +1,7 @@
 /**
- * A process whose disk fails: `STORE|REGISTER ROOT FAULTS`, with the shim preloaded. One folder and one line, a `Report`,
- * for each fault; it kills itself at the end. Every second store is closed first, while its disk still fails.
+ * A process whose disk fails: `STORE|REGISTER ROOT FAULTS`, with the shim preloaded. One folder and one line, a
+ * `Report`, for each fault; it kills itself at the end. Every second store is closed first, while its disk still
+ * fails.
  *
  * Read next: `io-errors-plan.ts`, `io-errors.test.ts`.
  */
@@ -16,13 +17,26 @@ import { arm, countsIn, disarm, type Fault } from './shim/failing-disk.ts'
 const [, , subject = '', root = '', faults = '[]'] = process.argv
 const counts = (): Report['counts'] => countsIn(process.env['SHIM_COUNTS'] ?? '')
 const isHit = (fault: Fault | undefined): boolean => fault !== undefined && counts()[fault.call] >= fault.at
-const codeOf = (thrown: unknown): string => isError(thrown) ? thrown.code : `untyped ${String(thrown)}`
+const codeOf = (thrown: unknown): string => (isError(thrown) ? thrown.code : `untyped ${String(thrown)}`)
 
-function runStore(folder: string, fault: Fault | undefined, closes: boolean): Pick<Report, 'opened' | 'outcomes' | 'told'> {
-  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, checkpointFrames: 40, witness: join(folder, 'witness') })
+function runStore(
+  folder: string,
+  fault: Fault | undefined,
+  closes: boolean,
+): Pick<Report, 'opened' | 'outcomes' | 'told'> {
+  const store = new SqliteStore({
+    folder,
+    random: systemRandom,
+    walMb: 1,
+    reserveMb: 1,
+    checkpointFrames: 40,
+    witness: join(folder, 'witness'),
+  })
   let failed = false
   let told = true
-  store.onFailed = () => { failed = true }
+  store.onFailed = () => {
+    failed = true
+  }
   const outcomes: Outcome[] = []
   let epoch = 0
   try {
@@ -34,7 +48,9 @@ function runStore(folder: string, fault: Fault | undefined, closes: boolean): Pi
   let hitBefore = opened.hit
   for (let at = 0; at < COMMITS; at++) {
     let last: Outcome = { outcome: 'silent', hit: false }
-    store.commit(commitAt(at, epoch), (error) => { last = { outcome: error === undefined ? 'kept' : codeOf(error), hit: isHit(fault) } })
+    store.commit(commitAt(at, epoch), (error) => {
+      last = { outcome: error === undefined ? 'kept' : codeOf(error), hit: isHit(fault) }
+    })
     outcomes.push(last)
     if (last.outcome === 'kept' && isMeta(at)) epoch++
     if (!hitBefore && !last.hit && isHit(fault)) told = failed

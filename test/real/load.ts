@@ -1,5 +1,6 @@
 /**
- * A recorded load on a real cluster: three clients in this process, one in a process of its own, and the judge of it all.
+ * A recorded load on a real cluster: three clients in this process, one in a process of its own, and the judge of it
+ * all.
  *
  * An operation whose outcome is not known returns at infinity; every operation is a client of its own for the judge.
  * Read next: `kill.test.ts`, `../../testing/models.ts`.
@@ -10,7 +11,13 @@ import { checkLogHistory, type LogInput, type LogOutput, type LogVerdict } from 
 import { Prng } from '../harness/prng.ts'
 import type { RealCluster, RealProcess } from './processes.ts'
 
-interface Recorded { readonly client: number; readonly call: number; return: number; readonly input: LogInput; output: LogOutput | undefined }
+interface Recorded {
+  readonly client: number
+  readonly call: number
+  return: number
+  readonly input: LogInput
+  output: LogOutput | undefined
+}
 
 const encode = (value: string): Uint8Array => new TextEncoder().encode(value)
 const decode = (payload: Uint8Array): string => new TextDecoder().decode(payload)
@@ -31,7 +38,9 @@ export class Load {
   #running = true
   #progress: (() => void)[] = []
 
-  constructor(cluster: RealCluster) { this.#cluster = cluster }
+  constructor(cluster: RealCluster) {
+    this.#cluster = cluster
+  }
 
   /** Starts the clients. */
   static async start(cluster: RealCluster): Promise<Load> {
@@ -46,18 +55,37 @@ export class Load {
   /** Starts the client process, again after it was killed. */
   async startProcess(): Promise<void> {
     this.#process = await this.#cluster.clientProcess()
-    this.#process.heard = (line) => { this.#heard(line) }
+    this.#process.heard = (line) => {
+      this.#heard(line)
+    }
   }
 
-  get clientProcess(): RealProcess | undefined { return this.#process }
+  get clientProcess(): RealProcess | undefined {
+    return this.#process
+  }
+
+  #whatIsMissing(goal: number, count: number): string {
+    const missing = `${goal - this.acknowledged.size} of ${count} appends are still missing`
+    const said = [...this.#cluster.units, this.#cluster.sequencer].flatMap(({ lines }) => lines.slice(-5)).join('\n')
+    return `${missing}; errors: ${JSON.stringify([...this.errors])}; unit and sequencer said\n${said}`
+  }
 
   /** Waits until `count` more appends were acknowledged. */
   async acknowledges(count: number): Promise<void> {
     const goal = this.acknowledged.size + count
     const signal = AbortSignal.timeout(20_000)
     while (this.acknowledged.size < goal) {
-      if (signal.aborted) throw new Error(`${goal - this.acknowledged.size} of ${count} appends are still missing; errors: ${JSON.stringify([...this.errors])}; unit and sequencer said\n${[...this.#cluster.units, this.#cluster.sequencer].flatMap(({ lines }) => lines.slice(-5)).join('\n')}`)
-      await new Promise<void>((done) => { this.#progress.push(done); signal.addEventListener('abort', () => { done() }, { once: true }) })
+      if (signal.aborted) throw new Error(this.#whatIsMissing(goal, count))
+      await new Promise<void>((done) => {
+        this.#progress.push(done)
+        signal.addEventListener(
+          'abort',
+          () => {
+            done()
+          },
+          { once: true },
+        )
+      })
     }
   }
 
@@ -66,18 +94,23 @@ export class Load {
     await Promise.all(this.#lanes)
   }
 
-  /** Reads everything back; gives the positions that do not hold what was acknowledged there, and the verdict on the history. */
+  /**
+   * Reads everything back; gives the positions that do not hold what was acknowledged there, and the verdict on the
+   * history.
+   */
   async judge(): Promise<{ readonly missing: readonly string[]; readonly verdict: LogVerdict }> {
     const reader = await this.#cluster.client('judge')
     const missing: string[] = []
-    await Promise.all([...this.acknowledged].map(async ([position, value]) => {
-      const operation = this.#begin({ op: 'read', position })
-      const result = await reader.read(position, { timeoutMs: 10_000 })
-      const found = result.kind === 'data' ? decode(result.entry.payload) : result.kind
-      if (found !== value) missing.push(`${position} should be ${value}, is ${found}`)
-      if (result.kind === 'unwritten') this.#drop(operation)
-      else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: found } : { kind: result.kind })
-    }))
+    await Promise.all(
+      [...this.acknowledged].map(async ([position, value]) => {
+        const operation = this.#begin({ op: 'read', position })
+        const result = await reader.read(position, { timeoutMs: 10_000 })
+        const found = result.kind === 'data' ? decode(result.entry.payload) : result.kind
+        if (found !== value) missing.push(`${position} should be ${value}, is ${found}`)
+        if (result.kind === 'unwritten') this.#drop(operation)
+        else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: found } : { kind: result.kind })
+      }),
+    )
     return { missing, verdict: checkLogHistory(this.operations) }
   }
 
@@ -99,7 +132,7 @@ export class Load {
   async #append(client: LogClient): Promise<void> {
     const value = `value ${++this.#values}`
     const operation = this.#begin({ op: 'append', value })
-    const { position } = await client.append(encode(value), { streams: [20 + this.#values % 3] })
+    const { position } = await client.append(encode(value), { streams: [20 + (this.#values % 3)] })
     this.#end(operation, position)
     this.#acknowledge(position, value)
   }
@@ -108,7 +141,12 @@ export class Load {
     const operation = this.#begin({ op: 'read', position })
     const result = await client.read(position)
     if (result.kind === 'unwritten') this.#drop(operation)
-    else this.#end(operation, result.kind === 'data' ? { kind: 'data', value: decode(result.entry.payload) } : { kind: result.kind })
+    else {
+      this.#end(
+        operation,
+        result.kind === 'data' ? { kind: 'data', value: decode(result.entry.payload) } : { kind: result.kind },
+      )
+    }
   }
 
   async #readTail(client: LogClient): Promise<void> {
@@ -121,7 +159,9 @@ export class Load {
   /** Gives the client process something to append now and then. */
   async #feed(): Promise<void> {
     while (this.#running) {
-      await new Promise((done) => { setTimeout(done, 5) })
+      await new Promise((done) => {
+        setTimeout(done, 5)
+      })
       if (this.#waiting.size > 100) continue
       const value = `process ${++this.#values}`
       this.#waiting.set(value, this.#begin({ op: 'append', value }))
@@ -144,7 +184,13 @@ export class Load {
   }
 
   #begin(input: LogInput): Recorded {
-    const operation: Recorded = { client: this.operations.length, call: this.#events++, return: Infinity, input, output: undefined }
+    const operation: Recorded = {
+      client: this.operations.length,
+      call: this.#events++,
+      return: Infinity,
+      input,
+      output: undefined,
+    }
     this.operations.push(operation)
     return operation
   }
@@ -155,5 +201,7 @@ export class Load {
   }
 
   /** The judge has no word for what is not written yet: such a read stays without an outcome. */
-  #drop(operation: Recorded): void { operation.return = Infinity }
+  #drop(operation: Recorded): void {
+    operation.return = Infinity
+  }
 }

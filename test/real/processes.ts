@@ -27,17 +27,26 @@ export class RealProcess {
   #ended: Promise<number | null> = Promise.resolve(null)
   #wake: () => void = () => undefined
 
-  constructor(script: string, args: readonly string[]) { this.#script = join(import.meta.dirname, script); this.#args = args }
+  constructor(script: string, args: readonly string[]) {
+    this.#script = join(import.meta.dirname, script)
+    this.#args = args
+  }
 
-  /** Starts it and waits for a line that begins with `word`; gives the rest of that line. `args` replace the old ones. */
+  /**
+   * Starts it and waits for a line that begins with `word`; gives the rest of that line. `args` replace the old ones.
+   */
   async start(word: string, args: readonly string[] = this.#args): Promise<string> {
     this.#args = args
     this.lines.length = 0
     const child = spawn(process.execPath, [this.#script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#child = child
-    this.#ended = once(child, 'exit').then(([code]) => typeof code === 'number' ? code : null)
+    this.#ended = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : null))
     child.stdin.on('error', () => undefined)
-    createInterface({ input: child.stdout }).on('line', (line) => { this.lines.push(line); this.heard(line); this.#wake() })
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.lines.push(line)
+      this.heard(line)
+      this.#wake()
+    })
     return this.said(word)
   }
 
@@ -51,15 +60,30 @@ export class RealProcess {
       const found = this.lines.find((line) => line.startsWith(`${word} `) || line === word)
       if (found !== undefined) return found.slice(word.length + 1)
       if (signal.aborted) throw new Error(`${this.#script} never said ${word}, it said:\n${this.lines.join('\n')}`)
-      await new Promise<void>((done) => { this.#wake = done; signal.addEventListener('abort', () => { done() }, { once: true }) })
+      await new Promise<void>((done) => {
+        this.#wake = done
+        signal.addEventListener(
+          'abort',
+          () => {
+            done()
+          },
+          { once: true },
+        )
+      })
     }
   }
 
-  send(line: string): void { this.#child?.stdin.write(`${line}\n`) }
-  signal(name: NodeJS.Signals): void { this.#child?.kill(name) }
+  send(line: string): void {
+    this.#child?.stdin.write(`${line}\n`)
+  }
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name)
+  }
 
   /** The exit code, null when it was killed. */
-  ended(): Promise<number | null> { return this.#ended }
+  ended(): Promise<number | null> {
+    return this.#ended
+  }
 
   async kill(): Promise<void> {
     this.signal('SIGKILL')
@@ -85,8 +109,10 @@ export class RealCluster {
     const cluster = new RealCluster(teardown)
     // Registered first, run last: the folder goes when nobody writes into it.
     teardown(() => cluster.kill(...cluster.units, cluster.sequencer))
-    for (const name of ['unit-a', 'unit-b', 'unit-c']) cluster.units.push(new RealProcess('unit-process.ts', [cluster.folderOf(name), '127.0.0.1:0', name]))
-    cluster.addresses.push(...await Promise.all(cluster.units.map((unit) => unit.start('ready'))))
+    for (const name of ['unit-a', 'unit-b', 'unit-c']) {
+      cluster.units.push(new RealProcess('unit-process.ts', [cluster.folderOf(name), '127.0.0.1:0', name]))
+    }
+    cluster.addresses.push(...(await Promise.all(cluster.units.map((unit) => unit.start('ready')))))
     const operator = new Cluster({ ports: systemPorts(), limits, name: 'init', addresses: cluster.addresses })
     await init(operator, { chains: [cluster.addresses], window: 1024 })
     operator.close()
@@ -98,14 +124,26 @@ export class RealCluster {
 
   #sequencerArgs: readonly string[] = []
 
-  folderOf(name: string): string { return join(this.folder, name) }
-  unit(i: number): RealProcess { return this.units[i] ?? new RealProcess('', []) }
-  get url(): string { return `tcp://${this.addresses.join()}` }
+  folderOf(name: string): string {
+    return join(this.folder, name)
+  }
+  unit(i: number): RealProcess {
+    return this.units[i] ?? new RealProcess('', [])
+  }
+  get url(): string {
+    return `tcp://${this.addresses.join()}`
+  }
 
   /** Starts a unit again on its folder, or on another one. */
-  startUnit(i: number, folder = this.folderOf(`unit-${'abc'[i] ?? ''}`)): Promise<string> { return this.unit(i).start('ready', [folder, this.addresses[i] ?? '', `unit-${'abc'[i] ?? ''}`]) }
+  startUnit(i: number, folder = this.folderOf(`unit-${'abc'[i] ?? ''}`)): Promise<string> {
+    return this.unit(i).start('ready', [folder, this.addresses[i] ?? '', `unit-${'abc'[i] ?? ''}`])
+  }
   /** Starts a unit that is expected to refuse; gives its error and exit code. */
-  async startRefused(i: number, folder: string, address = this.addresses[i] ?? ''): Promise<readonly [string, number | null]> {
+  async startRefused(
+    i: number,
+    folder: string,
+    address = this.addresses[i] ?? '',
+  ): Promise<readonly [string, number | null]> {
     const unit = new RealProcess('unit-process.ts', [folder, address, 'refused'])
     const error = await unit.start('error')
     return [error.split(' ')[0] ?? '', await unit.ended()]
@@ -115,7 +153,9 @@ export class RealCluster {
     await this.sequencer.start('listening', this.#sequencerArgs)
   }
 
-  async kill(...processes: readonly RealProcess[]): Promise<void> { await Promise.all(processes.map((one) => one.kill())) }
+  async kill(...processes: readonly RealProcess[]): Promise<void> {
+    await Promise.all(processes.map((one) => one.kill()))
+  }
 
   async client(name = 'client'): Promise<LogClient> {
     const { client, close } = await connectLog(this.url, { name, timeoutMs: 10_000 })

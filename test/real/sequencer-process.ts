@@ -10,9 +10,20 @@ import { limits } from '../../log/limits.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 
 const [, , address = '', units = '', name = ''] = process.argv
-const say = (line: string): void => { writeSync(1, `${line}\n`) }
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
 
-const server = new SequencerServer({ ports: systemPorts(), limits, address, name, units: units.split(','), log: (text) => { say(`log ${text}`) } })
+const server = new SequencerServer({
+  ports: systemPorts(),
+  limits,
+  address,
+  name,
+  units: units.split(','),
+  log: (text) => {
+    say(`log ${text}`)
+  },
+})
 await server.listen()
 say(`listening ${server.address}`)
 for (let tries = 0; ; tries++) {

@@ -9,12 +9,29 @@ import { startHost } from '../../sequencer/host.ts'
 import { makeFolder } from '../log/io/folder.ts'
 
 test('P50: a host lets its lock go though something else of it cannot be closed', async (t) => {
-  const folder = openHostFolder(makeFolder((run) => { t.teardown(run) }))
+  const folder = openHostFolder(
+    makeFolder((run) => {
+      t.teardown(run)
+    }),
+  )
   const ports = systemPorts()
-  const host = await startHost({ ports: { ...ports, transport: placedTransport(ports.transport, folder) }, limits, folder, stopped: () => undefined, signal: new AbortController().signal })
+  const host = await startHost({
+    ports: { ...ports, transport: placedTransport(ports.transport, folder) },
+    limits,
+    folder,
+    stopped: () => undefined,
+    signal: new AbortController().signal,
+  })
   const { close } = SqliteStore.prototype
-  SqliteStore.prototype.close = function failing(): never { close.call(this); throw new Error('the disk is gone') }
-  t.teardown(() => { SqliteStore.prototype.close = close })
+  SqliteStore.prototype.close = function failing(): never {
+    close.call(this)
+    throw new Error('the disk is gone')
+  }
+  t.teardown(() => {
+    SqliteStore.prototype.close = close
+  })
   await t.throwsAsync(host.close(), { message: 'the disk is gone' })
-  t.notThrows(() => { takeHostLock(folder).release() })
+  t.notThrows(() => {
+    takeHostLock(folder).release()
+  })
 })

@@ -17,7 +17,17 @@ const links = (packed: readonly number[] | undefined): Previous[] => (packed ?? 
 test('Q1: positions are granted once, upwards from the tail', (t) => {
   const s = sequencerOf({ epoch: 2, tail: 40 })
   t.is(s.grant(2, [{ count: 3, streams: [] }], 1000)?.from, 40)
-  t.is(s.grant(2, [{ count: 1, streams: [] }, { count: 2, streams: [5] }], 1000)?.from, 43)
+  t.is(
+    s.grant(
+      2,
+      [
+        { count: 1, streams: [] },
+        { count: 2, streams: [5] },
+      ],
+      1000,
+    )?.from,
+    43,
+  )
   t.is(s.tail, 46)
 })
 
@@ -38,7 +48,9 @@ test('a request for nothing, for too much, or of another epoch is refused and ta
   t.throws(() => s.grant(2, [{ count: 0, streams: [] }], 0), { code: 'BAD_ARGUMENT' })
   t.throws(() => s.grant(2, [{ count: 5, streams: [] }], 0), { code: 'BAD_ARGUMENT' })
   t.throws(() => s.grant(2, [{ count: 0xffff_ffff, streams: [] }], 0), { code: 'BAD_ARGUMENT' })
-  t.throws(() => s.grant(2, [{ count: 1, streams: Array.from({ length: 65 }, (_, i) => i) }], 0), { code: 'BAD_ARGUMENT' })
+  t.throws(() => s.grant(2, [{ count: 1, streams: Array.from({ length: 65 }, (_, i) => i) }], 0), {
+    code: 'BAD_ARGUMENT',
+  })
   t.throws(() => s.grant(1, [{ count: 1, streams: [] }], 0), { code: 'EPOCH' })
   t.throws(() => s.tails(3, []), { code: 'EPOCH' })
   t.is(s.tail, 0)
@@ -46,9 +58,33 @@ test('a request for nothing, for too much, or of another epoch is refused and ta
 
 test('Q4: previous names the last entry of each stream, in order of first mention', (t) => {
   const s = sequencerOf()
-  t.deepEqual(links(s.grant(1, [{ count: 2, streams: [7] }, { count: 1, streams: [8] }], 0)?.previous), [{ before: 0 }, { before: 0 }])
+  t.deepEqual(
+    links(
+      s.grant(
+        1,
+        [
+          { count: 2, streams: [7] },
+          { count: 1, streams: [8] },
+        ],
+        0,
+      )?.previous,
+    ),
+    [{ before: 0 }, { before: 0 }],
+  )
   t.deepEqual(links(s.grant(1, [{ count: 1, streams: [8, 7] }], 0)?.previous), [2, 1])
-  t.deepEqual(links(s.grant(1, [{ count: 1, streams: [7] }, { count: 1, streams: [9, 7] }], 0)?.previous), [3, { before: 0 }])
+  t.deepEqual(
+    links(
+      s.grant(
+        1,
+        [
+          { count: 1, streams: [7] },
+          { count: 1, streams: [9, 7] },
+        ],
+        0,
+      )?.previous,
+    ),
+    [3, { before: 0 }],
+  )
   t.deepEqual(s.tails(1, [7, 8, 9, 10]), { tail: 6, streams: [6, 4, 6, 0] })
 })
 
@@ -73,13 +109,28 @@ test('Q4: a forgotten stream answers with a bound that covers it, the stream use
 test('Q2: one bootstrap an epoch, by the layout that names this start', (t) => {
   const s = new Sequencer('s', limits)
   t.throws(() => s.grant(1, [{ count: 1, streams: [] }], 0), { code: 'NOT_READY' })
-  t.throws(() => { s.bootstrap(layoutOf({ sequencer: 'another' }), 0) }, { code: 'BOOT' })
+  t.throws(
+    () => {
+      s.bootstrap(layoutOf({ sequencer: 'another' }), 0)
+    },
+    { code: 'BOOT' },
+  )
   s.bootstrap(layoutOf({ epoch: 2, tail: 5, sequencer: 's' }), 0)
   s.grant(2, [{ count: 2, streams: [] }], 0)
   s.bootstrap(layoutOf({ epoch: 2, tail: 5, sequencer: 's' }), 0)
   t.is(s.tail, 7)
-  t.throws(() => { s.bootstrap(layoutOf({ epoch: 2, tail: 9, sequencer: 's' }), 0) }, { code: 'EPOCH' })
-  t.throws(() => { s.bootstrap(layoutOf({ epoch: 1, sequencer: 's' }), 0) }, { code: 'EPOCH' })
+  t.throws(
+    () => {
+      s.bootstrap(layoutOf({ epoch: 2, tail: 9, sequencer: 's' }), 0)
+    },
+    { code: 'EPOCH' },
+  )
+  t.throws(
+    () => {
+      s.bootstrap(layoutOf({ epoch: 1, sequencer: 's' }), 0)
+    },
+    { code: 'EPOCH' },
+  )
   s.bootstrap(layoutOf({ epoch: 3, tail: 30, sequencer: 's' }), 0)
   t.deepEqual([s.epoch, s.tail, s.prefix], [3, 30, 30])
 })

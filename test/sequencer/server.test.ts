@@ -16,7 +16,15 @@ import { HandClock, countingRandom } from '../harness/hand-clock.ts'
 import { HandCluster } from '../harness/hand-cluster.ts'
 
 const limits = { ...usual, window: 4 }
-const register = (): Register => { let kept: string | undefined; return { read: () => kept, write: (value) => { kept = value } } }
+const register = (): Register => {
+  let kept: string | undefined
+  return {
+    read: () => kept,
+    write: (value) => {
+      kept = value
+    },
+  }
+}
 
 /** The value of a promise that must settle within `ms`. */
 async function within<T>(clock: HandClock, promise: Promise<T>, ms = 2_000): Promise<T> {
@@ -27,20 +35,45 @@ async function within<T>(clock: HandClock, promise: Promise<T>, ms = 2_000): Pro
 
 /** The next time that a sequencer hears how far all is decided, a rule of its own does not hold. */
 function breakRules({ machine }: SequencerServer): void {
-  Object.assign(machine, { decided: () => { throw new SirtakiError('INVARIANT', 'a rule does not hold') } })
+  Object.assign(machine, {
+    decided: () => {
+      throw new SirtakiError('INVARIANT', 'a rule does not hold')
+    },
+  })
 }
 
 /** One unit and one sequencer with a window of four. */
-async function start(): Promise<{ readonly clock: HandClock; readonly ports: Ports; readonly raw: Cluster; readonly unit: UnitServer; readonly sequencer: SequencerServer; readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown> }> {
+async function start(): Promise<{
+  readonly clock: HandClock
+  readonly ports: Ports
+  readonly raw: Cluster
+  readonly unit: UnitServer
+  readonly sequencer: SequencerServer
+  readonly outcome: <T>(promise: Promise<T>, ms?: number) => Promise<unknown>
+}> {
   const clock = new HandClock()
   const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
   const outcome = async <T>(promise: Promise<T>, ms = 0): Promise<unknown> => {
     let result: unknown = 'waiting'
-    promise.then((value) => { result = value }, (thrown: unknown) => { result = isError(thrown) ? thrown.code : thrown })
+    promise.then(
+      (value) => {
+        result = value
+      },
+      (thrown: unknown) => {
+        result = isError(thrown) ? thrown.code : thrown
+      },
+    )
     await clock.advance(ms)
     return result
   }
-  const unit = new UnitServer({ ports, limits, store: new MemoryStore('u'), register: register(), address: 'unit', name: 'unit' })
+  const unit = new UnitServer({
+    ports,
+    limits,
+    store: new MemoryStore('u'),
+    register: register(),
+    address: 'unit',
+    name: 'unit',
+  })
   await unit.listen()
   const raw = new Cluster({ ports, limits, name: 'raw', addresses: ['unit'] })
   await outcome(init(raw, { chains: [['unit']], window: 4 }), 100)
@@ -51,26 +84,38 @@ async function start(): Promise<{ readonly clock: HandClock; readonly ports: Por
   return { clock, ports, raw, unit, sequencer, outcome }
 }
 
-const token = (raw: Cluster, count: number): Promise<number> => raw.peer('sequencer').request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams: [] }] })).then((body) => readGrant(body).from)
+const token = (raw: Cluster, count: number): Promise<number> =>
+  raw
+    .peer('sequencer')
+    .request('token', writeToken({ epoch: raw.layout?.epoch ?? 0, runs: [{ count, streams: [] }] }))
+    .then((body) => readGrant(body).from)
 
 test('nonsense asked for while the window is full is refused, and those behind it are served', async (t) => {
   const { raw, outcome } = await start()
-  const granted = [await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1)), await outcome(token(raw, 1))]
+  const granted = [
+    await outcome(token(raw, 1)),
+    await outcome(token(raw, 1)),
+    await outcome(token(raw, 1)),
+    await outcome(token(raw, 1)),
+  ]
   t.true(granted.every((one) => typeof one === 'number'))
   const waiting = token(raw, 1)
   const nonsense = token(raw, 1000)
   const behind = token(raw, 1)
   t.is(await outcome(waiting), 'waiting')
   t.is(await outcome(nonsense, 1000), 'BAD_ARGUMENT')
-  t.is(typeof await outcome(waiting), 'number')
-  t.is(typeof await outcome(behind), 'number')
+  t.is(typeof (await outcome(waiting)), 'number')
+  t.is(typeof (await outcome(behind)), 'number')
 })
 
 /** A code that this version may not know. */
 const isOurs = (code: string): code is Code => code !== ''
-const foreign = (code: string): Code => isOurs(code) ? code : 'INVARIANT'
+const foreign = (code: string): Code => (isOurs(code) ? code : 'INVARIANT')
 
-/** The next question for the decided prefix is refused with this code, as a unit of another version or one with a fault would. */
+/**
+ * The next question for the decided prefix is refused with this code, as a unit of another version or one with a fault
+ * would.
+ */
 function refuseOnce({ unit: { state } }: UnitServer, code: string): { count: number } {
   const refused = { count: 0 }
   const served = state.requireServing.bind(state)
@@ -87,8 +132,10 @@ for (const code of ['SHED_LOAD', 'INVARIANT']) {
   test(`P64: a sequencer that hears ${code} of a unit goes on`, async (t) => {
     const { raw, unit, sequencer, outcome } = await start()
     const stops: string[] = []
-    sequencer.onStopped((error) => { stops.push(error.message) })
-    t.is(typeof await outcome(token(raw, 1)), 'number')
+    sequencer.onStopped((error) => {
+      stops.push(error.message)
+    })
+    t.is(typeof (await outcome(token(raw, 1))), 'number')
     const refused = refuseOnce(unit, code)
     // The unit with a fault stops; that is its own matter.
     await outcome(token(raw, 1), 1_000)
@@ -101,9 +148,18 @@ test('L11: positions that were granted and never written are resolved, and appen
   const { ports, raw, outcome } = await start()
   const first = await outcome(token(raw, 1))
   const log = new LogClient({ ports, limits, name: 'log', addresses: ['unit'] })
-  const appended = await outcome(log.append(new Uint8Array([1])).then(({ position }) => position), 200)
+  const appended = await outcome(
+    log.append(new Uint8Array([1])).then(({ position }) => position),
+    200,
+  )
   t.is(appended, Number(first) + 1)
-  t.is(await outcome(log.read(Number(first)).then(({ kind }) => kind), 500), 'junk')
+  t.is(
+    await outcome(
+      log.read(Number(first)).then(({ kind }) => kind),
+      500,
+    ),
+    'junk',
+  )
 })
 
 test('L11: requests that come closer together than the sequencer looks do not keep it from looking', async (t) => {
@@ -113,8 +169,13 @@ test('L11: requests that come closer together than the sequencer looks do not ke
   t.true(holes.every((one) => typeof one === 'number'))
   const waiting = token(raw, 1)
   // Half a millisecond apart, for longer than a hole may stay one.
-  for (let i = 0; i < 400; i++) await outcome(token(raw, 1).catch(() => undefined), 0.5)
-  t.is(typeof await outcome(waiting), 'number')
+  for (let i = 0; i < 400; i++) {
+    await outcome(
+      token(raw, 1).catch(() => undefined),
+      0.5,
+    )
+  }
+  t.is(typeof (await outcome(waiting)), 'number')
 })
 
 test('P66: a sequencer that stops by itself is followed by the next, and appends go on', async (t) => {
@@ -138,7 +199,7 @@ test('P66: a sequencer that stops by itself is followed by the next, and appends
   t.like(await within(clock, late, 6_000), { code: 'TIMEOUT' })
 })
 
-test('Q3: log time told with tails never goes back over a failover, and covers what the reader knows decided', async (t) => {
+test('Q3: log time told with tails never goes back over a failover, and covers what is decided', async (t) => {
   const hand = await HandCluster.start({}, { units: 2 })
   const log = await hand.client()
   const reader = await hand.client('reader')

@@ -1,4 +1,6 @@
-/** Sequencers that stand by, units and sequencers that leave in good order, full disks: over whole clusters in memory. */
+/**
+ * Sequencers that stand by, units and sequencers that leave in good order, full disks: over whole clusters in memory.
+ */
 import test from 'ava'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { SirtakiError } from '../../log/errors.ts'
@@ -23,7 +25,10 @@ function layoutOf(hand: HandCluster): Layout {
   return layout
 }
 const sequencerOf = (hand: HandCluster): string | undefined => layoutOf(hand).sequencer?.address
-const chainOf = (hand: HandCluster): string[] => openSegment(layoutOf(hand)).chains.flat().map(({ identity }) => identity)
+const chainOf = (hand: HandCluster): string[] =>
+  openSegment(layoutOf(hand))
+    .chains.flat()
+    .map(({ identity }) => identity)
 
 async function standingBy(hand: HandCluster, address: string): Promise<SequencerServer> {
   const server = await hand.sequencerAt(address)
@@ -38,7 +43,10 @@ test('P4: who stands by does not depose a sequencer that lives', async (t) => {
   const second = await standingBy(hand, 'second')
   const { epoch } = layoutOf(hand)
   await hand.advance(5_000)
-  t.deepEqual([layoutOf(hand).epoch, sequencerOf(hand), second.role, hand.sequencer.role], [epoch, 'sequencer', 'standby', 'ready'])
+  t.deepEqual(
+    [layoutOf(hand).epoch, sequencerOf(hand), second.role, hand.sequencer.role],
+    [epoch, 'sequencer', 'standby', 'ready'],
+  )
 })
 
 test('P4: who stands by takes the place of a sequencer that is silent, and appends go on', async (t) => {
@@ -51,7 +59,7 @@ test('P4: who stands by takes the place of a sequencer that is silent, and appen
   await acknowledgedOnce(t, hand, log, appends(log, 3), 500)
 })
 
-test('P4: a sequencer that is started anew at its address and stands by names itself in the first epoch that goes on', async (t) => {
+test('P4: a sequencer that is restarted as a standby names itself in the first epoch that goes on', async (t) => {
   const hand = await HandCluster.start(times, { units: 3 })
   const { epoch } = layoutOf(hand)
   await hand.sequencer.close()
@@ -107,7 +115,13 @@ test('who stands by guards the units too when the sequencer is gone with one of 
 
 test('standing by where no cluster answers ends with an error', async (t) => {
   const hand = await HandCluster.start(times)
-  const lost = new SequencerServer({ ports: hand.ports('lost'), limits: hand.limits, address: 'lost', name: 'lost', units: ['nowhere'] })
+  const lost = new SequencerServer({
+    ports: hand.ports('lost'),
+    limits: hand.limits,
+    address: 'lost',
+    name: 'lost',
+    units: ['nowhere'],
+  })
   await lost.listen()
   t.regex(String(await hand.outcome(lost.standBy({ timeoutMs: 200 }), 3_000)), /^TIMEOUT/)
 })
@@ -154,7 +168,10 @@ test('a unit that leaves is left out at once, and appends hardly wait', async (t
   await hand.done(left, 100)
   await hand.unit('unit-2').close()
   await acknowledgedOnce(t, hand, log, appends(log, 3))
-  t.deepEqual(layoutOf(hand).absent.map(({ identity }) => identity), ['unit-2'])
+  t.deepEqual(
+    layoutOf(hand).absent.map(({ identity }) => identity),
+    ['unit-2'],
+  )
 })
 
 test('a unit leaves at once where its chain has nobody else, or where nobody looks', async (t) => {
@@ -167,7 +184,7 @@ test('a unit leaves at once where its chain has nobody else, or where nobody loo
   t.is(await unwatched.outcome(unwatched.unit('unit-2').leave({ timeoutMs: 5_000 }), 1), undefined)
 })
 
-test('Y4: a unit that is the last copy of a closed segment leaves at once: the others have to wait for it', async (t) => {
+test('Y4: a unit with the last copy of a closed segment leaves at once: the others wait for it', async (t) => {
   const hand = await HandCluster.start(times)
   await hand.blank('unit-1')
   await hand.drive({ join: [{ address: 'unit-1' }] })
@@ -178,13 +195,19 @@ test('Y4: a unit that is the last copy of a closed segment leaves at once: the o
 
 // ---- starting
 
-test('Q1: who starts and hears of an old epoch first, whose sequencer was deposed, is told of the one that lives', async (t) => {
+test('Q1: who starts and hears of an old epoch first is told of the sequencer that lives', async (t) => {
   const hand = await HandCluster.start(times, { units: 3 })
   await hand.drive({ drop: ['unit-2'] })
   const second = await hand.sequencerAt('second')
   await hand.done(second.start({ takeOver: true }), 300)
   await hand.until(() => hand.sequencer.deposed, 500)
-  const third = new SequencerServer({ ports: hand.ports('third'), limits: hand.limits, address: 'third', name: 'third', units: ['unit-2'] })
+  const third = new SequencerServer({
+    ports: hand.ports('third'),
+    limits: hand.limits,
+    address: 'third',
+    name: 'third',
+    units: ['unit-2'],
+  })
   await third.listen()
   t.is(await hand.outcome(third.start(), 500), 'IN_USE/stop')
   await second.close()
@@ -192,23 +215,41 @@ test('Q1: who starts and hears of an old epoch first, whose sequencer was depose
   t.is(sequencerOf(hand), 'third')
 })
 
-for (const who of ['a unit that nobody looks at', 'who stands by'] as const) test(`L11: a driver dies before it tells the sequencer of its epoch: ${who} sees to it`, async (t) => {
-  const hand = await HandCluster.start(times, { units: 3 })
-  if (who === 'who stands by') await standingBy(hand, 'third')
-  else hand.supervise('unit-0')
-  const second = await hand.sequencerAt('second')
-  const { epoch } = layoutOf(hand)
-  const operator = new Cluster({ ports: hand.ports('operator'), limits: hand.limits, name: 'operator', addresses: hand.addresses })
-  const died = new SirtakiError('BAD_ARGUMENT', 'it dies')
-  const driving = reconfigure(operator, { sequencer: second.member }, { step: (text) => { if (text.startsWith('starting the sequencer')) throw died } })
-  t.is(await hand.outcome(driving, 300), 'BAD_ARGUMENT/stop')
-  operator.close()
-  t.true(layoutOf(hand).epoch > epoch)
-  // It lives: to tell it takes less than another epoch.
-  await hand.until(() => hand.unit('unit-0').unit.state.opened === layoutOf(hand).epoch && second.role === 'ready', 5_000)
-  t.is(sequencerOf(hand), 'second')
-  await acknowledgedOnce(t, hand, await hand.client(), appends(await hand.client(), 3))
-})
+for (const who of ['a unit that nobody looks at', 'who stands by'] as const) {
+  test(`L11: a driver dies before it tells the sequencer of its epoch: ${who} sees to it`, async (t) => {
+    const hand = await HandCluster.start(times, { units: 3 })
+    if (who === 'who stands by') await standingBy(hand, 'third')
+    else hand.supervise('unit-0')
+    const second = await hand.sequencerAt('second')
+    const { epoch } = layoutOf(hand)
+    const operator = new Cluster({
+      ports: hand.ports('operator'),
+      limits: hand.limits,
+      name: 'operator',
+      addresses: hand.addresses,
+    })
+    const died = new SirtakiError('BAD_ARGUMENT', 'it dies')
+    const driving = reconfigure(
+      operator,
+      { sequencer: second.member },
+      {
+        step: (text) => {
+          if (text.startsWith('starting the sequencer')) throw died
+        },
+      },
+    )
+    t.is(await hand.outcome(driving, 300), 'BAD_ARGUMENT/stop')
+    operator.close()
+    t.true(layoutOf(hand).epoch > epoch)
+    // It lives: to tell it takes less than another epoch.
+    await hand.until(
+      () => hand.unit('unit-0').unit.state.opened === layoutOf(hand).epoch && second.role === 'ready',
+      5_000,
+    )
+    t.is(sequencerOf(hand), 'second')
+    await acknowledgedOnce(t, hand, await hand.client(), appends(await hand.client(), 3))
+  })
+}
 
 // ---- full disks
 
@@ -217,12 +258,30 @@ const telling = (inner: Transport, full: ReadonlySet<string>): Transport => ({
   listen: (address, accept) => inner.listen(address, accept),
   connect: (address, events) => {
     const parser = new FrameParser(1 << 26)
-    return inner.connect(address, { opened: () => { events.opened() }, closed: (error) => { events.closed(error) }, data: (bytes) => {
-      parser.push(bytes, ({ kind, flags, request, body }) => {
-        const isCurrent = (kind === kinds.probe || kind === kinds.current) && (flags & FLAG_ANSWER) !== 0 && (flags & FLAG_ERROR) === 0
-        events.data(encodeFrame(kind, flags, request, isCurrent ? writeCurrent({ ...readCurrent(body), full: full.has(address) }) : body))
-      })
-    } })
+    return inner.connect(address, {
+      opened: () => {
+        events.opened()
+      },
+      closed: (error) => {
+        events.closed(error)
+      },
+      data: (bytes) => {
+        parser.push(bytes, ({ kind, flags, request, body }) => {
+          const isCurrent =
+            (kind === kinds.probe || kind === kinds.current)
+            && (flags & FLAG_ANSWER) !== 0
+            && (flags & FLAG_ERROR) === 0
+          events.data(
+            encodeFrame(
+              kind,
+              flags,
+              request,
+              isCurrent ? writeCurrent({ ...readCurrent(body), full: full.has(address) }) : body,
+            ),
+          )
+        })
+      },
+    })
   },
 })
 
@@ -230,7 +289,9 @@ test('a guard knows a unit whose disk is full, and that it has room again', asyn
   const hand = await HandCluster.start(times, { units: 2 })
   const full = new Set<string>()
   const ports: Ports = { ...hand.ports('guard'), transport: telling(hand.ports('guard').transport, full) }
-  const guard = new Guard(new Cluster({ ports, limits: hand.limits, name: 'guard', addresses: hand.addresses, layout: layoutOf(hand) }))
+  const guard = new Guard(
+    new Cluster({ ports, limits: hand.limits, name: 'guard', addresses: hand.addresses, layout: layoutOf(hand) }),
+  )
   await hand.done(guard.probe(), 100)
   t.is(guard.full, undefined)
   full.add('unit-1')
@@ -244,12 +305,18 @@ test('a guard knows a unit whose disk is full, and that it has room again', asyn
 /** Takes the place of the sequencer with one that hears which units are full. */
 async function takeOver(hand: HandCluster, full: ReadonlySet<string>): Promise<void> {
   const ports = hand.ports('second')
-  const second = new SequencerServer({ ports: { ...ports, transport: telling(ports.transport, full) }, limits: hand.limits, address: 'second', name: 'second', units: hand.addresses })
+  const second = new SequencerServer({
+    ports: { ...ports, transport: telling(ports.transport, full) },
+    limits: hand.limits,
+    address: 'second',
+    name: 'second',
+    units: hand.addresses,
+  })
   await second.listen()
   await hand.done(second.start({ takeOver: true }), 300)
 }
 
-test('while the disk of a unit is full appends are refused at once with the reason, reads go on; then all goes on', async (t) => {
+test('while the disk of a unit is full appends are refused with the reason, and reads go on', async (t) => {
   const hand = await HandCluster.start(times, { units: 2 })
   const log = await hand.client()
   const { position } = await hand.done(log.append(payload(1)), 50)
@@ -260,7 +327,7 @@ test('while the disk of a unit is full appends are refused at once with the reas
   await hand.advance(200)
   t.is(await hand.outcome(log.append(payload(2)), 50), 'FULL/again')
   t.is((await hand.done(log.read(position), 50)).kind, 'data')
-  t.is(typeof await hand.outcome(log.tail(), 50), 'object')
+  t.is(typeof (await hand.outcome(log.tail(), 50)), 'object')
   full.clear()
   await hand.advance(200)
   await acknowledgedOnce(t, hand, log, appends(log, 2))

@@ -14,21 +14,27 @@ test('a seed decides everything: played twice it gives the same trace', async (t
 })
 
 /**
- * What they found: resolves that left no trace fought for ever (3516); an append made again below a trim (6530); an empty read (314);
- * a connection that two pauses made deliver out of order (15666); an op whose turn came after its deadline stopped its session (303);
- * a clock that jumped ahead held up new deadlines (1684); a large row was read back once for every four small ones (3767); a push was
- * larger than a frame (15701).
+ * What they found: resolves that left no trace fought for ever (3516); an append made again below a trim (6530); an
+ * empty read (314); a connection that two pauses made deliver out of order (15666); an op whose turn came after its
+ * deadline stopped its session (303); a clock that jumped ahead held up new deadlines (1684); a large row was read
+ * back once for every four small ones (3767); a push was larger than a frame (15701).
  */
-for (const seed of ['303', '314', '3516', '6530', '15666', '1684', '3767', '15701']) test(`seed ${seed}, which once found a mistake, is right`, async (t) => {
-  t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
-})
+for (const seed of ['303', '314', '3516', '6530', '15666', '1684', '3767', '15701']) {
+  test(`seed ${seed}, which once found a mistake, is right`, async (t) => {
+    t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
+  })
+}
 
-for (const { seed, id, sentence } of failedSeeds()) test(`${id}: seed ${seed} of a soak: ${sentence}`, async (t) => {
-  t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
-})
+for (const { seed, id, sentence } of failedSeeds()) {
+  test(`${id}: seed ${seed} of a soak: ${sentence}`, async (t) => {
+    t.is((await runPlan(drawPlan(seed), { drain })).violation, undefined)
+  })
+}
 
 test('a line of failed seeds is a seed, an invariant and a sentence; comments and empty lines are none', (t) => {
-  t.deepEqual(parseFailedSeeds('# for people\n\n17 L5 position 3 is junk\n'), [{ seed: '17', id: 'L5', sentence: 'position 3 is junk' }])
+  t.deepEqual(parseFailedSeeds('# for people\n\n17 L5 position 3 is junk\n'), [
+    { seed: '17', id: 'L5', sentence: 'position 3 is junk' },
+  ])
 })
 
 test('other seeds give other traces', async (t) => {

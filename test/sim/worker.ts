@@ -24,12 +24,29 @@ export async function playSeed(seed: string, withTrace: boolean): Promise<SeedRe
   Error.stackTraceLimit = withTrace ? STACK_LINES : 0
   const plan = drawPlan(seed)
   const trace: string[] = []
-  const result = await runPlan(plan, { drain, ...(withTrace ? { log: (line: string): void => { trace.push(line) } } : {}) })
+  const result = await runPlan(plan, {
+    drain,
+    ...(withTrace
+      ? {
+          log: (line: string): void => {
+            trace.push(line)
+          },
+        }
+      : {}),
+  })
   const { violation } = result
   const smallest = violation === undefined ? plan : await shrink(plan, violation.id, { drain })
-  return { seed, hash: result.trace, points: result.points, trace, violation: violation === undefined ? undefined : { ...violation, faults: smallest.faults } }
+  return {
+    seed,
+    hash: result.trace,
+    points: result.points,
+    trace,
+    violation: violation === undefined ? undefined : { ...violation, faults: smallest.faults },
+  }
 }
 
 parentPort?.on('message', ({ seed, trace }: { seed: string; trace: boolean }) => {
-  void playSeed(seed, trace).then((report) => { parentPort?.postMessage(report) })
+  void playSeed(seed, trace).then((report) => {
+    parentPort?.postMessage(report)
+  })
 })

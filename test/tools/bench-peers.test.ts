@@ -1,4 +1,7 @@
-/** The peers of the bench short of running them: what is missing, what is generated, what stays behind when a start fails. */
+/**
+ * The peers of the bench short of running them: what is missing, what is generated, what stays behind when a start
+ * fails.
+ */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -11,10 +14,18 @@ import { logback, pom, zookeeperConfig } from '../../tools/bench/peers/zookeeper
 import { folder } from './command-line.ts'
 
 /** A cache and a PATH of this test's own; programs are shell scripts by their path below the folder. */
-function machine(t: ExecutionContext, { path, programs = {} }: { path: readonly string[]; programs?: Record<string, string> }): string {
+function machine(
+  t: ExecutionContext,
+  { path, programs = {} }: { path: readonly string[]; programs?: Record<string, string> },
+): string {
   const { path: root, remove } = folder()
   const before = { PATH: process.env['PATH'] ?? '', SIRTAKI_PEERS: process.env['SIRTAKI_PEERS'] }
-  t.teardown(() => { process.env['PATH'] = before.PATH; delete process.env['SIRTAKI_PEERS']; Object.assign(process.env, before.SIRTAKI_PEERS === undefined ? {} : before); remove() })
+  t.teardown(() => {
+    process.env['PATH'] = before.PATH
+    delete process.env['SIRTAKI_PEERS']
+    Object.assign(process.env, before.SIRTAKI_PEERS === undefined ? {} : before)
+    remove()
+  })
   process.env['SIRTAKI_PEERS'] = root
   process.env['PATH'] = path.map((part) => part.replace('ROOT', root)).join(delimiter)
   for (const [name, script] of Object.entries(programs)) {
@@ -26,7 +37,13 @@ function machine(t: ExecutionContext, { path, programs = {} }: { path: readonly 
 }
 
 const quiet = (): void => undefined
-const isAlive = (pid: number): boolean => { try { return process.kill(pid, 0) } catch { return false } }
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 /** What is left of a text when elements are taken away from the innermost out: nothing of a well-formed one. */
 function unfolded(xml: string): string {
   const rest = xml.replaceAll(/<(\w+)(?:\s[^<>]*)?>[^<>]*<\/\1>|<\w+[^<>]*\/>/g, '')
@@ -35,28 +52,48 @@ function unfolded(xml: string): string {
 
 test.serial('tools that are missing are named', async (t) => {
   machine(t, { path: [] })
-  t.deepEqual(await Promise.all(peers.map((peer) => peer.missing())), ['java, mvn, npm: not found on the PATH', 'go: not found on the PATH', 'go, npm: not found on the PATH'])
+  t.deepEqual(await Promise.all(peers.map((peer) => peer.missing())), [
+    'java, mvn, npm: not found on the PATH',
+    'go: not found on the PATH',
+    'go, npm: not found on the PATH',
+  ])
 })
 
 test.serial('a tool is needed only for what is not built yet', async (t) => {
   machine(t, { path: ['ROOT/bin'], programs: { 'etcd-3.7.3/etcd': '', 'bin/npm': '' } })
-  t.deepEqual(await Promise.all(peers.map((peer) => peer.missing())), ['java, mvn: not found on the PATH', undefined, 'go: not found on the PATH'])
+  t.deepEqual(await Promise.all(peers.map((peer) => peer.missing())), [
+    'java, mvn: not found on the PATH',
+    undefined,
+    'go: not found on the PATH',
+  ])
 })
 
-test.serial('a server that dies at once fails the start with the last line of its log, and nothing runs on', async (t) => {
-  const server = 'echo $$ >> ROOT/pids\ncase "$*" in *"--name n2"*) echo starting; echo no space left; exit 3;; esac\nexec sleep 60'
-  const root = machine(t, { path: [process.env['PATH'] ?? ''], programs: { 'etcd-3.7.3/etcd': server } })
-  const started = performance.now()
-  await t.throwsAsync(etcd.start(join(root, 'data'), quiet), { message: `etcd did not start: n2 ended with 3: no space left (log: ${join(root, 'data/etcd/n2.log')})` })
-  t.true(performance.now() - started < 8_000)
-  const pids = readFileSync(join(root, 'pids'), 'utf8').trim().split('\n').map(Number)
-  t.true(pids.length > 0)
-  t.deepEqual(pids.filter(isAlive), [])
-})
+test.serial(
+  'a server that dies at once fails the start with the last line of its log, and nothing runs on',
+  async (t) => {
+    const server =
+      'echo $$ >> ROOT/pids\ncase "$*" in *"--name n2"*) echo starting; echo no space left; exit 3;; '
+      + 'esac\nexec sleep 60'
+    const root = machine(t, { path: [process.env['PATH'] ?? ''], programs: { 'etcd-3.7.3/etcd': server } })
+    const started = performance.now()
+    await t.throwsAsync(etcd.start(join(root, 'data'), quiet), {
+      message: `etcd did not start: n2 ended with 3: no space left (log: ${join(root, 'data/etcd/n2.log')})`,
+    })
+    t.true(performance.now() - started < 8_000)
+    const pids = readFileSync(join(root, 'pids'), 'utf8').trim().split('\n').map(Number)
+    t.true(pids.length > 0)
+    t.deepEqual(pids.filter(isAlive), [])
+  },
+)
 
 test.serial('an installation that fails says why, and what is half made is not taken for whole', async (t) => {
-  const root = machine(t, { path: ['ROOT/bin', process.env['PATH'] ?? ''], programs: { 'bin/go': 'echo no such module; exit 1' } })
-  await t.throwsAsync(etcd.start(join(root, 'data'), quiet), { message: `go get ended with 1: no such module (log: ${join(root, 'etcd-3.7.3.log')})` })
+  const root = machine(t, {
+    path: ['ROOT/bin', process.env['PATH'] ?? ''],
+    programs: { 'bin/go': 'echo no such module; exit 1' },
+  })
+  await t.throwsAsync(etcd.start(join(root, 'data'), quiet), {
+    message: `go get ended with 1: no such module (log: ${join(root, 'etcd-3.7.3.log')})`,
+  })
   t.false(existsSync(join(root, 'etcd-3.7.3')))
 })
 
@@ -67,17 +104,38 @@ test('generated descriptors are well-formed', (t) => {
 })
 
 test('generated configurations name every server', (t) => {
-  const ports = [[1, 11, 21], [2, 12, 22], [3, 13, 23]] as const
-  t.is(zookeeperConfig(2, ports, '/data').split('\n').slice(-4).join('\n'), 'server.1=127.0.0.1:11:21\nserver.2=127.0.0.1:12:22\nserver.3=127.0.0.1:13:23\n')
-  t.true(zookeeperConfig(2, ports, '/data').trimEnd().split('\n').every((line) => /^[\w.]+=\S+$/.test(line)))
-  t.is(natsConfig('n2', ports[1], [21, 22, 23], '/da ta'), `server_name: n2
+  const ports = [
+    [1, 11, 21],
+    [2, 12, 22],
+    [3, 13, 23],
+  ] as const
+  t.is(
+    zookeeperConfig(2, ports, '/data').split('\n').slice(-4).join('\n'),
+    'server.1=127.0.0.1:11:21\nserver.2=127.0.0.1:12:22\nserver.3=127.0.0.1:13:23\n',
+  )
+  t.true(
+    zookeeperConfig(2, ports, '/data')
+      .trimEnd()
+      .split('\n')
+      .every((line) => /^[\w.]+=\S+$/.test(line)),
+  )
+  t.is(
+    natsConfig('n2', ports[1], [21, 22, 23], '/da ta'),
+    `server_name: n2
 listen: 127.0.0.1:2
 http: 127.0.0.1:12
 jetstream { store_dir: "/da ta", sync_interval: always, max_mem: 1G, max_file: 20G }
 cluster { name: bench, listen: 127.0.0.1:22, routes: [ nats://127.0.0.1:21, nats://127.0.0.1:22, nats://127.0.0.1:23 ] }
-`)
-  const members = [{ name: 'n1', client: 'http://c:1', peer: 'http://p:1' }, { name: 'n2', client: 'http://c:2', peer: 'http://p:2' }] as const
-  t.regex(memberArguments(members[1], members, '/data').join(' '), /^--name n2 --data-dir \/data .*--initial-cluster n1=http:\/\/p:1,n2=http:\/\/p:2 /)
+`,
+  )
+  const members = [
+    { name: 'n1', client: 'http://c:1', peer: 'http://p:1' },
+    { name: 'n2', client: 'http://c:2', peer: 'http://p:2' },
+  ] as const
+  t.regex(
+    memberArguments(members[1], members, '/data').join(' '),
+    /^--name n2 --data-dir \/data .*--initial-cluster n1=http:\/\/p:1,n2=http:\/\/p:2 /,
+  )
 })
 
 test('ports are free and all different', async (t) => {
@@ -87,7 +145,10 @@ test('ports are free and all different', async (t) => {
 })
 
 test('fields of a message are read as they were written', (t) => {
-  const message = Buffer.concat([field(1, 0), field(2, Buffer.concat([field(3, 2 ** 40 + 300), field(20, Buffer.from('text'))]))])
+  const message = Buffer.concat([
+    field(1, 0),
+    field(2, Buffer.concat([field(3, 2 ** 40 + 300), field(20, Buffer.from('text'))])),
+  ])
   t.is(fieldsOf(message).numbers.get(1), 0)
   t.is(fieldsWithin(message, 2).numbers.get(3), 2 ** 40 + 300)
   t.is(fieldsWithin(message, 2).bytes.get(20)?.toString(), 'text')

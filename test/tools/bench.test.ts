@@ -11,10 +11,21 @@ import { rows } from '../../tools/bench/rows.ts'
 const line = (name: string, system: string, p50Ms: number, perSecond: number): Line => {
   const row = rows.find((one) => one.name === name)
   if (row === undefined) throw new Error(`no row ${name}`)
-  return { name, system, version: '1', row, samples: [{ measured: { p50Ms, p99Ms: p50Ms, p999Ms: p50Ms, perSecond }, clientCores: 0.5, serverCores: 1, serverMb: 100 }] }
+  return {
+    name,
+    system,
+    version: '1',
+    row,
+    samples: [
+      { measured: { p50Ms, p99Ms: p50Ms, p999Ms: p50Ms, perSecond }, clientCores: 0.5, serverCores: 1, serverMb: 100 },
+    ],
+  }
 }
 
-const problemOf = (...args: readonly string[]): string => { const options = readOptions(args); return typeof options === 'string' ? options : 'none' }
+const problemOf = (...args: readonly string[]): string => {
+  const options = readOptions(args)
+  return typeof options === 'string' ? options : 'none'
+}
 
 test('an unknown row, an unknown flag and a rate that is none are told in one line', (t) => {
   t.regex(problemOf('--only', 'appendix'), /no row is called appendix: there are append\.sequential, /)
@@ -25,7 +36,10 @@ test('an unknown row, an unknown flag and a rate that is none are told in one li
 test('rows are chosen by the beginning of their names; overload only where it is named', (t) => {
   const some = readOptions(['--only', 'read', '--only', 'append.64'])
   const all = readOptions([])
-  if (typeof some === 'string' || typeof all === 'string') { t.fail(); return }
+  if (typeof some === 'string' || typeof all === 'string') {
+    t.fail()
+    return
+  }
   t.deepEqual(['read.local', 'append.64.4KiB', 'append.1024', 'overload'].map(some.wanted), [true, true, false, false])
   t.deepEqual(['append.1024', 'unit.5m', 'overload', 'overload.stalled'].map(all.wanted), [true, true, false, false])
 })
@@ -51,7 +65,11 @@ test('ratios say how much better: above one for a shorter latency and for a high
 })
 
 test('the chart is one picture with a bar for every system of every row that has several', (t) => {
-  const svg = svgOf([line('append.1024', 'sirtaki', 9, 300_000), line('append.1024', 'etcd', 1, 10_000), line('token', 'sirtaki', 1, 500_000)])
+  const svg = svgOf([
+    line('append.1024', 'sirtaki', 9, 300_000),
+    line('append.1024', 'etcd', 1, 10_000),
+    line('token', 'sirtaki', 1, 500_000),
+  ])
   t.is(svg.match(/<rect/g)?.length, 2)
   t.true(svg.includes('300k/s') && !svg.includes('token'))
   t.notRegex(svg, /NaN|undefined/)

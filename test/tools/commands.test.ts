@@ -9,9 +9,16 @@ import { ended, folder, json, line, run, start, startCluster, type Ran, type Tes
 let cluster: TestCluster
 const on = (...args: string[]): Promise<Ran> => run(['--cluster', cluster.address, ...args])
 
-test.before(async (t) => { t.timeout(120_000); cluster = await startCluster() })
-test.after.always(() => { cluster.close() })
-test.beforeEach((t) => { t.timeout(120_000) })
+test.before(async (t) => {
+  t.timeout(120_000)
+  cluster = await startCluster()
+})
+test.after.always(() => {
+  cluster.close()
+})
+test.beforeEach((t) => {
+  t.timeout(120_000)
+})
 
 test.serial('append and read: the text comes back from its position', async (t) => {
   const appended = await on('append', 'hello')
@@ -38,8 +45,14 @@ test.serial('read: what nobody wrote is exit code 4 and names the position', asy
 test.serial('tail: a stream has its entries, the log has the newest of all', async (t) => {
   await on('append', '--stream', '21', 'first of 21')
   await on('append', '--stream', '22', 'first of 22')
-  t.deepEqual(json((await on('tail', '--json', '--stream', '21')).out).map((one) => one['text']), ['first of 21'])
-  t.deepEqual(json((await on('tail', '--json', '--lines', '2')).out).map((one) => one['text']), ['first of 21', 'first of 22'])
+  t.deepEqual(
+    json((await on('tail', '--json', '--stream', '21')).out).map((one) => one['text']),
+    ['first of 21'],
+  )
+  t.deepEqual(
+    json((await on('tail', '--json', '--lines', '2')).out).map((one) => one['text']),
+    ['first of 21', 'first of 22'],
+  )
 })
 
 test.serial('tail --follow: tells what is appended meanwhile, and SIGINT ends it with 130', async (t) => {
@@ -56,8 +69,11 @@ test.serial('append: the streams of the objects are refused without --force, and
   const refused = await on('append', '--stream', '1', 'no op')
   const last = await on('append', '--stream', '16,15', 'no op')
   t.deepEqual([refused.code, last.code], [2, 2])
-  t.is(refused.err, 'sirtaki: stream 1 is one of the objects (0 to 15), where only their own entries belong: '
-    + 'name a stream from 16 on, or say --force\n')
+  t.is(
+    refused.err,
+    'sirtaki: stream 1 is one of the objects (0 to 15), where only their own entries belong: '
+      + 'name a stream from 16 on, or say --force\n',
+  )
   t.regex(last.err, /stream 15 is one of the objects/)
   t.is((await on('tail', '--stream', '1')).out, '')
   t.is((await on('append', '--stream', '16', 'the first of all others')).code, 0)
@@ -76,7 +92,10 @@ test.serial('trim: what the objects need is refused without --force, which says 
   const before = String(Number(kept.out) + 1)
   const refused = await on('trim', '--before', before)
   t.is(refused.code, 2)
-  t.regex(refused.err, new RegExp(`^sirtaki: refused: the objects play streams 1 \\(from position ${at} on\\).*with --force`))
+  t.regex(
+    refused.err,
+    new RegExp(`^sirtaki: refused: the objects play streams 1 \\(from position ${at} on\\).*with --force`),
+  )
   t.is((await on('read', kept.out.trim())).code, 0)
   const dry = await on('trim', '--before', before, '--dry-run')
   t.is(dry.code, 0)
@@ -107,38 +126,70 @@ test.serial('status --watch: tells it over and over, and SIGINT ends it with 130
   const child = start(['--cluster', cluster.address, 'status', '--watch', '--every', '100', '--json'])
   const end = ended(child)
   let looks = 0
-  child.stdout?.on('data', (piece) => { looks += String(piece).split('\n').length - 1; if (looks >= 3) child.kill('SIGINT') })
+  child.stdout?.on('data', (piece) => {
+    looks += String(piece).split('\n').length - 1
+    if (looks >= 3) child.kill('SIGINT')
+  })
   const { code, out } = await end
   t.is(code, 130)
-  t.deepEqual(json(out).slice(0, 3).map((look) => typeof look['time'] === 'string' && Array.isArray(look['units']) && look['units'].length), [3, 3, 3])
+  t.deepEqual(
+    json(out)
+      .slice(0, 3)
+      .map((look) => typeof look['time'] === 'string' && Array.isArray(look['units']) && look['units'].length),
+    [3, 3, 3],
+  )
 })
 
 test.serial('status --watch: without --json and a terminal it is the same text, block by block', async (t) => {
   const child = start(['--cluster', cluster.address, 'status', '--watch', '--every', '100'])
   const end = ended(child)
-  child.stdout?.on('data', (piece) => { if (String(piece).includes('\n\ncluster ') || String(piece).startsWith('\ncluster ')) child.kill('SIGINT') })
+  child.stdout?.on('data', (piece) => {
+    if (String(piece).includes('\n\ncluster ') || String(piece).startsWith('\ncluster ')) child.kill('SIGINT')
+  })
   const { code, out } = await end
   t.is(code, 130)
   t.regex(out, /^cluster [^]*\nchain +unit [^]*\n\ncluster [^]*\nchain +unit/)
 })
 
-test.serial('doctor: says in words how machine, folder and members are; a stranger without an answer is a warning', async (t) => {
-  const well = await on('doctor', '--data', join(cluster.data, 'not yet', 'made'))
-  t.is(well.code, 0, well.out)
-  for (const name of ['node', 'sqlite', 'open files', 'clock', 'free space', 'disk sync', 'versions', 'log time', ...cluster.units.map((unit) => `member ${unit}`), `member ${cluster.sequencer}`]) t.regex(well.out, new RegExp(`^(ok|warn) +${name} `, 'm'))
-  t.deepEqual(readdirSync(cluster.data).filter((name) => name.includes('doctor')), [])
-  const stranger = `127.0.0.1:${cluster.spare + 1}`
-  const named = await run(['--json', '--cluster', `${cluster.address},${stranger}`, 'doctor', '--data', cluster.data])
-  t.is(named.code, 0, named.err)
-  const warned = json(named.out).find((one) => one['check'] === `member ${stranger}`)
-  t.is(warned?.['level'], 'warn')
-  t.regex(String(warned?.['text']), /does not answer .* and is no member of the cluster: leave it out of --cluster/)
-  const away = await run(['--json', '--cluster', `tcp://${stranger}`, 'doctor', '--data', cluster.data])
-  t.is(away.code, 1)
-  const failed = json(away.out).filter((one) => one['level'] === 'fail')
-  t.deepEqual(failed.map((one) => one['check']), [`member ${stranger}`])
-  t.like(json(away.err)[0], { code: null, message: `not as it should be: member ${stranger}`, exit: 1 })
-})
+test.serial(
+  'doctor: says in words how machine, folder and members are; a stranger without an answer is a warning',
+  async (t) => {
+    const well = await on('doctor', '--data', join(cluster.data, 'not yet', 'made'))
+    t.is(well.code, 0, well.out)
+    for (const name of [
+      'node',
+      'sqlite',
+      'open files',
+      'clock',
+      'free space',
+      'disk sync',
+      'versions',
+      'log time',
+      ...cluster.units.map((unit) => `member ${unit}`),
+      `member ${cluster.sequencer}`,
+    ]) {
+      t.regex(well.out, new RegExp(`^(ok|warn) +${name} `, 'm'))
+    }
+    t.deepEqual(
+      readdirSync(cluster.data).filter((name) => name.includes('doctor')),
+      [],
+    )
+    const stranger = `127.0.0.1:${cluster.spare + 1}`
+    const named = await run(['--json', '--cluster', `${cluster.address},${stranger}`, 'doctor', '--data', cluster.data])
+    t.is(named.code, 0, named.err)
+    const warned = json(named.out).find((one) => one['check'] === `member ${stranger}`)
+    t.is(warned?.['level'], 'warn')
+    t.regex(String(warned?.['text']), /does not answer .* and is no member of the cluster: leave it out of --cluster/)
+    const away = await run(['--json', '--cluster', `tcp://${stranger}`, 'doctor', '--data', cluster.data])
+    t.is(away.code, 1)
+    const failed = json(away.out).filter((one) => one['level'] === 'fail')
+    t.deepEqual(
+      failed.map((one) => one['check']),
+      [`member ${stranger}`],
+    )
+    t.like(json(away.err)[0], { code: null, message: `not as it should be: member ${stranger}`, exit: 1 })
+  },
+)
 
 test.serial('trim: a dry run drops nothing, a real one drops for good', async (t) => {
   const { out } = await on('append', 'to be trimmed')
@@ -156,26 +207,47 @@ test.serial('the config file is above the defaults, the environment above it, fl
   writeFileSync(join(path, 'sirtaki.config.json'), JSON.stringify({ cluster: cluster.address, json: true }))
   t.true((await run(['append', 'by config'], { cwd: path })).out.startsWith('{"position"'))
   t.is((await run(['append', 'by environment'], { cwd: path, env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' } })).code, 3)
-  t.is((await run(['--cluster', cluster.address, 'append', 'by flag'], { cwd: path, env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' } })).code, 0)
+  t.is(
+    (
+      await run(['--cluster', cluster.address, 'append', 'by flag'], {
+        cwd: path,
+        env: { SIRTAKI_CLUSTER: 'tcp://127.0.0.1:1' },
+      })
+    ).code,
+    0,
+  )
 })
 
-test.serial('sequencer: refuses while another lives with exit code 5; waits with --standby and can be named', async (t) => {
-  const units = cluster.units.join(',')
-  const refused = await run(['sequencer', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
-  t.is(refused.code, 5)
-  t.regex(refused.err, /living sequencer/)
-  const waiting = start(['sequencer', '--standby', '--json', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
-  t.teardown(() => { waiting.kill('SIGKILL') })
-  const ready = line(waiting, 'ready')
-  await line(waiting, 'listening')
-  t.regex((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`, '--dry-run')).out, /would be/)
-  t.is((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`)).code, 0)
-  await ready
-  t.is((await on('append', 'under the new sequencer')).code, 0)
-  t.is((await on('reconfigure', 'move-sequencer', cluster.units[0] ?? '')).code, 2)
-  const [dropped] = json((await on('reconfigure', '--json', '--yes', 'remove', cluster.units[2] ?? '')).out)
-  t.deepEqual(dropped?.['chains'], [cluster.units.slice(0, 2)])
-})
+test.serial(
+  'sequencer: refuses while another lives with exit code 5; waits with --standby and can be named',
+  async (t) => {
+    const units = cluster.units.join(',')
+    const refused = await run(['sequencer', '--listen', `127.0.0.1:${cluster.spare}`, '--units', units])
+    t.is(refused.code, 5)
+    t.regex(refused.err, /living sequencer/)
+    const waiting = start([
+      'sequencer',
+      '--standby',
+      '--json',
+      '--listen',
+      `127.0.0.1:${cluster.spare}`,
+      '--units',
+      units,
+    ])
+    t.teardown(() => {
+      waiting.kill('SIGKILL')
+    })
+    const ready = line(waiting, 'ready')
+    await line(waiting, 'listening')
+    t.regex((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`, '--dry-run')).out, /would be/)
+    t.is((await on('reconfigure', 'move-sequencer', `127.0.0.1:${cluster.spare}`)).code, 0)
+    await ready
+    t.is((await on('append', 'under the new sequencer')).code, 0)
+    t.is((await on('reconfigure', 'move-sequencer', cluster.units[0] ?? '')).code, 2)
+    const [dropped] = json((await on('reconfigure', '--json', '--yes', 'remove', cluster.units[2] ?? '')).out)
+    t.deepEqual(dropped?.['chains'], [cluster.units.slice(0, 2)])
+  },
+)
 
 test.serial('init: on units that are not blank is exit code 5 and names one', async (t) => {
   const ran = await run(['init', '--units', cluster.units.join(',')])
@@ -184,13 +256,26 @@ test.serial('init: on units that are not blank is exit code 5 and names one', as
 })
 
 test.serial('unit: port in use, folder in use and folder of another cluster are exit code 5', async (t) => {
-  t.regex((await run(['unit', '--data', join(cluster.data, 'new'), '--listen', cluster.units[0] ?? ''])).err, /is in use/)
+  t.regex(
+    (await run(['unit', '--data', join(cluster.data, 'new'), '--listen', cluster.units[0] ?? ''])).err,
+    /is in use/,
+  )
   const inUse = await run(['unit', '--data', join(cluster.data, 'u0'), '--listen', '127.0.0.1:0'])
   t.is(inUse.code, 5)
   t.regex(inUse.err, /u0 is in use by process \d+/)
   cluster.processes[2]?.kill('SIGTERM')
-  await new Promise((resolve) => { cluster.processes[2]?.on('close', resolve) })
-  const other = await run(['unit', '--data', join(cluster.data, 'u2'), '--listen', '127.0.0.1:0', '--cluster-id', 'another'])
+  await new Promise((resolve) => {
+    cluster.processes[2]?.on('close', resolve)
+  })
+  const other = await run([
+    'unit',
+    '--data',
+    join(cluster.data, 'u2'),
+    '--listen',
+    '127.0.0.1:0',
+    '--cluster-id',
+    'another',
+  ])
   t.is(other.code, 5)
   t.regex(other.err, /belongs to cluster/)
 })

@@ -5,10 +5,13 @@ import test from 'ava'
 import { ownVersion } from '../../tools/cli/version.ts'
 
 const door = fileURLToPath(new URL('../../tools/sirtaki.js', import.meta.url))
-const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})'
+const older =
+  'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})'
 
 test('on a Node that the package excludes, one sentence and exit code 1', (t) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', older, door, 'status'], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', older, door, 'status'], {
+    encoding: 'utf8',
+  })
   t.deepEqual({ status, stdout }, { status: 1, stdout: '' })
   t.is(stderr, 'sirtaki needs Node 22.18 or newer, this is Node 20.20.2: install a newer one\n')
 })

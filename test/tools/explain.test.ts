@@ -4,19 +4,33 @@ import { codes } from '../../log/errors.ts'
 import { nearest } from '../../tools/cli/nearest.ts'
 import { json, run } from './command-line.ts'
 
-test.beforeEach((t) => { t.timeout(120_000) })
+test.beforeEach((t) => {
+  t.timeout(120_000)
+})
 
 test('explain CODE tells meaning, next, causes and what to do, in any case', async (t) => {
   const ran = await run(['explain', '[timeout]'])
   t.is(ran.code, 0)
-  t.regex(ran.out, /^TIMEOUT: no answer came before the deadline\nnext +unknown: .*\nexit code +3\ncauses\n( {2}- .*\n)+what to do\n( {2}- .*\n)+$/)
+  t.regex(
+    ran.out,
+    new RegExp(
+      '^TIMEOUT: no answer came before the deadline\\nnext +unknown: .*\\nexit code +3\\n'
+        + 'causes\\n( {2}- .*\\n)+what to do\\n( {2}- .*\\n)+$',
+    ),
+  )
 })
 
 test('explain without a code tells every code in one line, with --json in one object', async (t) => {
   const [text, lines] = await Promise.all([run(['explain']), run(['explain', '--json'])])
   t.is(text.out.trim().split('\n').length, Object.keys(codes).length + 1)
-  t.deepEqual(json(lines.out).map((one) => one['code']), Object.keys(codes).sort())
-  t.deepEqual(json(lines.out).map((one) => [one['code'], one['next']]), Object.entries(codes).sort(([a], [b]) => a < b ? -1 : 1))
+  t.deepEqual(
+    json(lines.out).map((one) => one['code']),
+    Object.keys(codes).sort(),
+  )
+  t.deepEqual(
+    json(lines.out).map((one) => [one['code'], one['next']]),
+    Object.entries(codes).sort(([a], [b]) => (a < b ? -1 : 1)),
+  )
 })
 
 test('explain of an unknown code is exit code 2 and names the nearest', async (t) => {

@@ -4,18 +4,56 @@ import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/serving/heal
 import type { SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
 
 const unit = (role: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
-  name: 'u', identity: 'i', boot: 'b', role, cluster: 'c', epoch: 3, sealed: 4, opened: 3, prefix: 0, highest: -1, trim: 0, streams: 0, connections: 0, store: { kind: 'memory', diskBytes: 0 }, ...facts,
+  name: 'u',
+  identity: 'i',
+  boot: 'b',
+  role,
+  cluster: 'c',
+  epoch: 3,
+  sealed: 4,
+  opened: 3,
+  prefix: 0,
+  highest: -1,
+  trim: 0,
+  streams: 0,
+  connections: 0,
+  store: { kind: 'memory', diskBytes: 0 },
+  ...facts,
 })
-const sequencer = (role: string): SequencerStatus => ({ name: 's', boot: 'b', role, epoch: 3, tail: 0, prefix: 0, holes: 0, streams: 0, waiting: 0, connections: 0 })
+const sequencer = (role: string): SequencerStatus => ({
+  name: 's',
+  boot: 'b',
+  role,
+  epoch: 3,
+  tail: 0,
+  prefix: 0,
+  holes: 0,
+  streams: 0,
+  waiting: 0,
+  connections: 0,
+})
 const healthOf = (status: UnitStatus): boolean => new UnitHealth().judge(status, 0).isHealthy
 
 test('a unit that serves or is spare is healthy; one in any other role says why not', (t) => {
-  t.deepEqual(['serving', 'spare'].map((role) => healthOf(unit(role))), [true, true])
-  t.deepEqual(['serving', 'spare'].map((role) => healthOf(unit(role, { full: true }))), [false, false])
+  t.deepEqual(
+    ['serving', 'spare'].map((role) => healthOf(unit(role))),
+    [true, true],
+  )
+  t.deepEqual(
+    ['serving', 'spare'].map((role) => healthOf(unit(role, { full: true }))),
+    [false, false],
+  )
   t.regex(new UnitHealth().judge(unit('serving', { full: true }), 0).reason ?? '', /^full: .* appends are refused/)
-  t.deepEqual(['blank', 'recovering', 'copying', 'stopping', 'stopped', 'unheard of'].map((role) => healthOf(unit(role))), [false, false, false, false, false, false])
+  t.deepEqual(
+    ['blank', 'recovering', 'copying', 'stopping', 'stopped', 'unheard of'].map((role) => healthOf(unit(role))),
+    [false, false, false, false, false, false],
+  )
   t.regex(new UnitHealth().judge(unit('stopped', { stopped: 'disk full' }), 0).reason ?? '', /disk full/)
-  t.regex(new UnitHealth().judge(unit('copying', { copy: { from: 0, to: 100, at: 42, bytes: 1, bytesPerSecond: 1 } }), 0).reason ?? '', /position 42 of 100/)
+  t.regex(
+    new UnitHealth().judge(unit('copying', { copy: { from: 0, to: 100, at: 42, bytes: 1, bytesPerSecond: 1 } }), 0)
+      .reason ?? '',
+    /position 42 of 100/,
+  )
 })
 
 test('a sealed unit is healthy for as long as an epoch may take to open, counted anew after it served', (t) => {
@@ -30,5 +68,14 @@ test('a sealed unit is healthy for as long as an epoch may take to open, counted
 })
 
 test('a sequencer is healthy when it is ready, or waits where it is meant to stand by', (t) => {
-  t.deepEqual([['ready', false], ['standby', true], ['waiting', false], ['deposed', false], ['blind', true]].map(([role, standby]) => sequencerHealth(sequencer(String(role)), standby === true).isHealthy), [true, true, false, false, false])
+  t.deepEqual(
+    [
+      ['ready', false],
+      ['standby', true],
+      ['waiting', false],
+      ['deposed', false],
+      ['blind', true],
+    ].map(([role, standby]) => sequencerHealth(sequencer(String(role)), standby === true).isHealthy),
+    [true, true, false, false, false],
+  )
 })

@@ -8,7 +8,10 @@ class Slow extends Writable {
   readonly taken: string[] = []
   readonly #waiting: (() => void)[] = []
   override _write(piece: Buffer, _encoding: string, done: () => void): void {
-    this.#waiting.push(() => { this.taken.push(String(piece)); done() })
+    this.#waiting.push(() => {
+      this.taken.push(String(piece))
+      done()
+    })
   }
 
   /** Takes what is there, one piece after the other. */
@@ -25,11 +28,19 @@ test('P74: a stream is drained when its reader has taken everything, not before'
   stream.write('one')
   stream.write('two')
   let done = false
-  const ending = drained(stream).then(() => { done = true })
-  await new Promise((resolve) => { setImmediate(resolve) })
+  const ending = drained(stream).then(() => {
+    done = true
+  })
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
   t.false(done)
-  const taking = setInterval(() => { void stream.takeAll() }, 1)
-  t.teardown(() => { clearInterval(taking) })
+  const taking = setInterval(() => {
+    void stream.takeAll()
+  }, 1)
+  t.teardown(() => {
+    clearInterval(taking)
+  })
   await ending
   t.deepEqual(stream.taken.slice(0, 2), ['one', 'two'])
 })

@@ -1,4 +1,6 @@
-/** What a command prints comes through a pipe whole, however slowly it is read; a reader that goes away ends it (P74). */
+/**
+ * What a command prints comes through a pipe whole, however slowly it is read; a reader that goes away ends it (P74).
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'ava'
@@ -6,7 +8,9 @@ import { limits } from '../../log/limits.ts'
 import { connectLog } from '../../sequencer/connect.ts'
 import { MAIN, ended, folder, start, type Ran } from './command-line.ts'
 
-test.beforeEach((t) => { t.timeout(120_000) })
+test.beforeEach((t) => {
+  t.timeout(120_000)
+})
 
 const LINES = 43_000
 let cluster = ''
@@ -17,7 +21,10 @@ test.before(async () => {
   const { path, remove } = folder()
   const { client, close } = await connectLog(`file:${path}`, { timeoutMs: 30_000 })
   cluster = `file:${path}`
-  end = async () => { await close(); remove() }
+  end = async () => {
+    await close()
+    remove()
+  }
   const lines = Array.from({ length: LINES }, (_, i) => new TextEncoder().encode(`line ${i}`))
   await client.appendMany(lines, { streams: [17] })
   ;({ position } = await client.append(new Uint8Array(limits.entryBytesMax).fill(97)))
@@ -38,7 +45,9 @@ async function readSlowly(...args: readonly string[]): Promise<{ readonly code: 
   let out = ''
   for await (const piece of stdout) {
     out += String(piece)
-    await new Promise((resolve) => { setTimeout(resolve, 5) })
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5)
+    })
   }
   const [code] = await gone
   return { code: typeof code === 'number' ? code : null, out }

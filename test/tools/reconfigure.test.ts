@@ -1,11 +1,16 @@
-/** `sirtaki reconfigure` against real processes: every change while somebody appends, and everything readable afterwards. */
+/**
+ * `sirtaki reconfigure` against real processes: every change while somebody appends, and everything readable
+ * afterwards.
+ */
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { freePorts } from '../free-ports.ts'
 import { ended, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
-test.beforeEach((t) => { t.timeout(300_000) })
+test.beforeEach((t) => {
+  t.timeout(300_000)
+})
 
 /** One cluster with what was appended to it, on stream 17. */
 class Grown {
@@ -13,19 +18,30 @@ class Grown {
   readonly written: string[] = []
   #address: string
 
-  constructor(cluster: TestCluster) { this.cluster = cluster; this.#address = cluster.address }
+  constructor(cluster: TestCluster) {
+    this.cluster = cluster
+    this.#address = cluster.address
+  }
 
   static async start(t: ExecutionContext, units: number, blank: number): Promise<Grown> {
     const cluster = await startCluster({ units, blank, window: 1_024 })
-    t.teardown(() => { cluster.close() })
+    t.teardown(() => {
+      cluster.close()
+    })
     return new Grown(cluster)
   }
 
   /** The address of a unit by its number, blank ones behind the others. */
-  unit(i: number): string { return [...this.cluster.units, ...this.cluster.blank][i] ?? '' }
+  unit(i: number): string {
+    return [...this.cluster.units, ...this.cluster.blank][i] ?? ''
+  }
   /** Asks these units from here on. */
-  use(...units: readonly number[]): void { this.#address = `tcp://${units.map((i) => this.unit(i)).join(',')}` }
-  on(...args: readonly string[]): Promise<Ran> { return run(['--cluster', this.#address, ...args]) }
+  use(...units: readonly number[]): void {
+    this.#address = `tcp://${units.map((i) => this.unit(i)).join(',')}`
+  }
+  on(...args: readonly string[]): Promise<Ran> {
+    return run(['--cluster', this.#address, ...args])
+  }
 
   async append(text: string): Promise<void> {
     const { code, err } = await this.on('append', '--stream', '17', text)
@@ -50,47 +66,66 @@ class Grown {
     t.is(json(out).length, this.written.length)
   }
 
-  async status(): Promise<Record<string, unknown>> { return json((await this.on('status', '--json')).out)[0] ?? {} }
+  async status(): Promise<Record<string, unknown>> {
+    return json((await this.on('status', '--json')).out)[0] ?? {}
+  }
 }
 
-test('grow: from one unit to three under appends; a dry run changes nothing; then two chains, one again, and a unit less', async (t) => {
-  const grown = await Grown.start(t, 1, 2)
-  await grown.append('first')
-  const dry = await grown.on('reconfigure', 'grow', grown.unit(1), grown.unit(2), '--dry-run')
-  t.regex(dry.out, /would be[^]*copies +[^]*chain 0 +may lose units: now none, until the copies are merged none, then 2\nacceptors +1 -> 3/)
-  t.is((await grown.status())['epoch'], 2)
+test(
+  'grow: from one unit to three under appends; a dry run changes nothing; then two chains, one again, and a '
+    + 'unit less',
+  async (t) => {
+    const grown = await Grown.start(t, 1, 2)
+    await grown.append('first')
+    const dry = await grown.on('reconfigure', 'grow', grown.unit(1), grown.unit(2), '--dry-run')
+    t.regex(
+      dry.out,
+      /would be[^]*copies +[^]*chain 0 +may lose units: now none, until .* merged none, then 2\nacceptors +1 -> 3/,
+    )
+    t.is((await grown.status())['epoch'], 2)
 
-  const three = await grown.reconfigure(t, 'grow', grown.unit(1), grown.unit(2))
-  t.like(three, { merged: true, chains: [[grown.unit(0), grown.unit(1), grown.unit(2)]] })
-  await grown.holdsAll(t)
+    const three = await grown.reconfigure(t, 'grow', grown.unit(1), grown.unit(2))
+    t.like(three, { merged: true, chains: [[grown.unit(0), grown.unit(1), grown.unit(2)]] })
+    await grown.holdsAll(t)
 
-  const epoch = (await grown.status())['epoch']
-  const shape = ['--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`]
-  const refused = await grown.on('reconfigure', 'stripe', ...shape)
-  t.is(refused.code, 2, refused.err)
-  t.regex(refused.out, /would be[^]*chain 0 +may lose units: now 2, .*then none/)
-  t.regex(refused.err, /^sirtaki: the cluster would survive less: chain 0 may lose no unit, now 2 units; .* with --yes/m)
-  t.is((await grown.status())['epoch'], epoch)
+    const epoch = (await grown.status())['epoch']
+    const shape = ['--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`]
+    const refused = await grown.on('reconfigure', 'stripe', ...shape)
+    t.is(refused.code, 2, refused.err)
+    t.regex(refused.out, /would be[^]*chain 0 +may lose units: now 2, .*then none/)
+    t.regex(
+      refused.err,
+      /^sirtaki: the cluster would survive less: chain 0 may lose no unit, now 2 units; .* with --yes/m,
+    )
+    t.is((await grown.status())['epoch'], epoch)
 
-  const striped = await grown.reconfigure(t, 'stripe', '--chain', grown.unit(0), '--chain', `${grown.unit(1)},${grown.unit(2)}`)
-  t.like(striped, { merged: true, chains: [[grown.unit(0)], [grown.unit(1), grown.unit(2)]] })
-  await grown.holdsAll(t)
+    const striped = await grown.reconfigure(
+      t,
+      'stripe',
+      '--chain',
+      grown.unit(0),
+      '--chain',
+      `${grown.unit(1)},${grown.unit(2)}`,
+    )
+    t.like(striped, { merged: true, chains: [[grown.unit(0)], [grown.unit(1), grown.unit(2)]] })
+    await grown.holdsAll(t)
 
-  const one = await grown.reconfigure(t, 'stripe', '--chain', `${grown.unit(0)},${grown.unit(1)},${grown.unit(2)}`)
-  t.like(one, { merged: true, chains: [[grown.unit(0), grown.unit(1), grown.unit(2)]] })
-  await grown.holdsAll(t)
+    const one = await grown.reconfigure(t, 'stripe', '--chain', `${grown.unit(0)},${grown.unit(1)},${grown.unit(2)}`)
+    t.like(one, { merged: true, chains: [[grown.unit(0), grown.unit(1), grown.unit(2)]] })
+    await grown.holdsAll(t)
 
-  const identities = (await grown.status())['units']
-  const identity = Array.isArray(identities) ? String(identities[0].identity) : ''
-  const two = await grown.reconfigure(t, 'remove', identity.slice(0, 8))
-  t.like(two, { merged: true, chains: [[grown.unit(1), grown.unit(2)]] })
-  grown.use(1, 2)
-  // What the others copied is theirs now: the first one is not asked any more.
-  grown.cluster.processes[0]?.kill('SIGKILL')
-  await grown.holdsAll(t)
-})
+    const identities = (await grown.status())['units']
+    const identity = Array.isArray(identities) ? String(identities[0].identity) : ''
+    const two = await grown.reconfigure(t, 'remove', identity.slice(0, 8))
+    t.like(two, { merged: true, chains: [[grown.unit(1), grown.unit(2)]] })
+    grown.use(1, 2)
+    // What the others copied is theirs now: the first one is not asked any more.
+    grown.cluster.processes[0]?.kill('SIGKILL')
+    await grown.holdsAll(t)
+  },
+)
 
-test('replace: a unit that lives is read until the other has its positions, also the only one of a chain', async (t) => {
+test('replace: a unit that lives is read until the other has its positions, also as the only one', async (t) => {
   const grown = await Grown.start(t, 1, 2)
   await grown.append('first')
   const moved = await grown.reconfigure(t, 'replace', grown.unit(0), grown.unit(1))
@@ -98,15 +133,24 @@ test('replace: a unit that lives is read until the other has its positions, also
   grown.use(1)
   grown.cluster.processes[0]?.kill('SIGKILL')
   await grown.holdsAll(t)
-  t.like(await grown.reconfigure(t, 'add', grown.unit(2), '--spare'), { chains: [[grown.unit(1)]], spares: [grown.unit(2)] })
-  t.like(await grown.reconfigure(t, 'add', grown.unit(2)), { merged: true, chains: [[grown.unit(1), grown.unit(2)]], spares: [] })
+  t.like(await grown.reconfigure(t, 'add', grown.unit(2), '--spare'), {
+    chains: [[grown.unit(1)]],
+    spares: [grown.unit(2)],
+  })
+  t.like(await grown.reconfigure(t, 'add', grown.unit(2)), {
+    merged: true,
+    chains: [[grown.unit(1), grown.unit(2)]],
+    spares: [],
+  })
   await grown.holdsAll(t)
 })
 
 test('what cannot be is refused before anything is sealed, with the command that would be right', async (t) => {
   const grown = await Grown.start(t, 3, 1)
   const other = await startCluster({ units: 1, window: 1_024 })
-  t.teardown(() => { other.close() })
+  t.teardown(() => {
+    other.close()
+  })
   await grown.append('first')
   const { epoch } = await grown.status()
   const [a, b, c, blank] = [grown.unit(0), grown.unit(1), grown.unit(2), grown.unit(3)]
@@ -154,7 +198,9 @@ test('a copied folder is one identity at two addresses; a unit that was taken ou
   cpSync(join(grown.cluster.data, 'u2'), copy, { recursive: true })
   const address = `127.0.0.1:${grown.cluster.spare}`
   const twin = start(['unit', '--json', '--data', copy, '--listen', address])
-  t.teardown(() => { twin.kill('SIGKILL') })
+  t.teardown(() => {
+    twin.kill('SIGKILL')
+  })
   await line(twin, 'listening')
   const both = await grown.on('reconfigure', 'grow', grown.unit(2), address)
   t.is(both.code, 2)
@@ -165,11 +211,13 @@ test('a copied folder is one identity at two addresses; a unit that was taken ou
   t.regex(refused.err, /have one identity, .*one of their folders is a copy of the other's/)
 })
 
-test('grow: a unit that is lost again before it has copied everything is told, and ends the command with 5', async (t) => {
+test('grow: a unit that is lost before it has copied everything ends the command with 5', async (t) => {
   const { cluster } = await Grown.start(t, 2, 1)
   const [blank = ''] = cluster.blank
   const command = start(['--cluster', cluster.address, 'reconfigure', 'grow', blank])
-  command.stderr?.on('data', (piece) => { if (String(piece).includes('starting the sequencer')) cluster.processes[2]?.kill('SIGKILL') })
+  command.stderr?.on('data', (piece) => {
+    if (String(piece).includes('starting the sequencer')) cluster.processes[2]?.kill('SIGKILL')
+  })
   const { code, err } = await ended(command)
   t.regex(err, new RegExp(`${blank} joined and was left out again, epoch \\d+ goes on without: .*comes back by itself`))
   t.is(code, 5, err)

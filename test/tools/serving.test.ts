@@ -17,35 +17,96 @@ const never = new Promise<void>(() => undefined)
 
 function hear(): { log: Log; lines: string[] } {
   const lines: string[] = []
-  return { lines, log: makeLog({ format: 'pretty', kind: 'unit', address: () => '', write: (text) => { lines.push(text.slice(25, -1)) }, wall: () => new Date(0), colours: false }) }
+  return {
+    lines,
+    log: makeLog({
+      format: 'pretty',
+      kind: 'unit',
+      address: () => '',
+      write: (text) => {
+        lines.push(text.slice(25, -1))
+      },
+      wall: () => new Date(0),
+      colours: false,
+    }),
+  }
 }
 
 test('a server that was told to end leaves, then closes', async (t) => {
   const acts: string[] = []
-  const server: Ending = { leave: async ({ timeoutMs }) => { acts.push(`leaves within ${timeoutMs} ms`) }, close: async () => { acts.push('closes') } }
-  await live(server, hear().log, async () => { acts.push('serves') }, { leaveMs: 2_000, closeMs: 5_000 })
+  const server: Ending = {
+    leave: async ({ timeoutMs }) => {
+      acts.push(`leaves within ${timeoutMs} ms`)
+    },
+    close: async () => {
+      acts.push('closes')
+    },
+  }
+  await live(
+    server,
+    hear().log,
+    async () => {
+      acts.push('serves')
+    },
+    { leaveMs: 2_000, closeMs: 5_000 },
+  )
   t.deepEqual(acts, ['serves', 'leaves within 2000 ms', 'closes'])
 })
 
 test('a server that fails closes without leaving, and its failure is what is told', async (t) => {
   const acts: string[] = []
-  const server: Ending = { leave: async () => { acts.push('leaves') }, close: async () => { acts.push('closes') } }
-  await t.throwsAsync(live(server, hear().log, () => Promise.reject(new Error('disk full'))), { message: 'disk full' })
+  const server: Ending = {
+    leave: async () => {
+      acts.push('leaves')
+    },
+    close: async () => {
+      acts.push('closes')
+    },
+  }
+  await t.throwsAsync(
+    live(server, hear().log, () => Promise.reject(new Error('disk full'))),
+    { message: 'disk full' },
+  )
   t.deepEqual(acts, ['closes'])
 })
 
 test('leaving and closing that take too long, or throw, are told and cut off', async (t) => {
   const { log, lines } = hear()
   let aborted = false
-  await live({ leave: ({ signal }) => { signal.addEventListener('abort', () => { aborted = true }); return never }, close: () => never }, log, async () => undefined, { leaveMs: 20, closeMs: 10 })
-  await live({ leave: () => Promise.reject(new Error('nobody there')), close: async () => undefined }, log, async () => undefined)
+  await live(
+    {
+      leave: ({ signal }) => {
+        signal.addEventListener('abort', () => {
+          aborted = true
+        })
+        return never
+      },
+      close: () => never,
+    },
+    log,
+    async () => undefined,
+    { leaveMs: 20, closeMs: 10 },
+  )
+  await live(
+    { leave: () => Promise.reject(new Error('nobody there')), close: async () => undefined },
+    log,
+    async () => undefined,
+  )
   t.true(aborted)
-  t.deepEqual(lines, ['warn  it left without handing on: that took longer than 20 ms', 'warn  it ended without closing: that took longer than 10 ms', 'warn  it left without handing on: nobody there'])
+  t.deepEqual(lines, [
+    'warn  it left without handing on: that took longer than 20 ms',
+    'warn  it ended without closing: that took longer than 10 ms',
+    'warn  it left without handing on: nobody there',
+  ])
 })
 
 test('one Ctrl-C that comes twice is one; told again later, a process ends at once', async (t) => {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('stubborn-process.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => { child.kill('SIGKILL') })
+  const child = spawn(process.execPath, [fileURLToPath(new URL('stubborn-process.ts', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => {
+    child.kill('SIGKILL')
+  })
   const lines = createInterface({ input: child.stdout })
   const words = lines[Symbol.asyncIterator]()
   t.is((await words.next()).value, 'ready')
@@ -79,7 +140,11 @@ async function endedAfter(folder: string, ms: number): Promise<{ readonly end: s
   const args = ['unit', '--data', join(folder, 'unit'), '--listen', `unix:${join(folder, 'unit.sock')}`]
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../tools/sirtaki.js', import.meta.url)), ...args])
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { said += data.toString() })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => {
+      said += data.toString()
+    })
+  }
   const ended = once(child, 'close')
   await setTimeout(ms)
   child.kill('SIGTERM')
@@ -87,9 +152,11 @@ async function endedAfter(folder: string, ms: number): Promise<{ readonly end: s
   return { end: String(signal ?? code), said }
 }
 
-test('a unit that is told to end in any moment of its start ends by the signal before it has begun, else in order', async (t) => {
+test('a unit that is stopped at any moment of its start ends by the signal, or in good order', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sirtaki-'))
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  t.teardown(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
   for (const ms of [0, 60, 120, 180, 240, 300, 400, 600, 1_000]) {
     const { end, said } = await endedAfter(folder, ms)
     if (end === 'SIGTERM') t.is(said, '', `after ${ms} ms`)
@@ -102,6 +169,12 @@ test('the role of a unit that copies says how far it is', (t) => {
   t.is(roleText({ role: 'serving' }), 'serving')
   t.is(roleText({ role: 'serving', copy: null }), 'serving')
   t.is(roleText({ role: 'serving', copy: null, full: true }), 'serving, disk full')
-  t.is(roleText({ role: 'copying', copy: { from: 100, to: 300, at: 184, bytes: 5e6, bytesPerSecond: 12_340_000 } }), 'copying 42 % 12.3 MB/s')
-  t.is(roleText({ role: 'copying', copy: { from: 5, to: 5, at: 5, bytes: 0, bytesPerSecond: 0 } }), 'copying 100 % 0.0 MB/s')
+  t.is(
+    roleText({ role: 'copying', copy: { from: 100, to: 300, at: 184, bytes: 5e6, bytesPerSecond: 12_340_000 } }),
+    'copying 42 % 12.3 MB/s',
+  )
+  t.is(
+    roleText({ role: 'copying', copy: { from: 5, to: 5, at: 5, bytes: 0, bytesPerSecond: 0 } }),
+    'copying 100 % 0.0 MB/s',
+  )
 })

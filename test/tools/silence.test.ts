@@ -2,7 +2,9 @@
 import test from 'ava'
 import { run, startCluster } from './command-line.ts'
 
-test.beforeEach((t) => { t.timeout(180_000) })
+test.beforeEach((t) => {
+  t.timeout(180_000)
+})
 
 /** The seconds after which a command said that it still waits, as it counts them, each less those before. */
 function silences(err: string): number[] {
@@ -12,11 +14,15 @@ function silences(err: string): number[] {
 
 test('with two of three units stopped, commands say within three seconds whom they wait for', async (t) => {
   const cluster = await startCluster({ window: 1_024 })
-  t.teardown(() => { cluster.close() })
+  t.teardown(() => {
+    cluster.close()
+  })
   const [a = '', b = '', c = ''] = cluster.units
   const stopped = cluster.processes.slice(1, 3)
   for (const unit of stopped) unit.kill('SIGSTOP')
-  t.teardown(() => { for (const unit of stopped) unit.kill('SIGCONT') })
+  t.teardown(() => {
+    for (const unit of stopped) unit.kill('SIGCONT')
+  })
   const trim = await run(['--cluster', cluster.address, 'trim', '--before', '10'])
   const status = await run(['--cluster', cluster.address, 'status'])
   t.not(trim.code, 0)

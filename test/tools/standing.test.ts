@@ -6,11 +6,33 @@ import { layoutOf, type LayoutShape } from '../log/layouts.ts'
 import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 const statusOf = (identity: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
-  name: identity, identity, boot: 'b', role: 'serving', cluster: 'c1', epoch: 3, sealed: 3, opened: 3,
-  prefix: 0, highest: -1, trim: 0, streams: 0, connections: 0, store: { kind: 'memory', diskBytes: 0 }, ...facts,
+  name: identity,
+  identity,
+  boot: 'b',
+  role: 'serving',
+  cluster: 'c1',
+  epoch: 3,
+  sealed: 3,
+  opened: 3,
+  prefix: 0,
+  highest: -1,
+  trim: 0,
+  streams: 0,
+  connections: 0,
+  store: { kind: 'memory', diskBytes: 0 },
+  ...facts,
 })
 const ready: SequencerStatus = {
-  name: 's', boot: 's', role: 'ready', epoch: 3, tail: 0, prefix: 0, holes: 0, streams: 0, waiting: 0, connections: 0,
+  name: 's',
+  boot: 's',
+  role: 'ready',
+  epoch: 3,
+  tail: 0,
+  prefix: 0,
+  holes: 0,
+  streams: 0,
+  waiting: 0,
+  connections: 0,
   standbys: ['sequencer at t:1'],
 }
 
@@ -23,16 +45,26 @@ interface Shape extends LayoutShape {
 /** A cluster whose chain is the units that are named, all well unless told. */
 function members({ units = [], left = [], standbys = ['sequencer at t:1'], ...shape }: Shape): Members {
   return {
-    layout: layoutOf({ sequencer: 's', ...shape }), spares: [], absent: left,
+    layout: layoutOf({ sequencer: 's', ...shape }),
+    spares: [],
+    absent: left,
     units: units.map((unit) => ({ chain: 0, boot: 'b', ...unit })),
     sequencer: { address: 'sequencer:1', boot: 's', status: { ...ready, standbys: [...standbys] }, problem: undefined },
   }
 }
 
-const answers = (name: string, facts: Partial<UnitStatus> = {}): OtherUnit =>
-  ({ address: `${name}:1`, identity: name, status: statusOf(name, facts), problem: undefined })
-const silent = (name: string): OtherUnit =>
-  ({ address: `${name}:1`, identity: name, status: undefined, problem: 'connection refused' })
+const answers = (name: string, facts: Partial<UnitStatus> = {}): OtherUnit => ({
+  address: `${name}:1`,
+  identity: name,
+  status: statusOf(name, facts),
+  problem: undefined,
+})
+const silent = (name: string): OtherUnit => ({
+  address: `${name}:1`,
+  identity: name,
+  status: undefined,
+  problem: 'connection refused',
+})
 
 test('a cluster with all its members, one of which stands by, stands well', (t) => {
   t.deepEqual(standingOf(members({ units: [answers('a'), answers('b'), answers('c')] })), { degraded: [], notes: [] })
@@ -60,7 +92,9 @@ test('a unit that was left out is named, with the reason why it is not back', (t
 
 test('where a spare has the place of a unit it is a note', (t) => {
   const absent = [{ name: 'c', replaced: true }]
-  const { degraded, notes } = standingOf(members({ units: [answers('a')], chains: [['a']], absent, left: [silent('c')] }))
+  const { degraded, notes } = standingOf(
+    members({ units: [answers('a')], chains: [['a']], absent, left: [silent('c')] }),
+  )
   t.deepEqual(degraded, [])
   t.regex(notes.join(), /the unit at c:1 was left out, and a spare has its place/)
 })
@@ -71,7 +105,8 @@ test('positions with fewer copies than the chain has units, and full disks, are 
   const { degraded } = standingOf(members({ units: [full, answers('b')], chains: [['a', 'b']], closed }))
   t.deepEqual(degraded, [
     'the unit at b:1 has not copied everything below position 64 yet',
-    'the disk of the unit at a:1 is full (5.0 MB free): appends are refused until there is room, make some there or trim',
+    'the disk of the unit at a:1 is full (5.0 MB free): appends are refused until there is room, make some '
+      + 'there or trim',
   ])
 })
 
@@ -86,10 +121,14 @@ async function until(cluster: TestCluster, args: readonly string[], isRight: (ra
 test('a cluster that goes on without a unit: status and doctor end with 1; who stands by is listed', async (t) => {
   t.timeout(240_000)
   const cluster = await startCluster({ window: 1_024 })
-  t.teardown(() => { cluster.close() })
+  t.teardown(() => {
+    cluster.close()
+  })
   const at = `127.0.0.1:${cluster.spare}`
   const standby = start(['sequencer', '--json', '--standby', '--listen', at, '--units', cluster.units.join(',')])
-  t.teardown(() => { standby.kill('SIGKILL') })
+  t.teardown(() => {
+    standby.kill('SIGKILL')
+  })
   await line(standby, 'standby')
   const well = await until(cluster, ['status'], ({ out }) => out.includes('standbys'))
   t.is(well.code, 0, well.err)

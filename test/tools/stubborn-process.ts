@@ -7,5 +7,7 @@ console.log('ready')
 await aborts(signal)
 console.log('told to end')
 // Longer than signals count as one.
-await new Promise((resolve) => { setTimeout(resolve, 400) })
+await new Promise((resolve) => {
+  setTimeout(resolve, 400)
+})
 console.log('still here')

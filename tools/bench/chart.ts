@@ -18,7 +18,10 @@ const PANEL_GAP = 14
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-weight: 600; } .hint { fill: #6e7781; }
   .bar { fill: #afb8c1; } .sirtaki { fill: #0969da; } .floor { fill: none; stroke: #afb8c1; stroke-dasharray: 3 2; }
-  @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .hint { fill: #8d96a0; } .bar { fill: #57606a; } .sirtaki { fill: #4493f8; } .floor { fill: none; stroke: #57606a; } }`
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3; } .hint { fill: #8d96a0; }
+    .bar { fill: #57606a; } .sirtaki { fill: #4493f8; } .floor { fill: none; stroke: #57606a; }
+  }`
 
 const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
@@ -28,17 +31,26 @@ function panelOf(lines: readonly Line[], left: number, top: number): string {
   const max = Math.max(...lines.map(figureOf))
   const bars = lines.map((line, i) => {
     const y = top + TITLE_HEIGHT + i * LINE_HEIGHT
-    const width = Math.max(2, figureOf(line) / max * BAR_MAX)
+    const width = Math.max(2, (figureOf(line) / max) * BAR_MAX)
     const kind = line.system === 'sirtaki' || line.system === 'floor' ? line.system : ''
-    return `<text x="${left}" y="${y + 12}">${escape(line.system)}</text><rect class="bar ${kind}" x="${left + NAME_WIDTH}" y="${y}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/><text x="${left + NAME_WIDTH + width + 6}" y="${y + 12}">${escape(shortFigure(line))}</text>`
+    return (
+      `<text x="${left}" y="${y + 12}">${escape(line.system)}</text><rect class="bar ${kind}" `
+      + `x="${left + NAME_WIDTH}" y="${y}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/><text `
+      + `x="${left + NAME_WIDTH + width + 6}" y="${y + 12}">${escape(shortFigure(line))}</text>`
+    )
   })
   const hint = first.row.figure === 'latency' ? 'median latency, shorter is better' : 'per second, longer is better'
-  return `<text class="title" x="${left}" y="${top + 16}">${escape(first.name)} <tspan class="hint">${hint}</tspan></text>${bars.join('')}`
+  return (
+    `<text class="title" x="${left}" y="${top + 16}">${escape(first.name)} <tspan `
+    + `class="hint">${hint}</tspan></text>${bars.join('')}`
+  )
 }
 
 /** The chart as SVG: rows that more than one system has, in two columns. */
 export function svgOf(lines: readonly Line[]): string {
-  const names = [...new Set(lines.map((line) => line.name))].filter((name) => lines.filter((line) => line.name === name).length > 1)
+  const names = [...new Set(lines.map((line) => line.name))].filter(
+    (name) => lines.filter((line) => line.name === name).length > 1,
+  )
   const tops = [0, 0]
   const panels = names.map((name, i) => {
     const own = lines.filter((line) => line.name === name)
@@ -48,7 +60,11 @@ export function svgOf(lines: readonly Line[]): string {
     return panelOf(own, column * COLUMN + 8, top)
   })
   const height = Math.max(...tops)
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Throughput and latency beside other systems"><style>${STYLE}</style>${panels.join('\n')}</svg>\n`
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" `
+    + `height="${height}" role="img" aria-label="Throughput and latency beside other `
+    + `systems"><style>${STYLE}</style>${panels.join('\n')}</svg>\n`
+  )
 }
 
 /** Writes the chart to a file. */

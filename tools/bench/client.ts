@@ -11,40 +11,101 @@ import { timeline, type Timeline } from './timeline.ts'
 
 /** What the client is asked for. */
 export type Ask =
-  | { readonly load: 'append'; readonly address: string; readonly outstanding: number; readonly ms: number; readonly bytes: number }
-  | { readonly load: 'floor' | 'counter' | 'readLinearizable'; readonly address: string; readonly outstanding: number; readonly ms: number }
-  | { readonly load: 'tokens'; readonly address: string; readonly outstanding: number; readonly ms: number; readonly apart: boolean }
+  | {
+      readonly load: 'append'
+      readonly address: string
+      readonly outstanding: number
+      readonly ms: number
+      readonly bytes: number
+    }
+  | {
+      readonly load: 'floor' | 'counter' | 'readLinearizable'
+      readonly address: string
+      readonly outstanding: number
+      readonly ms: number
+    }
+  | {
+      readonly load: 'tokens'
+      readonly address: string
+      readonly outstanding: number
+      readonly ms: number
+      readonly apart: boolean
+    }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
   | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
   | { readonly load: 'play'; readonly address: string; readonly ops: number }
   | { readonly load: 'firstAppend'; readonly address: string }
-  | { readonly load: 'timeline'; readonly address: string; readonly outstanding: number; readonly rate?: number; readonly ms: number; readonly bytes: number }
-  | { readonly load: 'open'; readonly address: string; readonly rate: number; readonly ms: number; readonly bytes: number; readonly stallMs: number }
+  | {
+      readonly load: 'timeline'
+      readonly address: string
+      readonly outstanding: number
+      readonly rate?: number
+      readonly ms: number
+      readonly bytes: number
+    }
+  | {
+      readonly load: 'open'
+      readonly address: string
+      readonly rate: number
+      readonly ms: number
+      readonly bytes: number
+      readonly stallMs: number
+    }
 /** What it answers. */
-export interface Answer { readonly measured: Measured; readonly open?: OpenLoop | undefined; readonly timeline?: Timeline | undefined }
+export interface Answer {
+  readonly measured: Measured
+  readonly open?: OpenLoop | undefined
+  readonly timeline?: Timeline | undefined
+}
 
 const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 
 async function run(ask: Ask): Promise<Answer> {
   switch (ask.load) {
-    case 'append': return { measured: await loads.append(ask.address, ask) }
-    case 'floor': return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
-    case 'counter': return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
-    case 'readLinearizable': return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
-    case 'readLocal': return { measured: await loads.readLocal(ask.address, ask.ms) }
-    case 'tokens': return { measured: await loads.tokens(ask.address, ask) }
-    case 'writeOps': await loads.writeOps(ask.address, ask.ops, ask.records); return { measured: NOTHING }
-    case 'writeEntries': await loads.writeEntries(ask.address, ask.entries, ask.bytes); return { measured: NOTHING }
-    case 'play': return { measured: await loads.play(ask.address, ask.ops) }
-    case 'firstAppend': return { measured: await loads.firstAppend(ask.address) }
-    case 'timeline': return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
-    case 'open': default: { const open = await loads.openLoad(ask.address, ask); return { measured: open.admitted, open } }
+    case 'append':
+      return { measured: await loads.append(ask.address, ask) }
+    case 'floor':
+      return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
+    case 'counter':
+      return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
+    case 'readLinearizable':
+      return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
+    case 'readLocal':
+      return { measured: await loads.readLocal(ask.address, ask.ms) }
+    case 'tokens':
+      return { measured: await loads.tokens(ask.address, ask) }
+    case 'writeOps':
+      await loads.writeOps(ask.address, ask.ops, ask.records)
+      return { measured: NOTHING }
+    case 'writeEntries':
+      await loads.writeEntries(ask.address, ask.entries, ask.bytes)
+      return { measured: NOTHING }
+    case 'play':
+      return { measured: await loads.play(ask.address, ask.ops) }
+    case 'firstAppend':
+      return { measured: await loads.firstAppend(ask.address) }
+    case 'timeline':
+      return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
+    case 'open':
+    default: {
+      const open = await loads.openLoad(ask.address, ask)
+      return { measured: open.admitted, open }
+    }
   }
 }
 
 process.on('message', (ask: Ask) => {
-  run(ask).then((answer) => { process.send?.(answer) }, (thrown: unknown) => { process.send?.({ error: thrown instanceof Error ? thrown.message : String(thrown) }) })
+  run(ask).then(
+    (answer) => {
+      process.send?.(answer)
+    },
+    (thrown: unknown) => {
+      process.send?.({ error: thrown instanceof Error ? thrown.message : String(thrown) })
+    },
+  )
 })
-process.on('disconnect', () => { process.exit(0) })
+process.on('disconnect', () => {
+  process.exit(0)
+})
 process.send?.('ready')

@@ -1,5 +1,6 @@
 /**
- * Rows about faults: how long appends stand still when something dies, how soon they are as fast as before, and what a copy costs.
+ * Rows about faults: how long appends stand still when something dies, how soon they are as fast as before, and what
+ * a copy costs.
  *
  * Everything with default settings. "After detection" counts from the moment at which somebody says who is gone.
  * Read next: `timeline.ts`, `specials.ts`.
@@ -15,7 +16,10 @@ import type { Special, SpecialContext } from './special.ts'
 import { BUCKET_MS, type Timeline } from './timeline.ts'
 
 const USUAL = { chains: 1, unix: false }
-const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
 const epochMs = (): number => performance.timeOrigin + performance.now()
 
 /** A cluster with a spare and a second sequencer, and what its processes tell. */
@@ -29,7 +33,11 @@ class FaultCluster {
     this.cluster = cluster
     this.spare = spare
     this.standby = standby
-    for (const child of [...cluster.units, cluster.sequencer, spare.child, standby]) child.on('message', (said: unknown) => { if (isTold(said)) this.told.push({ text: said.told, at: said.at }) })
+    for (const child of [...cluster.units, cluster.sequencer, spare.child, standby]) {
+      child.on('message', (said: unknown) => {
+        if (isTold(said)) this.told.push({ text: said.told, at: said.at })
+      })
+    }
   }
 
   static async start({ processes, folder }: SpecialContext, name: string): Promise<FaultCluster> {
@@ -40,7 +48,9 @@ class FaultCluster {
   }
 
   /** Everybody who may be told to suffer. */
-  victim(who: Victim): ChildProcess | undefined { return who === 'unit' ? this.cluster.units[0] : this.cluster.sequencer }
+  victim(who: Victim): ChildProcess | undefined {
+    return who === 'unit' ? this.cluster.units[0] : this.cluster.sequencer
+  }
 
   async stop({ processes }: SpecialContext): Promise<void> {
     await processes.kill(this.standby)
@@ -49,7 +59,8 @@ class FaultCluster {
   }
 }
 
-const isTold = (said: unknown): said is { readonly told: string; readonly at: number } => said !== null && typeof said === 'object' && 'told' in said && 'at' in said
+const isTold = (said: unknown): said is { readonly told: string; readonly at: number } =>
+  said !== null && typeof said === 'object' && 'told' in said && 'at' in said
 
 type Victim = 'unit' | 'sequencer'
 const FAILOVER_MS = 4_000
@@ -65,7 +76,13 @@ const failover = (who: Victim, how: 'kill' | 'pause'): Special => ({
       const faults = await FaultCluster.start(context, `${how}-${who}-${round}`)
       const { address } = faults.cluster
       await faults.cluster.client.ask({ load: 'append', address, outstanding: 16, ms: 500, bytes: 128 })
-      const load = faults.cluster.client.ask({ load: 'timeline', address, outstanding: 16, ms: FAILOVER_MS + FAULT_AFTER_MS, bytes: 128 })
+      const load = faults.cluster.client.ask({
+        load: 'timeline',
+        address,
+        outstanding: 16,
+        ms: FAILOVER_MS + FAULT_AFTER_MS,
+        bytes: 128,
+      })
       await pause(FAULT_AFTER_MS)
       const at = epochMs()
       const victim = faults.victim(who)
@@ -76,7 +93,15 @@ const failover = (who: Victim, how: 'kill' | 'pause'): Special => ({
       if (gone !== undefined) detected.push(standstill(line, at) - (gone.at - at))
       await faults.stop(context)
     }
-    context.tell({ name: `failover.${how}.${who}`, system: 'sirtaki', value: Math.round(middleOf(all)), unit: 'ms', note: `from the ${how} to the next acknowledged append; longest ${Math.round(Math.max(...all))} ms; after detection ${Math.round(middleOf(detected))} ms, longest ${Math.round(Math.max(...detected))} ms` })
+    context.tell({
+      name: `failover.${how}.${who}`,
+      system: 'sirtaki',
+      value: Math.round(middleOf(all)),
+      unit: 'ms',
+      note:
+        `from the ${how} to the next acknowledged append; longest ${Math.round(Math.max(...all))} ms; after `
+        + `detection ${Math.round(middleOf(detected))} ms, longest ${Math.round(Math.max(...detected))} ms`,
+    })
   },
 })
 
@@ -93,7 +118,10 @@ function standstill({ startedAt, acknowledged }: Timeline, at: number): number {
   let from = first
   for (let i = first; i < acknowledged.length; i++) {
     if ((acknowledged[i] ?? 0) === 0) continue
-    if (i - from > longest) { longest = i - from; end = i }
+    if (i - from > longest) {
+      longest = i - from
+      end = i
+    }
     from = i
   }
   return startedAt + end * BUCKET_MS - at
@@ -102,8 +130,15 @@ function standstill({ startedAt, acknowledged }: Timeline, at: number): number {
 const RECOVERY_MS = 12_000
 const FAULT_MS = 2_000
 
-/** At 80 % of what the cluster can do: how long after the end of a fault until a second of appends is 90 % of the rate again. */
-const recovery = (name: string, hurt: (faults: FaultCluster) => void, heal: (faults: FaultCluster) => void): Special => ({
+/**
+ * At 80 % of what the cluster can do: how long after the end of a fault until a second of appends is 90 % of the rate
+ * again.
+ */
+const recovery = (
+  name: string,
+  hurt: (faults: FaultCluster) => void,
+  heal: (faults: FaultCluster) => void,
+): Special => ({
   name: `recovery.${name}`,
   async run(context) {
     const faults = await FaultCluster.start(context, `recovery-${name}`)
@@ -111,7 +146,14 @@ const recovery = (name: string, hurt: (faults: FaultCluster) => void, heal: (fau
     const { measured } = await client.ask({ load: 'append', address, outstanding: 1_024, ms: 4_000, bytes: 128 })
     const rate = Math.round(measured.perSecond * 0.8)
     context.progress(`recovery.${name}: ${rate} appends/s`)
-    const load = client.ask({ load: 'timeline', address, outstanding: 0, rate, ms: RECOVERY_MS + FAULT_MS + FAULT_AFTER_MS, bytes: 128 })
+    const load = client.ask({
+      load: 'timeline',
+      address,
+      outstanding: 0,
+      rate,
+      ms: RECOVERY_MS + FAULT_MS + FAULT_AFTER_MS,
+      bytes: 128,
+    })
     await pause(FAULT_AFTER_MS)
     hurt(faults)
     await pause(FAULT_MS)
@@ -119,7 +161,13 @@ const recovery = (name: string, hurt: (faults: FaultCluster) => void, heal: (fau
     heal(faults)
     const line = timelineOf(await load)
     const holes = await holesOf(faults)
-    context.tell({ name: `recovery.${name}`, system: 'sirtaki', value: Math.round(backAfter(line, healed, rate * 0.9)), unit: 'ms until 90 % of the rate', note: `${rate} appends/s asked for, 80 % of saturation; ${line.failed} failed, ${holes} holes left` })
+    context.tell({
+      name: `recovery.${name}`,
+      system: 'sirtaki',
+      value: Math.round(backAfter(line, healed, rate * 0.9)),
+      unit: 'ms until 90 % of the rate',
+      note: `${rate} appends/s asked for, 80 % of saturation; ${line.failed} failed, ${holes} holes left`,
+    })
     await faults.stop(context)
   },
 })
@@ -151,10 +199,14 @@ const copy: Special = {
     const cluster = await BenchCluster.start(context.processes, join(context.folder, 'copy'), USUAL)
     const { client, address } = cluster
     context.progress('copy.1gb: writing')
-    for (let written = 0; written < COPY_ENTRIES; written += 32_768) await client.ask({ load: 'writeEntries', address, entries: 32_768, bytes: COPY_BYTES })
+    for (let written = 0; written < COPY_ENTRIES; written += 32_768) {
+      await client.ask({ load: 'writeEntries', address, entries: 32_768, bytes: COPY_BYTES })
+    }
     const { measured } = await client.ask({ load: 'append', address, outstanding: 1_024, ms: 3_000, bytes: 128 })
     const rate = Math.round(measured.perSecond / 2)
-    const alone = timelineOf(await client.ask({ load: 'timeline', address, outstanding: 0, rate, ms: 5_000, bytes: 128 }))
+    const alone = timelineOf(
+      await client.ask({ load: 'timeline', address, outstanding: 0, rate, ms: 5_000, bytes: 128 }),
+    )
     const blank = await cluster.blankUnit('newcomer')
     const load = client.ask({ load: 'timeline', address, outstanding: 0, rate, ms: 20_000, bytes: 128 })
     await pause(1_000)
@@ -168,26 +220,74 @@ const copy: Special = {
       await pause(50)
     }
     const line = timelineOf(await load)
-    const megabytes = COPY_ENTRIES * COPY_BYTES / 1e6
-    const share = (from: number, to: number): number => sumOf(line, from, to) / ((to - from) / 1000) / (sumOf(alone, alone.startedAt + 1_000, alone.startedAt + 5_000) / 4)
-    context.tell({ name: 'copy.1gb', system: 'sirtaki', value: Math.round(megabytes / ((merged - joined) / 1000)), unit: 'MB/s', note: `${Math.round(megabytes)} MB in ${((merged - joined) / 1000).toFixed(1)} s beside ${rate} appends/s, of which ${Math.round(100 * share(joined, Math.min(merged, line.startedAt + 20_000)))} % were acknowledged meanwhile; joined after ${Math.round(joined - started)} ms; newcomer ${Math.round(usageOf(blank.child.pid ?? 0)?.residentMb ?? 0)} MB resident` })
+    const megabytes = (COPY_ENTRIES * COPY_BYTES) / 1e6
+    const share = (from: number, to: number): number =>
+      sumOf(line, from, to)
+      / ((to - from) / 1000)
+      / (sumOf(alone, alone.startedAt + 1_000, alone.startedAt + 5_000) / 4)
+    context.tell({
+      name: 'copy.1gb',
+      system: 'sirtaki',
+      value: Math.round(megabytes / ((merged - joined) / 1000)),
+      unit: 'MB/s',
+      note:
+        `${Math.round(megabytes)} MB in ${((merged - joined) / 1000).toFixed(1)} s beside ${rate} appends/s, `
+        + `of which ${Math.round(100 * share(joined, Math.min(merged, line.startedAt + 20_000)))} % were `
+        + `acknowledged meanwhile; joined after ${Math.round(joined - started)} ms; newcomer `
+        + `${Math.round(usageOf(blank.child.pid ?? 0)?.residentMb ?? 0)} MB resident`,
+    })
     await cluster.stop()
     await context.processes.kill(blank.child)
   },
 }
 
 function sumOf({ startedAt, acknowledged }: Timeline, from: number, to: number): number {
-  return acknowledged.slice(Math.floor((from - startedAt) / BUCKET_MS), Math.floor((to - startedAt) / BUCKET_MS)).reduce((a, b) => a + b, 0)
+  return acknowledged
+    .slice(Math.floor((from - startedAt) / BUCKET_MS), Math.floor((to - startedAt) / BUCKET_MS))
+    .reduce((a, b) => a + b, 0)
 }
 
 /** How long nothing goes through. */
-export const failovers: readonly Special[] = [failover('sequencer', 'kill'), failover('unit', 'kill'), failover('sequencer', 'pause'), failover('unit', 'pause')]
+export const failovers: readonly Special[] = [
+  failover('sequencer', 'kill'),
+  failover('unit', 'kill'),
+  failover('sequencer', 'pause'),
+  failover('unit', 'pause'),
+]
 /** How soon all is as before. */
 export const recoveries: readonly Special[] = [
-  recovery('kill.unit', (faults) => { faults.victim('unit')?.kill('SIGKILL') }, () => undefined),
-  recovery('kill.sequencer', (faults) => { faults.victim('sequencer')?.kill('SIGKILL') }, () => undefined),
-  recovery('pause.unit', (faults) => { faults.victim('unit')?.kill('SIGSTOP') }, (faults) => { faults.victim('unit')?.kill('SIGCONT') }),
-  recovery('pause.sequencer', (faults) => { faults.victim('sequencer')?.kill('SIGSTOP') }, (faults) => { faults.victim('sequencer')?.kill('SIGCONT') }),
+  recovery(
+    'kill.unit',
+    (faults) => {
+      faults.victim('unit')?.kill('SIGKILL')
+    },
+    () => undefined,
+  ),
+  recovery(
+    'kill.sequencer',
+    (faults) => {
+      faults.victim('sequencer')?.kill('SIGKILL')
+    },
+    () => undefined,
+  ),
+  recovery(
+    'pause.unit',
+    (faults) => {
+      faults.victim('unit')?.kill('SIGSTOP')
+    },
+    (faults) => {
+      faults.victim('unit')?.kill('SIGCONT')
+    },
+  ),
+  recovery(
+    'pause.sequencer',
+    (faults) => {
+      faults.victim('sequencer')?.kill('SIGSTOP')
+    },
+    (faults) => {
+      faults.victim('sequencer')?.kill('SIGCONT')
+    },
+  ),
 ]
 /** What a newcomer costs. */
 export const copying: readonly Special[] = [copy]

@@ -1,8 +1,9 @@
 /**
  * The floor of the append path: a sequencer and three SQLite units as processes, nothing checked, nothing replayed.
  *
- * The least that any design with a token, three durable copies and group commit has to do on this machine; our own path is
- * measured against it in the same run. One packed row per commit, write-ahead log grown once, `synchronous=FULL`.
+ * The least that any design with a token, three durable copies and group commit has to do on this machine; our own
+ * path is measured against it in the same run. One packed row per commit, write-ahead log grown once,
+ * `synchronous=FULL`.
  *
  *     floor.ts unit FOLDER   |   floor.ts sequencer          each tells its port
  */
@@ -21,7 +22,7 @@ function records(socket: Socket, size: number, each: (bytes: Buffer) => void): v
   socket.on('error', () => undefined)
   socket.on('data', (data) => {
     const bytes = rest.length > 0 ? Buffer.concat([rest, data]) : data
-    const whole = bytes.length - bytes.length % size
+    const whole = bytes.length - (bytes.length % size)
     rest = bytes.subarray(whole)
     if (whole > 0) each(bytes.subarray(0, whole))
   })
@@ -42,32 +43,43 @@ function unit(folder: string): void {
   const begin = db.prepare('begin immediate')
   const commit = db.prepare('commit')
   let queue: Buffer[] = []
-  listen(createServer((socket) => {
-    records(socket, SIZE, (bytes) => {
-      if (queue.length === 0) setImmediate(() => {
-        const all = Buffer.concat(queue)
-        queue = []
-        begin.run()
-        insert.run(all.readDoubleLE(4), all)
-        commit.run()
-        const answers = Buffer.allocUnsafe(all.length / SIZE * 8)
-        for (let from = 0, to = 0; from < all.length; from += SIZE, to += 8) all.copy(answers, to, from + 4, from + 12)
-        socket.write(answers)
+  listen(
+    createServer((socket) => {
+      records(socket, SIZE, (bytes) => {
+        if (queue.length === 0) {
+          setImmediate(() => {
+            const all = Buffer.concat(queue)
+            queue = []
+            begin.run()
+            insert.run(all.readDoubleLE(4), all)
+            commit.run()
+            const answers = Buffer.allocUnsafe((all.length / SIZE) * 8)
+            for (let from = 0, to = 0; from < all.length; from += SIZE, to += 8) {
+              all.copy(answers, to, from + 4, from + 12)
+            }
+            socket.write(answers)
+          })
+        }
+        queue.push(bytes)
       })
-      queue.push(bytes)
-    })
-  }))
+    }),
+  )
 }
 
 function sequencer(): void {
   let tail = 0
-  listen(createServer((socket) => {
-    records(socket, 4, (bytes) => {
-      const out = Buffer.allocUnsafe(bytes.length * 2)
-      for (let at = 0; at < bytes.length; at += 4) { out.writeDoubleLE(tail, at * 2); tail += bytes.readUInt32LE(at) }
-      socket.write(out)
-    })
-  }))
+  listen(
+    createServer((socket) => {
+      records(socket, 4, (bytes) => {
+        const out = Buffer.allocUnsafe(bytes.length * 2)
+        for (let at = 0; at < bytes.length; at += 4) {
+          out.writeDoubleLE(tail, at * 2)
+          tail += bytes.readUInt32LE(at)
+        }
+        socket.write(out)
+      })
+    }),
+  )
 }
 
 type Append = () => Promise<void>
@@ -99,25 +111,30 @@ function connectFloor([sequencerPort = 0, ...unitPorts]: readonly number[]): App
       for (const socket of units) socket.write(out)
     }
   })
-  for (const socket of units) records(socket, 8, (bytes) => {
-    for (let at = 0; at < bytes.length; at += 8) {
-      const position = bytes.readDoubleLE(at)
-      const entry = waiting.get(position)
-      if (entry === undefined || --entry.left > 0) continue
-      waiting.delete(position)
-      entry.done()
-    }
-  })
-  return () => new Promise((done) => {
-    if (queue.length === 0) queueMicrotask(() => {
-      const ask = Buffer.allocUnsafe(4)
-      ask.writeUInt32LE(queue.length)
-      asked.push(queue)
-      queue = []
-      tokens.write(ask)
+  for (const socket of units) {
+    records(socket, 8, (bytes) => {
+      for (let at = 0; at < bytes.length; at += 8) {
+        const position = bytes.readDoubleLE(at)
+        const entry = waiting.get(position)
+        if (entry === undefined || --entry.left > 0) continue
+        waiting.delete(position)
+        entry.done()
+      }
     })
-    queue.push(done)
-  })
+  }
+  return () =>
+    new Promise((done) => {
+      if (queue.length === 0) {
+        queueMicrotask(() => {
+          const ask = Buffer.allocUnsafe(4)
+          ask.writeUInt32LE(queue.length)
+          asked.push(queue)
+          queue = []
+          tokens.write(ask)
+        })
+      }
+      queue.push(done)
+    })
 }
 
 /** Listens on a port that is free and tells it. */
@@ -129,7 +146,9 @@ function listen(server: Server): void {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  process.on('disconnect', () => { process.exit(0) })
+  process.on('disconnect', () => {
+    process.exit(0)
+  })
   const [role, folder] = process.argv.slice(2)
   if (role === 'unit') unit(folder ?? '.')
   else sequencer()

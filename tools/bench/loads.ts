@@ -43,7 +43,9 @@ function incrementer(address: string, sessions: number): Promise<Increment> {
 
 async function makeIncrementer(address: string, count: number): Promise<Increment> {
   const objects = new ObjectClient((await connected(address)).client)
-  const handles = await Promise.all(Array.from({ length: count }, async () => (await objects.session()).open(Counter, `/bench/${count}`)))
+  const handles = await Promise.all(
+    Array.from({ length: count }, async () => (await objects.session()).open(Counter, `/bench/${count}`)),
+  )
   return async (caller) => handles[caller]?.add({ by: 1 })
 }
 
@@ -62,7 +64,10 @@ async function makeView(address: string): Promise<{ sync(): Promise<void>; read(
 }
 
 /** Appends of `bytes` bytes on one stream. */
-export async function append(address: string, { outstanding, ms, bytes }: { outstanding: number; ms: number; bytes: number }): Promise<Measured> {
+export async function append(
+  address: string,
+  { outstanding, ms, bytes }: { outstanding: number; ms: number; bytes: number },
+): Promise<Measured> {
   const { client } = await connected(address)
   const payload = new Uint8Array(bytes).fill(7)
   const streams = [STREAM]
@@ -70,12 +75,17 @@ export async function append(address: string, { outstanding, ms, bytes }: { outs
 }
 
 /** Increments of one counter, each caller with a session of its own. */
-export async function counter(address: string, outstanding: number, ms: number): Promise<Measured> { return measure(outstanding, ms, await incrementer(address, outstanding)) }
+export async function counter(address: string, outstanding: number, ms: number): Promise<Measured> {
+  return measure(outstanding, ms, await incrementer(address, outstanding))
+}
 
 /** Linearizable reads: play to the proved tail, then look at the state. */
 export async function readLinearizable(address: string, outstanding: number, ms: number): Promise<Measured> {
   const { sync, read } = await viewOf(address)
-  return measure(outstanding, ms, async () => { await sync(); return read() })
+  return measure(outstanding, ms, async () => {
+    await sync()
+    return read()
+  })
 }
 
 /** Reads of the view's own state. Timed in groups of a thousand: one takes less than the clock's look. */
@@ -93,31 +103,70 @@ export async function readLocal(address: string, ms: number): Promise<Measured> 
   return { ...latencies, perSecond: perSecond * LOCAL_READS }
 }
 
-interface TokenCall { readonly stream: number; resolve(position: number): void; reject(error: Error): void }
+interface TokenCall {
+  readonly stream: number
+  resolve(position: number): void
+  reject(error: Error): void
+}
 
 /**
- * Token requests for one position each, every caller's on a stream of its own; `address` is the sequencer's. Those of one turn
- * travel in one frame, as an appender sends them, or else (`apart`) each in its own, as if each came from another client.
+ * Token requests for one position each, every caller's on a stream of its own; `address` is the sequencer's. Those of
+ * one turn travel in one frame, as an appender sends them, or else (`apart`) each in its own, as if each came from
+ * another client.
  */
-export async function tokens(address: string, { outstanding, ms, apart }: { outstanding: number; ms: number; apart: boolean }): Promise<Measured> {
+export async function tokens(
+  address: string,
+  { outstanding, ms, apart }: { outstanding: number; ms: number; apart: boolean },
+): Promise<Measured> {
   let request = 0
-  const peers = new Peers({ ports: systemPorts(), limits, name: 'bench', cluster: () => null, nextRequest: () => ++request, learnt: () => undefined })
+  const peers = new Peers({
+    ports: systemPorts(),
+    limits,
+    name: 'bench',
+    cluster: () => null,
+    nextRequest: () => ++request,
+    learnt: () => undefined,
+  })
   const peer = peers.at(address)
   const { epoch } = await peer.control('identify', {}, Identity)
   const ask = (calls: readonly TokenCall[]): void => {
     const number = ++request
-    peer.call('token', number, encodeFrame(kinds.token, 0, number, writeToken({ epoch, runs: calls.map(({ stream }) => ({ count: 1, streams: [stream] })) })), (error, answer) => {
-      const from = error === undefined ? readGrant(answer).from : 0
-      calls.forEach((call, i) => { if (error === undefined) call.resolve(from + i); else call.reject(error) })
-    })
+    peer.call(
+      'token',
+      number,
+      encodeFrame(
+        kinds.token,
+        0,
+        number,
+        writeToken({ epoch, runs: calls.map(({ stream }) => ({ count: 1, streams: [stream] })) }),
+      ),
+      (error, answer) => {
+        const from = error === undefined ? readGrant(answer).from : 0
+        calls.forEach((call, i) => {
+          if (error === undefined) call.resolve(from + i)
+          else call.reject(error)
+        })
+      },
+    )
   }
   let queue: TokenCall[] = []
-  const flush = (): void => { const calls = queue; queue = []; if (apart) for (const call of calls) ask([call]); else ask(calls); peer.flush() }
+  const flush = (): void => {
+    const calls = queue
+    queue = []
+    if (apart) for (const call of calls) ask([call])
+    else ask(calls)
+    peer.flush()
+  }
   try {
-    return await measure(outstanding, ms, (caller) => new Promise((resolve, reject) => {
-      if (queue.length === 0) queueMicrotask(flush)
-      queue.push({ stream: caller, resolve, reject })
-    }))
+    return await measure(
+      outstanding,
+      ms,
+      (caller) =>
+        new Promise((resolve, reject) => {
+          if (queue.length === 0) queueMicrotask(flush)
+          queue.push({ stream: caller, resolve, reject })
+        }),
+    )
   } finally {
     peers.close()
   }
@@ -127,14 +176,17 @@ export async function tokens(address: string, { outstanding, ms, apart }: { outs
 export async function writeOps(address: string, ops: number, records: number): Promise<void> {
   const { client } = await connected(address)
   await using objects = new ObjectClient(client)
-  const open = (record: number): Promise<{ add(input: { by: number }): Promise<number> }> => objects.open(Counter, `/bench/record-${record}`)
+  const open = (record: number): Promise<{ add(input: { by: number }): Promise<number> }> =>
+    objects.open(Counter, `/bench/record-${record}`)
   // A handle for each of a million records would take a gigabyte.
   const handles = await Promise.all(Array.from({ length: Math.min(records, HANDLES_MAX) }, (_, i) => open(i)))
   for (let from = 0; from < ops; from += WRITE_OUTSTANDING) {
-    await Promise.all(Array.from({ length: Math.min(WRITE_OUTSTANDING, ops - from) }, async (_, i) => {
-      const record = (from + i) % records
-      return (handles[record] ?? await open(record)).add({ by: 1 })
-    }))
+    await Promise.all(
+      Array.from({ length: Math.min(WRITE_OUTSTANDING, ops - from) }, async (_, i) => {
+        const record = (from + i) % records
+        return (handles[record] ?? (await open(record))).add({ by: 1 })
+      }),
+    )
   }
 }
 
@@ -144,7 +196,11 @@ export async function writeEntries(address: string, entries: number, bytes: numb
   const payload = new Uint8Array(bytes).fill(7)
   const streams = [STREAM]
   let left = entries
-  await Promise.all(Array.from({ length: WRITE_OUTSTANDING }, async () => { while (left-- > 0) await client.append(payload, { streams }) }))
+  await Promise.all(
+    Array.from({ length: WRITE_OUTSTANDING }, async () => {
+      while (left-- > 0) await client.append(payload, { streams })
+    }),
+  )
 }
 
 /** Plays everything into a fresh view of a fresh client; `ops` is how much there is. */
@@ -164,13 +220,20 @@ export async function firstAppend(address: string): Promise<Measured> {
   return measuredOnce(performance.now() - start, 1)
 }
 
-/** Appends started by the clock. `stallMs`: this process blocks for so long between a token and its store, every second. */
-export async function openLoad(address: string, options: { rate: number; ms: number; bytes: number; stallMs: number }): Promise<OpenLoop> {
+/**
+ * Appends started by the clock. `stallMs`: this process blocks for so long between a token and its store, every second.
+ */
+export async function openLoad(
+  address: string,
+  options: { rate: number; ms: number; bytes: number; stallMs: number },
+): Promise<OpenLoop> {
   const client = options.stallMs > 0 ? stallingClient(address, options.stallMs) : (await connected(address)).client
   const payload = new Uint8Array(options.bytes).fill(7)
   const streams = [STREAM]
   try {
-    return await openLoop({ rate: options.rate, ms: options.ms }, () => client.append(payload, { streams, timeoutMs: 10_000 }))
+    return await openLoop({ rate: options.rate, ms: options.ms }, () =>
+      client.append(payload, { streams, timeoutMs: 10_000 }),
+    )
   } finally {
     if (options.stallMs > 0) await client.close()
   }
@@ -180,12 +243,17 @@ export async function openLoad(address: string, options: { rate: number; ms: num
 function stallingClient(address: string, stallMs: number): LogClient {
   let next = performance.now() + 500
   return new LogClient({
-    limits, name: 'stalling', addresses: parseClusterAddress(address),
-    ports: { ...systemPorts(), failpoint: (name) => {
-      if (name !== 'append.granted' || performance.now() < next) return
-      const until = performance.now() + stallMs
-      while (performance.now() < until);
-      next = until + 1_000 - stallMs
-    } },
+    limits,
+    name: 'stalling',
+    addresses: parseClusterAddress(address),
+    ports: {
+      ...systemPorts(),
+      failpoint: (name) => {
+        if (name !== 'append.granted' || performance.now() < next) return
+        const until = performance.now() + stallMs
+        while (performance.now() < until);
+        next = until + 1_000 - stallMs
+      },
+    },
   })
 }

@@ -25,18 +25,35 @@ export interface Options {
 /** Rows of the overload test: they take minutes, so they run only where they are named. */
 export const OVERLOAD = 'overload'
 
-const names = (): string[] => [...rows.map(({ name }) => name), ...specials.map(({ name }) => name), ...overloads.map(({ name }) => name)]
+const names = (): string[] => [
+  ...rows.map(({ name }) => name),
+  ...specials.map(({ name }) => name),
+  ...overloads.map(({ name }) => name),
+]
 
 /** Reads the command line; gives what is wrong with it in one line. */
 export function readOptions(args: readonly string[]): Options | string {
   try {
-    const { values } = parseArgs({ args: [...args], options: {
-      json: { type: 'boolean', default: false }, peers: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, rounds: { type: 'string', default: '5' }, ms: { type: 'string', default: '1200' },
-      chart: { type: 'string' }, table: { type: 'string' }, compare: { type: 'string' }, 'open-loop': { type: 'string' }, prof: { type: 'string' },
-    } })
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        json: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
+        only: { type: 'string', multiple: true, default: [] },
+        rounds: { type: 'string', default: '5' },
+        ms: { type: 'string', default: '1200' },
+        chart: { type: 'string' },
+        table: { type: 'string' },
+        compare: { type: 'string' },
+        'open-loop': { type: 'string' },
+        prof: { type: 'string' },
+      },
+    })
     const number = (flag: string, text: string): number => {
       const value = Number(text)
-      if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${flag} ${text}: expected a whole number from 1`)
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new Error(`--${flag} ${text}: expected a whole number from 1`)
+      }
       return value
     }
     const only = values.only.flatMap((text) => text.split(','))
@@ -44,9 +61,18 @@ export function readOptions(args: readonly string[]): Options | string {
     if (odd !== undefined) return `no row is called ${odd}: there are ${names().join(', ')}`
     const openLoop = values['open-loop']
     return {
-      json: values.json, peers: values.peers, only, rounds: number('rounds', values.rounds), ms: number('ms', values.ms), chart: values.chart, table: values.table, compare: values.compare, prof: values.prof,
-      openLoop: openLoop === undefined ? undefined : number('open-loop', openLoop), version: packageVersion(),
-      wanted: (name) => only.length === 0 ? !name.startsWith(OVERLOAD) : only.some((one) => name.startsWith(one)),
+      json: values.json,
+      peers: values.peers,
+      only,
+      rounds: number('rounds', values.rounds),
+      ms: number('ms', values.ms),
+      chart: values.chart,
+      table: values.table,
+      compare: values.compare,
+      prof: values.prof,
+      openLoop: openLoop === undefined ? undefined : number('open-loop', openLoop),
+      version: packageVersion(),
+      wanted: (name) => (only.length === 0 ? !name.startsWith(OVERLOAD) : only.some((one) => name.startsWith(one))),
     }
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown)

@@ -24,7 +24,18 @@ const USUAL: Shape = { chains: 1, unix: false }
 const BYTES = 128
 
 function row(name: string, load: Row['load'], outstanding: number, more: Partial<Row> = {}): Row {
-  return { name, load, outstanding, bytes: BYTES, shape: USUAL, processes: 1, floor: false, peers: false, figure: outstanding === 1 ? 'latency' : 'rate', ...more }
+  return {
+    name,
+    load,
+    outstanding,
+    bytes: BYTES,
+    shape: USUAL,
+    processes: 1,
+    floor: false,
+    peers: false,
+    figure: outstanding === 1 ? 'latency' : 'rate',
+    ...more,
+  }
 }
 
 const both = { floor: true, peers: true }

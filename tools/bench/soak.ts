@@ -31,7 +31,10 @@ const ROWS_A_TRANSACTION = 20_000
 /** How many of the rows a trim leaves. */
 const KEPT = 1_000
 
-interface Opened { readonly store: SqliteStore; readonly unit: Unit }
+interface Opened {
+  readonly store: SqliteStore
+  readonly unit: Unit
+}
 type Tell = (name: string, value: number, unit: string, note?: string) => void
 
 const seed = clusterSeed(CLUSTER)
@@ -50,8 +53,18 @@ function entryAt(position: number): Uint8Array {
 function layoutFor(identity: string): Layout {
   const unit = { identity, boot: BOOT, address: 'soak:1' }
   return checkLayout({
-    cluster: CLUSTER, epoch: 1, acceptors: [{ identity: 'acceptor', address: 'soak:1' }], sequencer: null, tail: 0,
-    trim: 0, window: limits.window, logTime: 0, featureLevel: 1, spares: [], absent: [], drops: [],
+    cluster: CLUSTER,
+    epoch: 1,
+    acceptors: [{ identity: 'acceptor', address: 'soak:1' }],
+    sequencer: null,
+    tail: 0,
+    trim: 0,
+    window: limits.window,
+    logTime: 0,
+    featureLevel: 1,
+    spares: [],
+    absent: [],
+    drops: [],
     segments: [{ from: 0, to: null, kind: 'chain', chains: [[unit]] }],
   })
 }
@@ -65,7 +78,11 @@ function open(folder: string): Opened {
 function commit({ store, unit }: Opened): number {
   const started = performance.now()
   const staged = unit.takeCommit()
-  if (staged !== undefined) store.commit(staged, (error) => { if (error !== undefined) throw error })
+  if (staged !== undefined) {
+    store.commit(staged, (error) => {
+      if (error !== undefined) throw error
+    })
+  }
   return performance.now() - started
 }
 
@@ -102,7 +119,7 @@ function fill(folder: string, rows: number, progress: (row: number) => void): vo
 function readBack({ unit }: Opened, from: number, to: number): number {
   const bounds = { seed, entryBytesMax: limits.entryBytesMax, streamsMax: limits.streamsMax }
   for (let i = 0; i < SAMPLES; i++) {
-    const position = from + Math.floor(i * (to - 1 - from) / SAMPLES)
+    const position = from + Math.floor((i * (to - 1 - from)) / SAMPLES)
     const bytes = unit.state.bytesOf(position)
     const found = bytes === undefined ? -1 : viewOf(readEntry(bytes, bounds).payload).getFloat64(0, true)
     if (found !== position) throw new Error(`position ${position} reads as ${found}`)
@@ -157,7 +174,9 @@ function run(folder: string, rows: number, commits: number, tell: Tell, progress
   commit(blank)
   blank.store.close()
   const started = performance.now()
-  fill(folder, rows, (row) => { progress(`${row.toLocaleString('en')} of ${rows.toLocaleString('en')} rows`) })
+  fill(folder, rows, (row) => {
+    progress(`${row.toLocaleString('en')} of ${rows.toLocaleString('en')} rows`)
+  })
   tell('soak.fill', seconds(performance.now() - started), 's', `${rows.toLocaleString('en')} rows, not synced`)
   tell('soak.disk', mbOf(statSync(join(folder, 'unit.db')).size), 'MB')
   const first = restart(folder, 'soak.start', tell)
@@ -179,10 +198,13 @@ function run(folder: string, rows: number, commits: number, tell: Tell, progress
 }
 
 function main(): number {
-  const { values } = parseArgs({ options: {
-    rows: { type: 'string', default: '20000000' }, commits: { type: 'string', default: '2000' },
-    json: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      rows: { type: 'string', default: '20000000' },
+      commits: { type: 'string', default: '2000' },
+      json: { type: 'boolean', default: false },
+    },
+  })
   const [rows, commits] = [Number(values.rows), Number(values.commits)]
   if (!Number.isSafeInteger(rows) || !Number.isSafeInteger(commits) || rows < 2 * KEPT || commits < 1) {
     process.stderr.write(`soak: --rows is a number from ${2 * KEPT} on, --commits one from 1 on\n`)
@@ -193,7 +215,9 @@ function main(): number {
     const text = `${name.padEnd(22)} ${value} ${unit}${note === undefined ? '' : `   ${note}`}`
     process.stdout.write(`${values.json ? JSON.stringify({ name, value, unit, note }) : text}\n`)
   }
-  const progress = (text: string): void => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`) }
+  const progress = (text: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
+  }
   try {
     run(join(folder, 'unit'), rows, commits, tell, progress)
     if (!values.json) process.stdout.write(`\n${machineText()}\n`)

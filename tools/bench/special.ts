@@ -4,10 +4,25 @@
 import type { Processes } from './processes.ts'
 
 /** One figure of one row. */
-export interface Figure { readonly name: string; readonly system: 'sirtaki'; readonly value: number; readonly unit: string; readonly note?: string }
+export interface Figure {
+  readonly name: string
+  readonly system: 'sirtaki'
+  readonly value: number
+  readonly unit: string
+  readonly note?: string
+}
 
 /** What a special row may use. */
-export interface SpecialContext { readonly processes: Processes; readonly folder: string; readonly rounds: number; progress(text: string): void; tell(figure: Figure): void }
+export interface SpecialContext {
+  readonly processes: Processes
+  readonly folder: string
+  readonly rounds: number
+  progress(text: string): void
+  tell(figure: Figure): void
+}
 
 /** A row that is a story of its own. */
-export interface Special { readonly name: string; run(context: SpecialContext): Promise<void> }
+export interface Special {
+  readonly name: string
+  run(context: SpecialContext): Promise<void>
+}

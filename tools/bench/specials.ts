@@ -11,9 +11,14 @@ import { usageOf } from './processes.ts'
 import type { Special, SpecialContext } from './special.ts'
 
 const USUAL: Shape = { chains: 1, unix: false }
-const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
 
-async function startOwn({ processes, folder }: SpecialContext, name: string): Promise<BenchCluster> { return BenchCluster.start(processes, join(folder, name), USUAL) }
+async function startOwn({ processes, folder }: SpecialContext, name: string): Promise<BenchCluster> {
+  return BenchCluster.start(processes, join(folder, name), USUAL)
+}
 
 /** Ops over `records` counters, played from the units into a fresh view of a fresh client. */
 const playback = (name: string, ops: number, records: number, roundsMax = Infinity): Special => ({
@@ -35,8 +40,22 @@ const playback = (name: string, ops: number, records: number, roundsMax = Infini
       warm.push(await play())
       await context.processes.kill(client.child)
     }
-    context.tell({ name, system: 'sirtaki', value: middleOf(warm), unit: 'ops/s', note: `${ops.toLocaleString('en')} ops over ${records.toLocaleString('en')} records, from nothing, the third time in a process` })
-    context.tell({ name: `${name}.cold`, system: 'sirtaki', value: middleOf(cold), unit: 'ops/s', note: 'the first time in a process: connecting and compiling included' })
+    context.tell({
+      name,
+      system: 'sirtaki',
+      value: middleOf(warm),
+      unit: 'ops/s',
+      note:
+        `${ops.toLocaleString('en')} ops over ${records.toLocaleString('en')} records, from nothing, the `
+        + 'third time in a process',
+    })
+    context.tell({
+      name: `${name}.cold`,
+      system: 'sirtaki',
+      value: middleOf(cold),
+      unit: 'ops/s',
+      note: 'the first time in a process: connecting and compiling included',
+    })
     await cluster.stop()
   },
 })
@@ -49,16 +68,41 @@ const full: Special = {
     const { address } = cluster
     const started = performance.now()
     for (let written = 0; written < FULL_ENTRIES; written += 250_000) {
-      context.progress(`unit.5m: ${written.toLocaleString('en')} of ${FULL_ENTRIES.toLocaleString('en')} entries written`)
+      context.progress(
+        `unit.5m: ${written.toLocaleString('en')} of ${FULL_ENTRIES.toLocaleString('en')} entries written`,
+      )
       await cluster.client.ask({ load: 'writeEntries', address, entries: 250_000, bytes: 128 })
     }
     const seconds = (performance.now() - started) / 1000
-    context.tell({ name: 'unit.5m.written', system: 'sirtaki', value: Math.max(...cluster.units.map((unit) => usageOf(unit.pid ?? 0)?.residentMb ?? 0)), unit: 'MB resident', note: `after writing at ${Math.round(FULL_ENTRIES / seconds)}/s` })
+    context.tell({
+      name: 'unit.5m.written',
+      system: 'sirtaki',
+      value: Math.max(...cluster.units.map((unit) => usageOf(unit.pid ?? 0)?.residentMb ?? 0)),
+      unit: 'MB resident',
+      note: `after writing at ${Math.round(FULL_ENTRIES / seconds)}/s`,
+    })
     const { child, ms } = await cluster.restartUnit(0)
-    context.tell({ name: 'unit.5m.restart', system: 'sirtaki', value: Math.round(ms), unit: 'ms until it serves', note: 'kill -9, from the start of the process' })
+    context.tell({
+      name: 'unit.5m.restart',
+      system: 'sirtaki',
+      value: Math.round(ms),
+      unit: 'ms until it serves',
+      note: 'kill -9, from the start of the process',
+    })
     const { measured } = await cluster.client.ask({ load: 'firstAppend', address })
-    context.tell({ name: 'unit.5m.append', system: 'sirtaki', value: Math.round(ms + measured.p50Ms), unit: 'ms until an append is acknowledged', note: 'the unit has to be named by the next epoch' })
-    context.tell({ name: 'unit.5m.restarted', system: 'sirtaki', value: usageOf(child.pid ?? 0)?.residentMb ?? 0, unit: 'MB resident' })
+    context.tell({
+      name: 'unit.5m.append',
+      system: 'sirtaki',
+      value: Math.round(ms + measured.p50Ms),
+      unit: 'ms until an append is acknowledged',
+      note: 'the unit has to be named by the next epoch',
+    })
+    context.tell({
+      name: 'unit.5m.restarted',
+      system: 'sirtaki',
+      value: usageOf(child.pid ?? 0)?.residentMb ?? 0,
+      unit: 'MB resident',
+    })
     await context.processes.kill(child)
     await cluster.stop()
   },
@@ -79,7 +123,15 @@ const sequencerRestart: Special = {
       times.push(performance.now() - startedAt)
       bare.push(openAt - startedAt)
     }
-    context.tell({ name: 'restart.sequencer', system: 'sirtaki', value: Math.round(middleOf(times)), unit: 'ms', note: `from the start of its process to an acknowledged append; its epoch was open after ${Math.round(middleOf(bare))} ms` })
+    context.tell({
+      name: 'restart.sequencer',
+      system: 'sirtaki',
+      value: Math.round(middleOf(times)),
+      unit: 'ms',
+      note:
+        'from the start of its process to an acknowledged append; its epoch was open after '
+        + `${Math.round(middleOf(bare))} ms`,
+    })
     await cluster.stop()
   },
 }
@@ -96,14 +148,35 @@ const idle: Special = {
     const used = (): number => pids.reduce((sum, pid) => sum + (usageOf(pid)?.cpuSeconds ?? 0), 0)
     const before = used()
     await pause(IDLE_MS)
-    context.tell({ name: 'idle', system: 'sirtaki', value: Math.round((used() - before) / IDLE_MS * 1e6) / 10, unit: '% of a core', note: 'three units, sequencer and client together' })
+    context.tell({
+      name: 'idle',
+      system: 'sirtaki',
+      value: Math.round(((used() - before) / IDLE_MS) * 1e6) / 10,
+      unit: '% of a core',
+      note: 'three units, sequencer and client together',
+    })
     const memory = pids.map((pid) => Math.round(usageOf(pid)?.residentMb ?? 0))
-    context.tell({ name: 'idle.memory', system: 'sirtaki', value: memory.reduce((a, b) => a + b, 0), unit: 'MB resident', note: `units ${memory.slice(0, 3).join(', ')}, sequencer ${memory[3]}, client ${memory[4]}` })
+    context.tell({
+      name: 'idle.memory',
+      system: 'sirtaki',
+      value: memory.reduce((a, b) => a + b, 0),
+      unit: 'MB resident',
+      note: `units ${memory.slice(0, 3).join(', ')}, sequencer ${memory[3]}, client ${memory[4]}`,
+    })
     await cluster.stop()
   },
 }
 
 /** All of them, in the order of the table. */
 export const specials: readonly Special[] = [
-  playback('playback', 100_000, 1), playback('playback.100k-records', 300_000, 100_000), playback('playback.1m-records', 1_000_000, 1_000_000, 1), playback('start.1m', 1_000_000, 1_000, 2), full, sequencerRestart, idle, ...failovers, ...recoveries, ...copying,
+  playback('playback', 100_000, 1),
+  playback('playback.100k-records', 300_000, 100_000),
+  playback('playback.1m-records', 1_000_000, 1_000_000, 1),
+  playback('start.1m', 1_000_000, 1_000, 2),
+  full,
+  sequencerRestart,
+  idle,
+  ...failovers,
+  ...recoveries,
+  ...copying,
 ]

@@ -8,7 +8,10 @@ export async function startPeers(folder: string, tell: (text: string) => void): 
   const started: System[] = []
   for (const kind of peers) {
     const missing = await kind.missing()
-    if (missing !== undefined) { tell(`${kind.name} is left out: ${missing}`); continue }
+    if (missing !== undefined) {
+      tell(`${kind.name} is left out: ${missing}`)
+      continue
+    }
     try {
       started.push(new PeerSystem(await kind.start(join(folder, kind.name), tell)))
     } catch (thrown) {

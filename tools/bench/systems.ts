@@ -25,7 +25,10 @@ export interface System {
 }
 
 const keyOf = ({ chains, unix }: Shape): string => `${unix ? 'unix' : 'tcp'}-${chains}`
-/** Before the first row and before every row: compilers of all systems take seconds to see what matters; peers warm up for 3 s too. */
+/**
+ * Before the first row and before every row: compilers of all systems take seconds to see what matters; peers warm up
+ * for 3 s too.
+ */
 const FIRST_WARM_MS = 3_000
 const FIRST_WARM_OUTSTANDING = 256
 const WARM_MS = 500
@@ -51,7 +54,13 @@ export class SirtakiSystem implements System {
     if (known !== undefined) return known
     const made = await BenchCluster.start(this.#processes, join(this.#folder, `sirtaki-${keyOf(shape)}`), shape)
     this.#clusters.set(keyOf(shape), made)
-    await made.client.ask({ load: 'append', address: made.address, outstanding: FIRST_WARM_OUTSTANDING, ms: FIRST_WARM_MS, bytes: 128 })
+    await made.client.ask({
+      load: 'append',
+      address: made.address,
+      outstanding: FIRST_WARM_OUTSTANDING,
+      ms: FIRST_WARM_MS,
+      bytes: 128,
+    })
     return made
   }
 
@@ -70,20 +79,45 @@ export class SirtakiSystem implements System {
     const { outstanding, bytes } = row
     const clients = this.#clientsOf(row)
     switch (row.load) {
-      case 'append': return (await this.#first(row).ask({ load: 'append', address, outstanding, ms, bytes })).measured
-      case 'tokens': return (await this.#first(row).ask({ load: 'tokens', address: this.#tokens?.address ?? '', outstanding, ms, apart: row.name !== 'token' })).measured
-      case 'readLocal': return (await this.#first(row).ask({ load: 'readLocal', address, ms })).measured
-      case 'readLinearizable': return (await this.#first(row).ask({ load: 'readLinearizable', address, outstanding, ms })).measured
-      case 'counter': default: return joined(await Promise.all(clients.map(async (client) => (await client.ask({ load: 'counter', address, outstanding: outstanding / clients.length, ms })).measured)))
+      case 'append':
+        return (await this.#first(row).ask({ load: 'append', address, outstanding, ms, bytes })).measured
+      case 'tokens':
+        return (
+          await this.#first(row).ask({
+            load: 'tokens',
+            address: this.#tokens?.address ?? '',
+            outstanding,
+            ms,
+            apart: row.name !== 'token',
+          })
+        ).measured
+      case 'readLocal':
+        return (await this.#first(row).ask({ load: 'readLocal', address, ms })).measured
+      case 'readLinearizable':
+        return (await this.#first(row).ask({ load: 'readLinearizable', address, outstanding, ms })).measured
+      case 'counter':
+      default:
+        return joined(
+          await Promise.all(
+            clients.map(
+              async (client) =>
+                (await client.ask({ load: 'counter', address, outstanding: outstanding / clients.length, ms }))
+                  .measured,
+            ),
+          ),
+        )
     }
   }
 
   pids(row: Row): { readonly clients: readonly number[]; readonly servers: readonly number[] } {
-    const servers = row.load === 'tokens' ? [this.#tokens?.pid ?? 0] : this.#clusters.get(keyOf(row.shape))?.pids ?? []
+    const servers =
+      row.load === 'tokens' ? [this.#tokens?.pid ?? 0] : (this.#clusters.get(keyOf(row.shape))?.pids ?? [])
     return { clients: this.#clientsOf(row).map((client) => client.pid), servers }
   }
 
-  stop(): Promise<void> { return Promise.resolve() }
+  stop(): Promise<void> {
+    return Promise.resolve()
+  }
 
   #first(row: Row): BenchClient {
     const [client] = this.#clientsOf(row)
@@ -100,7 +134,12 @@ export class SirtakiSystem implements System {
 /** Several processes that ran side by side: rates add up, of latencies the worst counts. */
 function joined(parts: readonly Measured[]): Measured {
   const most = (of: (one: Measured) => number): number => Math.max(...parts.map(of))
-  return { p50Ms: most((one) => one.p50Ms), p99Ms: most((one) => one.p99Ms), p999Ms: most((one) => one.p999Ms), perSecond: parts.reduce((sum, one) => sum + one.perSecond, 0) }
+  return {
+    p50Ms: most((one) => one.p50Ms),
+    p99Ms: most((one) => one.p99Ms),
+    p999Ms: most((one) => one.p999Ms),
+    perSecond: parts.reduce((sum, one) => sum + one.perSecond, 0),
+  }
 }
 
 /** The floor of the append path. */
@@ -127,28 +166,52 @@ export class FloorSystem implements System {
     const address = started.map(({ told }) => told).join(',')
     const client = await BenchClient.start(processes)
     await client.ask({ load: 'floor', address, outstanding: FIRST_WARM_OUTSTANDING, ms: FIRST_WARM_MS })
-    return new FloorSystem(address, client, started.map(({ child }) => child.pid ?? 0))
+    return new FloorSystem(
+      address,
+      client,
+      started.map(({ child }) => child.pid ?? 0),
+    )
   }
 
-  async prepare(row: Row): Promise<void> { await this.run(row, WARM_MS) }
-  async run({ outstanding }: Row, ms: number): Promise<Measured> { return (await this.#client.ask({ load: 'floor', address: this.#address, outstanding, ms })).measured }
-  pids(): { readonly clients: readonly number[]; readonly servers: readonly number[] } { return { clients: [this.#client.pid], servers: this.#pids } }
-  stop(): Promise<void> { return Promise.resolve() }
+  async prepare(row: Row): Promise<void> {
+    await this.run(row, WARM_MS)
+  }
+  async run({ outstanding }: Row, ms: number): Promise<Measured> {
+    return (await this.#client.ask({ load: 'floor', address: this.#address, outstanding, ms })).measured
+  }
+  pids(): { readonly clients: readonly number[]; readonly servers: readonly number[] } {
+    return { clients: [this.#client.pid], servers: this.#pids }
+  }
+  stop(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 /** A peer. */
 export class PeerSystem implements System {
   readonly #peer: RunningPeer
-  constructor(peer: RunningPeer) { this.#peer = peer }
+  constructor(peer: RunningPeer) {
+    this.#peer = peer
+  }
 
-  get name(): string { return this.#peer.name }
-  get version(): string { return this.#peer.version }
-  async prepare(row: Row): Promise<void> { await this.run(row, WARM_MS) }
+  get name(): string {
+    return this.#peer.name
+  }
+  get version(): string {
+    return this.#peer.version
+  }
+  async prepare(row: Row): Promise<void> {
+    await this.run(row, WARM_MS)
+  }
 
   async run({ load, outstanding }: Row, ms: number): Promise<Measured | undefined> {
     return load === 'tokens' ? undefined : this.#peer.run(load, outstanding, ms)
   }
 
-  pids(): { readonly clients: readonly number[]; readonly servers: readonly number[] } { return { clients: [this.#peer.clientPid], servers: this.#peer.pids } }
-  stop(): Promise<void> { return this.#peer.stop() }
+  pids(): { readonly clients: readonly number[]; readonly servers: readonly number[] } {
+    return { clients: [this.#peer.clientPid], servers: this.#peer.pids }
+  }
+  stop(): Promise<void> {
+    return this.#peer.stop()
+  }
 }

@@ -7,25 +7,44 @@ import { InvalidArgumentError } from 'commander'
 import { parseAddress } from '../../log/io/address.ts'
 
 /** A whole number of at least `min`. */
-export const wholeFrom = (min: number, what: string, max = Number.MAX_SAFE_INTEGER) => (text: string): number => {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || value > max) throw new InvalidArgumentError(`${what} is a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`}.`)
-  return value
-}
+export const wholeFrom =
+  (min: number, what: string, max = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(
+        `${what} is a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`}.`,
+      )
+    }
+    return value
+  }
 
 /** A position of the log. */
 export const position = wholeFrom(0, 'a position')
 
 /** Positions, as many as there are. */
-export const positions = (text: string, before: readonly number[] | undefined): number[] => [...before ?? [], position(text)]
+export const positions = (text: string, before: readonly number[] | undefined): number[] => [
+  ...(before ?? []),
+  position(text),
+]
 
 /** Ids of streams: given several times, or by commas. */
-export const streams = (text: string, before: readonly number[] | undefined): number[] => [...before ?? [], ...text.split(',').map(wholeFrom(0, 'a stream', 0xffff_ffff))]
+export const streams = (text: string, before: readonly number[] | undefined): number[] => [
+  ...(before ?? []),
+  ...text.split(',').map(wholeFrom(0, 'a stream', 0xffff_ffff)),
+]
 
 /** Texts: given several times. */
-export const texts = (text: string, before: readonly string[] | undefined): string[] => [...before ?? [], ...list(text)]
+export const texts = (text: string, before: readonly string[] | undefined): string[] => [
+  ...(before ?? []),
+  ...list(text),
+]
 
-const list = (text: string): string[] => text.split(',').map((one) => one.trim()).filter((one) => one !== '')
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
 
 /** One address of a server. */
 export function address(text: string): string {
@@ -45,7 +64,10 @@ export function addresses(text: string): string[] {
 }
 
 /** Chains: each `--chain a,b,c` is one. */
-export const chains = (text: string, before: readonly (readonly string[])[] | undefined): (readonly string[])[] => [...before ?? [], addresses(text)]
+export const chains = (text: string, before: readonly (readonly string[])[] | undefined): (readonly string[])[] => [
+  ...(before ?? []),
+  addresses(text),
+]
 
 /** Where pages are shown: host:port. */
 export function httpAddress(text: string): string {

@@ -8,7 +8,11 @@ import { endingSignal } from './interrupt.ts'
 import { makeOutput, type Output } from './output.ts'
 
 /** The flags that every command takes. */
-export interface CommonFlags { readonly cluster: string; readonly timeout: number; readonly json?: boolean }
+export interface CommonFlags {
+  readonly cluster: string
+  readonly timeout: number
+  readonly json?: boolean
+}
 
 /** The common flags, and how to speak and to end. */
 export interface Context {

@@ -6,7 +6,11 @@
 import type { Code, Next } from '../../log/errors.ts'
 
 /** One code explained: `causes` are the usual ones, `actions` what to do, in this order. */
-export interface Explanation { readonly meaning: string; readonly causes: readonly string[]; readonly actions: readonly string[] }
+export interface Explanation {
+  readonly meaning: string
+  readonly causes: readonly string[]
+  readonly actions: readonly string[]
+}
 
 /** What the caller may do, in words. */
 export const nextText: Readonly<Record<Next, string>> = {
@@ -20,50 +24,81 @@ export const nextText: Readonly<Record<Next, string>> = {
 export const explanations: Readonly<Record<Code, Explanation>> = {
   ABORTED: {
     meaning: 'the call was given up before it had ended',
-    causes: ['the AbortSignal of the call aborted', 'an operation on an object was given up before it took its place (then next is again)'],
+    causes: [
+      'the AbortSignal of the call aborted',
+      'an operation on an object was given up before it took its place (then next is again)',
+    ],
     actions: ['read before repeating what was written: sirtaki tail --stream N'],
   },
   APPLY_FAILED: {
     meaning: "the code of an object's operation threw; nothing of that operation stays",
     causes: ["a fault in an op of defineObject: the error's cause is what it threw"],
-    actions: ['mend the op and give the type a new version: every client plays the log with the same code', 'throw ctx.reject for what is no fault'],
+    actions: [
+      'mend the op and give the type a new version: every client plays the log with the same code',
+      'throw ctx.reject for what is no fault',
+    ],
   },
   BAD_ADDRESS: {
     meaning: 'the address cannot be used',
-    causes: ['--cluster or SIRTAKI_CLUSTER is neither tcp://host:port,host:port,... nor file:DIR', '--listen names an address that this machine does not have, or a port that needs more rights', 'port 0, which is only for listening'],
-    actions: ['take the address that sirtaki dev prints, or name the units: sirtaki --cluster tcp://HOST:PORT,HOST:PORT status'],
+    causes: [
+      '--cluster or SIRTAKI_CLUSTER is neither tcp://host:port,host:port,... nor file:DIR',
+      '--listen names an address that this machine does not have, or a port that needs more rights',
+      'port 0, which is only for listening',
+    ],
+    actions: [
+      'take the address that sirtaki dev prints, or name the units: sirtaki --cluster tcp://HOST:PORT,HOST:PORT status',
+    ],
   },
   BAD_ARGUMENT: {
     meaning: 'the call was refused before anything was sent or changed',
-    causes: ['a position at or above the tail, a stream that is no integer, too many streams or tokens at once', "the input of an op that does not fit its type, or a path that names no object", 'init or reconfigure with a unit named twice or unknown'],
-    actions: ['the message names the value and what is allowed', 'see where the log ends and who its units are: sirtaki status'],
+    causes: [
+      'a position at or above the tail, a stream that is no integer, too many streams or tokens at once',
+      'the input of an op that does not fit its type, or a path that names no object',
+      'init or reconfigure with a unit named twice or unknown',
+    ],
+    actions: [
+      'the message names the value and what is allowed',
+      'see where the log ends and who its units are: sirtaki status',
+    ],
   },
   BAD_FRAME: {
     meaning: 'bytes came in that are no message of Sirtaki',
-    causes: ['something else listens at that address', 'a connection that breaks bytes: the checksum shows it', 'two versions of Sirtaki that should not have met'],
+    causes: [
+      'something else listens at that address',
+      'a connection that breaks bytes: the checksum shows it',
+      'two versions of Sirtaki that should not have met',
+    ],
     actions: ['check the address: sirtaki status', 'run the same version of Sirtaki everywhere'],
   },
   BAD_LAYOUT: {
     meaning: 'a layout of the cluster makes no sense, or a change would make one that has too many segments',
     causes: [
       'many changes one after the other: each closes a segment, which goes when it is copied and merged, or trimmed',
-      'a register or database that was changed by hand', 'a server or client of another version',
+      'a register or database that was changed by hand',
+      'a server or client of another version',
     ],
     actions: [
       'where segments are too many, wait until copies are merged (sirtaki status shows how far), then repeat',
-      'look at what each member says: sirtaki status --json', 'run the same version of Sirtaki everywhere',
+      'look at what each member says: sirtaki status --json',
+      'run the same version of Sirtaki everywhere',
       'leave a member that tells nonsense out: sirtaki reconfigure remove UNIT',
     ],
   },
   BOOT: {
     meaning: 'the layout names another start of that process',
     causes: ['a unit or the sequencer was restarted, and the epoch that names its new start is not open yet'],
-    actions: ['wait a moment: a restarted unit or sequencer opens the next epoch by itself', 'if it stays: sirtaki status, then sirtaki reconfigure'],
+    actions: [
+      'wait a moment: a restarted unit or sequencer opens the next epoch by itself',
+      'if it stays: sirtaki status, then sirtaki reconfigure',
+    ],
   },
   CLOSED: {
     meaning: 'the client, session, handle or store was closed',
     causes: ['close() was called, or the process is ending, while the call was under way'],
-    actions: ['close last; connect again to go on', 'what was being written may be there (unless next is again): sirtaki tail'],
+    actions: [
+      'close last; connect again to go on',
+      'what was being written may be there (unless next is again): sirtaki tail',
+    ],
   },
   CODE_MISSING: {
     meaning: 'the object was made by a type that this process does not know',
@@ -72,43 +107,93 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   CONFLICT: {
     meaning: 'another driver changed the layout at the same time',
-    causes: ['two reconfigurations at once: an operator, a restarted unit, a starting sequencer', 'no majority of the acceptors answered in time'],
-    actions: ['look at the epoch that is open now: sirtaki status', 'repeat what you wanted if it is not so already: sirtaki reconfigure', 'with next stop, two different layouts of one epoch exist: stop and look at every unit with sirtaki status --json'],
+    causes: [
+      'two reconfigurations at once: an operator, a restarted unit, a starting sequencer',
+      'no majority of the acceptors answered in time',
+    ],
+    actions: [
+      'look at the epoch that is open now: sirtaki status',
+      'repeat what you wanted if it is not so already: sirtaki reconfigure',
+      'with next stop, two different layouts of one epoch exist: stop and look at every unit with sirtaki '
+        + 'status --json',
+    ],
   },
   DAMAGED: {
     meaning: 'stored bytes fail their checksum',
-    causes: ['a disk that changed or lost what was synced', 'a file of the data folder that was changed or copied by hand, or a file: folder that was copied in use'],
-    actions: ['with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT', 'without another copy: sirtaki recover tells what is left, or restore the folder from a backup', 'find all that is damaged: sirtaki verify --deep, or of a stopped unit sirtaki verify --data DIR', 'one damaged position is read from another unit of its chain; try sirtaki read POSITION'],
+    causes: [
+      'a disk that changed or lost what was synced',
+      'a file of the data folder that was changed or copied by hand, or a file: folder that was copied in use',
+    ],
+    actions: [
+      'with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT',
+      'without another copy: sirtaki recover tells what is left, or restore the folder from a backup',
+      'find all that is damaged: sirtaki verify --deep, or of a stopped unit sirtaki verify --data DIR',
+      'one damaged position is read from another unit of its chain; try sirtaki read POSITION',
+    ],
   },
   DIVERGED: {
     meaning: 'two clients played the same log to different states',
-    causes: ['this version compares no digests by itself and never throws it; the code is reserved', "a type whose ops look at clocks, chance or anything but their input and state makes states differ"],
-    actions: ['compare digest() of two clients at the same position', 'let ops look at nothing but state, input and ctx (ctx.time is their clock), and run the same code everywhere'],
+    causes: [
+      'this version compares no digests by itself and never throws it; the code is reserved',
+      'a type whose ops look at clocks, chance or anything but their input and state makes states differ',
+    ],
+    actions: [
+      'compare digest() of two clients at the same position',
+      'let ops look at nothing but state, input and ctx (ctx.time is their clock), and run the same code everywhere',
+    ],
   },
   EPOCH: {
     meaning: 'the message belongs to another epoch than the server',
-    causes: ['the cluster was reconfigured, and the client had not learnt it yet', 'a unit was sealed and the next epoch is not open yet'],
-    actions: ['nothing as a rule: clients fetch the layout and go on', 'if it stays: sirtaki status shows the epoch of every unit, sirtaki reconfigure opens the next one'],
+    causes: [
+      'the cluster was reconfigured, and the client had not learnt it yet',
+      'a unit was sealed and the next epoch is not open yet',
+    ],
+    actions: [
+      'nothing as a rule: clients fetch the layout and go on',
+      'if it stays: sirtaki status shows the epoch of every unit, sirtaki reconfigure opens the next one',
+    ],
   },
   FULL: {
-    meaning: 'the disk of a unit is full: appends are refused before a reserve is used up, so that everything else goes on',
+    meaning:
+      'the disk of a unit is full: appends are refused before a reserve is used up, so that everything else goes on',
     causes: ['the log has grown, or somebody else fills that disk'],
-    actions: ['make room on that disk, or trim the log: appends go on by themselves then', 'see which unit it is: sirtaki status, sirtaki doctor --data DIR'],
+    actions: [
+      'make room on that disk, or trim the log: appends go on by themselves then',
+      'see which unit it is: sirtaki status, sirtaki doctor --data DIR',
+    ],
   },
   INVARIANT: {
     meaning: 'a rule that must always hold does not: the part has stopped so as to spread no damage',
-    causes: ['a fault in Sirtaki, or damage that no checksum shows', 'an error that is not of Sirtaki, thrown where none is expected: see its cause'],
-    actions: ['keep the message, it names the rule and its facts, and a copy of the data folders', 'look at the others: sirtaki status', 'restart the part that stopped; report it if it happens again'],
+    causes: [
+      'a fault in Sirtaki, or damage that no checksum shows',
+      'an error that is not of Sirtaki, thrown where none is expected: see its cause',
+    ],
+    actions: [
+      'keep the message, it names the rule and its facts, and a copy of the data folders',
+      'look at the others: sirtaki status',
+      'restart the part that stopped; report it if it happens again',
+    ],
   },
   IN_USE: {
     meaning: 'somebody else has the address, the folder or the place of the sequencer',
-    causes: ['a server listens at that port already', 'another process holds the data folder, or hosts the file: cluster and is stopped: the message names it', 'a sequencer lives already'],
-    actions: ['stop the other one, or choose another --listen or --data', 'start a sequencer as a stand-by with sirtaki sequencer --standby, or move the place: sirtaki reconfigure move-sequencer ADDRESS'],
+    causes: [
+      'a server listens at that port already',
+      'another process holds the data folder, or hosts the file: cluster and is stopped: the message names it',
+      'a sequencer lives already',
+    ],
+    actions: [
+      'stop the other one, or choose another --listen or --data',
+      'start a sequencer as a stand-by with sirtaki sequencer --standby, or move the place: sirtaki '
+        + 'reconfigure move-sequencer ADDRESS',
+    ],
   },
   IO: {
     meaning: 'the disk or the system refused',
     causes: ['a full disk', 'a folder without the rights to write, or a file in its place', 'a failing disk'],
-    actions: ['make room or mend the rights, then start the unit again: it joins by itself', 'a disk that is beyond help: sirtaki reconfigure remove UNIT'],
+    actions: [
+      'make room or mend the rights, then start the unit again: it joins by itself',
+      'a disk that is beyond help: sirtaki reconfigure remove UNIT',
+    ],
   },
   MISUSE: {
     meaning: 'two calls of the program contradict each other',
@@ -118,70 +203,138 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   NOT_BLANK: {
     meaning: 'init was asked to use a unit that belongs to a cluster already',
     causes: ['a data folder of an earlier cluster', 'two inits at once that share units'],
-    actions: ['see whose it is: sirtaki --cluster tcp://HOST:PORT status', 'start the unit on an empty folder: sirtaki unit --data DIR --listen HOST:PORT', 'run an init that broke off again with the same units: it finishes'],
+    actions: [
+      'see whose it is: sirtaki --cluster tcp://HOST:PORT status',
+      'start the unit on an empty folder: sirtaki unit --data DIR --listen HOST:PORT',
+      'run an init that broke off again with the same units: it finishes',
+    ],
   },
   NOT_MEMBER: {
     meaning: 'the layout does not name that unit',
-    causes: ['it was taken out with sirtaki reconfigure remove', 'its folder is a new one: a layout names disks, not addresses'],
+    causes: [
+      'it was taken out with sirtaki reconfigure remove',
+      'its folder is a new one: a layout names disks, not addresses',
+    ],
     actions: ['see who belongs to the cluster: sirtaki status', 'stop the unit if it was left out for good'],
   },
   NOT_READY: {
     meaning: 'the server belongs to no cluster yet, or no sequencer is named',
     causes: ['units that were started, without init', 'a cluster whose sequencer was never started, or was left out'],
-    actions: ['once: sirtaki init --units A,B,C', 'then: sirtaki sequencer --listen HOST:PORT --units A,B,C', 'look: sirtaki status'],
+    actions: [
+      'once: sirtaki init --units A,B,C',
+      'then: sirtaki sequencer --listen HOST:PORT --units A,B,C',
+      'look: sirtaki status',
+    ],
   },
   NOT_WHOLE: {
     meaning: 'a unit lacks what its chain knows decided, so that the next epoch cannot be built with it',
-    causes: ['its disk lost synced data', 'another disk answers at its address than the layout names (next is again)', 'a chain would lose its last unit'],
-    actions: ['leave the unit out: sirtaki reconfigure remove UNIT', 'with another disk: start the unit on its own folder again, or sirtaki reconfigure replace IDENTITY ADDRESS', 'a chain without a whole unit: sirtaki recover tells what is left of it, and goes on with that'],
+    causes: [
+      'its disk lost synced data',
+      'another disk answers at its address than the layout names (next is again)',
+      'a chain would lose its last unit',
+    ],
+    actions: [
+      'leave the unit out: sirtaki reconfigure remove UNIT',
+      'with another disk: start the unit on its own folder again, or sirtaki reconfigure replace IDENTITY ADDRESS',
+      'a chain without a whole unit: sirtaki recover tells what is left of it, and goes on with that',
+    ],
   },
   OVERLOADED: {
     meaning: 'a queue or the window is full',
-    causes: ['units that commit slower than clients append', 'a unit that is down: nothing is decided, so the window fills', 'a subscriber that reads too slowly, or too many subscriptions or connections', 'a session with too many ops under way'],
-    actions: ['see where it waits: sirtaki top', 'see whether a unit is down: sirtaki status; start it, or sirtaki reconfigure remove UNIT', 'append less at once, await some calls, then repeat'],
+    causes: [
+      'units that commit slower than clients append',
+      'a unit that is down: nothing is decided, so the window fills',
+      'a subscriber that reads too slowly, or too many subscriptions or connections',
+      'a session with too many ops under way',
+    ],
+    actions: [
+      'see where it waits: sirtaki top',
+      'see whether a unit is down: sirtaki status; start it, or sirtaki reconfigure remove UNIT',
+      'append less at once, await some calls, then repeat',
+    ],
   },
   OVERSIZE: {
     meaning: 'an entry, an op or a frame is larger than allowed',
-    causes: ['an entry or the input of an op above the limit, 1 MiB unless set otherwise', 'something that is not Sirtaki talking to the port'],
+    causes: [
+      'an entry or the input of an op above the limit, 1 MiB unless set otherwise',
+      'something that is not Sirtaki talking to the port',
+    ],
     actions: ['split it, or keep the large value elsewhere and append where it is'],
   },
   RECOVERING: {
     meaning: 'the unit was restarted and waits for the epoch that names it',
-    causes: ['a restart a moment ago', 'too few acceptors, or another unit that does not answer, so that no epoch can open'],
-    actions: ['wait a moment: it opens the next epoch by itself', 'if it stays: sirtaki status shows who is missing; start that one, or sirtaki reconfigure remove UNIT'],
+    causes: [
+      'a restart a moment ago',
+      'too few acceptors, or another unit that does not answer, so that no epoch can open',
+    ],
+    actions: [
+      'wait a moment: it opens the next epoch by itself',
+      'if it stays: sirtaki status shows who is missing; start that one, or sirtaki reconfigure remove UNIT',
+    ],
   },
   REJECTED: {
-    meaning: "the object refused the operation, as its rules say; nothing of it stays",
-    causes: ['ctx.reject in the op: the reason and its facts are in the error', 'the object is of another type, or the type has no such op'],
+    meaning: 'the object refused the operation, as its rules say; nothing of it stays',
+    causes: [
+      'ctx.reject in the op: the reason and its facts are in the error',
+      'the object is of another type, or the type has no such op',
+    ],
     actions: ['decide in the program: it is an expected answer', 'read the state and try with another input'],
   },
   STOPPED: {
     meaning: 'the part that was asked has stopped and will not go on',
     causes: ['a unit that was told to end, or whose disk failed', 'a view whose op ran out of stack or memory'],
-    actions: ['see which unit it is: sirtaki status', 'start it again: sirtaki unit --data DIR --listen HOST:PORT', 'for a view: connect again, and make the op smaller'],
+    actions: [
+      'see which unit it is: sirtaki status',
+      'start it again: sirtaki unit --data DIR --listen HOST:PORT',
+      'for a view: connect again, and make the op smaller',
+    ],
   },
   TIMEOUT: {
     meaning: 'no answer came before the deadline',
-    causes: ['a unit of the chain is down: every unit takes part in every append', 'no sequencer lives', 'a slow network or disk, or a --timeout that is too short'],
-    actions: ['see who does not answer: sirtaki status', 'start that one again, or leave it out: sirtaki reconfigure remove UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
+    causes: [
+      'a unit of the chain is down: every unit takes part in every append',
+      'no sequencer lives',
+      'a slow network or disk, or a --timeout that is too short',
+    ],
+    actions: [
+      'see who does not answer: sirtaki status',
+      'start that one again, or leave it out: sirtaki reconfigure remove UNIT',
+      'if next is unknown, look before repeating an append: sirtaki tail --stream N',
+    ],
   },
   TRIMMED: {
     meaning: 'the position or the beginning of the stream was dropped for good',
     causes: [
       'sirtaki trim, or trim() of a program, up to above that position',
-      'of an append (next: unknown): its position was trimmed before its writer heard of it, others may have read it there',
+      'of an append (next: unknown): its position was trimmed before its writer heard of it, others may '
+        + 'have read it there',
     ],
-    actions: ['see the first position kept: sirtaki status, column trim', 'read from there: sirtaki tail --stream N --from POSITION'],
+    actions: [
+      'see the first position kept: sirtaki status, column trim',
+      'read from there: sirtaki tail --stream N --from POSITION',
+    ],
   },
   UNREACHABLE: {
     meaning: 'nobody answers at the address, or the connection broke',
     causes: ['the server is not running, or the address is wrong', 'a firewall or a broken network'],
-    actions: ['check --cluster and SIRTAKI_CLUSTER; start a cluster with sirtaki dev', 'see who is missing: sirtaki status', 'start that one, or leave it out: sirtaki reconfigure remove UNIT', 'if next is unknown, look before repeating an append: sirtaki tail --stream N'],
+    actions: [
+      'check --cluster and SIRTAKI_CLUSTER; start a cluster with sirtaki dev',
+      'see who is missing: sirtaki status',
+      'start that one, or leave it out: sirtaki reconfigure remove UNIT',
+      'if next is unknown, look before repeating an append: sirtaki tail --stream N',
+    ],
   },
   UNSUPPORTED: {
     meaning: 'this version cannot do that',
-    causes: ['a folder, entry or register of a later version', 'a file: cluster on a network file system, or hosted without better-sqlite3', 'a request to a server of another kind'],
-    actions: ['upgrade Sirtaki, everywhere', 'for a file: cluster take a folder on a disk of this machine; for several machines take tcp://'],
+    causes: [
+      'a folder, entry or register of a later version',
+      'a file: cluster on a network file system, or hosted without better-sqlite3',
+      'a request to a server of another kind',
+    ],
+    actions: [
+      'upgrade Sirtaki, everywhere',
+      'for a file: cluster take a folder on a disk of this machine; for several machines take tcp://',
+    ],
   },
   WRONG_CHAIN: {
     meaning: 'the message is meant for another chain, or another place in the chain, than the unit has',
@@ -190,8 +343,15 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   WRONG_CLUSTER: {
     meaning: 'the server or the folder belongs to another cluster',
-    causes: ['an address that another cluster uses now', 'a data folder under the wrong unit', 'folders of several clusters below one --data of sirtaki dev'],
-    actions: ['see which cluster answers: sirtaki --cluster tcp://HOST:PORT status', 'name the right address, or the right --data'],
+    causes: [
+      'an address that another cluster uses now',
+      'a data folder under the wrong unit',
+      'folders of several clusters below one --data of sirtaki dev',
+    ],
+    actions: [
+      'see which cluster answers: sirtaki --cluster tcp://HOST:PORT status',
+      'name the right address, or the right --data',
+    ],
   },
   WRONG_VERSION: {
     meaning: 'the two ends speak different versions of the protocol',
@@ -201,6 +361,9 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   YOUNG: {
     meaning: 'positions below are not decided yet',
     causes: ['a trim or the opening of an epoch that came before the last writers were done'],
-    actions: ['repeat it in a moment', 'if a hole stays: sirtaki status shows the prefix, sirtaki fill POSITION decides it'],
+    actions: [
+      'repeat it in a moment',
+      'if a hole stays: sirtaki status shows the prefix, sirtaki fill POSITION decides it',
+    ],
   },
 }

@@ -1,32 +1,68 @@
 /**
  * What a command ends with: one line on stderr and an exit code, never a stack. With --json the line is a JSON object.
  *
- *     0 ok   1 failed   2 usage   3 cannot reach   4 not found or trimmed   5 conflict or lost   6 corrupt   130 interrupted
+ *     0 ok  1 failed  2 usage  3 cannot reach  4 not found or trimmed  5 conflict or lost  6 corrupt  130 interrupted
  *
  * Read next: `../main.ts`.
  */
 import { SirtakiError, asError, codes, type Code, type Facts, type Next } from '../../log/errors.ts'
 
 /** Exit codes by name. */
-export const exits = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, conflict: 5, corrupt: 6, interrupted: 130 } as const
+export const exits = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  unreachable: 3,
+  notFound: 4,
+  conflict: 5,
+  corrupt: 6,
+  interrupted: 130,
+} as const
 
 const byCode: Partial<Record<Code, number>> = {
-  BAD_ARGUMENT: exits.usage, BAD_ADDRESS: exits.usage, OVERSIZE: exits.usage, UNSUPPORTED: exits.usage,
-  UNREACHABLE: exits.unreachable, TIMEOUT: exits.unreachable, NOT_READY: exits.unreachable, OVERLOADED: exits.unreachable, BAD_FRAME: exits.unreachable, WRONG_VERSION: exits.unreachable, RECOVERING: exits.unreachable, STOPPED: exits.unreachable,
+  BAD_ARGUMENT: exits.usage,
+  BAD_ADDRESS: exits.usage,
+  OVERSIZE: exits.usage,
+  UNSUPPORTED: exits.usage,
+  UNREACHABLE: exits.unreachable,
+  TIMEOUT: exits.unreachable,
+  NOT_READY: exits.unreachable,
+  OVERLOADED: exits.unreachable,
+  BAD_FRAME: exits.unreachable,
+  WRONG_VERSION: exits.unreachable,
+  RECOVERING: exits.unreachable,
+  STOPPED: exits.unreachable,
   TRIMMED: exits.notFound,
-  BOOT: exits.conflict, CONFLICT: exits.conflict, EPOCH: exits.conflict, IN_USE: exits.conflict, NOT_BLANK: exits.conflict, NOT_MEMBER: exits.conflict, NOT_WHOLE: exits.conflict, WRONG_CLUSTER: exits.conflict,
-  DAMAGED: exits.corrupt, DIVERGED: exits.corrupt, INVARIANT: exits.corrupt, BAD_LAYOUT: exits.corrupt,
+  BOOT: exits.conflict,
+  CONFLICT: exits.conflict,
+  EPOCH: exits.conflict,
+  IN_USE: exits.conflict,
+  NOT_BLANK: exits.conflict,
+  NOT_MEMBER: exits.conflict,
+  NOT_WHOLE: exits.conflict,
+  WRONG_CLUSTER: exits.conflict,
+  DAMAGED: exits.corrupt,
+  DIVERGED: exits.corrupt,
+  INVARIANT: exits.corrupt,
+  BAD_LAYOUT: exits.corrupt,
   ABORTED: exits.interrupted,
 }
 
 /** What a failure is called where it is no error of the cluster. */
 const byExit = new Map<number, Code>([
-  [exits.usage, 'BAD_ARGUMENT'], [exits.unreachable, 'UNREACHABLE'], [exits.conflict, 'CONFLICT'],
-  [exits.corrupt, 'DAMAGED'], [exits.interrupted, 'ABORTED'],
+  [exits.usage, 'BAD_ARGUMENT'],
+  [exits.unreachable, 'UNREACHABLE'],
+  [exits.conflict, 'CONFLICT'],
+  [exits.corrupt, 'DAMAGED'],
+  [exits.interrupted, 'ABORTED'],
 ])
 
 /** What is known of a failure beside its message; `code` and `next` are null where nothing is called so. */
-export interface FailureFacts { readonly code: Code | null; readonly next: Next | null; readonly facts: Facts }
+export interface FailureFacts {
+  readonly code: Code | null
+  readonly next: Next | null
+  readonly facts: Facts
+}
 
 /** An end that is no error of the cluster: a value of its own exit code, told in one line. */
 export class Failure extends Error {
@@ -53,7 +89,9 @@ export function failureOf(thrown: unknown): Failure {
   return new Failure(exitOf(code), `${oneLine(message)} [${code}]`, { code, next, facts })
 }
 
-/** A failure as one line of stderr, for people or as JSON `{code, message, next, facts, exit}`; '' without a message. */
+/**
+ * A failure as one line of stderr, for people or as JSON `{code, message, next, facts, exit}`; '' without a message.
+ */
 export function failureText({ exit, message, known }: Failure, json: boolean): string {
   if (message === '') return ''
   if (!json) return `sirtaki: ${message}\n`

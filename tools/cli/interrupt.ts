@@ -18,11 +18,14 @@ export const wasTold = (): boolean => toldAt !== undefined
 
 /**
  * Gives a signal that aborts once the process is told to end; told a second time, the process ends at once. A child
- * leaves Ctrl-C to its parent: the terminal tells both at once, and units that end before their clients would only make noise.
+ * leaves Ctrl-C to its parent: the terminal tells both at once, and units that end before their clients would only
+ * make noise.
  */
 export function endingSignal(): AbortSignal {
   const ending = new AbortController()
-  const end = (): void => { ending.abort(new Failure(exits.interrupted, 'interrupted')) }
+  const end = (): void => {
+    ending.abort(new Failure(exits.interrupted, 'interrupted'))
+  }
   const signalled = (): void => {
     const now = performance.now()
     toldAt ??= now
@@ -40,14 +43,26 @@ export function endingSignal(): AbortSignal {
 export function aborts(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => { resolve() }, { once: true })
+    else {
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
+    }
   })
 }
 
 /** Settles after `ms`, or as soon as `signal` aborts. */
 export function rest(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const end = (): void => { clearTimeout(timer); signal.removeEventListener('abort', end); resolve() }
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
     const timer = setTimeout(end, ms)
     signal.addEventListener('abort', end)
     if (signal.aborted) end()

@@ -32,7 +32,10 @@ const LOOK_MS = 250
 /** Makes the output of this process; `signal` aborts when it is told to end. */
 export function makeOutput(json: boolean, signal: AbortSignal): Output {
   const colours = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
-  const paint = (code: number) => (text: string): string => colours ? `\u001b[${code}m${text}\u001b[0m` : text
+  const paint =
+    (code: number) =>
+    (text: string): string =>
+      colours ? `\u001b[${code}m${text}\u001b[0m` : text
   let saidAt = performance.now()
   const output: Output = {
     json,
@@ -40,7 +43,10 @@ export function makeOutput(json: boolean, signal: AbortSignal): Output {
       saidAt = performance.now()
       process.stdout.write(`${json ? JSON.stringify(value) : text}\n`)
     },
-    talk: (text) => { saidAt = performance.now(); process.stderr.write(`${text}\n`) },
+    talk: (text) => {
+      saidAt = performance.now()
+      process.stderr.write(`${text}\n`)
+    },
     flow: () => flowing(signal),
     during: async (what, run) => {
       const startedAt = performance.now()
@@ -54,7 +60,9 @@ export function makeOutput(json: boolean, signal: AbortSignal): Output {
         if (text !== undefined && !done) output.talk(`${text} (${seconds} s so far)`)
       }
       let done = false
-      const look = (): void => { if (!asking && performance.now() - saidAt >= SILENCE_MS) void speak() }
+      const look = (): void => {
+        if (!asking && performance.now() - saidAt >= SILENCE_MS) void speak()
+      }
       const timer = setInterval(look, LOOK_MS)
       try {
         return await run()
@@ -73,7 +81,14 @@ export function makeOutput(json: boolean, signal: AbortSignal): Output {
 export function tableText(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n')
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 /** A size for people. */
@@ -81,7 +96,10 @@ export function sizeText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let size = bytes
   let unit = 0
-  while (size >= 1_000 && unit < units.length - 1) { size /= 1_000; unit++ }
+  while (size >= 1_000 && unit < units.length - 1) {
+    size /= 1_000
+    unit++
+  }
   return `${unit === 0 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
 }
 
@@ -100,13 +118,19 @@ async function flowing(signal: AbortSignal): Promise<void> {
 
 /** A reader that has gone wants no more: that is how `| head` ends us. Without one of stderr the command goes on. */
 export function endWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => { process.exit(error.code === 'EPIPE' ? 0 : 1) })
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1)
+  })
   process.stderr.on('error', () => undefined)
 }
 
 /** Ends the process when its readers have taken everything, or after `patienceMs`. */
 export async function endProcess(code: number, patienceMs = Infinity): Promise<never> {
-  if (Number.isFinite(patienceMs)) setTimeout(() => { process.exit(code) }, patienceMs)
+  if (Number.isFinite(patienceMs)) {
+    setTimeout(() => {
+      process.exit(code)
+    }, patienceMs)
+  }
   await Promise.all([process.stdout, process.stderr].map(drained))
   process.exit(code)
 }
@@ -114,8 +138,15 @@ export async function endProcess(code: number, patienceMs = Infinity): Promise<n
 /** Settles when a stream has handed on what was written to it, or cannot any more. */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableLength === 0) { resolve(); return }
-    stream.once('error', () => { resolve() })
-    stream.write('', () => { resolve() })
+    if (stream.destroyed || stream.writableLength === 0) {
+      resolve()
+      return
+    }
+    stream.once('error', () => {
+      resolve()
+    })
+    stream.write('', () => {
+      resolve()
+    })
   })
 }

@@ -37,11 +37,39 @@ const Config = record(string(), union([string(), number(), boolean(), array(unio
 export function makeProgram(): Command {
   const program = new Command('sirtaki')
     .description('Coordination as a library on a shared log: servers, and a look at the log.')
-    .option('--cluster <address>', 'where the cluster is: tcp://host:port,host:port,... or file:DIR', 'tcp://127.0.0.1:7100')
+    .option(
+      '--cluster <address>',
+      'where the cluster is: tcp://host:port,host:port,... or file:DIR',
+      'tcp://127.0.0.1:7100',
+    )
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
-    .addHelpText('after', `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables (SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.`)
-  const commands = [devCommand(), initCommand(), unitCommand(), sequencerCommand(), statusCommand(), topCommand(), doctorCommand(), appendCommand(), readCommand(), tailCommand(), fillCommand(), trimCommand(), reconfigureCommand(), recoverCommand(), verifyCommand(), benchCommand(), explainCommand(), completionCommand()]
+    .addHelpText(
+      'after',
+      `\nFlags come from ${CONFIG_FILE} ({"cluster": "tcp://..."}), from SIRTAKI_* variables `
+        + `(SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 `
+        + 'cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.',
+    )
+  const commands = [
+    devCommand(),
+    initCommand(),
+    unitCommand(),
+    sequencerCommand(),
+    statusCommand(),
+    topCommand(),
+    doctorCommand(),
+    appendCommand(),
+    readCommand(),
+    tailCommand(),
+    fillCommand(),
+    trimCommand(),
+    reconfigureCommand(),
+    recoverCommand(),
+    verifyCommand(),
+    benchCommand(),
+    explainCommand(),
+    completionCommand(),
+  ]
   for (const command of commands) program.addCommand(command)
   const config = readConfig()
   const known = new Set<string>()
@@ -55,15 +83,24 @@ export function makeProgram(): Command {
     }
   }
   const odd = Object.keys(config).find((name) => !known.has(name))
-  if (odd !== undefined) throw new Failure(exits.usage, `${CONFIG_FILE} has ${JSON.stringify(odd)}, which is no flag: use the names of flags, such as "cluster"`)
+  if (odd !== undefined) {
+    throw new Failure(
+      exits.usage,
+      `${CONFIG_FILE} has ${JSON.stringify(odd)}, which is no flag: use the names of flags, such as "cluster"`,
+    )
+  }
   // Last, since it is a flag but no setting: neither the file nor the environment may give it.
   return program.version(ownVersion, '--version', 'tell the version')
 }
 
 /** Errors are told by `../main.ts`, in one line. */
 function plain(command: Command): void {
-  command.exitOverride((error) => { throw usageOf(command, error) })
-    .configureOutput({ outputError: () => undefined }).helpCommand(false)
+  command
+    .exitOverride((error) => {
+      throw usageOf(command, error)
+    })
+    .configureOutput({ outputError: () => undefined })
+    .helpCommand(false)
 }
 
 /** What the parser refuses, with the help of the command that it is about. */
@@ -71,8 +108,11 @@ function usageOf(command: Command, { code, message, exitCode }: CommanderError):
   if (exitCode === 0) return new Failure(exits.ok, '')
   // Without a command the parser has shown the help already.
   if (code === 'commander.help') return new Failure(exits.usage, '')
-  const oneLine = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
-    .replace('(Did you mean', '(did you mean').replace(/\.$/, '')
+  const oneLine = message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace('(Did you mean', '(did you mean')
+    .replace(/\.$/, '')
   return new Failure(exits.usage, `${oneLine}: see ${nameOf(command)} --help`)
 }
 
@@ -86,7 +126,9 @@ function prepare(command: Command, option: Option, config: Readonly<Record<strin
   const fromFile = config[name]
   if (fromFile !== undefined) command.setOptionValueWithSource(name, valueOf(option, fromFile, CONFIG_FILE), 'config')
   const fromEnvironment = process.env[variable]
-  if (fromEnvironment !== undefined && fromEnvironment !== '') command.setOptionValueWithSource(name, valueOf(option, fromEnvironment, variable), 'env')
+  if (fromEnvironment !== undefined && fromEnvironment !== '') {
+    command.setOptionValueWithSource(name, valueOf(option, fromEnvironment, variable), 'env')
+  }
 }
 
 /** Reads a value as the flag itself would. @throws Failure that names where it came from. */
@@ -99,7 +141,11 @@ function valueOf(option: Option, value: unknown, source: string): unknown {
     for (const one of Array.isArray(value) ? value : [value]) parsed = parse(String(one), parsed)
     return parsed
   } catch (thrown) {
-    throw new Failure(exits.usage, `${source}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    throw new Failure(
+      exits.usage,
+      `${source}: ${JSON.stringify(value)} is no value of ${JSON.stringify(option.attributeName())}: `
+        + (thrown instanceof Error ? thrown.message : String(thrown)),
+    )
   }
 }
 
@@ -109,8 +155,16 @@ function readConfig(): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(readFileSync(CONFIG_FILE, 'utf8'))
   } catch (thrown) {
-    throw new Failure(exits.usage, `${CONFIG_FILE} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    throw new Failure(
+      exits.usage,
+      `${CONFIG_FILE} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    )
   }
-  if (!is(value, Config)) throw new Failure(exits.usage, `${CONFIG_FILE} must be an object of flags and their values, such as {"cluster": "tcp://127.0.0.1:7100"}`)
+  if (!is(value, Config)) {
+    throw new Failure(
+      exits.usage,
+      `${CONFIG_FILE} must be an object of flags and their values, such as {"cluster": "tcp://127.0.0.1:7100"}`,
+    )
+  }
   return value
 }

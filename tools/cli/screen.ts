@@ -12,11 +12,20 @@ export interface Keyboard {
   pause(): unknown
 }
 /** The picture of a terminal, as `process.stdout` is one. */
-export interface Picture { readonly rows: number; write(text: string): unknown }
+export interface Picture {
+  readonly rows: number
+  write(text: string): unknown
+}
 /** An open screen. `close` may be called again. */
-export interface Screen { draw(text: string): void; close(): void }
+export interface Screen {
+  draw(text: string): void
+  close(): void
+}
 /** What keys do: q ends, Ctrl-C interrupts. */
-export interface Keys { quit(): void; interrupt(): void }
+export interface Keys {
+  quit(): void
+  interrupt(): void
+}
 
 const ESC = '\u001b['
 // The second screen without cursor and without broken lines, and back.

@@ -1,5 +1,6 @@
 /**
- * What this package says of itself: its version and the Node it needs, from its package.json: one folder up from the sources, two from what is built.
+ * What this package says of itself: its version and the Node it needs, from its package.json: one folder up from the
+ * sources, two from what is built.
  *
  * Read next: `program.ts`, `../commands/doctor.ts`.
  */

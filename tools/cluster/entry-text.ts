@@ -13,7 +13,10 @@ const ops = new OpDecoder<undefined>()
 
 /** Tells one position, in as many characters as `width` allows. */
 export function tellPosition(output: Output, found: ReadResult, width = Infinity): void {
-  if (found.kind !== 'data') { output.data(found, `${found.position}  ${found.kind}`); return }
+  if (found.kind !== 'data') {
+    output.data(found, `${found.position}  ${found.kind}`)
+    return
+  }
   tellEntry(output, found.entry, width)
 }
 
@@ -23,7 +26,16 @@ export function entryValue(entry: Entry): object {
   const streams = entry.streams.map(({ stream, previous }) => ({ stream, previous }))
   const op = opOf(entry)
   const text = textOf(payload)
-  return { position, kind: 'data', epoch, writer, logTime, streams, ...(op === undefined ? {} : { op }), ...(text === undefined ? { base64: base64Of(payload) } : { text }) }
+  return {
+    position,
+    kind: 'data',
+    epoch,
+    writer,
+    logTime,
+    streams,
+    ...(op === undefined ? {} : { op }),
+    ...(text === undefined ? { base64: base64Of(payload) } : { text }),
+  }
 }
 
 /** Tells one entry. */
@@ -31,10 +43,25 @@ export function tellEntry(output: Output, entry: Entry, width = Infinity): void 
   const { position, streams, payload } = entry
   const op = opOf(entry)
   const text = textOf(payload)
-  output.data(output.json ? entryValue(entry) : {}, output.json ? '' : `${position}  ${output.dim(`[${streams.map(({ stream }) => stream).join(',')}]`)}  ${cut(op === undefined ? text ?? `base64:${base64Of(payload)}` : opText(op), width)}`)
+  output.data(
+    output.json ? entryValue(entry) : {},
+    output.json
+      ? ''
+      : `${position}  ${output.dim(`[${streams.map(({ stream }) => stream).join(',')}]`)}  `
+          + cut(op === undefined ? (text ?? `base64:${base64Of(payload)}`) : opText(op), width),
+  )
 }
 
-type OpValue = { readonly kind: 'open'; readonly name: string } | { readonly kind: 'op'; readonly object: string; readonly op: string; readonly session: number; readonly number: number; readonly input: unknown }
+type OpValue =
+  | { readonly kind: 'open'; readonly name: string }
+  | {
+      readonly kind: 'op'
+      readonly object: string
+      readonly op: string
+      readonly session: number
+      readonly number: number
+      readonly input: unknown
+    }
 
 function opOf(entry: Entry): OpValue | undefined {
   if (!entry.streams.some(({ stream }) => stream === ROOT_STREAM)) return undefined
@@ -44,14 +71,24 @@ function opOf(entry: Entry): OpValue | undefined {
     if (found.kind === 'open') return found
     if (found.kind !== 'op') return undefined
     const { object, op } = found.to.target
-    return { kind: 'op', object, op, session: found.session, number: found.number, input: readInput(payload, found.inputAt) }
+    return {
+      kind: 'op',
+      object,
+      op,
+      session: found.session,
+      number: found.number,
+      input: readInput(payload, found.inputAt),
+    }
   } catch {
     // Another program's stream 1, or a newer format: then it is bytes.
     return undefined
   }
 }
 
-const opText = (op: OpValue): string => op.kind === 'open' ? `session "${op.name}" opens` : `${op.object} ${op.op} ${JSON.stringify(op.input)} (session ${op.session}, op ${op.number})`
+const opText = (op: OpValue): string =>
+  op.kind === 'open'
+    ? `session "${op.name}" opens`
+    : `${op.object} ${op.op} ${JSON.stringify(op.input)} (session ${op.session}, op ${op.number})`
 
 function textOf(payload: Uint8Array): string | undefined {
   try {
@@ -64,4 +101,4 @@ function textOf(payload: Uint8Array): string | undefined {
 }
 
 const base64Of = (payload: Uint8Array): string => Buffer.from(payload).toString('base64')
-const cut = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
+const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text)

@@ -5,8 +5,8 @@
  *     the copy   [A B] | [A B C]     positions below the tail are on A and B only: one loss
  *     after      [A B C]             two losses
  *
- * A chain survives as many losses as it has whole copies but one, where it has fewest; acceptors as many as leave a majority.
- * Read next: `../../log/epochs/next-layout.ts` (who makes the next layout), `../commands/reconfigure.ts`.
+ * A chain survives as many losses as it has whole copies but one, where it has fewest; acceptors as many as leave a
+ * majority. Read next: `../../log/epochs/next-layout.ts` (who makes the next layout), `../commands/reconfigure.ts`.
  */
 import { SirtakiError, isError } from '../../log/errors.ts'
 import { chainsOf, openSegment, segmentOf, unitsOf, type Layout, type UnitMember } from '../../log/layout.ts'
@@ -16,14 +16,35 @@ import { missingParts, partsOf } from '../../log/epochs/whole.ts'
 import { sizeText } from '../cli/output.ts'
 
 /** What a unit holds, as it says itself: its positions of [trim, highest], which take about so many bytes. */
-export interface Holding { readonly trim: number; readonly highest: number; readonly bytes: number }
+export interface Holding {
+  readonly trim: number
+  readonly highest: number
+  readonly bytes: number
+}
 
-/** Positions of [from, to) that one unit takes from another. `bytes` is an estimate, undefined where nothing is known. */
-export interface PlannedCopy { readonly unit: string; readonly source: string; readonly from: number; readonly to: number; readonly positions: number; readonly bytes: number | undefined }
+/**
+ * Positions of [from, to) that one unit takes from another. `bytes` is an estimate, undefined where nothing is known.
+ */
+export interface PlannedCopy {
+  readonly unit: string
+  readonly source: string
+  readonly from: number
+  readonly to: number
+  readonly positions: number
+  readonly bytes: number | undefined
+}
 /** Losses of units that a chain survives. `during` is until the copies are merged. */
-export interface ChainRisk { readonly chain: number; readonly now: number | undefined; readonly during: number; readonly after: number }
+export interface ChainRisk {
+  readonly chain: number
+  readonly now: number | undefined
+  readonly during: number
+  readonly after: number
+}
 /** Acceptors, and how many of them may be lost. */
-export interface AcceptorRisk { readonly count: number; readonly losses: number }
+export interface AcceptorRisk {
+  readonly count: number
+  readonly losses: number
+}
 
 /** The way from one layout to the next. Units are named by their addresses. */
 export interface Plan {
@@ -41,7 +62,12 @@ export interface Plan {
 }
 
 /** What a plan is made of. `holdings` by identity: of who is not in it nothing is known. */
-export interface PlanInput { readonly base: Layout; readonly next: Layout; readonly survey: Survey; readonly holdings: ReadonlyMap<string, Holding> }
+export interface PlanInput {
+  readonly base: Layout
+  readonly next: Layout
+  readonly survey: Survey
+  readonly holdings: ReadonlyMap<string, Holding>
+}
 
 /**
  * The layout that somebody wants, or the base itself when nothing is to change.
@@ -53,15 +79,22 @@ export function wantedLayout(base: Layout, survey: Survey, intent: Intent): Layo
     return namesAll(base, survey, intent) ? base : nextLayout(base, survey, intent)
   } catch (thrown) {
     if (!isError(thrown, 'NOT_WHOLE') || thrown.message.includes('sirtaki ')) throw thrown
-    throw new SirtakiError('NOT_WHOLE', `${thrown.message}: start that unit again and wait until its positions are copied (sirtaki status shows how far). If its disk is gone for good, sirtaki recover tells what is left`, { cause: thrown, facts: thrown.facts, next: 'stop' })
+    throw new SirtakiError(
+      'NOT_WHOLE',
+      `${thrown.message}: start that unit again and wait until its positions are copied (sirtaki status `
+        + 'shows how far). If its disk is gone for good, sirtaki recover tells what is left',
+      { cause: thrown, facts: thrown.facts, next: 'stop' },
+    )
   }
 }
 
-/** Gives the addresses of units that an intent puts in and that a layout names neither in its open chains nor as spares. */
+/**
+ * Gives the addresses of units that an intent puts in and that a layout names neither in its open chains nor as spares.
+ */
 export function lostAgain(intent: Intent, layout: Layout): string[] {
   const named = [...openSegment(layout).chains.flat(), ...layout.spares].map(({ address }) => address)
   const joining = intent.join?.map(({ address }) => address) ?? []
-  return [...joining, ...intent.spares ?? [], ...intent.chains?.flat() ?? []].filter((at) => !named.includes(at))
+  return [...joining, ...(intent.spares ?? []), ...(intent.chains?.flat() ?? [])].filter((at) => !named.includes(at))
 }
 
 /** Makes the plan. */
@@ -72,14 +105,31 @@ export function planOf({ base, next, survey, holdings }: PlanInput): Plan {
   const stands = new Set([...after.chains.flat(), ...next.spares].map(({ identity }) => identity))
   const members = unitsOf(next)
   const chains = after.chains.map((_, chain): ChainRisk => ({
-    chain, now: chain < before.chains.length ? lossesOf(base, chain, answers) : undefined, during: lossesOf(next, chain, answers), after: (after.chains[chain]?.length ?? 1) - 1,
+    chain,
+    now: chain < before.chains.length ? lossesOf(base, chain, answers) : undefined,
+    during: lossesOf(next, chain, answers),
+    after: (after.chains[chain]?.length ?? 1) - 1,
   }))
   return {
     epoch: next.epoch,
-    joins: [...chainsOf(after).flatMap(({ index, units }) => units.filter(({ identity }) => !before.chains.flat().some((unit) => unit.identity === identity)).map(({ address, identity }) => ({ address, identity, chain: index }))),
-      ...next.spares.filter(({ identity }) => !stood.has(identity)).map(({ address, identity }) => ({ address, identity, chain: undefined }))],
-    leaves: [...before.chains.flat(), ...base.spares].filter(({ identity }) => !stands.has(identity)).map(({ address, identity }) => ({ address, identity, readUntilMerged: members.some((unit) => unit.identity === identity) })),
-    closes: next.segments.flatMap(({ from, to }) => to !== null && before.from === from ? [{ from, to }] : []),
+    joins: [
+      ...chainsOf(after).flatMap(({ index, units }) =>
+        units
+          .filter(({ identity }) => !before.chains.flat().some((unit) => unit.identity === identity))
+          .map(({ address, identity }) => ({ address, identity, chain: index })),
+      ),
+      ...next.spares
+        .filter(({ identity }) => !stood.has(identity))
+        .map(({ address, identity }) => ({ address, identity, chain: undefined })),
+    ],
+    leaves: [...before.chains.flat(), ...base.spares]
+      .filter(({ identity }) => !stands.has(identity))
+      .map(({ address, identity }) => ({
+        address,
+        identity,
+        readUntilMerged: members.some((unit) => unit.identity === identity),
+      })),
+    closes: next.segments.flatMap(({ from, to }) => (to !== null && before.from === from ? [{ from, to }] : [])),
     copies: after.chains.flat().flatMap((unit) => copiesOf(next, unit, holdings)),
     chains,
     acceptors: { now: acceptorsOf(base, survey), after: acceptorsOf(next, survey) },
@@ -90,8 +140,12 @@ export function planOf({ base, next, survey, holdings }: PlanInput): Plan {
 
 /** Whole copies but one, where a chain has fewest: in the open segment, or in a part of a closed one. */
 function lossesOf(layout: Layout, chain: number, answers: (unit: UnitMember) => boolean): number {
-  const parts = layout.segments.slice(0, -1).flatMap((segment) => partsOf(layout, segment, chain).map(({ sources }) => sources))
-  return Math.min(...[openSegment(layout).chains[chain] ?? [], ...parts].map((units) => units.filter(answers).length)) - 1
+  const parts = layout.segments
+    .slice(0, -1)
+    .flatMap((segment) => partsOf(layout, segment, chain).map(({ sources }) => sources))
+  return (
+    Math.min(...[openSegment(layout).chains[chain] ?? [], ...parts].map((units) => units.filter(answers).length)) - 1
+  )
 }
 
 function copiesOf(next: Layout, unit: UnitMember, holdings: ReadonlyMap<string, Holding>): PlannedCopy[] {
@@ -103,8 +157,20 @@ function copiesOf(next: Layout, unit: UnitMember, holdings: ReadonlyMap<string, 
     const end = held === undefined ? to : Math.min(to, held.highest + 1)
     const positions = Math.max(0, Math.ceil((end - start) / step))
     // The source holds one position in as many as its segment has chains.
-    const each = held === undefined ? 0 : held.bytes * (segmentOf(next, from)?.chains.length ?? 1) / Math.max(1, held.highest + 1 - held.trim)
-    return [{ unit: unit.address, source: source.address, from: start, to, positions, bytes: held === undefined ? undefined : Math.round(positions * each) }]
+    const each =
+      held === undefined
+        ? 0
+        : (held.bytes * (segmentOf(next, from)?.chains.length ?? 1)) / Math.max(1, held.highest + 1 - held.trim)
+    return [
+      {
+        unit: unit.address,
+        source: source.address,
+        from: start,
+        to,
+        positions,
+        bytes: held === undefined ? undefined : Math.round(positions * each),
+      },
+    ]
   })
 }
 
@@ -116,32 +182,54 @@ function acceptorsOf({ acceptors }: Layout, survey: Survey): AcceptorRisk {
 /** What the cluster survives now and would not after the plan, in sentences. */
 export function lowered({ chains, acceptors, spares, joins }: Plan): string[] {
   // A chain that is new takes its units from those that are there.
-  const weakest = Math.min(...chains.flatMap((chain) => chain.now === undefined ? [] : [chain.now]))
+  const weakest = Math.min(...chains.flatMap((chain) => (chain.now === undefined ? [] : [chain.now])))
   const weaker = chains.filter((chain) => chain.after < (chain.now ?? weakest))
   const moved = joins.filter(({ chain }) => chain !== undefined).length
   return [
-    ...weaker.map(({ chain, now = weakest, after }) => `chain ${chain} may lose ${unitsText(after)}, now ${unitsText(now)}`),
-    ...acceptors.after.losses < acceptors.now.losses
-      ? [`of the acceptors may be lost ${losses(acceptors.after.losses)}, now ${losses(acceptors.now.losses)}`] : [],
-    ...spares.after + moved < spares.now ? [`${spares.after} spares wait, now ${spares.now}`] : [],
+    ...weaker.map(
+      ({ chain, now = weakest, after }) => `chain ${chain} may lose ${unitsText(after)}, now ${unitsText(now)}`,
+    ),
+    ...(acceptors.after.losses < acceptors.now.losses
+      ? [`of the acceptors may be lost ${losses(acceptors.after.losses)}, now ${losses(acceptors.now.losses)}`]
+      : []),
+    ...(spares.after + moved < spares.now ? [`${spares.after} spares wait, now ${spares.now}`] : []),
   ]
 }
 
-const unitsText = (count: number): string => count <= 0 ? 'no unit' : count === 1 ? '1 unit' : `${count} units`
+const unitsText = (count: number): string => (count <= 0 ? 'no unit' : count === 1 ? '1 unit' : `${count} units`)
 
-const losses = (count: number): string => count < 0 ? 'none, and one is missing' : count === 0 ? 'none' : String(count)
+const losses = (count: number): string =>
+  count < 0 ? 'none, and one is missing' : count === 0 ? 'none' : String(count)
 
 /** The plan for people. */
 export function planText(plan: Plan): string {
   const { joins, leaves, closes, copies, chains, acceptors, sequencer } = plan
-  const until = (address: string, readUntilMerged: boolean): string => `${address}${readUntilMerged ? ': keep it running until its positions are copied' : ''}`
+  const until = (address: string, readUntilMerged: boolean): string =>
+    `${address}${readUntilMerged ? ': keep it running until its positions are copied' : ''}`
   return [
-    ...joins.map(({ address, identity, chain }) => `joins      ${address} (${identity.slice(0, 8)}) ${chain === undefined ? 'as a spare' : `chain ${chain}`}`),
-    ...leaves.map(({ address, identity, readUntilMerged }) => `leaves     ${until(`${address} (${identity.slice(0, 8)})`, readUntilMerged)}`),
+    ...joins.map(
+      ({ address, identity, chain }) =>
+        `joins      ${address} (${identity.slice(0, 8)}) ${chain === undefined ? 'as a spare' : `chain ${chain}`}`,
+    ),
+    ...leaves.map(
+      ({ address, identity, readUntilMerged }) =>
+        `leaves     ${until(`${address} (${identity.slice(0, 8)})`, readUntilMerged)}`,
+    ),
     ...closes.map(({ from, to }) => `closes     positions ${from} to about ${to}`),
-    ...copies.map(({ unit, source, positions, bytes }) => `copies     ${unit} takes ${positions} positions${bytes === undefined ? '' : `, about ${sizeText(bytes)},`} from ${source}`),
-    ...sequencer.now === sequencer.after ? [] : [`sequencer  ${sequencer.now ?? 'none'} -> ${sequencer.after ?? 'none'}`],
-    ...chains.map(({ chain, now, during, after }) => `chain ${chain}    may lose units: ${now === undefined ? '' : `now ${losses(now)}, `}${during === after ? '' : `until the copies are merged ${losses(during)}, `}then ${losses(after)}`),
-    `acceptors  ${acceptors.now.count} -> ${acceptors.after.count}, may lose: now ${losses(acceptors.now.losses)}, then ${losses(acceptors.after.losses)}`,
+    ...copies.map(
+      ({ unit, source, positions, bytes }) =>
+        `copies     ${unit} takes ${positions} `
+        + `positions${bytes === undefined ? '' : `, about ${sizeText(bytes)},`} from ${source}`,
+    ),
+    ...(sequencer.now === sequencer.after
+      ? []
+      : [`sequencer  ${sequencer.now ?? 'none'} -> ${sequencer.after ?? 'none'}`]),
+    ...chains.map(({ chain, now, during, after }) => {
+      const first = now === undefined ? '' : `now ${losses(now)}, `
+      const then = during === after ? '' : `until the copies are merged ${losses(during)}, `
+      return `chain ${chain}    may lose units: ${first}${then}then ${losses(after)}`
+    }),
+    `acceptors  ${acceptors.now.count} -> ${acceptors.after.count}, may lose: now `
+      + `${losses(acceptors.now.losses)}, then ${losses(acceptors.after.losses)}`,
   ].join('\n')
 }

@@ -6,10 +6,20 @@
  *
  * A machine: no time of its own. What is not known is `undefined`. Read next: `members.ts`, `../commands/top.ts`.
  */
-import { lagOf, type Latency, type Members, type SequencerStatus, type UnitMemberStatus, type UnitStatus } from './members.ts'
+import {
+  lagOf,
+  type Latency,
+  type Members,
+  type SequencerStatus,
+  type UnitMemberStatus,
+  type UnitStatus,
+} from './members.ts'
 
 /** A look and when it was taken, on a clock that only goes forward. */
-export interface Look { readonly atMs: number; readonly members: Members }
+export interface Look {
+  readonly atMs: number
+  readonly members: Members
+}
 
 /** What one unit does. */
 export interface UnitRates {
@@ -41,7 +51,10 @@ export interface SequencerRates {
 }
 
 /** Entries of one stream. */
-export interface StreamRates { readonly stream: number; readonly entriesPerSecond: number | undefined }
+export interface StreamRates {
+  readonly stream: number
+  readonly entriesPerSecond: number | undefined
+}
 
 /** What a whole cluster does. `seconds` lie between the looks. */
 export interface Rates {
@@ -60,38 +73,88 @@ export function ratesOf(before: Look | undefined, now: Look): Rates {
   const seconds = before === undefined ? 0 : (now.atMs - before.atMs) / 1_000
   const was = before?.members.sequencer?.status
   return {
-    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail, seconds,
-    sequencer: sequencer === null ? null : { address: sequencer.address, problem: sequencer.problem, ...sequencerRates(was, sequencer.status, layout.window, seconds) },
-    units: units.map((unit) => unitRates(before?.members.units.find((one) => one.identity === unit.identity), unit, now.members, seconds)),
+    cluster: layout.cluster,
+    epoch: layout.epoch,
+    tail: sequencer?.status?.tail,
+    seconds,
+    sequencer:
+      sequencer === null
+        ? null
+        : {
+            address: sequencer.address,
+            problem: sequencer.problem,
+            ...sequencerRates(was, sequencer.status, layout.window, seconds),
+          },
+    units: units.map((unit) =>
+      unitRates(
+        before?.members.units.find((one) => one.identity === unit.identity),
+        unit,
+        now.members,
+        seconds,
+      ),
+    ),
     streams: streamRates(was, sequencer?.status, seconds),
   }
 }
 
-function sequencerRates(before: SequencerStatus | undefined, now: SequencerStatus | undefined, window: number, seconds: number): Omit<SequencerRates, 'address' | 'problem'> {
+function sequencerRates(
+  before: SequencerStatus | undefined,
+  now: SequencerStatus | undefined,
+  window: number,
+  seconds: number,
+): Omit<SequencerRates, 'address' | 'problem'> {
   const was = sameSequencer(before, now) ? before : undefined
   return {
-    appendsPerSecond: perSecond(was?.granted, now?.granted, seconds), grantsPerSecond: perSecond(was?.grants, now?.grants, seconds),
-    holes: now?.holes, windowUse: now === undefined ? undefined : now.holes / window, appendMs: now?.appendMs, waiting: now?.waiting, connections: now?.connections,
+    appendsPerSecond: perSecond(was?.granted, now?.granted, seconds),
+    grantsPerSecond: perSecond(was?.grants, now?.grants, seconds),
+    holes: now?.holes,
+    windowUse: now === undefined ? undefined : now.holes / window,
+    appendMs: now?.appendMs,
+    waiting: now?.waiting,
+    connections: now?.connections,
   }
 }
 
-function unitRates(before: UnitMemberStatus | undefined, unit: UnitMemberStatus, members: Members, seconds: number): UnitRates {
+function unitRates(
+  before: UnitMemberStatus | undefined,
+  unit: UnitMemberStatus,
+  members: Members,
+  seconds: number,
+): UnitRates {
   const now = unit.status
   const was: UnitStatus | undefined = before?.status?.boot === now?.boot ? before?.status : undefined
   const entriesPerSecond = perSecond(was?.entries, now?.entries, seconds)
   const commitsPerSecond = perSecond(was?.commits, now?.commits, seconds)
   return {
-    chain: unit.chain, address: unit.address, problem: unit.problem,
-    entriesPerSecond, bytesPerSecond: perSecond(was?.bytes, now?.bytes, seconds), commitsPerSecond,
-    entriesPerCommit: entriesPerSecond === undefined || commitsPerSecond === undefined || commitsPerSecond === 0 ? undefined : entriesPerSecond / commitsPerSecond,
-    commitMs: now?.commitMs, lag: lagOf(members, unit), waitingBytes: now?.waitingBytes, subscriptions: now?.subscriptions, connections: now?.connections,
+    chain: unit.chain,
+    address: unit.address,
+    problem: unit.problem,
+    entriesPerSecond,
+    bytesPerSecond: perSecond(was?.bytes, now?.bytes, seconds),
+    commitsPerSecond,
+    entriesPerCommit:
+      entriesPerSecond === undefined || commitsPerSecond === undefined || commitsPerSecond === 0
+        ? undefined
+        : entriesPerSecond / commitsPerSecond,
+    commitMs: now?.commitMs,
+    lag: lagOf(members, unit),
+    waitingBytes: now?.waitingBytes,
+    subscriptions: now?.subscriptions,
+    connections: now?.connections,
   }
 }
 
 /** The busiest first; those that had nothing come last, in the sequencer's order. */
-function streamRates(before: SequencerStatus | undefined, now: SequencerStatus | undefined, seconds: number): StreamRates[] {
+function streamRates(
+  before: SequencerStatus | undefined,
+  now: SequencerStatus | undefined,
+  seconds: number,
+): StreamRates[] {
   const was = sameSequencer(before, now) ? before?.busiest : undefined
-  const rates = (now?.busiest ?? []).map(({ stream, entries }) => ({ stream, entriesPerSecond: perSecond(was?.find((one) => one.stream === stream)?.entries, entries, seconds) }))
+  const rates = (now?.busiest ?? []).map(({ stream, entries }) => ({
+    stream,
+    entriesPerSecond: perSecond(was?.find((one) => one.stream === stream)?.entries, entries, seconds),
+  }))
   return rates.sort((a, b) => (b.entriesPerSecond ?? 0) - (a.entriesPerSecond ?? 0))
 }
 
@@ -101,4 +164,6 @@ const sameSequencer = (before: SequencerStatus | undefined, now: SequencerStatus
 
 /** A counter that went backwards was started anew: its rate is not known. */
 const perSecond = (before: number | undefined, now: number | undefined, seconds: number): number | undefined =>
-  before === undefined || now === undefined || now < before || seconds <= 0 ? undefined : Math.round((now - before) / seconds * 10) / 10
+  before === undefined || now === undefined || now < before || seconds <= 0
+    ? undefined
+    : Math.round(((now - before) / seconds) * 10) / 10

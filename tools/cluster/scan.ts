@@ -9,7 +9,14 @@ import type { ReadResult } from '../../log/playback/read.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { chainsOf, segmentOf, type Layout } from '../../log/layout.ts'
 import { firstOfClass } from '../../log/ranges.ts'
-import { DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions, type ReadItem } from '../../log/wire/messages.ts'
+import {
+  DATA_DECIDED,
+  JUNK_DECIDED,
+  TRIMMED,
+  readReadItems,
+  writePositions,
+  type ReadItem,
+} from '../../log/wire/messages.ts'
 
 /** Positions of one step. */
 export const SCAN_STEP = 4_096
@@ -24,23 +31,41 @@ export async function scan(log: LogClient, from: number, to: number): Promise<Re
     for (let position = firstOfClass(from, index, step); position < to; position += step) positions.push(position)
     const [unit] = units
     if (unit === undefined || positions.length === 0) continue
-    const items = await log.cluster.peer(unit.address).request('read', writePositions(positions)).then(readReadItems, () => [])
+    const items = await log.cluster
+      .peer(unit.address)
+      .request('read', writePositions(positions))
+      .then(readReadItems, () => [])
     for (const [i, item] of items.entries()) {
       const result = resultOf(log, layout, positions[i] ?? -1, item)
       if (result !== undefined) found.set(result.position, result)
     }
   }
   const results: ReadResult[] = []
-  for (let position = from; position < to; position++) results.push(found.get(position) ?? await log.read(position))
+  for (let position = from; position < to; position++) results.push(found.get(position) ?? (await log.read(position)))
   return results
 }
 
-function resultOf(log: LogClient, layout: Layout, position: number, { status, bytes }: ReadItem): ReadResult | undefined {
+function resultOf(
+  log: LogClient,
+  layout: Layout,
+  position: number,
+  { status, bytes }: ReadItem,
+): ReadResult | undefined {
   const { entryBytesMax, streamsMax } = log.cluster.limits
   switch (status) {
-    case TRIMMED: return { kind: 'trimmed', position }
-    case JUNK_DECIDED: return { kind: 'junk', position }
-    case DATA_DECIDED: return bytes === undefined ? undefined : { kind: 'data', position, entry: readEntry(bytes, { seed: clusterSeed(layout.cluster), entryBytesMax, streamsMax }) }
-    default: return undefined
+    case TRIMMED:
+      return { kind: 'trimmed', position }
+    case JUNK_DECIDED:
+      return { kind: 'junk', position }
+    case DATA_DECIDED:
+      return bytes === undefined
+        ? undefined
+        : {
+            kind: 'data',
+            position,
+            entry: readEntry(bytes, { seed: clusterSeed(layout.cluster), entryBytesMax, streamsMax }),
+          }
+    default:
+      return undefined
   }
 }

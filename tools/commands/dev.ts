@@ -19,19 +19,29 @@ import { runJob, type JobResult } from '../job/run-job.ts'
 import { WorkShare } from '../job/work-share.ts'
 import { sizeText, type Output } from '../cli/output.ts'
 
-interface DevFlags { readonly data: string; readonly units?: number; readonly port?: number; readonly workers: number; readonly job?: boolean; readonly once?: boolean }
+interface DevFlags {
+  readonly data: string
+  readonly units?: number
+  readonly port?: number
+  readonly workers: number
+  readonly job?: boolean
+  readonly once?: boolean
+}
 
 /** Makes the command. */
-export const devCommand = (): Command => new Command('dev')
-  .description('run a cluster on this machine: units, a sequencer, and with --job workers that hash files')
-  .argument('[dir]', 'the folder to hash (default: the installed dependencies)')
-  .option('--data <dir>', 'where the cluster keeps its data', './.sirtaki/dev')
-  .option('--port <port>', 'the first port (default: 7100, or that of last time)', wholeFrom(1, 'a port', 65_500))
-  .option('--units <n>', 'how many units (default: 3, or as last time)', wholeFrom(1, 'a number of units', 16))
-  .option('--workers <n>', 'how many worker processes', wholeFrom(1, 'a number of workers', 64), 4)
-  .option('--job', 'hash every file below the folder')
-  .option('--once', 'end when the job is done, or at once without a job')
-  .action(async (dir: string | undefined, flags: DevFlags, command: Command) => { await runDev(contextOf(command), dir, flags) })
+export const devCommand = (): Command =>
+  new Command('dev')
+    .description('run a cluster on this machine: units, a sequencer, and with --job workers that hash files')
+    .argument('[dir]', 'the folder to hash (default: the installed dependencies)')
+    .option('--data <dir>', 'where the cluster keeps its data', './.sirtaki/dev')
+    .option('--port <port>', 'the first port (default: 7100, or that of last time)', wholeFrom(1, 'a port', 65_500))
+    .option('--units <n>', 'how many units (default: 3, or as last time)', wholeFrom(1, 'a number of units', 16))
+    .option('--workers <n>', 'how many worker processes', wholeFrom(1, 'a number of workers', 64), 4)
+    .option('--job', 'hash every file below the folder')
+    .option('--once', 'end when the job is done, or at once without a job')
+    .action(async (dir: string | undefined, flags: DevFlags, command: Command) => {
+      await runDev(contextOf(command), dir, flags)
+    })
 
 async function runDev(context: Context, dir: string | undefined, flags: DevFlags): Promise<void> {
   const { output, signal, timeoutMs } = context
@@ -43,9 +53,14 @@ async function runDev(context: Context, dir: string | undefined, flags: DevFlags
   const cluster = new DevCluster({ data, port: flags.port, units: flags.units, timeoutMs, talk: output.talk })
   try {
     output.talk(`starting ${cluster.units.length} units and a sequencer on ${data}`)
-    await output.during(() => Promise.resolve(cluster.waiting), () => Promise.race([cluster.start(), aborts(signal)]))
+    await output.during(
+      () => Promise.resolve(cluster.waiting),
+      () => Promise.race([cluster.start(), aborts(signal)]),
+    )
     if (signal.aborted) throw new Failure(exits.interrupted, 'interrupted')
-    output.talk(`the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+    output.talk(
+      `the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`,
+    )
     const problems = job ? await doJob(context, cluster.address, { root, data, workers: flags.workers }) : []
     if (flags.once !== true) await stay(output, cluster.address, signal)
     if (problems.length > 0) throw new Failure(exits.failed, `the job went wrong: ${problems.join('; ')}`)
@@ -61,27 +76,45 @@ function defaultRoot(): string {
 }
 
 function requireFolder(root: string): void {
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) throw new Failure(exits.usage, `${root} is no folder: name one whose files are to be hashed`)
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new Failure(exits.usage, `${root} is no folder: name one whose files are to be hashed`)
+  }
 }
 
-async function doJob({ output, signal }: Context, address: string, { root, data, workers }: { readonly root: string; readonly data: string; readonly workers: number }): Promise<readonly string[]> {
+async function doJob(
+  { output, signal }: Context,
+  address: string,
+  { root, data, workers }: { readonly root: string; readonly data: string; readonly workers: number },
+): Promise<readonly string[]> {
   const files = await filesBelow(root, data)
   await using client = await connect(address, { name: 'dev', types: [WorkShare, Counter], signal })
-  const result = await runJob({ client, cluster: address, root, files, workers, delayMs: Number(process.env['SIRTAKI_JOB_DELAY_MS'] ?? 0), talk: output.talk, signal })
+  const result = await runJob({
+    client,
+    cluster: address,
+    root,
+    files,
+    workers,
+    delayMs: Number(process.env['SIRTAKI_JOB_DELAY_MS'] ?? 0),
+    talk: output.talk,
+    signal,
+  })
   output.data({ event: 'result', ...result }, resultText(output, result))
   return result.problems
 }
 
 function resultText(output: Output, result: JobResult): string {
-  const mark = (right: boolean): string => right ? 'yes' : 'NO'
+  const mark = (right: boolean): string => (right ? 'yes' : 'NO')
   return [
     output.bold(`job ${result.job}: ${result.problems.length === 0 ? 'all right' : 'WRONG'}`),
-    `  files           ${result.done} of ${result.files}, ${sizeText(result.bytes)}, in ${result.seconds.toFixed(1)} s (${result.filesPerSecond} files/s)`,
+    `  files           ${result.done} of ${result.files}, ${sizeText(result.bytes)}, in `
+      + `${result.seconds.toFixed(1)} s (${result.filesPerSecond} files/s)`,
     `  op latency      p50 ${result.p50Ms.toFixed(1)} ms, p99 ${result.p99Ms.toFixed(1)} ms`,
     `  workers         ${result.workers}, ${result.restarts} died, ${result.givenBack} files given back`,
     `  each file once  ${mark(result.done === result.files)}`,
-    `  digest          ${result.digest.slice(0, 16)}, as in a single process: ${mark(result.digest === result.expected)}`,
-    `  state digest    ${result.state}, the same in all workers: ${mark(!result.problems.some((one) => one.startsWith('the state')))}`,
+    `  digest          ${result.digest.slice(0, 16)}, as in a single process: `
+      + mark(result.digest === result.expected),
+    `  state digest    ${result.state}, the same in all workers: `
+      + mark(!result.problems.some((one) => one.startsWith('the state'))),
     ...result.problems.map((one) => `  ${one}`),
   ].join('\n')
 }
@@ -90,6 +123,9 @@ async function stay(output: Output, address: string, signal: AbortSignal): Promi
   const main = process.argv[1] ?? 'tools/main.ts'
   const run = main.endsWith('.ts') ? `npx node ${relative(process.cwd(), main)}` : 'npx sirtaki'
   const cluster = address.startsWith('tcp://127.0.0.1:7100,') ? '' : ` --cluster ${address}`
-  output.talk(`look around, from another terminal:\n  ${run}${cluster} status\n  ${run}${cluster} tail --follow\n  ${run}${cluster} append hello\nCtrl-C ends it; the next start goes on in a new epoch`)
+  output.talk(
+    `look around, from another terminal:\n  ${run}${cluster} status\n  ${run}${cluster} tail --follow\n  `
+      + `${run}${cluster} append hello\nCtrl-C ends it; the next start goes on in a new epoch`,
+  )
   await aborts(signal)
 }

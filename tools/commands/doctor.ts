@@ -20,33 +20,44 @@ import { Failure, exits } from '../cli/failure.ts'
 import { folderOf, limitsOf, peersAt } from '../cluster/open-log.ts'
 import { ownVersion } from '../cli/version.ts'
 
-interface DoctorFlags { readonly data?: string }
+interface DoctorFlags {
+  readonly data?: string
+}
 type Tell = (text: string) => void
 
 /** Makes the command. */
-export const doctorCommand = (): Command => new Command('doctor')
-  .description('check this machine, the folder of a unit and the way to the cluster; exit code 1 when something fails')
-  .option('--data <dir>', 'the folder of a unit, or where one is to be (default: that of a file: cluster, else .)')
-  .action(async (flags: DoctorFlags, command: Command) => {
-    const context = contextOf(command)
-    const failed: string[] = []
-    const meter = makeMeter(process.stderr)
-    let doing = ''
-    const tell = (text: string): void => { doing = text; meter.show(text) }
-    // On a terminal the meter says it.
-    await context.output.during(() => Promise.resolve(process.stderr.isTTY ? undefined : doing), async () => {
-      const isNamed = command.parent?.getOptionValueSource('cluster') !== 'default'
-      for await (const one of checks(context, flags, isNamed, tell)) {
-        meter.clear()
-        context.signal.throwIfAborted()
-        context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
-        if (one.level === 'fail') failed.push(one.name)
+export const doctorCommand = (): Command =>
+  new Command('doctor')
+    .description(
+      'check this machine, the folder of a unit and the way to the cluster; exit code 1 when something fails',
+    )
+    .option('--data <dir>', 'the folder of a unit, or where one is to be (default: that of a file: cluster, else .)')
+    .action(async (flags: DoctorFlags, command: Command) => {
+      const context = contextOf(command)
+      const failed: string[] = []
+      const meter = makeMeter(process.stderr)
+      let doing = ''
+      const tell = (text: string): void => {
+        doing = text
+        meter.show(text)
       }
+      // On a terminal the meter says it.
+      await context.output.during(
+        () => Promise.resolve(process.stderr.isTTY ? undefined : doing),
+        async () => {
+          const isNamed = command.parent?.getOptionValueSource('cluster') !== 'default'
+          for await (const one of checks(context, flags, isNamed, tell)) {
+            meter.clear()
+            context.signal.throwIfAborted()
+            context.output.data({ check: one.name, level: one.level, text: one.text, ...one.facts }, textOf(one))
+            if (one.level === 'fail') failed.push(one.name)
+          }
+        },
+      )
+      meter.clear()
+      context.signal.throwIfAborted()
+      if (failed.length > 0) throw new Failure(exits.failed, `not as it should be: ${failed.join(', ')}`)
     })
-    meter.clear()
-    context.signal.throwIfAborted()
-    if (failed.length > 0) throw new Failure(exits.failed, `not as it should be: ${failed.join(', ')}`)
-  })
 
 async function* checks(context: Context, { data }: DoctorFlags, isNamed: boolean, tell: Tell): AsyncGenerator<Check> {
   const { signal, timeoutMs } = context
@@ -58,11 +69,18 @@ async function* checks(context: Context, { data }: DoctorFlags, isNamed: boolean
   yield await checkClock(signal)
   const isFolder = context.cluster.startsWith('file:')
   const place = data ?? (isFolder ? folderOf(context.cluster) : '.')
-  yield* checkDisk(place, signal, (done, of) => { tell(`syncing, ${done} of ${of}`) })
-  if (isFolder) { yield* checkFolder(context, tell); return }
+  yield* checkDisk(place, signal, (done, of) => {
+    tell(`syncing, ${done} of ${of}`)
+  })
+  if (isFolder) {
+    yield* checkFolder(context, tell)
+    return
+  }
   const addresses = parseClusterAddress(context.cluster)
   const cluster = peersAt(context, addresses)
-  const hangUp = (): void => { cluster.close() }
+  const hangUp = (): void => {
+    cluster.close()
+  }
   signal.addEventListener('abort', hangUp)
   tell(`asking ${addresses.join(', ')}`)
   try {
@@ -79,8 +97,13 @@ async function* checkFolder(context: Context, tell: Tell): AsyncGenerator<Check>
   const path = folderOf(address)
   const facts = { path }
   if (path === '' || !holdsCluster(path)) {
-    yield check('cluster', 'fail', `there is no cluster in ${path === '' ? address : path}: `
-      + 'check the path of --cluster; the first program that connects there makes one', facts)
+    yield check(
+      'cluster',
+      'fail',
+      `there is no cluster in ${path === '' ? address : path}: `
+        + 'check the path of --cluster; the first program that connects there makes one',
+      facts,
+    )
     return
   }
   const host = hostOf({ path })
@@ -88,7 +111,9 @@ async function* checkFolder(context: Context, tell: Tell): AsyncGenerator<Check>
   try {
     const options = { name: 'sirtaki doctor', limits: limitsOf(context), timeoutMs, signal }
     await using log = await connectLog(address, options)
-    const { client: { cluster } } = log
+    const {
+      client: { cluster },
+    } = log
     const pid = hostOf({ path })?.pid
     if (pid === process.pid) yield check('host', 'ok', `nobody hosts ${path} now: this command did meanwhile`, facts)
     else yield check('host', 'ok', `process ${pid ?? 'of no known id'} hosts ${path}`, { ...facts, pid: pid ?? null })
@@ -104,5 +129,12 @@ const textOf = ({ name, level, text }: Check): string => `${level.padEnd(4)}  ${
 /** A line on a terminal that says what goes on, and is gone when there is something to say. */
 function makeMeter(terminal: NodeJS.WriteStream): { show: Tell; clear(): void } {
   if (!terminal.isTTY) return { show: () => undefined, clear: () => undefined }
-  return { show: (text) => { terminal.write(`\r${text}\u001b[K`) }, clear: () => { terminal.write('\r\u001b[K') } }
+  return {
+    show: (text) => {
+      terminal.write(`\r${text}\u001b[K`)
+    },
+    clear: () => {
+      terminal.write('\r\u001b[K')
+    },
+  }
 }

@@ -25,29 +25,52 @@ import { limitsOf } from '../cluster/open-log.ts'
 import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving/serving.ts'
 import { ownVersion } from '../cli/version.ts'
 
-interface SequencerFlags extends ServingFlags { readonly advertise?: string; readonly units: readonly string[]; readonly standby?: boolean }
+interface SequencerFlags extends ServingFlags {
+  readonly advertise?: string
+  readonly units: readonly string[]
+  readonly standby?: boolean
+}
 
 /** Between two looks at its place. */
 const LOOK_MS = 250
 
 /** Makes the command. */
-export const sequencerCommand = (): Command => servingOptions(new Command('sequencer')
-  .description('run the sequencer')
-  .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
-  .option('--advertise <address>', 'where others reach it, where that is another address', address)
-  .requiredOption('--units <addresses>', 'units of the cluster', addresses)
-  .option('--standby', 'watch over the sequencer and take over when it is gone, or when sirtaki reconfigure names this one'))
-  .action(async (flags: SequencerFlags, command: Command) => {
+export const sequencerCommand = (): Command =>
+  servingOptions(
+    new Command('sequencer')
+      .description('run the sequencer')
+      .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
+      .option('--advertise <address>', 'where others reach it, where that is another address', address)
+      .requiredOption('--units <addresses>', 'units of the cluster', addresses)
+      .option(
+        '--standby',
+        'watch over the sequencer and take over when it is gone, or when sirtaki reconfigure names this one',
+      ),
+  ).action(async (flags: SequencerFlags, command: Command) => {
     const context = contextOf(command)
     await serve(flags, 'sequencer', (log) => runSequencer(context, log, flags))
   })
 
 async function runSequencer(context: Context, log: Log, flags: SequencerFlags): Promise<void> {
   const { listen, advertise, units, standby = false } = flags
-  const server = new SequencerServer({ ports: systemPorts(), limits: limitsOf(context), address: listen, advertise, name: `sequencer at ${listen}`, version: ownVersion, units, log: log.told })
+  const server = new SequencerServer({
+    ports: systemPorts(),
+    limits: limitsOf(context),
+    address: listen,
+    advertise,
+    name: `sequencer at ${listen}`,
+    version: ownVersion,
+    units,
+    log: log.told,
+  })
   let pages: HttpServer | undefined
   try {
-    pages = await showPages(flags, log, { look: () => create(server.status(), SequencerStatus), judge: (status) => sequencerHealth(status, standby), metrics: sequencerMetrics, signal: context.signal })
+    pages = await showPages(flags, log, {
+      look: () => create(server.status(), SequencerStatus),
+      judge: (status) => sequencerHealth(status, standby),
+      metrics: sequencerMetrics,
+      signal: context.signal,
+    })
     await live(server, log, () => holdPlace(server, context, log, { standby, http: pages?.address }))
     log.info(`the sequencer at ${listen} has ended`)
   } finally {
@@ -55,15 +78,25 @@ async function runSequencer(context: Context, log: Log, flags: SequencerFlags): 
   }
 }
 
-/** Settles when it is told to end. @throws SirtakiError when it cannot have the place; Failure when another one has taken it. */
-async function holdPlace(server: SequencerServer, context: Context, log: Log, { standby, http }: { readonly standby: boolean; readonly http: string | undefined }): Promise<void> {
+/**
+ * Settles when it is told to end. @throws SirtakiError when it cannot have the place; Failure when another one has
+ * taken it.
+ */
+async function holdPlace(
+  server: SequencerServer,
+  context: Context,
+  log: Log,
+  { standby, http }: { readonly standby: boolean; readonly http: string | undefined },
+): Promise<void> {
   const { output, signal } = context
   await server.listen()
   const { boot } = server.member
   if (output.json) output.data({ event: 'listening', kind: 'sequencer', address: server.address, boot, http }, '')
   log.info(`sequencer ${boot.slice(0, 8)} listens at ${server.address}`, { boot, version: ownVersion })
   const stopped: { error?: SirtakiError } = {}
-  server.onStopped((error) => { stopped.error = error })
+  server.onStopped((error) => {
+    stopped.error = error
+  })
   const ready = (epoch: number): void => {
     if (output.json) output.data({ event: 'ready', kind: 'sequencer', address: server.address, boot, epoch }, '')
     log.info(`sequencer of epoch ${epoch}, ready`, { epoch })
@@ -77,7 +110,12 @@ async function holdPlace(server: SequencerServer, context: Context, log: Log, { 
     ;({ role } = server)
   }
   if (stopped.error !== undefined) throw stopped.error
-  if (server.deposed && !signal.aborted) throw new Failure(exits.conflict, `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`)
+  if (server.deposed && !signal.aborted) {
+    throw new Failure(
+      exits.conflict,
+      `the sequencer at ${server.address} was replaced by another one: nothing is left to do here`,
+    )
+  }
 }
 
 /** Stands by as soon as a cluster is found. */
@@ -85,8 +123,22 @@ async function standBy(server: SequencerServer, { output, signal, timeoutMs }: C
   for (let told = ''; !signal.aborted;) {
     try {
       const { sequencer } = await server.standBy({ timeoutMs, signal })
-      if (output.json) output.data({ event: 'standby', kind: 'sequencer', address: server.address, boot: server.member.boot, sequencer: sequencer?.address ?? null }, '')
-      log.info(`standing by for ${sequencer === null ? 'an epoch without a sequencer' : `the sequencer at ${sequencer.address}`}`)
+      if (output.json) {
+        output.data(
+          {
+            event: 'standby',
+            kind: 'sequencer',
+            address: server.address,
+            boot: server.member.boot,
+            sequencer: sequencer?.address ?? null,
+          },
+          '',
+        )
+      }
+      log.info(
+        'standing by for '
+          + (sequencer === null ? 'an epoch without a sequencer' : `the sequencer at ${sequencer.address}`),
+      )
       return
     } catch (thrown) {
       if (signal.aborted) return
@@ -100,7 +152,11 @@ async function standBy(server: SequencerServer, { output, signal, timeoutMs }: C
 }
 
 /** Tries until it has its place, and gives its epoch, or until it is told to end; tells each new reason why not yet. */
-async function takePlace(server: SequencerServer, { signal, timeoutMs }: Context, log: Log): Promise<number | undefined> {
+async function takePlace(
+  server: SequencerServer,
+  { signal, timeoutMs }: Context,
+  log: Log,
+): Promise<number | undefined> {
   let told = ''
   while (!signal.aborted) {
     try {

@@ -19,32 +19,59 @@ import { standingOf, whyAbsent } from '../cluster/standing.ts'
 import { sizeText, tableText, type Output } from '../cli/output.ts'
 import { openScreen } from '../cli/screen.ts'
 
-interface StatusFlags { readonly watch?: boolean; readonly every: number }
+interface StatusFlags {
+  readonly watch?: boolean
+  readonly every: number
+}
 
 /** A member that has not answered for as long is shown as unreachable, also when looks come faster. */
 const PATIENCE_MIN_MS = 250
 
 /** Makes the command. */
-export const statusCommand = (): Command => new Command('status')
-  .description('tell the layout, the sequencer and every unit; exit code 3: one does not answer, 1: the cluster is degraded')
-  .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
-  .option('--every <ms>', 'time between two looks of --watch', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
-  .action(async (flags: StatusFlags, command: Command) => {
-    const context = contextOf(command)
-    if (flags.watch !== true) { await tellOnce(context); return }
-    const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    const show = live ? watchLive : watchBlocks
-    await withLog(context, (log) => show(context, log, flags), { doing: '' })
-    context.signal.throwIfAborted()
-  })
+export const statusCommand = (): Command =>
+  new Command('status')
+    .description(
+      'tell the layout, the sequencer and every unit; exit code 3: one does not answer, 1: the cluster is degraded',
+    )
+    .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
+    .option(
+      '--every <ms>',
+      'time between two looks of --watch',
+      wholeFrom(100, 'a time in milliseconds', 3_600_000),
+      1_000,
+    )
+    .action(async (flags: StatusFlags, command: Command) => {
+      const context = contextOf(command)
+      if (flags.watch !== true) {
+        await tellOnce(context)
+        return
+      }
+      const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
+      const show = live ? watchLive : watchBlocks
+      await withLog(context, (log) => show(context, log, flags), { doing: '' })
+      context.signal.throwIfAborted()
+    })
 
 async function tellOnce(context: Context): Promise<void> {
   const members = await withLog(context, membersOf)
   if (context.output.json) context.output.data(jsonOf(members), '')
   else context.output.data({}, textOf(members, context.output))
-  const absent = [...members.units, ...members.sequencer === null ? [] : [members.sequencer]].filter((one) => one.status === undefined)
-  if (absent.length > 0) throw new Failure(exits.unreachable, `${absent.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: start it again, or take it out with sirtaki reconfigure`)
-  if (members.sequencer === null) throw new Failure(exits.unreachable, `epoch ${members.layout.epoch} has no sequencer: start one with sirtaki sequencer`)
+  const absent = [...members.units, ...(members.sequencer === null ? [] : [members.sequencer])].filter(
+    (one) => one.status === undefined,
+  )
+  if (absent.length > 0) {
+    throw new Failure(
+      exits.unreachable,
+      `${absent.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: start it again, or `
+        + 'take it out with sirtaki reconfigure',
+    )
+  }
+  if (members.sequencer === null) {
+    throw new Failure(
+      exits.unreachable,
+      `epoch ${members.layout.epoch} has no sequencer: start one with sirtaki sequencer`,
+    )
+  }
   const { degraded } = standingOf(members)
   if (degraded.length > 0) throw new Failure(exits.failed, `the cluster is degraded: ${degraded.join('; ')}`)
 }
@@ -52,13 +79,25 @@ async function tellOnce(context: Context): Promise<void> {
 async function watchBlocks(context: Context, log: LogClient, { every }: StatusFlags): Promise<void> {
   const { output } = context
   let blocks = 0
-  await watch(context, log, every, (members) => { output.data({ time: new Date().toISOString(), ...jsonOf(members) }, `${blocks++ === 0 ? '' : '\n'}${textOf(members, output)}`) })
+  await watch(context, log, every, (members) => {
+    output.data(
+      { time: new Date().toISOString(), ...jsonOf(members) },
+      `${blocks++ === 0 ? '' : '\n'}${textOf(members, output)}`,
+    )
+  })
 }
 
 async function watchLive(context: Context, log: LogClient, { every }: StatusFlags): Promise<void> {
   const { output, signal } = context
   const quit = new AbortController()
-  const screen = openScreen(process.stdin, process.stdout, { quit: () => { quit.abort() }, interrupt: () => { process.kill(process.pid, 'SIGINT') } })
+  const screen = openScreen(process.stdin, process.stdout, {
+    quit: () => {
+      quit.abort()
+    },
+    interrupt: () => {
+      process.kill(process.pid, 'SIGINT')
+    },
+  })
   let last = ''
   try {
     await watch({ ...context, signal: AbortSignal.any([signal, quit.signal]) }, log, every, (members) => {
@@ -72,10 +111,16 @@ async function watchLive(context: Context, log: LogClient, { every }: StatusFlag
 }
 
 /** Looks and shows until the signal aborts; a member that does not answer holds up no look. */
-async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: number, show: (members: Members) => void): Promise<void> {
+async function watch(
+  { signal, timeoutMs }: Context,
+  log: LogClient,
+  everyMs: number,
+  show: (members: Members) => void,
+): Promise<void> {
   const look = async (): Promise<void> => {
     while (!signal.aborted) {
-      // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the living.
+      // A newer layout serves the next look: waiting for it here would let a dead member delay the answers of the
+      // living.
       void log.cluster.refresh().catch(() => undefined)
       const startedAt = performance.now()
       const patienceMs = Math.min(timeoutMs, Math.max(everyMs, PATIENCE_MIN_MS))
@@ -90,7 +135,8 @@ async function watch({ signal, timeoutMs }: Context, log: LogClient, everyMs: nu
 
 const isAborted = (signal: AbortSignal): boolean => signal.aborted
 
-const spareText = ({ address, status }: OtherUnit): string => status === undefined ? `${address} (unreachable)` : address
+const spareText = ({ address, status }: OtherUnit): string =>
+  status === undefined ? `${address} (unreachable)` : address
 
 /** Where a sequencer is, of the name that it has. */
 const placeOf = (name: string): string => name.replace(/^sequencer at (\S+).*$/, '$1')
@@ -99,15 +145,41 @@ const short = (id: string): string => id.slice(0, 8)
 
 function jsonOf(members: Members): object {
   const { layout, units, spares, absent, sequencer } = members
-  const other = ({ address, identity, status, problem }: OtherUnit): object => ({ address, identity, role: status?.role ?? null, problem })
+  const other = ({ address, identity, status, problem }: OtherUnit): object => ({
+    address,
+    identity,
+    role: status?.role ?? null,
+    problem,
+  })
   const left = absent.map((one, i) => ({ ...layout.absent[i], ...other(one), why: whyAbsent(members, one) }))
   return {
-    ...standingOf(members), standbys: sequencer?.status?.standbys?.map(placeOf) ?? [],
-    cluster: layout.cluster, epoch: layout.epoch, tail: sequencer?.status?.tail ?? layout.tail, window: layout.window,
-    acceptors: layout.acceptors, spares: spares.map(other), absent: left,
-    segments: layout.segments.map(({ from, to, chains }) => ({ from, to, chains: chains.map((chain) => chain.map(({ address }) => address)) })),
-    sequencer: sequencer === null ? null : { address: sequencer.address, boot: sequencer.boot, ...sequencer.status, problem: sequencer.problem },
-    units: units.map((unit) => ({ chain: unit.chain, address: unit.address, identity: unit.identity, boot: unit.boot, ...unit.status, lag: lagOf(members, unit), problem: unit.problem })),
+    ...standingOf(members),
+    standbys: sequencer?.status?.standbys?.map(placeOf) ?? [],
+    cluster: layout.cluster,
+    epoch: layout.epoch,
+    tail: sequencer?.status?.tail ?? layout.tail,
+    window: layout.window,
+    acceptors: layout.acceptors,
+    spares: spares.map(other),
+    absent: left,
+    segments: layout.segments.map(({ from, to, chains }) => ({
+      from,
+      to,
+      chains: chains.map((chain) => chain.map(({ address }) => address)),
+    })),
+    sequencer:
+      sequencer === null
+        ? null
+        : { address: sequencer.address, boot: sequencer.boot, ...sequencer.status, problem: sequencer.problem },
+    units: units.map((unit) => ({
+      chain: unit.chain,
+      address: unit.address,
+      identity: unit.identity,
+      boot: unit.boot,
+      ...unit.status,
+      lag: lagOf(members, unit),
+      problem: unit.problem,
+    })),
   }
 }
 
@@ -115,21 +187,42 @@ function textOf(members: Members, output: Output): string {
   const { layout, units, spares, absent, sequencer } = members
   const { degraded, notes } = standingOf(members)
   const standbys = sequencer?.status?.standbys?.map(placeOf) ?? []
-  const decided = sequencer?.status === undefined ? '' : `, tail ${sequencer.status.tail}, decided below ${sequencer.status.prefix}, ${sequencer.status.holes} holes`
+  const decided =
+    sequencer?.status === undefined
+      ? ''
+      : `, tail ${sequencer.status.tail}, decided below ${sequencer.status.prefix}, ${sequencer.status.holes} holes`
   const rows = units.map((unit) => {
     const { status } = unit
     const start = [String(unit.chain), unit.address, `${short(unit.identity)}/${short(unit.boot)}`]
     if (status === undefined) return [...start, 'unreachable']
-    return [...start, roleText(status), String(status.epoch), String(status.prefix), String(status.highest + 1), String(lagOf(members, unit)), String(status.trim), sizeText(status.store.diskBytes)]
+    return [
+      ...start,
+      roleText(status),
+      String(status.epoch),
+      String(status.prefix),
+      String(status.highest + 1),
+      String(lagOf(members, unit)),
+      String(status.trim),
+      sizeText(status.store.diskBytes),
+    ]
   })
   return [
     output.bold(`cluster ${layout.cluster}, epoch ${layout.epoch}${decided}`),
-    `sequencer  ${sequencer === null ? 'none' : `${sequencer.address}  ${short(sequencer.boot)}  ${sequencer.status?.role ?? 'unreachable'}`}`,
+    'sequencer  '
+      + (sequencer === null
+        ? 'none'
+        : `${sequencer.address}  ${short(sequencer.boot)}  ${sequencer.status?.role ?? 'unreachable'}`),
     `acceptors  ${layout.acceptors.map(({ address }) => address).join('  ')}`,
-    ...standbys.length > 0 ? [`standbys   ${standbys.join('  ')}`] : [],
-    ...spares.length > 0 ? [`spares     ${spares.map(spareText).join('  ')}`] : [],
+    ...(standbys.length > 0 ? [`standbys   ${standbys.join('  ')}`] : []),
+    ...(spares.length > 0 ? [`spares     ${spares.map(spareText).join('  ')}`] : []),
     ...absent.map((one) => `absent     ${one.address} (${short(one.identity)}): ${whyAbsent(members, one)}`),
-    ...layout.segments.length > 1 ? layout.segments.map(({ from, to, chains }) => `positions  ${from} to ${to ?? 'the tail'}: ${chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | ')}`) : [],
+    ...(layout.segments.length > 1
+      ? layout.segments.map(
+          ({ from, to, chains }) =>
+            `positions  ${from} to ${to ?? 'the tail'}: `
+            + chains.map((chain) => chain.map(({ address }) => address).join(',')).join(' | '),
+        )
+      : []),
     ...units.flatMap(({ status }) => status?.acceptor?.lost ?? []),
     tableText([['chain', 'unit', 'instance', 'role', 'epoch', 'prefix', 'tail', 'lag', 'trim', 'disk'], ...rows]),
     ...degraded.map((one) => `degraded   ${one}`),

@@ -15,29 +15,42 @@ import { rest } from '../cli/interrupt.ts'
 import { withLog } from '../cluster/open-log.ts'
 import { SCAN_STEP, scan } from '../cluster/scan.ts'
 
-interface TailFlags { readonly stream?: number; readonly follow?: boolean; readonly from?: number; readonly lines: number }
+interface TailFlags {
+  readonly stream?: number
+  readonly follow?: boolean
+  readonly from?: number
+  readonly lines: number
+}
 
 const POLL_MS = 100
 
 /** Makes the command. */
-export const tailCommand = (): Command => new Command('tail')
-  .description('tell the newest entries of the log or of a stream')
-  .option('--stream <n>', 'only this stream', wholeFrom(0, 'a stream', 0xffff_ffff))
-  .option('--follow', 'go on with what is appended until Ctrl-C')
-  .option('--from <position>', 'everything from this position on', position)
-  .option('--lines <n>', 'without --from, how many of the newest entries', wholeFrom(0, 'a number of entries'), 10)
-  .action(async (flags: TailFlags, command: Command) => {
-    const context = contextOf(command)
-    const { stream, follow = false } = flags
-    await withLog(context, (log) => stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, stream),
-      follow ? { doing: '' } : {})
-  })
+export const tailCommand = (): Command =>
+  new Command('tail')
+    .description('tell the newest entries of the log or of a stream')
+    .option('--stream <n>', 'only this stream', wholeFrom(0, 'a stream', 0xffff_ffff))
+    .option('--follow', 'go on with what is appended until Ctrl-C')
+    .option('--from <position>', 'everything from this position on', position)
+    .option('--lines <n>', 'without --from, how many of the newest entries', wholeFrom(0, 'a number of entries'), 10)
+    .action(async (flags: TailFlags, command: Command) => {
+      const context = contextOf(command)
+      const { stream, follow = false } = flags
+      await withLog(
+        context,
+        (log) => (stream === undefined ? tailLog(context, log, flags) : tailStream(context, log, flags, stream)),
+        follow ? { doing: '' } : {},
+      )
+    })
 
-const width = (): number => process.stdout.isTTY ? Math.max(40, process.stdout.columns - 14) : 400
+const width = (): number => (process.stdout.isTTY ? Math.max(40, process.stdout.columns - 14) : 400)
 
-async function tailLog({ output, signal, timeoutMs }: Context, log: LogClient, { from, follow = false, lines }: TailFlags): Promise<void> {
+async function tailLog(
+  { output, signal, timeoutMs }: Context,
+  log: LogClient,
+  { from, follow = false, lines }: TailFlags,
+): Promise<void> {
   const { tail } = await log.tail({ signal, timeoutMs })
-  let next = from ?? await newestFrom(log, tail, lines)
+  let next = from ?? (await newestFrom(log, tail, lines))
   for (let end = tail; ; end = (await log.tail({ signal, timeoutMs })).tail) {
     while (next < end && !signal.aborted) {
       const found = await scan(log, next, Math.min(end, next + SCAN_STEP))
@@ -72,10 +85,18 @@ async function newestFrom(log: LogClient, tail: number, lines: number): Promise<
   return lines === 0 ? tail : 0
 }
 
-async function tailStream({ output, signal, timeoutMs }: Context, log: LogClient, { from, follow = false, lines }: TailFlags, stream: number): Promise<void> {
+async function tailStream(
+  { output, signal, timeoutMs }: Context,
+  log: LogClient,
+  { from, follow = false, lines }: TailFlags,
+  stream: number,
+): Promise<void> {
   const entries = await readStream(log, stream, from, { signal, timeoutMs })
   const told = from === undefined ? entries.slice(Math.max(0, entries.length - lines)) : entries
-  for (const entry of told) { tellEntry(output, entry, width()); await output.flow() }
+  for (const entry of told) {
+    tellEntry(output, entry, width())
+    await output.flow()
+  }
   if (!follow) return
   const next = (entries.at(-1)?.position ?? (from ?? 0) - 1) + 1
   for await (const entry of log.subscribe({ stream, from: next, signal })) {
@@ -85,7 +106,12 @@ async function tailStream({ output, signal, timeoutMs }: Context, log: LogClient
   signal.throwIfAborted()
 }
 
-async function readStream(log: LogClient, stream: number, from: number | undefined, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<Entry[]> {
+async function readStream(
+  log: LogClient,
+  stream: number,
+  from: number | undefined,
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<Entry[]> {
   try {
     return await log.readStream({ stream, from, ...options })
   } catch (thrown) {

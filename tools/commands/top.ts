@@ -15,7 +15,10 @@ import { sizeText, tableText, type Output } from '../cli/output.ts'
 import { ratesOf, type Look, type Rates, type SequencerRates, type UnitRates } from '../cluster/rates.ts'
 import { openScreen } from '../cli/screen.ts'
 
-interface TopFlags { readonly interval: number; readonly count?: number }
+interface TopFlags {
+  readonly interval: number
+  readonly count?: number
+}
 
 /** Streams that people are shown; JSON has all that the sequencer tells. */
 const STREAMS_SHOWN = 10
@@ -23,28 +26,38 @@ const STREAMS_SHOWN = 10
 const PATIENCE_MIN_MS = 250
 
 /** Makes the command. */
-export const topCommand = (): Command => new Command('top')
-  .description('watch rates and latencies, per unit and per stream; q ends it')
-  .option('--interval <ms>', 'time between two looks', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
-  .option('--count <n>', 'end after so many blocks', wholeFrom(1, 'a number of blocks'))
-  .action(async (flags: TopFlags, command: Command) => {
-    const context = contextOf(command)
-    const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
-    const show = live ? watchLive : watchLines
-    await withLog(context, (log) => show(context, log, flags), { doing: '' })
-    context.signal.throwIfAborted()
-  })
+export const topCommand = (): Command =>
+  new Command('top')
+    .description('watch rates and latencies, per unit and per stream; q ends it')
+    .option('--interval <ms>', 'time between two looks', wholeFrom(100, 'a time in milliseconds', 3_600_000), 1_000)
+    .option('--count <n>', 'end after so many blocks', wholeFrom(1, 'a number of blocks'))
+    .action(async (flags: TopFlags, command: Command) => {
+      const context = contextOf(command)
+      const live = process.stdin.isTTY && process.stdout.isTTY && !context.output.json
+      const show = live ? watchLive : watchLines
+      await withLog(context, (log) => show(context, log, flags), { doing: '' })
+      context.signal.throwIfAborted()
+    })
 
 async function watchLines(context: Context, log: LogClient, flags: TopFlags): Promise<void> {
   const { output } = context
   let blocks = 0
-  await watch(context, log, flags, (rates) => { if (rates.seconds > 0) output.data(jsonOf(rates), `${blocks++ === 0 ? '' : '\n'}${textOf(rates, output)}`) })
+  await watch(context, log, flags, (rates) => {
+    if (rates.seconds > 0) output.data(jsonOf(rates), `${blocks++ === 0 ? '' : '\n'}${textOf(rates, output)}`)
+  })
 }
 
 async function watchLive(context: Context, log: LogClient, flags: TopFlags): Promise<void> {
   const { output } = context
   const quit = new AbortController()
-  const screen = openScreen(process.stdin, process.stdout, { quit: () => { quit.abort() }, interrupt: () => { process.kill(process.pid, 'SIGINT') } })
+  const screen = openScreen(process.stdin, process.stdout, {
+    quit: () => {
+      quit.abort()
+    },
+    interrupt: () => {
+      process.kill(process.pid, 'SIGINT')
+    },
+  })
   let last = ''
   try {
     await watch({ ...context, signal: AbortSignal.any([context.signal, quit.signal]) }, log, flags, (rates) => {
@@ -57,7 +70,9 @@ async function watchLive(context: Context, log: LogClient, flags: TopFlags): Pro
   output.data({}, last)
 }
 
-/** Shows what happened since the look before, every interval, until the signal aborts. The first look has no rates yet. */
+/**
+ * Shows what happened since the look before, every interval, until the signal aborts. The first look has no rates yet.
+ */
 async function watch(context: Context, log: LogClient, flags: TopFlags, show: (rates: Rates) => void): Promise<void> {
   const { signal } = context
   const look = async (): Promise<void> => {
@@ -91,27 +106,84 @@ function jsonOf(rates: Rates): object {
 function textOf({ cluster, epoch, tail, sequencer, units, streams }: Rates, output: Output): string {
   const blocks = [
     output.bold(`cluster ${cluster}, epoch ${epoch}, tail ${tail ?? DASH}  ${new Date().toLocaleTimeString('en-GB')}`),
-    tableText([['sequencer', 'appends/s', 'grants/s', 'holes', 'window', 'p50 ms', 'p99 ms', 'waiting', 'connections'], sequencerRow(sequencer)]),
-    tableText([['chain', 'unit', 'entries/s', 'bytes/s', 'commits/s', 'entries/commit', 'p50 ms', 'p99 ms', 'lag', 'waiting', 'subscriptions', 'connections'], ...units.map(unitRow)]),
-    tableText([['stream', 'entries/s'], ...streams.slice(0, STREAMS_SHOWN).map((one) => [String(one.stream), whole(one.entriesPerSecond)])]),
+    tableText([
+      ['sequencer', 'appends/s', 'grants/s', 'holes', 'window', 'p50 ms', 'p99 ms', 'waiting', 'connections'],
+      sequencerRow(sequencer),
+    ]),
+    tableText([
+      [
+        'chain',
+        'unit',
+        'entries/s',
+        'bytes/s',
+        'commits/s',
+        'entries/commit',
+        'p50 ms',
+        'p99 ms',
+        'lag',
+        'waiting',
+        'subscriptions',
+        'connections',
+      ],
+      ...units.map(unitRow),
+    ]),
+    tableText([
+      ['stream', 'entries/s'],
+      ...streams.slice(0, STREAMS_SHOWN).map((one) => [String(one.stream), whole(one.entriesPerSecond)]),
+    ]),
   ]
   return (streams.length === 0 ? blocks.slice(0, -1) : blocks).join('\n\n')
 }
 
 const DASH = '-'
-const whole = (value: number | undefined): string => value === undefined ? DASH : Math.round(value).toLocaleString('en')
-const tenths = (value: number | undefined): string => value === undefined ? DASH : value.toFixed(1)
-const bytes = (value: number | undefined): string => value === undefined ? DASH : sizeText(value)
+const whole = (value: number | undefined): string =>
+  value === undefined ? DASH : Math.round(value).toLocaleString('en')
+const tenths = (value: number | undefined): string => (value === undefined ? DASH : value.toFixed(1))
+const bytes = (value: number | undefined): string => (value === undefined ? DASH : sizeText(value))
 const latency = (value: Latency | undefined): [string, string] => [tenths(value?.p50), tenths(value?.p99)]
 
 function sequencerRow(sequencer: SequencerRates | null): string[] {
   if (sequencer === null) return ['none']
   if (sequencer.problem !== undefined) return [sequencer.address, 'unreachable']
   const { address, appendsPerSecond, grantsPerSecond, holes, windowUse, appendMs, waiting, connections } = sequencer
-  return [address, whole(appendsPerSecond), whole(grantsPerSecond), whole(holes), windowUse === undefined ? DASH : `${(windowUse * 100).toFixed(1)} %`, ...latency(appendMs), whole(waiting), whole(connections)]
+  return [
+    address,
+    whole(appendsPerSecond),
+    whole(grantsPerSecond),
+    whole(holes),
+    windowUse === undefined ? DASH : `${(windowUse * 100).toFixed(1)} %`,
+    ...latency(appendMs),
+    whole(waiting),
+    whole(connections),
+  ]
 }
 
-function unitRow({ chain, address, problem, entriesPerSecond, bytesPerSecond, commitsPerSecond, entriesPerCommit, commitMs, lag, waitingBytes, subscriptions, connections }: UnitRates): string[] {
+function unitRow({
+  chain,
+  address,
+  problem,
+  entriesPerSecond,
+  bytesPerSecond,
+  commitsPerSecond,
+  entriesPerCommit,
+  commitMs,
+  lag,
+  waitingBytes,
+  subscriptions,
+  connections,
+}: UnitRates): string[] {
   if (problem !== undefined) return [String(chain), address, 'unreachable']
-  return [String(chain), address, whole(entriesPerSecond), bytes(bytesPerSecond), whole(commitsPerSecond), tenths(entriesPerCommit), ...latency(commitMs), whole(lag), bytes(waitingBytes), whole(subscriptions), whole(connections)]
+  return [
+    String(chain),
+    address,
+    whole(entriesPerSecond),
+    bytes(bytesPerSecond),
+    whole(commitsPerSecond),
+    tenths(entriesPerCommit),
+    ...latency(commitMs),
+    whole(lag),
+    bytes(waitingBytes),
+    whole(subscriptions),
+    whole(connections),
+  ]
 }

@@ -1,8 +1,8 @@
 /**
  * `sirtaki trim`: drops the beginning of the log, everywhere and for good.
  *
- * The objects play their streams from the beginning, so a trim above the first entry of one destroys them all: that needs
- * --force, which says what is lost. Read next: `../../log/playback/read.ts`.
+ * The objects play their streams from the beginning, so a trim above the first entry of one destroys them all: that
+ * needs --force, which says what is lost. Read next: `../../log/playback/read.ts`.
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
@@ -14,21 +14,29 @@ import { Failure, exits } from '../cli/failure.ts'
 import { membersOf } from '../cluster/members.ts'
 import { withLog } from '../cluster/open-log.ts'
 
-interface TrimFlags { readonly before: number; readonly dryRun?: boolean; readonly force?: boolean }
+interface TrimFlags {
+  readonly before: number
+  readonly dryRun?: boolean
+  readonly force?: boolean
+}
 
 /** What the objects have of a stream: its first entry. */
-interface ObjectStream { readonly stream: number; readonly first: number }
+interface ObjectStream {
+  readonly stream: number
+  readonly first: number
+}
 
 /** Makes the command. */
-export const trimCommand = (): Command => new Command('trim')
-  .description('drop everything below a position on every unit, for good')
-  .requiredOption('--before <position>', 'the first position to keep', position)
-  .option('--dry-run', 'only tell what would be dropped')
-  .option('--force', 'also what the objects need: they are lost')
-  .action(async (flags: TrimFlags, command: Command) => {
-    const context = contextOf(command)
-    await withLog(context, (log) => trim(context, log, flags))
-  })
+export const trimCommand = (): Command =>
+  new Command('trim')
+    .description('drop everything below a position on every unit, for good')
+    .requiredOption('--before <position>', 'the first position to keep', position)
+    .option('--dry-run', 'only tell what would be dropped')
+    .option('--force', 'also what the objects need: they are lost')
+    .action(async (flags: TrimFlags, command: Command) => {
+      const context = contextOf(command)
+      await withLog(context, (log) => trim(context, log, flags))
+    })
 
 async function trim(context: Context, log: LogClient, flags: TrimFlags): Promise<void> {
   const { before, dryRun = false, force = false } = flags
@@ -43,8 +51,11 @@ async function trim(context: Context, log: LogClient, flags: TrimFlags): Promise
     const lost = lossText(objects)
     const lowest = Math.min(...objects.map(({ first }) => first))
     if (!force && !dryRun) {
-      throw new Failure(exits.usage, `refused: ${lost}. Keep what they need with --before ${lowest}, `
-        + 'or repeat the command with --force and lose them')
+      throw new Failure(
+        exits.usage,
+        `refused: ${lost}. Keep what they need with --before ${lowest}, `
+          + 'or repeat the command with --force and lose them',
+      )
     }
     output.talk(dryRun ? `needs --force: ${lost}` : `${positions} positions are dropped: ${lost}`)
   }
@@ -69,13 +80,22 @@ async function objectsIn(context: Context, log: LogClient, from: number, before:
 
 /** The first entry of a stream in [from, before), where there is one: of the rest nothing is read. */
 async function firstOf(
-  context: Context, log: LogClient, stream: number, from: number, before: number,
+  context: Context,
+  log: LogClient,
+  stream: number,
+  from: number,
+  before: number,
 ): Promise<number | undefined> {
   const { signal, timeoutMs } = context
   let found: number | undefined
   let seen = (): void => undefined
-  const first = new Promise<void>((resolve) => { seen = resolve })
-  const deliver = (due: readonly Entry[]): void => { found ??= due[0]?.position; if (found !== undefined) seen() }
+  const first = new Promise<void>((resolve) => {
+    seen = resolve
+  })
+  const deliver = (due: readonly Entry[]): void => {
+    found ??= due[0]?.position
+    if (found !== undefined) seen()
+  }
   const player = log.player(stream, from, { deliver, reached: () => undefined, failed: seen }, { live: false })
   const played = player.playTo(before, { signal, timeoutMs })
   try {
@@ -94,6 +114,8 @@ async function firstOf(
 
 function lossText(objects: readonly ObjectStream[]): string {
   const streams = objects.map(({ stream, first }) => `${stream} (from position ${first} on)`).join(', ')
-  return `the objects play stream${objects.length === 1 ? '' : 's'} ${streams} from the beginning, `
+  return (
+    `the objects play stream${objects.length === 1 ? '' : 's'} ${streams} from the beginning, `
     + 'and without it none of them can be opened ever again'
+  )
 }

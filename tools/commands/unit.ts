@@ -27,22 +27,34 @@ import { limitsOf } from '../cluster/open-log.ts'
 import { live, serve, servingOptions, showPages, type ServingFlags } from '../serving/serving.ts'
 import { ownVersion } from '../cli/version.ts'
 
-interface UnitFlags extends ServingFlags { readonly data: string; readonly advertise?: string; readonly clusterId?: string; readonly witness?: string; readonly salvage?: boolean; readonly reserveMb: number }
+interface UnitFlags extends ServingFlags {
+  readonly data: string
+  readonly advertise?: string
+  readonly clusterId?: string
+  readonly witness?: string
+  readonly salvage?: boolean
+  readonly reserveMb: number
+}
 
 /** Between two looks at the room on the disk. */
 const LOOK_MS = 1_000
 
 /** Makes the command. */
-export const unitCommand = (): Command => servingOptions(new Command('unit')
-  .description('run a log unit on a folder')
-  .requiredOption('--data <dir>', 'its folder, made when it does not exist')
-  .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
-  .option('--advertise <address>', 'where others reach it, where that is another address', address)
-  .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster')
-  .option('--witness <file>', 'a small file, best on another disk, that sees every commit: for a unit without peers')
-  .option('--salvage', 'open a damaged folder as far as it can be read; what is lost is copied from the peers')
-  .option('--reserve-mb <mb>', 'megabytes kept back for a full disk', wholeFrom(1, 'a number of megabytes'), 64))
-  .action(async (flags: UnitFlags, command: Command) => {
+export const unitCommand = (): Command =>
+  servingOptions(
+    new Command('unit')
+      .description('run a log unit on a folder')
+      .requiredOption('--data <dir>', 'its folder, made when it does not exist')
+      .requiredOption('--listen <address>', 'where it listens: host:port or unix:PATH', address)
+      .option('--advertise <address>', 'where others reach it, where that is another address', address)
+      .option('--cluster-id <id>', 'refuse the folder when it belongs to another cluster')
+      .option(
+        '--witness <file>',
+        'a small file, best on another disk, that sees every commit: for a unit without peers',
+      )
+      .option('--salvage', 'open a damaged folder as far as it can be read; what is lost is copied from the peers')
+      .option('--reserve-mb <mb>', 'megabytes kept back for a full disk', wholeFrom(1, 'a number of megabytes'), 64),
+  ).action(async (flags: UnitFlags, command: Command) => {
     const context = contextOf(command)
     await serve(flags, 'unit', (log) => runUnit(context, log, flags))
   })
@@ -52,15 +64,40 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
   const ports = systemPorts()
   const folder = makeParent(flags.data)
   requireOwnFolder(folder)
-  const store = new SqliteStore({ folder, random: ports.random, witness: flags.witness, salvage: flags.salvage, reserveMb: flags.reserveMb, tell: (text) => { log.warn(text) } })
+  const store = new SqliteStore({
+    folder,
+    random: ports.random,
+    witness: flags.witness,
+    salvage: flags.salvage,
+    reserveMb: flags.reserveMb,
+    tell: (text) => {
+      log.warn(text)
+    },
+  })
   let pages: HttpServer | undefined
   try {
-    const server = new UnitServer({ ports, limits: limitsOf(context), store, register: new RegisterFile(join(folder, 'acceptor.register'), () => store.giveBack()), address: listen, advertise, name: `unit at ${listen}`, version: ownVersion })
+    const server = new UnitServer({
+      ports,
+      limits: limitsOf(context),
+      store,
+      register: new RegisterFile(join(folder, 'acceptor.register'), () => store.giveBack()),
+      address: listen,
+      advertise,
+      name: `unit at ${listen}`,
+      version: ownVersion,
+    })
     for (const note of salvageNotes(folder)) log.warn(`salvaged, and not whole again yet: ${note}`)
     requireCluster(server, folder, flags.clusterId)
-    const stopped = new Promise<SirtakiError>((tell) => { server.onStopped(tell) })
+    const stopped = new Promise<SirtakiError>((tell) => {
+      server.onStopped(tell)
+    })
     const health = new UnitHealth()
-    pages = await showPages(flags, log, { look: () => create(server.status(), UnitStatus), judge: (status, now) => health.judge(status, now), metrics: unitMetrics, signal: context.signal })
+    pages = await showPages(flags, log, {
+      look: () => create(server.status(), UnitStatus),
+      judge: (status, now) => health.judge(status, now),
+      metrics: unitMetrics,
+      signal: context.signal,
+    })
     await live(server, log, async () => {
       await server.listen()
       announce(server, context, log, pages)
@@ -83,9 +120,13 @@ async function runUnit(context: Context, log: Log, flags: UnitFlags): Promise<vo
 function requireOwnFolder(folder: string): void {
   const host = [folder, dirname(folder)].find(isHostFolder)
   if (host === undefined || (host !== folder && basename(folder) !== 'unit')) return
-  throw new SirtakiError('WRONG_CLUSTER', `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, `
-    + `which programs of this machine host by themselves: use it with --cluster file:${host}, or name another folder with --data`,
-  { facts: { path: folder } })
+  throw new SirtakiError(
+    'WRONG_CLUSTER',
+    `${folder} is ${host === folder ? 'the folder' : 'the log'} of a file: cluster, `
+      + `which programs of this machine host by themselves: use it with --cluster file:${host}, or name `
+      + 'another folder with --data',
+    { facts: { path: folder } },
+  )
 }
 
 /** Gives what says once that the disk has become full, and once that it has room again. */
@@ -103,15 +144,45 @@ export function tellFull(log: Log, store: Pick<SqliteStore, 'full' | 'describe'>
 }
 
 /** @throws SirtakiError `WRONG_CLUSTER`. */
-function requireCluster({ unit: { state: { layout } } }: UnitServer, folder: string, wanted: string | undefined): void {
+function requireCluster(
+  {
+    unit: {
+      state: { layout },
+    },
+  }: UnitServer,
+  folder: string,
+  wanted: string | undefined,
+): void {
   if (wanted === undefined || layout === undefined || layout.cluster === wanted) return
-  throw new SirtakiError('WRONG_CLUSTER', `the folder ${folder} belongs to cluster ${layout.cluster}, not to ${wanted}: name another folder`, { facts: { path: folder } })
+  throw new SirtakiError(
+    'WRONG_CLUSTER',
+    `the folder ${folder} belongs to cluster ${layout.cluster}, not to ${wanted}: name another folder`,
+    { facts: { path: folder } },
+  )
 }
 
 function announce(server: UnitServer, { output }: Context, log: Log, pages: HttpServer | undefined): void {
   const { layout, identity, boot } = server.unit.state
-  if (output.json) output.data({ event: 'listening', kind: 'unit', address: server.address, identity, boot, cluster: layout?.cluster ?? null, epoch: layout?.epoch ?? 0, http: pages?.address }, '')
-  log.info(`unit ${identity.slice(0, 8)} listens at ${server.address}, ${layout === undefined ? 'blank' : `of cluster ${layout.cluster}, epoch ${layout.epoch}`}`, { identity, boot, version: ownVersion })
+  if (output.json) {
+    output.data(
+      {
+        event: 'listening',
+        kind: 'unit',
+        address: server.address,
+        identity,
+        boot,
+        cluster: layout?.cluster ?? null,
+        epoch: layout?.epoch ?? 0,
+        http: pages?.address,
+      },
+      '',
+    )
+  }
+  log.info(
+    `unit ${identity.slice(0, 8)} listens at ${server.address}, `
+      + (layout === undefined ? 'blank' : `of cluster ${layout.cluster}, epoch ${layout.epoch}`),
+    { identity, boot, version: ownVersion },
+  )
 }
 
 /** The store makes its own folder, in one that is there. @throws SirtakiError `IO`. */
@@ -121,6 +192,10 @@ function makeParent(data: string): string {
     makeFolders(dirname(folder))
     return folder
   } catch (thrown) {
-    throw new SirtakiError('IO', `the folder ${folder} cannot be made: ${asError(thrown, 'IO').message}. Name another place with --data`, { cause: thrown, facts: { path: folder } })
+    throw new SirtakiError(
+      'IO',
+      `the folder ${folder} cannot be made: ${asError(thrown, 'IO').message}. Name another place with --data`,
+      { cause: thrown, facts: { path: folder } },
+    )
   }
 }

@@ -17,27 +17,56 @@ import type { Finding, Verified } from '../verify/finding.ts'
 import { verifyRunning } from '../verify/running.ts'
 import { verifyStopped } from '../verify/stopped.ts'
 
-interface VerifyFlags { readonly deep?: boolean; readonly data?: readonly string[] }
+interface VerifyFlags {
+  readonly deep?: boolean
+  readonly data?: readonly string[]
+}
 
 /** Between two lines about how far it is. */
 const TELL_MS = 1_000
 
 /** Makes the command. */
-export const verifyCommand = (): Command => new Command('verify')
-  .description('check that units hold the same and nothing is damaged; exit code 6 when something is')
-  .option('--deep', 'read every position from every unit, and check every entry')
-  .option('--data <dir...>', 'check these folders of stopped units: it locks each, and empties its write-ahead log as every start does', texts)
-  .action(async ({ deep = false, data }: VerifyFlags, command: Command) => {
-    const context = contextOf(command)
-    const { output, signal } = context
-    if (deep && data !== undefined) throw new SirtakiError('BAD_ARGUMENT', '--deep reads from units that run; folders are always read wholly: leave --deep out')
-    const progress = progressOf(output)
-    const verified = data === undefined ? await withLog(context, (log) => verifyRunning(log, { deep, progress, signal })) : await verifyStopped(data, { progress, signal })
-    const { findings, unreachable, checked } = verified
-    output.data({ ok: findings.length === 0 && unreachable.length === 0, findings, unreachable, checked }, textOf(verified))
-    if (findings.length > 0) throw new Failure(exits.corrupt, `${findings.length} ${findings.length === 1 ? 'thing is' : 'things are'} not as they should be${unreachable.length > 0 ? `, and ${unreachable.map(({ address }) => address).join(', ')} could not be asked` : ''}`)
-    if (unreachable.length > 0) throw new Failure(exits.unreachable, `${unreachable.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: what these hold was not checked`)
-  })
+export const verifyCommand = (): Command =>
+  new Command('verify')
+    .description('check that units hold the same and nothing is damaged; exit code 6 when something is')
+    .option('--deep', 'read every position from every unit, and check every entry')
+    .option(
+      '--data <dir...>',
+      'check these folders of stopped units: it locks each, and empties its write-ahead log as every start does',
+      texts,
+    )
+    .action(async ({ deep = false, data }: VerifyFlags, command: Command) => {
+      const context = contextOf(command)
+      const { output, signal } = context
+      if (deep && data !== undefined) {
+        throw new SirtakiError(
+          'BAD_ARGUMENT',
+          '--deep reads from units that run; folders are always read wholly: leave --deep out',
+        )
+      }
+      const progress = progressOf(output)
+      const verified =
+        data === undefined
+          ? await withLog(context, (log) => verifyRunning(log, { deep, progress, signal }))
+          : await verifyStopped(data, { progress, signal })
+      const { findings, unreachable, checked } = verified
+      output.data(
+        { ok: findings.length === 0 && unreachable.length === 0, findings, unreachable, checked },
+        textOf(verified),
+      )
+      if (findings.length > 0) {
+        const what = `${findings.length} ${findings.length === 1 ? 'thing is' : 'things are'} not as they should be`
+        const silent = unreachable.map(({ address }) => address).join(', ')
+        throw new Failure(exits.corrupt, silent === '' ? what : `${what}, and ${silent} could not be asked`)
+      }
+      if (unreachable.length > 0) {
+        throw new Failure(
+          exits.unreachable,
+          `${unreachable.map(({ address, problem }) => `${address}: ${problem}`).join('; ')}: what these `
+            + 'hold was not checked',
+        )
+      }
+    })
 
 function progressOf({ talk }: Output): (text: string) => void {
   let toldAt = performance.now()
@@ -48,9 +77,16 @@ function progressOf({ talk }: Output): (text: string) => void {
   }
 }
 
-const findingText = ({ unit, position, what }: Finding): string => `${unit}  ${position === undefined ? '' : `position ${position}: `}${what}`
+const findingText = ({ unit, position, what }: Finding): string =>
+  `${unit}  ${position === undefined ? '' : `position ${position}: `}${what}`
 
 function textOf({ findings, unreachable, checked }: Verified): string {
-  const counts = Object.entries(checked).flatMap(([name, value]) => typeof value === 'number' || typeof value === 'string' ? [`${name} ${value}`] : [])
-  return [...findings.map(findingText), ...unreachable.map(({ address, problem }) => `${address}  could not be asked: ${problem}`), `${findings.length === 0 && unreachable.length === 0 ? 'all is well' : 'not well'}: ${counts.join(', ')}`].join('\n')
+  const counts = Object.entries(checked).flatMap(([name, value]) =>
+    typeof value === 'number' || typeof value === 'string' ? [`${name} ${value}`] : [],
+  )
+  return [
+    ...findings.map(findingText),
+    ...unreachable.map(({ address, problem }) => `${address}  could not be asked: ${problem}`),
+    `${findings.length === 0 && unreachable.length === 0 ? 'all is well' : 'not well'}: ${counts.join(', ')}`,
+  ].join('\n')
 }

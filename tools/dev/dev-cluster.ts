@@ -18,7 +18,13 @@ import { peersAt } from '../cluster/open-log.ts'
 import { Child } from './child.ts'
 
 /** Where a dev cluster lives. Without `port` and `units`: as last time. */
-export interface DevClusterOptions { readonly data: string; readonly port: number | undefined; readonly units: number | undefined; readonly timeoutMs: number; readonly talk: (text: string) => void }
+export interface DevClusterOptions {
+  readonly data: string
+  readonly port: number | undefined
+  readonly units: number | undefined
+  readonly timeoutMs: number
+  readonly talk: (text: string) => void
+}
 
 const PORT = 7_100
 const UNITS = 3
@@ -51,17 +57,34 @@ export class DevCluster {
   /** What its start waits for, with the last words of those that are not there yet. */
   get waiting(): string {
     const awaited = [...this.#children].flatMap(([name, { isReady, lastWords }]) =>
-      isReady ? [] : [lastWords === '' ? name : `${name} (${lastWords})`])
+      isReady ? [] : [lastWords === '' ? name : `${name} (${lastWords})`],
+    )
     return `waiting for ${awaited.length === 0 ? 'the units to become a cluster' : awaited.join(', ')}`
   }
 
   /** Ready for appends when it settles. @throws Failure of the process that could not start, SirtakiError of `init`. */
   async start(): Promise<void> {
-    const units = this.units.map((address, i) => this.#spawn(`unit-${i}`, ['unit', '--json', '--data', join(this.#options.data, `unit-${i}`), '--listen', address]))
+    const units = this.units.map((address, i) =>
+      this.#spawn(`unit-${i}`, [
+        'unit',
+        '--json',
+        '--data',
+        join(this.#options.data, `unit-${i}`),
+        '--listen',
+        address,
+      ]),
+    )
     await Promise.all(units.map((unit) => unit.until('listening', START_MS).catch(withPort)))
     await this.#initialise()
     writeFileSync(join(this.#options.data, 'dev.json'), `${JSON.stringify(this.#shape)}\n`)
-    const sequencer = this.#spawn('sequencer', ['sequencer', '--json', '--listen', this.#sequencer, '--units', this.units.join(',')])
+    const sequencer = this.#spawn('sequencer', [
+      'sequencer',
+      '--json',
+      '--listen',
+      this.#sequencer,
+      '--units',
+      this.units.join(','),
+    ])
     await sequencer.until('ready', START_MS).catch(withPort)
     for (const [name, child] of this.#children) this.#supervise(name, child, 1)
   }
@@ -83,9 +106,17 @@ export class DevCluster {
   async #initialise(): Promise<void> {
     const peers = peersAt(this.#options, this.units)
     try {
-      const found = await Promise.all(this.units.map((address) => peers.peer(address).control('identify', {}, Identity)))
-      const clusters = new Set(found.flatMap(({ cluster }) => cluster === null ? [] : [cluster]))
-      if (clusters.size > 1) throw new SirtakiError('WRONG_CLUSTER', `the folders in ${this.#options.data} belong to ${clusters.size} clusters (${[...clusters].join(', ')}): name another folder with --data`)
+      const found = await Promise.all(
+        this.units.map((address) => peers.peer(address).control('identify', {}, Identity)),
+      )
+      const clusters = new Set(found.flatMap(({ cluster }) => (cluster === null ? [] : [cluster])))
+      if (clusters.size > 1) {
+        throw new SirtakiError(
+          'WRONG_CLUSTER',
+          `the folders in ${this.#options.data} belong to ${clusters.size} clusters `
+            + `(${[...clusters].join(', ')}): name another folder with --data`,
+        )
+      }
       if (found.every(({ role }) => role !== 'blank')) return
       await init(peers, { chains: [this.units] })
     } finally {
@@ -98,9 +129,14 @@ export class DevCluster {
       if (this.#closed) return
       const why = signal ?? `code ${code}${lastWords === '' ? '' : `, ${lastWords}`}`
       // A sequencer that was moved has nothing left to do here.
-      if (starts >= STARTS_MAX || (name === 'sequencer' && code === exits.conflict)) { this.#options.talk(`${name} ended (${why}) and stays down`); return }
+      if (starts >= STARTS_MAX || (name === 'sequencer' && code === exits.conflict)) {
+        this.#options.talk(`${name} ended (${why}) and stays down`)
+        return
+      }
       this.#options.talk(`${name} ended (${why}): starting it again`)
-      await new Promise((resolve) => { setTimeout(resolve, RESTART_MS) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, RESTART_MS)
+      })
       if (!this.#closed) this.#supervise(name, this.#spawn(name, child.process.spawnargs.slice(2)), starts + 1)
     })
   }
@@ -113,16 +149,34 @@ function shapeOf({ data, port, units }: DevClusterOptions): { port: number; unit
     makeFolders(data)
     const known: unknown = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined
     const shape = is(known, Shape) ? known : { port: port ?? PORT, units: units ?? UNITS }
-    if ((port ?? shape.port) !== shape.port || (units ?? shape.units) !== shape.units) throw new Failure(exits.conflict, `the cluster in ${data} has ${shape.units} units from port ${shape.port} on: leave out --port and --units, or name another folder with --data`)
+    if ((port ?? shape.port) !== shape.port || (units ?? shape.units) !== shape.units) {
+      throw new Failure(
+        exits.conflict,
+        `the cluster in ${data} has ${shape.units} units from port ${shape.port} on: leave out --port and `
+          + '--units, or name another folder with --data',
+      )
+    }
     return shape
   } catch (thrown) {
     if (thrown instanceof Failure) throw thrown
-    throw new SirtakiError('IO', `the folder ${data} cannot be used: ${asError(thrown, 'IO').message}. Name another one with --data`, { cause: thrown, facts: { path: data } })
+    throw new SirtakiError(
+      'IO',
+      `the folder ${data} cannot be used: ${asError(thrown, 'IO').message}. Name another one with --data`,
+      { cause: thrown, facts: { path: data } },
+    )
   }
 }
 
 /** A port in use is answered with another port, not with another address. */
 function withPort(thrown: unknown): never {
-  if (thrown instanceof Failure && /:\d+ is in use/.test(thrown.message)) throw new Failure(thrown.exit, thrown.message.replace('choose another address', 'choose other ports with --port (and another folder with --data, where a cluster is in it already)'))
+  if (thrown instanceof Failure && /:\d+ is in use/.test(thrown.message)) {
+    throw new Failure(
+      thrown.exit,
+      thrown.message.replace(
+        'choose another address',
+        'choose other ports with --port (and another folder with --data, where a cluster is in it already)',
+      ),
+    )
+  }
   throw thrown
 }

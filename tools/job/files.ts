@@ -8,9 +8,15 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 
 /** What is told of a file. */
-export interface Hashed { readonly path: string; readonly hash: string; readonly bytes: number }
+export interface Hashed {
+  readonly path: string
+  readonly hash: string
+  readonly bytes: number
+}
 
-/** Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; `without` is left out. */
+/**
+ * Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; `without` is left out.
+ */
 export async function filesBelow(root: string, without: string): Promise<string[]> {
   const left = resolve(without)
   const found: string[] = []
@@ -31,13 +37,19 @@ export async function hashFile(root: string, path: string): Promise<Hashed> {
     const bytes = await readFile(join(root, path))
     return { path, hash: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.byteLength }
   } catch (thrown) {
-    return { path, hash: `error:${thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown'}`, bytes: 0 }
+    return {
+      path,
+      hash: `error:${thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown'}`,
+      bytes: 0,
+    }
   }
 }
 
 /** One digest over the hashes of all files, whoever found them in whatever order. */
 export function combinedDigest(files: Iterable<Pick<Hashed, 'path' | 'hash'>>): string {
   const digest = createHash('sha256')
-  for (const { path, hash } of [...files].toSorted((a, b) => a.path < b.path ? -1 : Number(a.path > b.path))) digest.update(`${path}\0${hash}\n`)
+  for (const { path, hash } of [...files].toSorted((a, b) => (a.path < b.path ? -1 : Number(a.path > b.path)))) {
+    digest.update(`${path}\0${hash}\n`)
+  }
   return digest.digest('hex')
 }

@@ -6,7 +6,13 @@
 import { array, literal, number, object, string, union, type Infer } from 'superstruct'
 
 /** What a worker is started with, as JSON in its first argument. `delayMs` slows it down, for tests. */
-export const WorkerOrder = object({ cluster: string(), job: string(), root: string(), name: string(), delayMs: number() })
+export const WorkerOrder = object({
+  cluster: string(),
+  job: string(),
+  root: string(),
+  name: string(),
+  delayMs: number(),
+})
 export type WorkerOrder = Infer<typeof WorkerOrder>
 
 /** `latency`: how long ops took, in milliseconds. `digest`: of the whole state, at or behind the position asked for. */

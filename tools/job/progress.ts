@@ -6,10 +6,20 @@
 import { sizeText } from '../cli/output.ts'
 
 /** What there is to tell at one moment. */
-export interface Progress { readonly done: number; readonly total: number; readonly bytes: number; readonly seconds: number; readonly p50Ms: number; readonly p99Ms: number }
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  readonly bytes: number
+  readonly seconds: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
 
 /** Tells progress on stderr. */
-export interface Meter { show(progress: Progress): void; end(): void }
+export interface Meter {
+  show(progress: Progress): void
+  end(): void
+}
 
 const BAR = 30
 const BAR_MS = 100
@@ -24,20 +34,26 @@ export function makeMeter(): Meter {
       const now = performance.now()
       if (now - told < (bar ? BAR_MS : LINE_MS)) return
       told = now
-      process.stderr.write(bar ? `\r${barText(progress)} ${progressText(progress)}\u001b[K` : `${progressText(progress)}\n`)
+      process.stderr.write(
+        bar ? `\r${barText(progress)} ${progressText(progress)}\u001b[K` : `${progressText(progress)}\n`,
+      )
     },
-    end() { if (bar) process.stderr.write('\n') },
+    end() {
+      if (bar) process.stderr.write('\n')
+    },
   }
 }
 
 const barText = ({ done, total }: Progress): string => {
-  const full = Math.round(BAR * done / Math.max(1, total))
+  const full = Math.round((BAR * done) / Math.max(1, total))
   return `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}]`
 }
 
 /** Progress in words. */
 export const progressText = ({ done, total, bytes, seconds, p50Ms, p99Ms }: Progress): string =>
-  `${done}/${total} files, ${Math.round(done / Math.max(seconds, 0.001))} files/s, ${sizeText(bytes / Math.max(seconds, 0.001))}/s, op p50 ${p50Ms.toFixed(1)} ms p99 ${p99Ms.toFixed(1)} ms`
+  `${done}/${total} files, ${Math.round(done / Math.max(seconds, 0.001))} files/s, `
+  + `${sizeText(bytes / Math.max(seconds, 0.001))}/s, op p50 ${p50Ms.toFixed(1)} ms p99 ${p99Ms.toFixed(1)} `
+  + 'ms'
 
 /** The value below which `part` of the sorted values lie. */
 export function quantile(values: readonly number[], part: number): number {

@@ -32,9 +32,21 @@ export interface JobOptions {
 
 /** What came out. `problems` is empty when everything is right. */
 export interface JobResult {
-  readonly job: string; readonly files: number; readonly done: number; readonly bytes: number; readonly seconds: number; readonly filesPerSecond: number
-  readonly p50Ms: number; readonly p99Ms: number; readonly digest: string; readonly expected: string; readonly state: string
-  readonly workers: number; readonly restarts: number; readonly givenBack: number; readonly problems: readonly string[]
+  readonly job: string
+  readonly files: number
+  readonly done: number
+  readonly bytes: number
+  readonly seconds: number
+  readonly filesPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly digest: string
+  readonly expected: string
+  readonly state: string
+  readonly workers: number
+  readonly restarts: number
+  readonly givenBack: number
+  readonly problems: readonly string[]
 }
 
 const ADD_FILES = 500
@@ -43,7 +55,12 @@ const RESTARTS_MAX = 50
 
 const openShare = (client: Client, job: string) => client.open(WorkShare, job)
 type Share = Awaited<ReturnType<typeof openShare>>
-interface Worker { readonly name: string; readonly child: Child; finished: boolean; digest: string | undefined }
+interface Worker {
+  readonly name: string
+  readonly child: Child
+  finished: boolean
+  digest: string | undefined
+}
 
 /** Runs one job under a path of its own. @throws Failure when workers do not stay up, or when told to end. */
 export async function runJob(options: JobOptions): Promise<JobResult> {
@@ -90,13 +107,25 @@ class Crew {
     let seconds = 0
     while (this.#share.state.done < files.length || this.#workers.some((worker) => !worker.finished)) {
       if (signal.aborted) throw new Failure(exits.interrupted, 'the job was interrupted')
-      if (this.restarts > RESTARTS_MAX) throw new Failure(exits.failed, `${this.restarts} workers have died, the last words are above: the job is given up`)
+      if (this.restarts > RESTARTS_MAX) {
+        throw new Failure(
+          exits.failed,
+          `${this.restarts} workers have died, the last words are above: the job is given up`,
+        )
+      }
       await rest(LOOK_MS, signal)
       await this.#share.sync()
       await this.#giveBack()
       seconds = (performance.now() - started) / 1_000
       const { done, bytes } = this.#share.state
-      meter.show({ done, total: files.length, bytes, seconds, p50Ms: quantile(this.latencies, 0.5), p99Ms: quantile(this.latencies, 0.99) })
+      meter.show({
+        done,
+        total: files.length,
+        bytes,
+        seconds,
+        p50Ms: quantile(this.latencies, 0.5),
+        p99Ms: quantile(this.latencies, 0.99),
+      })
     }
     meter.end()
     return seconds
@@ -108,7 +137,12 @@ class Crew {
     const order: ToWorker = { kind: 'digest', atLeast: this.#share.position }
     for (const { child } of this.#workers) child.process.send(order)
     const deadline = performance.now() + 10_000
-    while (this.#workers.some((worker) => worker.digest === undefined && worker.child.alive) && performance.now() < deadline) await rest(10, this.#options.signal)
+    while (
+      this.#workers.some((worker) => worker.digest === undefined && worker.child.alive)
+      && performance.now() < deadline
+    ) {
+      await rest(10, this.#options.signal)
+    }
     return this.#workers.map((worker) => worker.digest)
   }
 
@@ -125,7 +159,9 @@ class Crew {
     const child = new Child(name, 'job/worker', [JSON.stringify(order)], talk)
     const worker: Worker = { name, child, finished: false, digest: undefined }
     this.#workers[place] = worker
-    child.process.on('message', (message) => { this.#heard(worker, message) })
+    child.process.on('message', (message) => {
+      this.#heard(worker, message)
+    })
     void child.exited.then(({ code, signal }) => {
       if (this.#closed) return
       talk(`${name} died (${signal ?? `code ${code}`}): its files are given back, another one starts`)
@@ -138,10 +174,17 @@ class Crew {
   #heard(worker: Worker, message: unknown): void {
     if (!is(message, FromWorker)) return
     switch (message.kind) {
-      case 'latency': this.latencies.push(...message.ms); break
-      case 'finished': worker.finished = true; break
-      case 'digest': worker.digest = message.digest; break
-      default: message satisfies never
+      case 'latency':
+        this.latencies.push(...message.ms)
+        break
+      case 'finished':
+        worker.finished = true
+        break
+      case 'digest':
+        worker.digest = message.digest
+        break
+      default:
+        message satisfies never
     }
   }
 
@@ -155,27 +198,58 @@ class Crew {
   }
 }
 
-interface Outcome { readonly job: string; readonly share: Share; readonly crew: Crew; readonly seconds: number; readonly states: readonly (string | undefined)[] }
+interface Outcome {
+  readonly job: string
+  readonly share: Share
+  readonly crew: Crew
+  readonly seconds: number
+  readonly states: readonly (string | undefined)[]
+}
 
 /** Holds the result against a run of this process alone. */
-async function judge({ client, root, files, workers }: JobOptions, { job, share, crew, seconds, states }: Outcome): Promise<JobResult> {
+async function judge(
+  { client, root, files, workers }: JobOptions,
+  { job, share, crew, seconds, states }: Outcome,
+): Promise<JobResult> {
   const found = [...share.tables.files.range()].map(([path, { state, hash }]) => ({ path, state, hash: hash ?? '' }))
   const digest = combinedDigest(found)
   const expected = combinedDigest(await hashAlone(root, files))
   const state = client.digest().digest
   const { done, bytes } = share.state
   const problems = [
-    ...found.length === files.length && found.every((one) => one.state === 'done') && done === files.length ? [] : [`${done} of ${files.length} files are done`],
-    ...digest === expected ? [] : [`the combined digest is ${digest}, a single process has ${expected}`],
-    ...states.flatMap((one, i) => one === state ? [] : [`the state of worker ${i} has digest ${one ?? 'untold'}, here it is ${state}`]),
+    ...(found.length === files.length && found.every((one) => one.state === 'done') && done === files.length
+      ? []
+      : [`${done} of ${files.length} files are done`]),
+    ...(digest === expected ? [] : [`the combined digest is ${digest}, a single process has ${expected}`]),
+    ...states.flatMap((one, i) =>
+      one === state ? [] : [`the state of worker ${i} has digest ${one ?? 'untold'}, here it is ${state}`],
+    ),
   ]
-  return { job, files: files.length, done, bytes, seconds, filesPerSecond: Math.round(done / seconds), p50Ms: quantile(crew.latencies, 0.5), p99Ms: quantile(crew.latencies, 0.99), digest, expected, state, workers, restarts: crew.restarts, givenBack: crew.givenBack, problems }
+  return {
+    job,
+    files: files.length,
+    done,
+    bytes,
+    seconds,
+    filesPerSecond: Math.round(done / seconds),
+    p50Ms: quantile(crew.latencies, 0.5),
+    p99Ms: quantile(crew.latencies, 0.99),
+    digest,
+    expected,
+    state,
+    workers,
+    restarts: crew.restarts,
+    givenBack: crew.givenBack,
+    problems,
+  }
 }
 
 const ALONE_FILES = 16
 
 async function hashAlone(root: string, files: readonly string[]): Promise<{ path: string; hash: string }[]> {
   const hashed: { path: string; hash: string }[] = []
-  for (let i = 0; i < files.length; i += ALONE_FILES) hashed.push(...await Promise.all(files.slice(i, i + ALONE_FILES).map((path) => hashFile(root, path))))
+  for (let i = 0; i < files.length; i += ALONE_FILES) {
+    hashed.push(...(await Promise.all(files.slice(i, i + ALONE_FILES).map((path) => hashFile(root, path)))))
+  }
   return hashed
 }

@@ -5,7 +5,8 @@
  *              └── giveBack ──┘
  *
  * Open files stand in a queue of numbered places, [head, tail); the claims of a session are rows that begin with its
- * position. So every op touches only what it changes, however many files there are. Read next: `../../objects/define-object.ts`.
+ * position. So every op touches only what it changes, however many files there are. Read next:
+ * `../../objects/define-object.ts`.
  */
 import { array, enums, integer, literal, min, nullable, number, object, size, string } from 'superstruct'
 import { defineObject } from '../../objects/define-object.ts'
@@ -15,7 +16,12 @@ export const CLAIM_MAX = 1_024
 
 const count = min(integer(), 0)
 /** By path. `session` has claimed or finished it; `hash` and `bytes` are what it found. */
-const File = object({ state: enums(['open', 'claimed', 'done']), session: nullable(number()), hash: nullable(string()), bytes: count })
+const File = object({
+  state: enums(['open', 'claimed', 'done']),
+  session: nullable(number()),
+  hash: nullable(string()),
+  bytes: count,
+})
 const Result = object({ path: string(), hash: string(), bytes: count })
 
 /** What `claim` and `giveBack` look a session's claims up by: ';' is the sign behind ':'. */
@@ -62,7 +68,9 @@ export const WorkShare = defineObject({
     /** Tells what became of files that the calling session has claimed; all or none. Answers how many are done. */
     finish: op(object({ results: array(Result) }), (draft, { results }, { tables, session, reject }) => {
       for (const { path, hash, bytes } of results) {
-        if (!tables.claims.delete(claimsOf(session).from + path)) reject('the session has not claimed this file', { path })
+        if (!tables.claims.delete(claimsOf(session).from + path)) {
+          reject('the session has not claimed this file', { path })
+        }
         tables.files.set(path, { state: 'done', session, hash, bytes })
         draft.bytes += bytes
       }

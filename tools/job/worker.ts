@@ -19,8 +19,13 @@ const CLAIM_FILES = 32
 const IDLE_MS = 50
 const TELL_MS = 200
 
-const rest = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
-const tell = (message: FromWorker): void => { process.send?.(message) }
+const rest = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+const tell = (message: FromWorker): void => {
+  process.send?.(message)
+}
 
 async function work(order: WorkerOrder): Promise<void> {
   const client = await connect(order.cluster, { name: order.name, types: [WorkShare, Counter] })
@@ -32,10 +37,19 @@ async function work(order: WorkerOrder): Promise<void> {
     latencies.push(performance.now() - started)
     return result
   }
-  const telling = setInterval(() => { tell({ kind: 'latency', ms: latencies }); latencies = [] }, TELL_MS)
+  const telling = setInterval(() => {
+    tell({ kind: 'latency', ms: latencies })
+    latencies = []
+  }, TELL_MS)
   process.on('message', (message) => {
     if (!is(message, ToWorker)) return
-    void share.sync({ atLeast: message.atLeast }).then(() => { const { digest, position } = client.digest(); tell({ kind: 'digest', digest, position }) }).catch(end)
+    void share
+      .sync({ atLeast: message.atLeast })
+      .then(() => {
+        const { digest, position } = client.digest()
+        tell({ kind: 'digest', digest, position })
+      })
+      .catch(end)
   })
   const claim = (): Promise<string[]> => timed(share.claim({ max: CLAIM_FILES }))
   await share.sync()
@@ -71,7 +85,9 @@ function end(thrown: unknown): never {
 }
 
 // A worker lives no longer than its supervisor, and leaves Ctrl-C to it.
-process.on('disconnect', () => { process.exit(0) })
+process.on('disconnect', () => {
+  process.exit(0)
+})
 process.on('SIGINT', () => undefined)
 const order: unknown = JSON.parse(process.argv[2] ?? 'null')
 assert(order, WorkerOrder)

@@ -10,7 +10,10 @@
 import type { SequencerStatus, UnitStatus } from '../cluster/members.ts'
 
 /** A verdict; `reason` says why not. */
-export interface Health { readonly isHealthy: boolean; readonly reason: string | undefined }
+export interface Health {
+  readonly isHealthy: boolean
+  readonly reason: string | undefined
+}
 
 /** An epoch that takes longer to open than this is stuck: drivers try every second. */
 export const SEALED_MS = 10_000
@@ -24,19 +27,32 @@ export class UnitHealth {
 
   /** Gives the verdict at `now`, in milliseconds of a clock that only goes forward. */
   judge({ role, epoch, sealed, stopped, copy, full }: UnitStatus, now: number): Health {
-    this.#sealedSince = role === 'sealed' ? this.#sealedSince ?? now : undefined
+    this.#sealedSince = role === 'sealed' ? (this.#sealedSince ?? now) : undefined
     if (this.#sealedSince !== undefined) {
       const ms = now - this.#sealedSince
-      return ms < SEALED_MS ? healthy : ill(`sealed at epoch ${sealed} for ${Math.floor(ms / 1_000)} s, and that epoch does not open: sirtaki reconfigure opens the next one`)
+      return ms < SEALED_MS
+        ? healthy
+        : ill(
+            `sealed at epoch ${sealed} for ${Math.floor(ms / 1_000)} s, and that epoch does not open: `
+              + 'sirtaki reconfigure opens the next one',
+          )
     }
     switch (role) {
-      case 'serving': case 'spare':
-        return full === true ? ill('full: its disk has too little room, appends are refused until there is more') : healthy
-      case 'blank': return ill('blank: it belongs to no cluster yet, sirtaki init makes one')
-      case 'recovering': return ill(`recovering: epoch ${epoch} names another start of this unit, and the next one is not open yet`)
-      case 'copying': return ill(copy === undefined || copy === null ? 'copying' : `copying: at position ${copy.at} of ${copy.to}`)
-      case 'stopped': return ill(`stopped${stopped === undefined ? '' : `: ${stopped}`}`)
-      default: return ill(role)
+      case 'serving':
+      case 'spare':
+        return full === true
+          ? ill('full: its disk has too little room, appends are refused until there is more')
+          : healthy
+      case 'blank':
+        return ill('blank: it belongs to no cluster yet, sirtaki init makes one')
+      case 'recovering':
+        return ill(`recovering: epoch ${epoch} names another start of this unit, and the next one is not open yet`)
+      case 'copying':
+        return ill(copy === undefined || copy === null ? 'copying' : `copying: at position ${copy.at} of ${copy.to}`)
+      case 'stopped':
+        return ill(`stopped${stopped === undefined ? '' : `: ${stopped}`}`)
+      default:
+        return ill(role)
     }
   }
 }

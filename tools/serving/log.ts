@@ -2,7 +2,7 @@
  * What a server tells of itself while it runs: one line on stderr for each thing that happened.
  *
  *     pretty   2026-11-21T10:00:00.000Z warn  not the sequencer yet: ... code=IN_USE
- *     json     {"time":"2026-11-21T10:00:00.000Z","level":"warn","kind":"sequencer","address":"127.0.0.1:7103","message":"...","code":"IN_USE"}
+ *     json     {"time":"2026-11-21T10:00:00.000Z","level":"warn","kind":"sequencer","message":"...","code":"IN_USE"}
  *
  * Owns: levels, the form of a line. stdout is for data. Read next: `serving.ts`, `../cli/output.ts`.
  */
@@ -41,26 +41,46 @@ export function makeLog({ format, kind, address, write, wall, colours }: LogOpti
     const time = wall().toISOString()
     const own = { time, level, kind, address: address(), message: oneLine(message) }
     // No fact may hide what every line has; spread twice, the order of the fields stays.
-    write(format === 'json' ? `${JSON.stringify({ ...own, ...facts, ...own })}\n` : `${prettyText(time, level, own.message, facts, colours)}\n`)
+    write(
+      format === 'json'
+        ? `${JSON.stringify({ ...own, ...facts, ...own })}\n`
+        : `${prettyText(time, level, own.message, facts, colours)}\n`,
+    )
   }
   return {
-    info: (message, facts) => { tell('info', message, facts) },
-    warn: (message, facts) => { tell('warn', message, facts) },
-    error: (message, facts) => { tell('error', message, facts) },
-    told: (message) => { tell(levelOf(message), message) },
+    info: (message, facts) => {
+      tell('info', message, facts)
+    },
+    warn: (message, facts) => {
+      tell('warn', message, facts)
+    },
+    error: (message, facts) => {
+      tell('error', message, facts)
+    },
+    told: (message) => {
+      tell(levelOf(message), message)
+    },
   }
 }
 
 /** The log of this process, on stderr. */
-export const processLog = (format: LogFormat, kind: string, address: () => string): Log => makeLog({
-  format, kind, address,
-  write: (line) => { process.stderr.write(line) },
-  wall: () => new Date(),
-  colours: process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '',
-})
+export const processLog = (format: LogFormat, kind: string, address: () => string): Log =>
+  makeLog({
+    format,
+    kind,
+    address,
+    write: (line) => {
+      process.stderr.write(line)
+    },
+    wall: () => new Date(),
+    colours: process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '',
+  })
 
 /** What servers say when something does not go as it should, gravest first. */
-const signs: readonly (readonly [RegExp, Level])[] = [[/\bstops:/, 'error'], [/\b(could not|cannot|not .* yet|no longer)\b/, 'warn']]
+const signs: readonly (readonly [RegExp, Level])[] = [
+  [/\bstops:/, 'error'],
+  [/\b(could not|cannot|not .* yet|no longer)\b/, 'warn'],
+]
 
 /** The level of what a server says. */
 export const levelOf = (message: string): Level => signs.find(([sign]) => sign.test(message))?.[1] ?? 'info'
@@ -69,7 +89,9 @@ const paints = { info: 2, warn: 33, error: 31 } as const satisfies Record<Level,
 
 function prettyText(time: string, level: Level, message: string, facts: LogFacts, colours: boolean): string {
   const padded = level.padEnd(5)
-  const pairs = Object.entries(facts).flatMap(([name, value]) => value === undefined ? [] : [` ${name}=${valueText(value)}`])
+  const pairs = Object.entries(facts).flatMap(([name, value]) =>
+    value === undefined ? [] : [` ${name}=${valueText(value)}`],
+  )
   return `${time} ${colours ? `\u001b[${paints[level]}m${padded}\u001b[0m` : padded} ${message}${pairs.join('')}`
 }
 

@@ -11,7 +11,10 @@
 import type { Page } from './http-server.ts'
 
 /** One value with its labels. */
-export interface Sample { readonly labels: Readonly<Record<string, string>>; readonly value: number }
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
 /** What a metric reads as: one value, several with labels, or not known by this server now (then it is left out). */
 export type Reading = number | readonly Sample[] | undefined
 /** One metric of a thing `S` that can be looked at. Units are base units: seconds and bytes, else what is counted. */
@@ -26,17 +29,23 @@ export interface Metric<S> {
 }
 
 /** The text of all metrics that are known now. */
-export const metricsText = <S>(metrics: readonly Metric<S>[], from: S): string => metrics.map((metric) => metricText(metric, metric.read(from))).join('')
+export const metricsText = <S>(metrics: readonly Metric<S>[], from: S): string =>
+  metrics.map((metric) => metricText(metric, metric.read(from))).join('')
 
 function metricText<S>({ name, type, help }: Metric<S>, reading: Reading): string {
-  const samples = typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading ?? []
+  const samples = typeof reading === 'number' ? [{ labels: {}, value: reading }] : (reading ?? [])
   if (samples.length === 0) return ''
   const lines = samples.map(({ labels, value }) => `${name}${labelsText(labels)} ${numberText(value)}\n`)
-  return `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n${lines.join('')}`
+  return (
+    `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} `
+    + `${type}\n${lines.join('')}`
+  )
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')}"`)
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')}"`,
+  )
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 
@@ -46,14 +55,22 @@ function numberText(value: number): string {
 }
 
 /** Gives the text as a page. */
-export const metricsPage = (text: string): Page => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: text })
+export const metricsPage = (text: string): Page => ({
+  status: 200,
+  type: 'text/plain; version=0.0.4; charset=utf-8',
+  body: text,
+})
 
-interface Percentiles { readonly p50?: number | undefined; readonly p99?: number | undefined }
+interface Percentiles {
+  readonly p50?: number | undefined
+  readonly p99?: number | undefined
+}
 
 /** A latency's percentiles as samples in seconds; the label `quantile` is for summaries, which count from the start. */
 export const percentileSamples = (latency: Percentiles | undefined): readonly Sample[] =>
-  [['50', latency?.p50] as const, ['99', latency?.p99] as const]
-    .flatMap(([percentile, ms]) => ms === undefined ? [] : [{ labels: { percentile }, value: ms / 1_000 }])
+  [['50', latency?.p50] as const, ['99', latency?.p99] as const].flatMap(([percentile, ms]) =>
+    ms === undefined ? [] : [{ labels: { percentile }, value: ms / 1_000 }],
+  )
 
 /** One sample for each role, 1 for the one that holds. */
 export const roleSamples = (roles: readonly string[], role: string): readonly Sample[] =>

@@ -19,11 +19,18 @@ import { processMetrics } from './process-metrics.ts'
 import { logFormats, processLog, type Log, type LogFormat } from './log.ts'
 
 /** The flags that every server takes. */
-export interface ServingFlags { readonly listen: string; readonly log: LogFormat; readonly http?: string; readonly httpPublic?: boolean }
+export interface ServingFlags {
+  readonly listen: string
+  readonly log: LogFormat
+  readonly http?: string
+  readonly httpPublic?: boolean
+}
 
 /** What ends: a server in its last moments. */
 export interface Ending {
-  /** Hands on what only it has, while others still reach it; whatever it does not manage, those who stay recover from. */
+  /**
+   * Hands on what only it has, while others still reach it; whatever it does not manage, those who stay recover from.
+   */
   leave?(options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<void>
   close(): Promise<void>
 }
@@ -38,30 +45,46 @@ export interface Shown<S> {
 }
 
 /** How long an end may take: `dev` kills its children after three seconds, so leaving takes less. */
-export interface EndBounds { readonly leaveMs: number; readonly closeMs: number }
+export interface EndBounds {
+  readonly leaveMs: number
+  readonly closeMs: number
+}
 const bounds: EndBounds = { leaveMs: 2_000, closeMs: 5_000 }
 /** Between two looks at a server whose health is told: health depends on how long something has been so. */
 const LOOK_MS = 1_000
 
 /** Adds the flags that every server takes. */
-export const servingOptions = (command: Command): Command => command
-  .addOption(new Option('--log <format>', 'how it tells what happens, on stderr: lines for people, or one JSON object each').choices(logFormats).default('pretty'))
-  .option('--http <address>', 'show /healthz and /metrics at host:port', httpAddress)
-  .option('--http-public', 'let --http be an address that other machines reach')
+export const servingOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--log <format>', 'how it tells what happens, on stderr: lines for people, or one JSON object each')
+        .choices(logFormats)
+        .default('pretty'),
+    )
+    .option('--http <address>', 'show /healthz and /metrics at host:port', httpAddress)
+    .option('--http-public', 'let --http be an address that other machines reach')
 
 /** After so long a server keeps what it has compiled: one that is killed has no other moment for it. */
 const KEEP_COMPILED_MS = 10_000
 
 /** Runs a server of this kind until it ends. @throws what `run` throws; with `--log json` told already. */
-export async function serve({ listen, log: format, http, httpPublic }: ServingFlags, kind: string, run: (log: Log) => Promise<void>): Promise<void> {
+export async function serve(
+  { listen, log: format, http, httpPublic }: ServingFlags,
+  kind: string,
+  run: (log: Log) => Promise<void>,
+): Promise<void> {
   if (http !== undefined) requireAddress(http, httpPublic === true)
   const log = processLog(format, kind, () => listen)
   setTimeout(flushCompileCache, KEEP_COMPILED_MS).unref()
   // What holds no longer must stop at once: a server does not wait for readers, whose pipe has room for its last words.
-  const stop = (exit: number): void => { process.exit(exit === exits.ok ? exits.ok : exits.failed) }
+  const stop = (exit: number): void => {
+    process.exit(exit === exits.ok ? exits.ok : exits.failed)
+  }
   if (format === 'pretty') {
     // Behind the listener that prints it.
-    process.on('uncaughtException', () => { stop(exits.failed) })
+    process.on('uncaughtException', () => {
+      stop(exits.failed)
+    })
     await run(log)
     return
   }
@@ -71,28 +94,51 @@ export async function serve({ listen, log: format, http, httpPublic }: ServingFl
     log.error(message, thrown instanceof Failure ? { exit } : { exit, code, next })
     return new Failure(exit, '')
   }
-  process.prependListener('uncaughtException', (thrown) => { stop(lastWords(thrown).exit) })
-  await run(log).catch((thrown: unknown) => { throw lastWords(thrown) })
+  process.prependListener('uncaughtException', (thrown) => {
+    stop(lastWords(thrown).exit)
+  })
+  await run(log).catch((thrown: unknown) => {
+    throw lastWords(thrown)
+  })
 }
 
 /** Shows what there is to see of a server, where its flags say so. @throws SirtakiError `IN_USE`, `BAD_ADDRESS`. */
-export async function showPages<S extends { readonly role: string; readonly epoch: number }>({ http, httpPublic }: ServingFlags, log: Log, { look, judge, metrics, signal }: Shown<S>): Promise<HttpServer | undefined> {
+export async function showPages<S extends { readonly role: string; readonly epoch: number }>(
+  { http, httpPublic }: ServingFlags,
+  log: Log,
+  { look, judge, metrics, signal }: Shown<S>,
+): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
-  const healthOf = (status: S): Health => signal.aborted ? { isHealthy: false, reason: 'stopping: it was told to end' } : judge(status, performance.now())
+  const healthOf = (status: S): Health =>
+    signal.aborted ? { isHealthy: false, reason: 'stopping: it was told to end' } : judge(status, performance.now())
   const server = await openHttp({
-    address: http, isPublic: httpPublic === true,
+    address: http,
+    isPublic: httpPublic === true,
     pages: {
       '/healthz': () => {
         const status = look()
         const { isHealthy, reason } = healthOf(status)
-        return jsonPage(isHealthy ? 200 : 503, { status: isHealthy ? 'ok' : 'unavailable', role: status.role, epoch: status.epoch, reason })
+        return jsonPage(isHealthy ? 200 : 503, {
+          status: isHealthy ? 'ok' : 'unavailable',
+          role: status.role,
+          epoch: status.epoch,
+          reason,
+        })
       },
       '/metrics': () => metricsPage(`${metricsText(metrics, look())}${metricsText(processMetrics, {})}`),
     },
   })
-  const timer = setInterval(() => { healthOf(look()) }, LOOK_MS).unref()
+  const timer = setInterval(() => {
+    healthOf(look())
+  }, LOOK_MS).unref()
   log.info(`health and metrics are shown at http://${server.address}`)
-  return { address: server.address, close: () => { clearInterval(timer); return server.close() } }
+  return {
+    address: server.address,
+    close: () => {
+      clearInterval(timer)
+      return server.close()
+    },
+  }
 }
 
 /**
@@ -100,19 +146,34 @@ export async function showPages<S extends { readonly role: string; readonly epoc
  *
  * @throws what `until` throws. An end that takes too long is told and cut off; what is durable stays.
  */
-export async function live(server: Ending, log: Log, until: () => Promise<void>, { leaveMs, closeMs }: EndBounds = bounds): Promise<void> {
+export async function live(
+  server: Ending,
+  log: Log,
+  until: () => Promise<void>,
+  { leaveMs, closeMs }: EndBounds = bounds,
+): Promise<void> {
   try {
     await until()
-    await inTime(leaveMs, async () => { await server.leave?.({ timeoutMs: leaveMs, signal: AbortSignal.timeout(leaveMs) }) }).catch((thrown: unknown) => { log.warn(`it left without handing on: ${asError(thrown).message}`) })
+    await inTime(leaveMs, async () => {
+      await server.leave?.({ timeoutMs: leaveMs, signal: AbortSignal.timeout(leaveMs) })
+    }).catch((thrown: unknown) => {
+      log.warn(`it left without handing on: ${asError(thrown).message}`)
+    })
   } finally {
-    await inTime(closeMs, () => server.close()).catch((thrown: unknown) => { log.warn(`it ended without closing: ${asError(thrown).message}`) })
+    await inTime(closeMs, () => server.close()).catch((thrown: unknown) => {
+      log.warn(`it ended without closing: ${asError(thrown).message}`)
+    })
   }
 }
 
 /** @throws Failure after `ms`; what `act` throws. */
 async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(new Failure(exits.failed, `that took longer than ${ms} ms`)) }, ms) })
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Failure(exits.failed, `that took longer than ${ms} ms`))
+    }, ms)
+  })
   try {
     await Promise.race([act(), late])
   } finally {

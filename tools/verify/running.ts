@@ -3,21 +3,43 @@
  *
  *     layouts ─ acceptors ─ chain by chain: digests of [trim, prefix), part by part ─ deep: every entry of every unit
  *
- * Only what is decided everywhere is compared: what lies above is on its way. Read next: `finding.ts`, `../../log/epochs/whole.ts`.
+ * Only what is decided everywhere is compared: what lies above is on its way. Read next: `finding.ts`,
+ * `../../log/epochs/whole.ts`.
  */
 import { integer, type } from 'superstruct'
 import type { LogClient } from '../../log/client/client.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { asError } from '../../log/errors.ts'
-import { chainsOf, isMajority, layoutText, placesOf, unitsOf, whole, type Layout, type UnitMember } from '../../log/layout.ts'
+import {
+  chainsOf,
+  isMajority,
+  layoutText,
+  placesOf,
+  unitsOf,
+  whole,
+  type Layout,
+  type UnitMember,
+} from '../../log/layout.ts'
 import { firstOfClass, type Span } from '../../log/ranges.ts'
 import { limits } from '../../log/limits.ts'
 import { DigestAnswer, Identity, LayoutAnswer } from '../../log/wire/control.ts'
-import { DAMAGED_HERE, DATA_DECIDED, EMPTY, TRIMMED, UNDECIDED, readReadItems, writePositions } from '../../log/wire/messages.ts'
+import {
+  DAMAGED_HERE,
+  DATA_DECIDED,
+  EMPTY,
+  TRIMMED,
+  UNDECIDED,
+  readReadItems,
+  writePositions,
+} from '../../log/wire/messages.ts'
 import { Findings, countOf, firstWrong, type Progress, type Verified } from './finding.ts'
 
 /** How it is checked. */
-export interface RunningOptions { readonly deep: boolean; readonly progress: Progress; readonly signal: AbortSignal }
+export interface RunningOptions {
+  readonly deep: boolean
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
 
 /** Positions of one digest, and of one question for entries. */
 const PART = 1 << 18
@@ -38,7 +60,17 @@ async function settled(log: LogClient): Promise<Layout> {
   for (let left = TRIES; ; left--) {
     await log.cluster.refresh()
     const layout = await log.layout()
-    const epochs = await Promise.all(unitsOf(layout).map(({ address }) => log.cluster.peer(address).control('identify', {}, Identity).then(({ opened, sealed }) => opened === layout.epoch && sealed === layout.epoch, () => true)))
+    const epochs = await Promise.all(
+      unitsOf(layout).map(({ address }) =>
+        log.cluster
+          .peer(address)
+          .control('identify', {}, Identity)
+          .then(
+            ({ opened, sealed }) => opened === layout.epoch && sealed === layout.epoch,
+            () => true,
+          ),
+      ),
+    )
     if (left === 0 || epochs.every(Boolean)) return layout
     await log.cluster.pause(TRY_MS)
   }
@@ -64,43 +96,112 @@ class Running {
   async run(): Promise<Verified> {
     await this.#members()
     const prefixes = await this.#states()
-    for (const segment of this.#layout.segments) for (const { index, step, units } of chainsOf(segment)) {
-      const answering = units.filter(({ identity }) => prefixes.has(identity))
-      const states = answering.map(({ identity }) => prefixes.get(identity) ?? { prefix: 0, trim: 0, highest: -1 })
-      if (answering.length === 0) continue
-      const to = Math.min(segment.to ?? Infinity, ...states.map(({ prefix }) => prefix))
-      await this.#compare(answering, { from: firstOfClass(Math.max(segment.from, this.#layout.trim, ...states.map(({ trim }) => trim)), index, step), to, step }, index)
+    for (const segment of this.#layout.segments) {
+      for (const { index, step, units } of chainsOf(segment)) {
+        const answering = units.filter(({ identity }) => prefixes.has(identity))
+        const states = answering.map(({ identity }) => prefixes.get(identity) ?? { prefix: 0, trim: 0, highest: -1 })
+        if (answering.length === 0) continue
+        const to = Math.min(segment.to ?? Infinity, ...states.map(({ prefix }) => prefix))
+        await this.#compare(
+          answering,
+          {
+            from: firstOfClass(
+              Math.max(segment.from, this.#layout.trim, ...states.map(({ trim }) => trim)),
+              index,
+              step,
+            ),
+            to,
+            step,
+          },
+          index,
+        )
+      }
     }
-    if (this.#options.deep) for (const unit of unitsOf(this.#layout)) await this.#readAll(unit, prefixes.get(unit.identity))
+    if (this.#options.deep) {
+      for (const unit of unitsOf(this.#layout)) await this.#readAll(unit, prefixes.get(unit.identity))
+    }
     const { epoch, cluster, trim } = this.#layout
-    return { findings: this.#findings.done(), unreachable: [...this.#unreachable].map(([address, problem]) => ({ address, problem })), checked: { cluster, epoch, trim, units: prefixes.size, positions: this.#positions, deep: this.#options.deep, ...this.#options.deep ? { entries: this.#entries, bytes: this.#bytes } : {}, prefixes: Object.fromEntries(unitsOf(this.#layout).map(({ address, identity }) => [address, prefixes.get(identity)?.prefix ?? null])) } }
+    return {
+      findings: this.#findings.done(),
+      unreachable: [...this.#unreachable].map(([address, problem]) => ({ address, problem })),
+      checked: {
+        cluster,
+        epoch,
+        trim,
+        units: prefixes.size,
+        positions: this.#positions,
+        deep: this.#options.deep,
+        ...(this.#options.deep ? { entries: this.#entries, bytes: this.#bytes } : {}),
+        prefixes: Object.fromEntries(
+          unitsOf(this.#layout).map(({ address, identity }) => [address, prefixes.get(identity)?.prefix ?? null]),
+        ),
+      },
+    }
   }
 
   // ---- who is there, and what each knows
 
   async #members(): Promise<void> {
     const layout = this.#layout
-    await Promise.all([...unitsOf(layout), ...layout.spares].map((unit) => this.#asking(unit.address, async () => {
-      const peer = this.#log.cluster.peer(unit.address)
-      const { identity, boot, sealed, opened } = await peer.control('identify', {}, Identity)
-      if (identity !== unit.identity) { this.#findings.add(unit.address, `another disk answers there: ${identity}, epoch ${layout.epoch} names ${unit.identity}`); return }
-      const isSpare = layout.spares.some((spare) => spare.identity === identity)
-      this.#checkLayout(unit.address, (await peer.control('layout', {}, LayoutAnswer)).layout, isSpare)
-      if (isSpare) return
-      if (boot !== unit.boot) this.#findings.add(unit.address, `it was restarted, and epoch ${layout.epoch} names its start of before: see sirtaki status`)
-      else if (sealed > layout.epoch) this.#findings.add(unit.address, `sealed for epoch ${sealed}, which has not opened: sirtaki reconfigure opens it`)
-      else if (opened < layout.epoch && layout.epoch > 1) this.#findings.add(unit.address, `epoch ${layout.epoch} has not opened there: sirtaki reconfigure opens it`)
-    })))
-    await Promise.all(layout.acceptors.map(({ address, identity }) => this.#asking(address, async () => {
-      const { acceptor, initialised } = await this.#log.cluster.peer(address).control('identify', {}, Identity)
-      if (acceptor !== identity) this.#findings.add(address, `its acceptor is another one than epoch ${layout.epoch} names: its register was lost. sirtaki ${isMajority(layout.acceptors.length - 1, layout) ? 'reconfigure names the new one' : 'recover --without-acceptors goes on without it'}`)
-      else if (!initialised) this.#findings.add(address, 'its acceptor belongs to no cluster yet: start the unit again')
-    })))
+    await Promise.all(
+      [...unitsOf(layout), ...layout.spares].map((unit) =>
+        this.#asking(unit.address, async () => {
+          const peer = this.#log.cluster.peer(unit.address)
+          const { identity, boot, sealed, opened } = await peer.control('identify', {}, Identity)
+          if (identity !== unit.identity) {
+            this.#findings.add(
+              unit.address,
+              `another disk answers there: ${identity}, epoch ${layout.epoch} names ${unit.identity}`,
+            )
+            return
+          }
+          const isSpare = layout.spares.some((spare) => spare.identity === identity)
+          this.#checkLayout(unit.address, (await peer.control('layout', {}, LayoutAnswer)).layout, isSpare)
+          if (isSpare) return
+          if (boot !== unit.boot) {
+            this.#findings.add(
+              unit.address,
+              `it was restarted, and epoch ${layout.epoch} names its start of before: see sirtaki status`,
+            )
+          } else if (sealed > layout.epoch) {
+            this.#findings.add(
+              unit.address,
+              `sealed for epoch ${sealed}, which has not opened: sirtaki reconfigure opens it`,
+            )
+          } else if (opened < layout.epoch && layout.epoch > 1) {
+            this.#findings.add(unit.address, `epoch ${layout.epoch} has not opened there: sirtaki reconfigure opens it`)
+          }
+        }),
+      ),
+    )
+    await Promise.all(
+      layout.acceptors.map(({ address, identity }) =>
+        this.#asking(address, async () => {
+          const { acceptor, initialised } = await this.#log.cluster.peer(address).control('identify', {}, Identity)
+          if (acceptor !== identity) {
+            this.#findings.add(
+              address,
+              `its acceptor is another one than epoch ${layout.epoch} names: its register was lost. sirtaki `
+                + (isMajority(layout.acceptors.length - 1, layout)
+                  ? 'reconfigure names the new one'
+                  : 'recover --without-acceptors goes on without it'),
+            )
+          } else if (!initialised) {
+            this.#findings.add(address, 'its acceptor belongs to no cluster yet: start the unit again')
+          }
+        }),
+      ),
+    )
     const { sequencer } = layout
-    if (sequencer === null) { this.#findings.add('sequencer', `epoch ${layout.epoch} has none: start one with sirtaki sequencer`); return }
+    if (sequencer === null) {
+      this.#findings.add('sequencer', `epoch ${layout.epoch} has none: start one with sirtaki sequencer`)
+      return
+    }
     await this.#asking(sequencer.address, async () => {
       const peer = this.#log.cluster.peer(sequencer.address)
-      if ((await peer.control('identify', {}, Identity)).boot !== sequencer.boot) this.#findings.add(sequencer.address, `another start of the sequencer than epoch ${layout.epoch} names`)
+      if ((await peer.control('identify', {}, Identity)).boot !== sequencer.boot) {
+        this.#findings.add(sequencer.address, `another start of the sequencer than epoch ${layout.epoch} names`)
+      }
       this.#checkLayout(sequencer.address, (await peer.control('layout', {}, LayoutAnswer)).layout, false)
     })
   }
@@ -108,15 +209,27 @@ class Running {
   /** Spares learn layouts when they can: an older one is no fault. */
   #checkLayout(address: string, found: Layout | null, mayLag: boolean): void {
     const { epoch } = this.#layout
-    if (found === null || found.epoch < epoch) { if (!mayLag) this.#findings.add(address, `knows epoch ${found?.epoch ?? 0}, the newest is ${epoch}`); return }
-    if (found.epoch === epoch && layoutText(found) !== layoutText(this.#layout)) this.#findings.add(address, `has another layout of epoch ${epoch} than ${this.#layout.segments.at(-1)?.chains[0]?.[0]?.address}`)
+    if (found === null || found.epoch < epoch) {
+      if (!mayLag) this.#findings.add(address, `knows epoch ${found?.epoch ?? 0}, the newest is ${epoch}`)
+      return
+    }
+    if (found.epoch === epoch && layoutText(found) !== layoutText(this.#layout)) {
+      this.#findings.add(
+        address,
+        `has another layout of epoch ${epoch} than ${this.#layout.segments.at(-1)?.chains[0]?.[0]?.address}`,
+      )
+    }
   }
 
   async #states(): Promise<Map<string, { prefix: number; trim: number; highest: number }>> {
     const found = new Map<string, { prefix: number; trim: number; highest: number }>()
-    await Promise.all(unitsOf(this.#layout).map(({ address, identity }) => this.#asking(address, async () => {
-      found.set(identity, await this.#log.cluster.peer(address).control('status', {}, UnitState))
-    })))
+    await Promise.all(
+      unitsOf(this.#layout).map(({ address, identity }) =>
+        this.#asking(address, async () => {
+          found.set(identity, await this.#log.cluster.peer(address).control('status', {}, UnitState))
+        }),
+      ),
+    )
     return found
   }
 
@@ -138,33 +251,48 @@ class Running {
       this.#positions += countOf(range, 0)
       for (const unit of units) await this.#asking(unit.address, () => this.#holdsAll(unit, index, range))
       const [first] = units
-      for (const unit of units.slice(1)) await this.#asking(unit.address, async () => {
-        if (first === undefined || !await this.#differ(first, unit, index, range)) return
-        this.#findings.add(unit.address, `holds something else than ${first.address}`, await firstWrong(range, (part) => this.#differ(first, unit, index, part)))
-      })
+      for (const unit of units.slice(1)) {
+        await this.#asking(unit.address, async () => {
+          if (first === undefined || !(await this.#differ(first, unit, index, range))) return
+          this.#findings.add(
+            unit.address,
+            `holds something else than ${first.address}`,
+            await firstWrong(range, (part) => this.#differ(first, unit, index, part)),
+          )
+        })
+      }
     }
   }
 
-  #digest({ address }: UnitMember, index: number, range: Span): Promise<DigestAnswer> { return this.#log.cluster.peer(address).control('digest', { ...range, index }, DigestAnswer) }
+  #digest({ address }: UnitMember, index: number, range: Span): Promise<DigestAnswer> {
+    return this.#log.cluster.peer(address).control('digest', { ...range, index }, DigestAnswer)
+  }
 
   async #holdsAll(unit: UnitMember, index: number, range: Span): Promise<void> {
     const lacks = async (part: Span): Promise<boolean> => {
       const { count, trim } = await this.#digest(unit, index, part)
       return count < countOf(part, trim)
     }
-    if (await lacks(range)) this.#findings.add(unit.address, 'lacks a position below its decided prefix', await firstWrong(range, lacks))
+    if (await lacks(range)) {
+      this.#findings.add(unit.address, 'lacks a position below its decided prefix', await firstWrong(range, lacks))
+    }
   }
 
   async #differ(a: UnitMember, b: UnitMember, index: number, range: Span): Promise<boolean> {
     const [ours, theirs] = await Promise.all([this.#digest(a, index, range), this.#digest(b, index, range)])
-    if (ours.trim === theirs.trim || Math.max(ours.trim, theirs.trim) <= range.from) return ours.count !== theirs.count || ours.sum !== theirs.sum
+    if (ours.trim === theirs.trim || Math.max(ours.trim, theirs.trim) <= range.from) {
+      return ours.count !== theirs.count || ours.sum !== theirs.sum
+    }
     // A trim has reached one of them only: what lies below does not count.
     const from = firstOfClass(Math.max(ours.trim, theirs.trim), index, range.step)
     return from < range.to && this.#differ(a, b, index, { ...range, from })
   }
 
   /** Reads every decided position of a unit from the unit itself, and checks each entry here too. */
-  async #readAll(unit: UnitMember, state: { readonly prefix: number; readonly trim: number } | undefined): Promise<void> {
+  async #readAll(
+    unit: UnitMember,
+    state: { readonly prefix: number; readonly trim: number } | undefined,
+  ): Promise<void> {
     if (state === undefined) return
     for (const { from, to, index, step } of placesOf(this.#layout, unit.identity)) {
       const end = Math.min(to, state.prefix)
@@ -173,7 +301,9 @@ class Running {
           this.#options.signal.throwIfAborted()
           at = await this.#readSome(unit.address, { from: at, to: Math.min(end, at + QUESTION * step), step })
           const seconds = Math.max(0.001, (performance.now() - this.#startedAt) / 1_000)
-          this.#options.progress(`reading ${unit.address}: position ${at} of ${end}, ${(this.#bytes / 1e6 / seconds).toFixed(1)} MB/s`)
+          this.#options.progress(
+            `reading ${unit.address}: position ${at} of ${end}, ${(this.#bytes / 1e6 / seconds).toFixed(1)} MB/s`,
+          )
         }
       })
     }
@@ -186,9 +316,11 @@ class Running {
     for (const [i, position] of positions.entries()) {
       const { status, bytes } = items[i] ?? { status: UNDECIDED, bytes: undefined }
       if (status === UNDECIDED && i > 0) return position
-      if (status === UNDECIDED || status === EMPTY) this.#findings.add(address, 'has nothing decided at a position below its decided prefix', position)
-      else if (status === DAMAGED_HERE) this.#findings.add(address, 'cannot read its entry: the checksum is wrong, or the disk gives nothing', position)
-      else if (status === DATA_DECIDED && bytes !== undefined) this.#checkEntry(address, position, bytes)
+      if (status === UNDECIDED || status === EMPTY) {
+        this.#findings.add(address, 'has nothing decided at a position below its decided prefix', position)
+      } else if (status === DAMAGED_HERE) {
+        this.#findings.add(address, 'cannot read its entry: the checksum is wrong, or the disk gives nothing', position)
+      } else if (status === DATA_DECIDED && bytes !== undefined) this.#checkEntry(address, position, bytes)
       else if (status !== TRIMMED) this.#entries++
     }
     return to
@@ -198,8 +330,14 @@ class Running {
     this.#entries++
     this.#bytes += bytes.byteLength
     try {
-      const entry = readEntry(bytes, { seed: clusterSeed(this.#layout.cluster), entryBytesMax: limits.entryBytesMax, streamsMax: limits.streamsMax })
-      if (entry.position !== position) this.#findings.add(address, `gives the entry of position ${entry.position}`, position)
+      const entry = readEntry(bytes, {
+        seed: clusterSeed(this.#layout.cluster),
+        entryBytesMax: limits.entryBytesMax,
+        streamsMax: limits.streamsMax,
+      })
+      if (entry.position !== position) {
+        this.#findings.add(address, `gives the entry of position ${entry.position}`, position)
+      }
     } catch (thrown) {
       this.#findings.add(address, asError(thrown).message, position)
     }

@@ -20,7 +20,10 @@ test('L1: an append whose position was read and trimmed before its writer heard 
   hand.wire('writer').cut('unit-0')
   hand.wire('writer').release('unit-0')
   hand.wire('writer').mend('unit-0')
-  const error = await hand.done(append.catch((thrown: unknown) => thrown), 2_000)
+  const error = await hand.done(
+    append.catch((thrown: unknown) => thrown),
+    2_000,
+  )
   t.like(error, { code: 'TRIMMED', next: 'unknown', facts: { position } })
   t.is((await hand.done(other.tail(), 5)).tail, position + 1)
   t.is((await hand.done(writer.append(payload(8)), 500)).position, position + 1)

@@ -12,7 +12,10 @@ function layoutOf(hand: HandCluster): Layout {
   if (layout === undefined) throw new Error('no layout')
   return layout
 }
-const chainOf = (layout: Layout): string[] => openSegment(layout).chains.flat().map(({ identity }) => identity)
+const chainOf = (layout: Layout): string[] =>
+  openSegment(layout)
+    .chains.flat()
+    .map(({ identity }) => identity)
 
 /** A sequencer that grants, and reaches too few units to suspect anybody. */
 async function blindBench(): Promise<HandCluster> {
@@ -30,7 +33,7 @@ test('P4: a client that meets errors for long drives the epoch without the unit 
   const append = log.append(payload(1))
   await hand.until(() => layoutOf(hand).epoch > 2, 1_900)
   t.deepEqual(chainOf(layoutOf(hand)), ['unit-0', 'unit-1'])
-  t.is(typeof await hand.outcome(append, 500), 'object')
+  t.is(typeof (await hand.outcome(append, 500)), 'object')
   t.true(hand.point('client.guards') >= 3)
   await acknowledgedOnce(t, hand, log, appends(log, 3))
 })
@@ -42,7 +45,7 @@ test('P17: a client that meets errors for a short time only does nothing of the 
   const append = log.append(payload(1))
   await hand.advance(150)
   hand.wire('client').mend('unit-2')
-  t.is(typeof await hand.outcome(append, 500), 'object')
+  t.is(typeof (await hand.outcome(append, 500)), 'object')
   t.is(hand.point('client.guards'), 0)
 })
 
@@ -68,7 +71,7 @@ test('requests to a member that was left out end at once, with the epoch that go
   raw.learn(await hand.drive({ absent: ['unit-2'] }, 100))
   t.is(await hand.outcome(asked), 'EPOCH/refresh')
   t.is(await hand.outcome(who), 'waiting')
-  t.is(typeof await hand.outcome(other), 'object')
+  t.is(typeof (await hand.outcome(other)), 'object')
 })
 
 test('an append that waits for a unit that answers nothing any more ends when it is left out', async (t) => {
@@ -78,12 +81,12 @@ test('an append that waits for a unit that answers nothing any more ends when it
   const append = log.append(payload(1))
   t.is(await hand.outcome(append, 500), 'waiting')
   await hand.drive({ absent: ['unit-2'] }, 100)
-  t.is(typeof await hand.outcome(append, 500), 'object')
+  t.is(typeof (await hand.outcome(append, 500)), 'object')
 })
 
 test('who was left out and is named again is asked again', async (t) => {
   const hand = await HandCluster.start(times, { units: 3 })
   const raw = await hand.raw()
   raw.learn(await hand.drive({ absent: ['unit-2'] }, 100))
-  t.is(typeof await hand.outcome(raw.peer('unit-2').request('status', new Uint8Array(0)), 50), 'object')
+  t.is(typeof (await hand.outcome(raw.peer('unit-2').request('status', new Uint8Array(0)), 50)), 'object')
 })

@@ -3,9 +3,17 @@ import test from 'ava'
 import { Deadlines, type Due } from '../../../log/cluster/deadlines.ts'
 import { HandClock } from '../../harness/hand-clock.ts'
 
-interface Waiting extends Due<Waiting> { readonly name: string }
+interface Waiting extends Due<Waiting> {
+  readonly name: string
+}
 
-const waiting = (name: string, deadline: number, attended = true): Waiting => ({ name, deadline, attended, before: undefined, after: undefined })
+const waiting = (name: string, deadline: number, attended = true): Waiting => ({
+  name,
+  deadline,
+  attended,
+  before: undefined,
+  after: undefined,
+})
 
 /** A clock that counts its timers and who holds the process. */
 class CountingClock extends HandClock {
@@ -13,14 +21,29 @@ class CountingClock extends HandClock {
   holds = 0
   /** How far the clock has jumped ahead; timers do not. */
   ahead = 0
-  override now(): number { return super.now() + this.ahead }
-  override timer(...timer: Parameters<HandClock['timer']>): ReturnType<HandClock['timer']> { this.made++; return super.timer(...timer) }
-  hold(): () => void { this.holds++; return () => { this.holds-- } }
+  override now(): number {
+    return super.now() + this.ahead
+  }
+  override timer(...timer: Parameters<HandClock['timer']>): ReturnType<HandClock['timer']> {
+    this.made++
+    return super.timer(...timer)
+  }
+  hold(): () => void {
+    this.holds++
+    return () => {
+      this.holds--
+    }
+  }
 }
 
 function listOf(clock: CountingClock): { readonly list: Deadlines<Waiting>; readonly late: string[] } {
   const late: string[] = []
-  const list = new Deadlines<Waiting>(clock, (due) => { for (const one of due) { late.push(`${one.name} at ${clock.now()}`); list.delete(one) } })
+  const list = new Deadlines<Waiting>(clock, (due) => {
+    for (const one of due) {
+      late.push(`${one.name} at ${clock.now()}`)
+      list.delete(one)
+    }
+  })
   return { list, late }
 }
 
@@ -52,7 +75,10 @@ test('P72: what has ended is told nothing, and takes its neighbours out of nothi
   const all = ['a', 'b', 'c', 'd'].map((name) => waiting(name, 100))
   for (const one of all) list.add(one, clock.now())
   for (const i of [1, 0, 3]) list.delete(all[i] ?? waiting('none', 0))
-  t.deepEqual(list.all().map(({ name }) => name), ['c'])
+  t.deepEqual(
+    list.all().map(({ name }) => name),
+    ['c'],
+  )
   await clock.advance(200)
   t.deepEqual(late, ['c at 100'])
 })
@@ -60,7 +86,12 @@ test('P72: what has ended is told nothing, and takes its neighbours out of nothi
 test('P72: thousands that end in time share a timer', async (t) => {
   const clock = new CountingClock()
   const { list, late } = listOf(clock)
-  for (let i = 0; i < 1_000; i++) { const one = waiting(`${i}`, clock.now() + 5_000); list.add(one, clock.now()); list.delete(one); await clock.advance(1) }
+  for (let i = 0; i < 1_000; i++) {
+    const one = waiting(`${i}`, clock.now() + 5_000)
+    list.add(one, clock.now())
+    list.delete(one)
+    await clock.advance(1)
+  }
   t.deepEqual([clock.made, late], [1, []])
 })
 

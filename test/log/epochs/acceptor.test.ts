@@ -8,8 +8,14 @@ import { layoutOf } from '../layouts.ts'
 class TestRegister implements Register {
   kept: string | undefined
   broken: SirtakiError | undefined
-  read(): string | undefined { if (this.broken !== undefined) throw this.broken; return this.kept }
-  write(value: string): void { if (this.broken !== undefined) throw this.broken; this.kept = value }
+  read(): string | undefined {
+    if (this.broken !== undefined) throw this.broken
+    return this.kept
+  }
+  write(value: string): void {
+    if (this.broken !== undefined) throw this.broken
+    this.kept = value
+  }
 }
 
 const rank = (round: number, proposer = 'p'): { round: number; proposer: string } => ({ round, proposer })
@@ -31,10 +37,19 @@ test('a blank acceptor promises nothing, and becomes one only of a layout that n
 
 test('Y2: what is meant for another acceptor is refused, whoever answers at its address now', (t) => {
   const acceptor = acceptorOf()
-  t.throws(() => { acceptor.requireMeant('the one before') }, { code: 'NOT_MEMBER', message: /the one before/ })
-  t.notThrows(() => { acceptor.requireMeant('x') })
+  t.throws(
+    () => {
+      acceptor.requireMeant('the one before')
+    },
+    { code: 'NOT_MEMBER', message: /the one before/ },
+  )
+  t.notThrows(() => {
+    acceptor.requireMeant('x')
+  })
   // A driver of the version before does not say whom it means.
-  t.notThrows(() => { acceptor.requireMeant(undefined) })
+  t.notThrows(() => {
+    acceptor.requireMeant(undefined)
+  })
 })
 
 test('Y3: an agreed epoch outlives the promise for the slot after it, and a restart', (t) => {

@@ -29,9 +29,12 @@ test('Y2: who answers at the address of a lost acceptor does not vote in its nam
   const [asked, other] = acceptors
   const ask = (acceptor: string | undefined): Promise<unknown> => {
     const rank = { round: 9, proposer: 'p' }
-    const message = { cluster, slot: epoch + 1, rank, ...acceptor === undefined ? {} : { acceptor } }
+    const message = { cluster, slot: epoch + 1, rank, ...(acceptor === undefined ? {} : { acceptor }) }
     const answer = raw.peer(asked?.address ?? '').control('prepare', message, Promised)
-    return hand.outcome(answer.then(({ promised }) => promised), 10)
+    return hand.outcome(
+      answer.then(({ promised }) => promised),
+      10,
+    )
   }
   t.is(await ask(other?.identity), 'NOT_MEMBER/refresh')
   t.true(await ask(asked?.identity))

@@ -6,17 +6,39 @@ import type { Identity } from '../../../log/wire/control.ts'
 import { layoutOf, type LayoutShape } from '../layouts.ts'
 
 const base = layoutOf({ epoch: 4, tail: 50, sequencer: 's' })
-const answerOf = (identity: string, boot: string, acceptor: string, kind = 'unit'): Identity => ({ kind, identity, acceptor, boot, role: 'serving', cluster: 'c1', epoch: 4, opened: 4, sealed: 4, slot: 4, initialised: true })
+const answerOf = (identity: string, boot: string, acceptor: string, kind = 'unit'): Identity => ({
+  kind,
+  identity,
+  acceptor,
+  boot,
+  role: 'serving',
+  cluster: 'c1',
+  epoch: 4,
+  opened: 4,
+  sealed: 4,
+  slot: 4,
+  initialised: true,
+})
 /** Everybody as epoch 4 names them, with changes by address; `null` does not answer. */
 function surveyOf(changes: Record<string, Identity | null> = {}): Survey {
-  const all: Record<string, Identity | null> = { 'a:1': answerOf('a', 'a-1', 'x'), 'b:1': answerOf('b', 'b-1', 'y'), 'c:1': answerOf('c', 'c-1', 'z'), 'sequencer:1': answerOf('s', 's', '', 'sequencer'), ...changes }
-  return new Map(Object.entries(all).flatMap(([address, answer]) => answer === null ? [] : [[address, answer]]))
+  const all: Record<string, Identity | null> = {
+    'a:1': answerOf('a', 'a-1', 'x'),
+    'b:1': answerOf('b', 'b-1', 'y'),
+    'c:1': answerOf('c', 'c-1', 'z'),
+    'sequencer:1': answerOf('s', 's', '', 'sequencer'),
+    ...changes,
+  }
+  return new Map(Object.entries(all).flatMap(([address, answer]) => (answer === null ? [] : [[address, answer]])))
 }
 /** These units too, each in its first start. */
-const withUnits = (...names: string[]): Record<string, Identity> => Object.fromEntries(names.map((name) => [`${name}:1`, answerOf(name, `${name}-1`, `acceptor-${name}`)]))
+const withUnits = (...names: string[]): Record<string, Identity> =>
+  Object.fromEntries(names.map((name) => [`${name}:1`, answerOf(name, `${name}-1`, `acceptor-${name}`)]))
 /** Units that answer, and nobody else: acceptors are `acceptor-NAME`. */
 const only = (...names: string[]): Survey => surveyOf({ 'a:1': null, 'b:1': null, 'c:1': null, ...withUnits(...names) })
-const bootsOf = (layout: typeof base): string[] => openSegment(layout).chains.flat().map(({ boot }) => boot)
+const bootsOf = (layout: typeof base): string[] =>
+  openSegment(layout)
+    .chains.flat()
+    .map(({ boot }) => boot)
 
 test('with nothing changed it names the same members, and nothing needs an epoch', (t) => {
   const next = nextLayout(base, surveyOf(), {})
@@ -44,7 +66,12 @@ test('a unit is left out by address or identity, also when it does not answer', 
 
 test('Y4: the last unit of a chain is never left out, and a name that no unit has is refused', (t) => {
   t.throws(() => nextLayout(base, surveyOf(), { drop: ['a', 'b', 'c'] }), { code: 'NOT_WHOLE' })
-  t.throws(() => { checkDrops(base, { drop: ['d'] }) }, { code: 'BAD_ARGUMENT', message: /called d/ })
+  t.throws(
+    () => {
+      checkDrops(base, { drop: ['d'] })
+    },
+    { code: 'BAD_ARGUMENT', message: /called d/ },
+  )
 })
 
 test('what was left out already does not have to be left out again', (t) => {
@@ -61,25 +88,48 @@ test('a sequencer that lives stays, a dead or restarted one is left out, a wante
   t.is(nextLayout(base, surveyOf(), {}).sequencer?.boot, 's')
   t.is(nextLayout(base, surveyOf({ 'sequencer:1': null }), {}).sequencer, null)
   t.is(nextLayout(base, surveyOf({ 'sequencer:1': answerOf('s2', 's2', '', 'sequencer') }), {}).sequencer, null)
-  t.deepEqual(nextLayout(base, surveyOf({ 'n:1': answerOf('n', 'n', '', 'sequencer') }), { sequencer: { boot: 'n', address: 'n:1' } }).sequencer, { boot: 'n', address: 'n:1' })
+  t.deepEqual(
+    nextLayout(base, surveyOf({ 'n:1': answerOf('n', 'n', '', 'sequencer') }), {
+      sequencer: { boot: 'n', address: 'n:1' },
+    }).sequencer,
+    { boot: 'n', address: 'n:1' },
+  )
 })
 
 test('a sequencer that does not answer is not named', (t) => {
-  t.throws(() => nextLayout(base, surveyOf(), { sequencer: { boot: 'n', address: 'n:1' } }), { message: /does not answer at n:1/ })
+  t.throws(() => nextLayout(base, surveyOf(), { sequencer: { boot: 'n', address: 'n:1' } }), {
+    message: /does not answer at n:1/,
+  })
 })
 
 test('a unit that moved is named by its new address, as unit and as acceptor', (t) => {
-  const next = nextLayout(base, surveyOf({ 'b:1': null, 'new:1': answerOf('b', 'b-2', 'y') }), { moved: [{ identity: 'b', address: 'new:1' }] })
-  t.deepEqual(openSegment(next).chains.flat().map(({ address }) => address), ['a:1', 'new:1', 'c:1'])
-  t.deepEqual(next.acceptors.map(({ address }) => address), ['a:1', 'new:1', 'c:1'])
+  const next = nextLayout(base, surveyOf({ 'b:1': null, 'new:1': answerOf('b', 'b-2', 'y') }), {
+    moved: [{ identity: 'b', address: 'new:1' }],
+  })
+  t.deepEqual(
+    openSegment(next)
+      .chains.flat()
+      .map(({ address }) => address),
+    ['a:1', 'new:1', 'c:1'],
+  )
+  t.deepEqual(
+    next.acceptors.map(({ address }) => address),
+    ['a:1', 'new:1', 'c:1'],
+  )
 })
 
 // ---- segments
 
 /** Segments in short: `[0,66) a b c`, chains apart by `|`. */
-const segmentsOf = ({ segments }: Layout): string[] => segments.map(({ from, to, chains }) => `[${from},${to ?? ''}) ${chains.map((chain) => chain.map(({ identity }) => identity).join(' ')).join(' | ')}`)
+const segmentsOf = ({ segments }: Layout): string[] =>
+  segments.map(
+    ({ from, to, chains }) =>
+      `[${from},${to ?? ''}) ${chains.map((chain) => chain.map(({ identity }) => identity).join(' ')).join(' | ')}`,
+  )
 const namesOf = (members: readonly { readonly identity: string }[]): string[] => members.map(({ identity }) => identity)
-const whole = (found: Record<number, readonly string[]>): Findings => ({ whole: new Map(Object.entries(found).map(([from, units]) => [Number(from), new Set(units)])) })
+const whole = (found: Record<number, readonly string[]>): Findings => ({
+  whole: new Map(Object.entries(found).map(([from, units]) => [Number(from), new Set(units)])),
+})
 /** Epoch 4 with tail 50 and acceptors that belong to `a`, `b` and `c`. */
 const epoch4 = (shape: LayoutShape): Layout => layoutOf({ epoch: 4, tail: 50, ...shape })
 
@@ -90,7 +140,12 @@ test('P26: a newcomer joins at the tail: there the open segment is closed, and a
 })
 
 test('P26: where segments begin follows from what sealing has brought', (t) => {
-  const next = nextLayout(base, surveyOf(withUnits('d')), { join: [{ address: 'd:1' }] }, { sealed: { tail: 93, trim: 7, logTime: 8 } })
+  const next = nextLayout(
+    base,
+    surveyOf(withUnits('d')),
+    { join: [{ address: 'd:1' }] },
+    { sealed: { tail: 93, trim: 7, logTime: 8 } },
+  )
   t.deepEqual(segmentsOf(next), ['[0,93) a b c', '[93,) a b c d'])
   t.like(next, { tail: 93, trim: 7, logTime: 8 })
 })
@@ -98,15 +153,31 @@ test('P26: where segments begin follows from what sealing has brought', (t) => {
 test('Y4: closed segments are merged only with units of which it is known that they hold all of them', (t) => {
   const copying = epoch4({ closed: [{ to: 20, chains: [['a']] }], chains: [['a', 'b', 'c']] })
   t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true })), ['[0,20) a', '[20,) a b c'])
-  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 0: ['a', 'c'] }))), ['[0,20) a c', '[20,) a b c'])
-  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 0: ['a', 'b', 'c'] }))), ['[0,) a b c'])
-  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 20: ['a', 'b', 'c'] }))), ['[0,20) a', '[20,) a b c'])
+  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 0: ['a', 'c'] }))), [
+    '[0,20) a c',
+    '[20,) a b c',
+  ])
+  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 0: ['a', 'b', 'c'] }))), [
+    '[0,) a b c',
+  ])
+  t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { merge: true }, whole({ 20: ['a', 'b', 'c'] }))), [
+    '[0,20) a',
+    '[20,) a b c',
+  ])
 })
 
 test('closed segments take the order of the open chain, so that those of equal chains become one', (t) => {
-  const turned = epoch4({ closed: [{ to: 20, chains: [['c', 'b', 'a']] }, { to: 30, chains: [['b']] }], chains: [['a', 'b', 'c']] })
+  const turned = epoch4({
+    closed: [
+      { to: 20, chains: [['c', 'b', 'a']] },
+      { to: 30, chains: [['b']] },
+    ],
+    chains: [['a', 'b', 'c']],
+  })
   t.deepEqual(segmentsOf(nextLayout(turned, surveyOf(), {})), ['[0,20) a b c', '[20,30) b', '[30,) a b c'])
-  t.deepEqual(segmentsOf(nextLayout(turned, surveyOf(), { merge: true }, whole({ 20: ['a', 'b', 'c'] }))), ['[0,) a b c'])
+  t.deepEqual(segmentsOf(nextLayout(turned, surveyOf(), { merge: true }, whole({ 20: ['a', 'b', 'c'] }))), [
+    '[0,) a b c',
+  ])
 })
 
 test('Y4: a living unit that is replaced keeps its copies until the new one has them', (t) => {
@@ -116,13 +187,19 @@ test('Y4: a living unit that is replaced keeps its copies until the new one has 
   t.deepEqual(segmentsOf(next), ['[0,66) c a b', '[66,) a b d'])
   t.deepEqual([next.absent, next.drops, next.spares], [[], [], []])
   t.true(namesAll(next, survey, intent))
-  t.deepEqual(segmentsOf(nextLayout(next, survey, { merge: true }, whole({ 0: ['a', 'b'] }))), ['[0,66) c a b', '[66,) a b d'])
+  t.deepEqual(segmentsOf(nextLayout(next, survey, { merge: true }, whole({ 0: ['a', 'b'] }))), [
+    '[0,66) c a b',
+    '[66,) a b d',
+  ])
   t.deepEqual(segmentsOf(nextLayout(next, survey, { merge: true }, whole({ 0: ['a', 'b', 'd'] }))), ['[0,) a b d'])
 })
 
 test('Y4: a dead unit that is replaced is gone at once, as long as another one has its copies', (t) => {
   const survey = surveyOf({ 'c:1': null, ...withUnits('d') })
-  t.deepEqual(segmentsOf(nextLayout(base, survey, { drop: ['c:1'], join: [{ address: 'd:1' }] })), ['[0,66) a b', '[66,) a b d'])
+  t.deepEqual(segmentsOf(nextLayout(base, survey, { drop: ['c:1'], join: [{ address: 'd:1' }] })), [
+    '[0,66) a b',
+    '[66,) a b d',
+  ])
   const alone = epoch4({ chains: [['c']], acceptors: ['z'] })
   t.throws(() => nextLayout(alone, survey, { drop: ['c'], join: [{ address: 'd:1' }] }), { code: 'NOT_WHOLE' })
 })
@@ -132,10 +209,18 @@ test('Y4: the last copy of a closed segment keeps its unit, and what would lose 
   const dead = surveyOf({ 'c:1': null })
   t.throws(() => nextLayout(copying, dead, { drop: ['c'] }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
   t.throws(() => nextLayout(copying, dead, { absent: ['c'] }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
-  t.throws(() => nextLayout(copying, surveyOf(), {}, { notWhole: new Set(['c']) }), { code: 'NOT_WHOLE', message: /\[0, 20\)/ })
+  t.throws(() => nextLayout(copying, surveyOf(), {}, { notWhole: new Set(['c']) }), {
+    code: 'NOT_WHOLE',
+    message: /\[0, 20\)/,
+  })
   t.deepEqual(segmentsOf(nextLayout(copying, surveyOf(), { drop: ['c'] })), ['[0,20) c', '[20,66) c a b', '[66,) a b'])
   t.deepEqual(segmentsOf(nextLayout(copying, dead, { drop: ['c'] }, whole({ 0: ['a'] }))), ['[0,20) a', '[20,) a b'])
-  t.deepEqual(segmentsOf(nextLayout(copying, dead, { drop: ['c'] }, { ...whole({}), sealed: { tail: 66, trim: 20, logTime: 0 } })), ['[20,) a b'])
+  t.deepEqual(
+    segmentsOf(
+      nextLayout(copying, dead, { drop: ['c'] }, { ...whole({}), sealed: { tail: 66, trim: 20, logTime: 0 } }),
+    ),
+    ['[20,) a b'],
+  )
 })
 
 test('Y4: who is left out alive keeps what it has until one of the others has read back its own', (t) => {
@@ -168,12 +253,22 @@ test('Y4: nobody is given up for units all of which know of damage in their copi
 test('Y4: a unit that has lost something stays as one who joins, the last whole one is never such', (t) => {
   const next = nextLayout(base, surveyOf(), {}, { notWhole: new Set(['a']) })
   t.deepEqual(segmentsOf(next), ['[0,66) b c', '[66,) b c a'])
-  t.throws(() => nextLayout(base, surveyOf(), {}, { notWhole: new Set(['a', 'b', 'c']) }), { code: 'NOT_WHOLE', message: /recover/ })
+  t.throws(() => nextLayout(base, surveyOf(), {}, { notWhole: new Set(['a', 'b', 'c']) }), {
+    code: 'NOT_WHOLE',
+    message: /recover/,
+  })
 })
 
 test('L8: closed segments that are trimmed away vanish, and no others', (t) => {
-  const copying = epoch4({ closed: [{ to: 20, chains: [['a']] }, { to: 30, chains: [['b']] }], chains: [['a', 'b', 'c']] })
-  const at = (trim: number): string[] => segmentsOf(nextLayout(copying, surveyOf(), {}, { sealed: { tail: 66, trim, logTime: 0 } }))
+  const copying = epoch4({
+    closed: [
+      { to: 20, chains: [['a']] },
+      { to: 30, chains: [['b']] },
+    ],
+    chains: [['a', 'b', 'c']],
+  })
+  const at = (trim: number): string[] =>
+    segmentsOf(nextLayout(copying, surveyOf(), {}, { sealed: { tail: 66, trim, logTime: 0 } }))
   t.deepEqual(at(19), ['[0,20) a', '[20,30) b', '[30,) a b c'])
   t.deepEqual(at(20), ['[20,30) b', '[30,) a b c'])
   t.deepEqual(at(29), ['[20,30) b', '[30,) a b c'])
@@ -184,7 +279,13 @@ test('L8: closed segments that are trimmed away vanish, and no others', (t) => {
 test('one unit becomes three, and three become one', (t) => {
   const one = epoch4({ chains: [['a']], acceptors: ['x'] })
   const three = nextLayout(one, surveyOf(), { join: [{ address: 'b:1' }, { address: 'c:1' }] })
-  t.deepEqual([segmentsOf(three), namesOf(three.acceptors)], [['[0,66) a', '[66,) a b c'], ['x', 'y', 'z']])
+  t.deepEqual(
+    [segmentsOf(three), namesOf(three.acceptors)],
+    [
+      ['[0,66) a', '[66,) a b c'],
+      ['x', 'y', 'z'],
+    ],
+  )
   const merged = nextLayout(three, surveyOf(), { merge: true }, whole({ 0: ['a', 'b', 'c'] }))
   t.deepEqual(segmentsOf(merged), ['[0,) a b c'])
   const again = nextLayout(merged, surveyOf(), { drop: ['b', 'c'] })
@@ -194,18 +295,31 @@ test('one unit becomes three, and three become one', (t) => {
 
 test('one chain becomes two: closed segments are divided when every unit of the open one has its part', (t) => {
   const one = epoch4({ chains: [['a', 'b']] })
-  const two = nextLayout(one, surveyOf(withUnits('d')), { chains: [['a:1', 'b:1'], ['c:1', 'd:1']] })
+  const two = nextLayout(one, surveyOf(withUnits('d')), {
+    chains: [
+      ['a:1', 'b:1'],
+      ['c:1', 'd:1'],
+    ],
+  })
   t.deepEqual(segmentsOf(two), ['[0,66) a b', '[66,) a b | c d'])
   const survey = surveyOf(withUnits('d'))
-  t.deepEqual(segmentsOf(nextLayout(two, survey, { merge: true }, whole({ 0: ['a', 'b', 'c'] }))), ['[0,66) a b', '[66,) a b | c d'])
-  t.deepEqual(segmentsOf(nextLayout(two, survey, { merge: true }, whole({ 0: ['a', 'b', 'c', 'd'] }))), ['[0,) a b | c d'])
+  t.deepEqual(segmentsOf(nextLayout(two, survey, { merge: true }, whole({ 0: ['a', 'b', 'c'] }))), [
+    '[0,66) a b',
+    '[66,) a b | c d',
+  ])
+  t.deepEqual(segmentsOf(nextLayout(two, survey, { merge: true }, whole({ 0: ['a', 'b', 'c', 'd'] }))), [
+    '[0,) a b | c d',
+  ])
 })
 
 test('two chains become one: closed segments are put together when every unit of the open one has all', (t) => {
   const two = epoch4({ chains: [['a', 'b'], ['c']] })
   const one = nextLayout(two, surveyOf(), { chains: [['a:1', 'c:1']] })
   t.deepEqual(segmentsOf(one), ['[0,66) a b | c', '[66,) a c'])
-  t.deepEqual(segmentsOf(nextLayout(one, surveyOf(), { merge: true }, whole({ 0: ['a'] }))), ['[0,66) a b | c', '[66,) a c'])
+  t.deepEqual(segmentsOf(nextLayout(one, surveyOf(), { merge: true }, whole({ 0: ['a'] }))), [
+    '[0,66) a b | c',
+    '[66,) a c',
+  ])
   t.deepEqual(segmentsOf(nextLayout(one, surveyOf(), { merge: true }, whole({ 0: ['a', 'c'] }))), ['[0,) a c'])
 })
 
@@ -219,7 +333,10 @@ test('a unit joins the shortest chain, or the one that is named', (t) => {
   const survey = surveyOf(withUnits('d'))
   t.deepEqual(segmentsOf(nextLayout(two, survey, { join: [{ address: 'd:1' }] })).at(-1), '[66,) a b | c d')
   t.deepEqual(segmentsOf(nextLayout(two, survey, { join: [{ address: 'd:1', chain: 0 }] })).at(-1), '[66,) a b d | c')
-  t.throws(() => nextLayout(two, survey, { join: [{ address: 'd:1', chain: 2 }] }), { code: 'BAD_ARGUMENT', message: /no chain 2/ })
+  t.throws(() => nextLayout(two, survey, { join: [{ address: 'd:1', chain: 2 }] }), {
+    code: 'BAD_ARGUMENT',
+    message: /no chain 2/,
+  })
 })
 
 // ---- absent units and spares
@@ -237,10 +354,12 @@ test('P24: a spare that answers takes the place of a unit that is gone', (t) => 
 /**
  * Closed segments of one position each, of `a` and `b` by turns, and an open one of `a`, `b`, `c` with the spare `d`.
  */
-const longLayout = (count: number): typeof base => epoch4({
-  closed: Array.from({ length: count }, (_, i) => ({ to: i + 1, chains: [i % 2 === 0 ? ['a'] : ['b']] })),
-  spares: ['d'], tail: 64,
-})
+const longLayout = (count: number): typeof base =>
+  epoch4({
+    closed: Array.from({ length: count }, (_, i) => ({ to: i + 1, chains: [i % 2 === 0 ? ['a'] : ['b']] })),
+    spares: ['d'],
+    tail: 64,
+  })
 
 test('L11: where there is no room for another segment a lost unit is left out without the spare', (t) => {
   const gone = surveyOf({ 'c:1': null, ...withUnits('d') })
@@ -282,14 +401,36 @@ test('P24: without a spare the chain goes on shorter, and nothing has to be copi
 })
 
 test('P24: each of two lost units gets a spare of its own, in its own chain', (t) => {
-  const two = epoch4({ chains: [['a', 'b'], ['c', 'd']], spares: ['e', 'f'], acceptors: ['x'] })
+  const two = epoch4({
+    chains: [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+    spares: ['e', 'f'],
+    acceptors: ['x'],
+  })
   const next = nextLayout(two, surveyOf({ 'b:1': null, ...withUnits('e', 'f') }), { absent: ['b', 'd'] })
   t.deepEqual(segmentsOf(next), ['[0,66) a | c', '[66,) a e | c f'])
-  t.deepEqual([next.absent.map(({ identity, chain }) => [identity, chain]), next.spares], [[['b', 0], ['d', 1]], []])
+  t.deepEqual(
+    [next.absent.map(({ identity, chain }) => [identity, chain]), next.spares],
+    [
+      [
+        ['b', 0],
+        ['d', 1],
+      ],
+      [],
+    ],
+  )
 })
 
 test('Y4: nobody is left out for being silent who is the last of a chain, spares or not', (t) => {
-  t.throws(() => nextLayout(epoch4({ chains: [['a', 'b'], ['c']], spares: ['d'] }), surveyOf({ 'c:1': null, ...withUnits('d') }), { absent: ['c'] }), { code: 'NOT_WHOLE', message: /chain 1/ })
+  t.throws(
+    () =>
+      nextLayout(epoch4({ chains: [['a', 'b'], ['c']], spares: ['d'] }), surveyOf({ 'c:1': null, ...withUnits('d') }), {
+        absent: ['c'],
+      }),
+    { code: 'NOT_WHOLE', message: /chain 1/ },
+  )
 })
 
 test('a unit that comes back takes its place again, or waits as a spare where another one has it', (t) => {
@@ -306,21 +447,49 @@ test('a unit that was left out stays known until somebody takes it out for good'
   const without = epoch4({ chains: [['a', 'b']], absent: [{ name: 'c' }] })
   t.deepEqual(namesOf(nextLayout(without, surveyOf({ 'c:1': null }), {}).absent), ['c'])
   t.deepEqual(namesOf(nextLayout(without, surveyOf({ 'c:1': null }), { drop: ['c:1'] }).absent), [])
-  t.notThrows(() => { checkDrops(without, { drop: ['c'] }) })
+  t.notThrows(() => {
+    checkDrops(without, { drop: ['c'] })
+  })
 })
 
 test('P24: it is counted how often a unit was left out, and forgotten an hour later', (t) => {
-  const dropped = (drops: LayoutShape['drops'], logTime: number): Layout['drops'] => nextLayout(epoch4({ drops: drops ?? [] }), surveyOf({ 'c:1': null }), { absent: ['c'] }, { sealed: { tail: 66, trim: 0, logTime } }).drops
+  const dropped = (drops: LayoutShape['drops'], logTime: number): Layout['drops'] =>
+    nextLayout(
+      epoch4({ drops: drops ?? [] }),
+      surveyOf({ 'c:1': null }),
+      { absent: ['c'] },
+      { sealed: { tail: 66, trim: 0, logTime } },
+    ).drops
   t.deepEqual(dropped([], 1_000), [{ identity: 'c', times: 1, at: 1_000 }])
   t.deepEqual(dropped([{ identity: 'c', times: 3, at: 1_000 }], 2_000), [{ identity: 'c', times: 4, at: 2_000 }])
-  t.deepEqual(dropped([{ identity: 'c', times: 3, at: 1_000 }], 3_600_999), [{ identity: 'c', times: 4, at: 3_600_999 }])
-  t.deepEqual(dropped([{ identity: 'c', times: 3, at: 1_000 }], 3_601_000), [{ identity: 'c', times: 1, at: 3_601_000 }])
-  t.deepEqual(nextLayout(epoch4({ drops: [{ identity: 'a', times: 2, at: 10 }, { identity: 'b', times: 1, at: 60 }] }), surveyOf(), {}, { sealed: { tail: 66, trim: 0, logTime: 3_600_010 } }).drops, [{ identity: 'b', times: 1, at: 60 }])
+  t.deepEqual(dropped([{ identity: 'c', times: 3, at: 1_000 }], 3_600_999), [
+    { identity: 'c', times: 4, at: 3_600_999 },
+  ])
+  t.deepEqual(dropped([{ identity: 'c', times: 3, at: 1_000 }], 3_601_000), [
+    { identity: 'c', times: 1, at: 3_601_000 },
+  ])
+  t.deepEqual(
+    nextLayout(
+      epoch4({
+        drops: [
+          { identity: 'a', times: 2, at: 10 },
+          { identity: 'b', times: 1, at: 60 },
+        ],
+      }),
+      surveyOf(),
+      {},
+      { sealed: { tail: 66, trim: 0, logTime: 3_600_010 } },
+    ).drops,
+    [{ identity: 'b', times: 1, at: 60 }],
+  )
 })
 
 test('spares are named by their present start where they answer, and stay where they do not', (t) => {
   const spared = epoch4({ spares: ['d', 'e'] })
-  t.deepEqual(nextLayout(spared, surveyOf({ 'd:1': answerOf('d', 'd-2', 'w') }), {}).spares.map(({ boot }) => boot), ['d-2', 'e-1'])
+  t.deepEqual(
+    nextLayout(spared, surveyOf({ 'd:1': answerOf('d', 'd-2', 'w') }), {}).spares.map(({ boot }) => boot),
+    ['d-2', 'e-1'],
+  )
   t.deepEqual(namesOf(nextLayout(spared, surveyOf(), { drop: ['e'] }).spares), ['d'])
   t.deepEqual(namesOf(nextLayout(spared, surveyOf(withUnits('d')), { join: [{ address: 'd:1' }] }).spares), ['e'])
 })
@@ -342,23 +511,42 @@ test('a process that answers at two addresses is one unit', (t) => {
 
 test('another disk at the address of a unit takes its place only when that unit is left out', (t) => {
   const swapped = surveyOf({ 'c:1': answerOf('d', 'd-1', 'w') })
-  t.throws(() => nextLayout(base, swapped, { join: [{ address: 'c:1' }] }), { code: 'NOT_WHOLE', message: /replace c c:1/ })
-  t.deepEqual(segmentsOf(nextLayout(base, swapped, { drop: ['c'], join: [{ address: 'c:1' }] })), ['[0,66) a b', '[66,) a b d'])
+  t.throws(() => nextLayout(base, swapped, { join: [{ address: 'c:1' }] }), {
+    code: 'NOT_WHOLE',
+    message: /replace c c:1/,
+  })
+  t.deepEqual(segmentsOf(nextLayout(base, swapped, { drop: ['c'], join: [{ address: 'c:1' }] })), [
+    '[0,66) a b',
+    '[66,) a b d',
+  ])
 })
 
 test('who is to join and does not answer, is no unit or is named twice is refused', (t) => {
   t.throws(() => nextLayout(base, surveyOf(), { join: [{ address: 'd:1' }] }), { code: 'UNREACHABLE', message: /d:1/ })
   t.throws(() => nextLayout(base, surveyOf(), { spares: ['d:1'] }), { code: 'UNREACHABLE' })
-  t.throws(() => nextLayout(base, surveyOf(), { join: [{ address: 'sequencer:1' }] }), { code: 'BAD_ARGUMENT', message: /no unit/ })
-  t.throws(() => nextLayout(base, surveyOf(), { chains: [['a:1'], ['a:1']] }), { code: 'BAD_ARGUMENT', message: /twice/ })
+  t.throws(() => nextLayout(base, surveyOf(), { join: [{ address: 'sequencer:1' }] }), {
+    code: 'BAD_ARGUMENT',
+    message: /no unit/,
+  })
+  t.throws(() => nextLayout(base, surveyOf(), { chains: [['a:1'], ['a:1']] }), {
+    code: 'BAD_ARGUMENT',
+    message: /twice/,
+  })
   t.throws(() => nextLayout(base, surveyOf(), { chains: [['a:1'], []] }), { code: 'BAD_ARGUMENT' })
   t.throws(() => nextLayout(base, surveyOf(), { chains: [] }), { code: 'BAD_ARGUMENT' })
 })
 
 test('units are left out by the names of members, spares and absent ones, and by no others', (t) => {
   const all = epoch4({ chains: [['a', 'b']], spares: ['d'], absent: [{ name: 'c' }] })
-  t.notThrows(() => { checkDrops(all, { drop: ['a:1', 'b', 'c:1', 'd'] }) })
-  t.throws(() => { checkDrops(all, { drop: ['a', 'sequencer:1'] }) }, { code: 'BAD_ARGUMENT', message: /sequencer:1/ })
+  t.notThrows(() => {
+    checkDrops(all, { drop: ['a:1', 'b', 'c:1', 'd'] })
+  })
+  t.throws(
+    () => {
+      checkDrops(all, { drop: ['a', 'sequencer:1'] })
+    },
+    { code: 'BAD_ARGUMENT', message: /sequencer:1/ },
+  )
 })
 
 // ---- sequencer and acceptors
@@ -368,13 +556,21 @@ test('who stands by is named only when the present sequencer is gone, and only i
   const both = surveyOf({ 'n:1': answerOf('n', 'n', '', 'sequencer') })
   t.is(nextLayout(base, both, { standby }).sequencer?.boot, 's')
   t.is(nextLayout(base, both, { standby, absent: ['s'] }).sequencer?.boot, 'n')
-  t.is(nextLayout(base, surveyOf({ 'sequencer:1': null, 'n:1': answerOf('n', 'n', '', 'sequencer') }), { standby }).sequencer?.boot, 'n')
+  t.is(
+    nextLayout(base, surveyOf({ 'sequencer:1': null, 'n:1': answerOf('n', 'n', '', 'sequencer') }), { standby })
+      .sequencer?.boot,
+    'n',
+  )
   t.is(nextLayout(base, surveyOf(), { standby, absent: ['s'] }).sequencer, null)
   t.is(nextLayout(base, surveyOf(), { absent: ['s'] }).sequencer, null)
 })
 
 test('Y1: an odd number of units are acceptors: one, three, and never more than five', (t) => {
-  const acceptorsOf = (chain: readonly string[], spares: readonly string[] = []): string[] => namesOf(nextLayout(epoch4({ chains: [chain], spares, acceptors: ['acceptor-a'] }), only(...chain, ...spares), {}).acceptors)
+  const acceptorsOf = (chain: readonly string[], spares: readonly string[] = []): string[] =>
+    namesOf(
+      nextLayout(epoch4({ chains: [chain], spares, acceptors: ['acceptor-a'] }), only(...chain, ...spares), {})
+        .acceptors,
+    )
   t.deepEqual(acceptorsOf(['a']), ['acceptor-a'])
   t.deepEqual(acceptorsOf(['a', 'b']), ['acceptor-a'])
   t.deepEqual(acceptorsOf(['a', 'b', 'c']), ['acceptor-a', 'acceptor-b', 'acceptor-c'])
@@ -394,13 +590,27 @@ test('Y1: the seat of a lost disk goes with it, and is not left to who answers a
 })
 
 test('Y1: registers that are there stay acceptors before new ones are taken', (t) => {
-  const next = nextLayout(epoch4({ chains: [['a', 'b', 'c', 'd']], acceptors: ['acceptor-b', 'acceptor-c', 'acceptor-d'] }), only('a', 'b', 'c', 'd'), {})
+  const next = nextLayout(
+    epoch4({ chains: [['a', 'b', 'c', 'd']], acceptors: ['acceptor-b', 'acceptor-c', 'acceptor-d'] }),
+    only('a', 'b', 'c', 'd'),
+    {},
+  )
   t.deepEqual(namesOf(next.acceptors), ['acceptor-b', 'acceptor-c', 'acceptor-d'])
 })
 
-test('Y1: of three acceptors a silent one keeps its seat while its unit may come back, not when it is left out for good', (t) => {
-  const silent = surveyOf({ 'c:1': null })
-  t.deepEqual(namesOf(nextLayout(base, silent, { absent: ['c'] }).acceptors), ['x', 'y', 'z'])
-  t.deepEqual(namesOf(nextLayout(base, silent, { drop: ['c'] }).acceptors), ['x'])
-  t.deepEqual(namesOf(nextLayout(epoch4({ spares: ['d'] }), surveyOf({ 'c:1': null, ...withUnits('d') }), { absent: ['c'] }).acceptors), ['x', 'y', 'acceptor-d'])
-})
+test(
+  'Y1: of three acceptors a silent one keeps its seat while its unit may come back, not when it is left out '
+    + 'for good',
+  (t) => {
+    const silent = surveyOf({ 'c:1': null })
+    t.deepEqual(namesOf(nextLayout(base, silent, { absent: ['c'] }).acceptors), ['x', 'y', 'z'])
+    t.deepEqual(namesOf(nextLayout(base, silent, { drop: ['c'] }).acceptors), ['x'])
+    t.deepEqual(
+      namesOf(
+        nextLayout(epoch4({ spares: ['d'] }), surveyOf({ 'c:1': null, ...withUnits('d') }), { absent: ['c'] })
+          .acceptors,
+      ),
+      ['x', 'y', 'acceptor-d'],
+    )
+  },
+)

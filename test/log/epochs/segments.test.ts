@@ -61,7 +61,10 @@ test('L11: with all the segments that there may be, a spare and a lost unit, app
   const lost = openSegment(long.layout).chains[0]?.[1]?.address ?? ''
   await hand.unit(lost).close()
   await hand.done(Promise.all(appends(log, 5)), 3_000)
-  t.deepEqual(log.cluster.layout?.absent.map(({ address, replaced }) => [address, replaced]), [[lost, true]])
+  t.deepEqual(
+    log.cluster.layout?.absent.map(({ address, replaced }) => [address, replaced]),
+    [[lost, true]],
+  )
   t.true(isError(refused, 'BAD_LAYOUT'))
   t.regex(String(refused), /would have 57 segments.*wait until closed positions are copied and merged/)
 })

@@ -17,7 +17,12 @@ const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000, fillFloorMs: 100_00
 
 function segmentsOf(hand: HandCluster): string[] {
   const { segments = [] } = hand.unit('unit-0').unit.state.layout ?? {}
-  return segments.map(({ chains }) => chains.flat().map(({ address }) => address.slice(-1)).join(''))
+  return segments.map(({ chains }) =>
+    chains
+      .flat()
+      .map(({ address }) => address.slice(-1))
+      .join(''),
+  )
 }
 
 /** A cluster of two with a hole at one position, and the raw connections to it; gives the position behind the hole. */

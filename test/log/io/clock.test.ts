@@ -17,7 +17,11 @@ function stall(ms: number): void {
 
 const waited = (ms: number): Promise<number> => {
   const start = systemClock.now()
-  return new Promise((done) => { systemClock.timer(ms, () => { done(systemClock.now() - start) }) })
+  return new Promise((done) => {
+    systemClock.timer(ms, () => {
+      done(systemClock.now() - start)
+    })
+  })
 }
 
 test('a timer set in a long turn does not fire early', async (t) => {
@@ -31,8 +35,14 @@ test('a timer set in a long turn does not fire early', async (t) => {
 
 test('a cancelled timer does not fire, and a very long one does not fire at once', async (t) => {
   const fired: string[] = []
-  systemClock.timer(5, () => { fired.push('cancelled') }).cancel()
-  const long = systemClock.timer(2 ** 40, () => { fired.push('long') })
+  systemClock
+    .timer(5, () => {
+      fired.push('cancelled')
+    })
+    .cancel()
+  const long = systemClock.timer(2 ** 40, () => {
+    fired.push('long')
+  })
   await waited(30)
   long.cancel()
   t.deepEqual(fired, [])
@@ -41,8 +51,13 @@ test('a cancelled timer does not fire, and a very long one does not fire at once
 test('a turn runs after what this one has begun', async (t) => {
   const order: string[] = []
   await new Promise<void>((done) => {
-    systemClock.turn(() => { order.push('turn'); done() })
-    queueMicrotask(() => { order.push('microtask') })
+    systemClock.turn(() => {
+      order.push('turn')
+      done()
+    })
+    queueMicrotask(() => {
+      order.push('microtask')
+    })
     order.push('now')
   })
   t.deepEqual(order, ['now', 'microtask', 'turn'])
@@ -50,7 +65,8 @@ test('a turn runs after what this one has begun', async (t) => {
 
 test('timers of an unreferenced clock let the process end', (t) => {
   const clock = join(import.meta.dirname, '../../../log/io/clock.ts')
-  const script = `import { makeClock } from ${JSON.stringify(clock)}; makeClock({ unreferenced: true }).timer(60_000, () => {})`
+  const imports = `import { makeClock } from ${JSON.stringify(clock)}`
+  const script = `${imports}; makeClock({ unreferenced: true }).timer(60_000, () => {})`
   t.is(spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 20_000 }).status, 0)
   t.true(makeClock().wall() > 1_600_000_000_000)
 })

@@ -12,7 +12,9 @@ import { createInterface } from 'node:readline'
 /** Makes an empty folder that is removed when the test ends. */
 export function makeFolder(teardown: (run: () => void) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'sirtaki-'))
-  teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  teardown(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
   return folder
 }
 
@@ -26,20 +28,33 @@ export function changeFile(path: string, change: (bytes: Buffer) => void): void 
 const child = join(import.meta.dirname, 'store-child.ts')
 
 /** Runs `store-child.ts` to its end, under another command if one is given; gives its lines. */
-export function runChild(args: readonly (string | number)[], under: readonly string[] = []): { readonly lines: readonly string[]; readonly talk: string; readonly signal: string | null } {
+export function runChild(
+  args: readonly (string | number)[],
+  under: readonly string[] = [],
+): { readonly lines: readonly string[]; readonly talk: string; readonly signal: string | null } {
   const [command = process.execPath, ...rest] = [...under, process.execPath, child, ...args.map(String)]
   const { stdout, stderr, signal } = spawnSync(command, rest, { encoding: 'utf8' })
   return { lines: stdout.trim().split('\n'), talk: stderr, signal }
 }
 
 /** A running `store-child.ts`: its lines one by one, and its end. */
-export function startChild(args: readonly (string | number)[]): { readonly next: () => Promise<string | undefined>; readonly kill: () => Promise<void> } {
+export function startChild(args: readonly (string | number)[]): {
+  readonly next: () => Promise<string | undefined>
+  readonly kill: () => Promise<void>
+} {
   const running = spawn(process.execPath, [child, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<void>((done) => { running.once('exit', () => { done() }) })
+  const ended = new Promise<void>((done) => {
+    running.once('exit', () => {
+      done()
+    })
+  })
   const lines = createInterface({ input: running.stdout })[Symbol.asyncIterator]()
   return {
     next: async () => (await lines.next()).value,
-    kill: async () => { running.kill('SIGKILL'); await ended },
+    kill: async () => {
+      running.kill('SIGKILL')
+      await ended
+    },
   }
 }
 

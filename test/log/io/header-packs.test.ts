@@ -1,6 +1,6 @@
 /**
- * Whatever is committed and dropped, and whenever the store is closed, its headers read as they were written, be it from
- * packs or row by row.
+ * Whatever is committed and dropped, and whenever the store is closed, its headers read as they were written, be it
+ * from packs or row by row.
  *
  * Read next: `../../../log/io/header-packs.ts`, `written.ts`.
  */
@@ -16,7 +16,9 @@ import { sayings, sayingsOf, shapedRow, storeIn as makeStore } from './written.t
 const PACK_ROWS = 4
 const EPOCH = 1
 
-const orThrow = (error?: Error): void => { if (error !== undefined) throw error }
+const orThrow = (error?: Error): void => {
+  if (error !== undefined) throw error
+}
 
 /** A store that writes its packs after every fourth commit or so. */
 const storeIn = (folder: string): SqliteStore => makeStore(folder, { packRows: PACK_ROWS, checkpointFrames: 10 })
@@ -28,7 +30,7 @@ function idsIn(store: SqliteStore): number[] {
   const ids = [...said.keys()].filter((id) => id >= 0)
   const right = sayingsOf(ids)
   if (said.get(-1) !== right.get(-1)) throw new Error(`together they say ${said.get(-1)}`)
-  return ids.map((id) => said.get(id) === right.get(id) ? id : -id)
+  return ids.map((id) => (said.get(id) === right.get(id) ? id : -id))
 }
 
 function commit(store: SqliteStore, id: number, drop: readonly number[] = []): void {
@@ -45,9 +47,16 @@ function inside<T>(folder: string, run: (database: Database.Database) => T): T {
   }
 }
 
-interface StoredPack { readonly block: number; readonly sums: number; readonly sum: number; readonly says: Uint8Array }
-const packsIn = (folder: string): StoredPack[] => inside(folder, (database) =>
-  database.prepare<[], StoredPack>('select block, sums, sum, says from pack order by block').all())
+interface StoredPack {
+  readonly block: number
+  readonly sums: number
+  readonly sum: number
+  readonly says: Uint8Array
+}
+const packsIn = (folder: string): StoredPack[] =>
+  inside(folder, (database) =>
+    database.prepare<[], StoredPack>('select block, sums, sum, says from pack order by block').all(),
+  )
 const blocksIn = (folder: string): number[] => packsIn(folder).map(({ block }) => block)
 
 /** A new store: opened, with an epoch. */
@@ -68,12 +77,16 @@ function folderWith(count: number, teardown: (run: () => void) => void): string 
 }
 
 /** Opens and reads the headers, as a unit does. */
-const load = (store: SqliteStore): void => { idsIn(store) }
+const load = (store: SqliteStore): void => {
+  idsIn(store)
+}
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1)
 
 test('blocks that are behind have a pack, the last one has none, and all rows are read', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
   t.deepEqual(blocksIn(folder), [0, 1, 2, 3])
   const store = storeIn(folder)
   t.deepEqual(idsIn(store), upTo(18))
@@ -87,22 +100,31 @@ test('blocks that are behind have a pack, the last one has none, and all rows ar
 })
 
 test('what is read from packs is no row: they are believed as far as the sums of all rows', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
-  inside(folder, (database) => { database.exec('update row set header = zeroblob(9) where id = 5') })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
+  inside(folder, (database) => {
+    database.exec('update row set header = zeroblob(9) where id = 5')
+  })
   const store = storeIn(folder)
   t.deepEqual(idsIn(store), upTo(18))
   store.close()
 })
 
 test('a pack goes with the first of its rows', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
   const store = storeIn(folder)
   load(store)
   commit(store, 19, [5, 9])
   store.close()
   t.deepEqual(blocksIn(folder), [0, 3])
   const again = storeIn(folder)
-  t.deepEqual(idsIn(again), upTo(19).filter((id) => id !== 5 && id !== 9))
+  t.deepEqual(
+    idsIn(again),
+    upTo(19).filter((id) => id !== 5 && id !== 9),
+  )
   again.close()
   t.deepEqual(blocksIn(folder), [0, 3])
   const third = storeIn(folder)
@@ -114,11 +136,15 @@ test('a pack goes with the first of its rows', (t) => {
 })
 
 test('L2: a pack whose bits are flipped is passed over, and written anew', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
   const [, second] = packsIn(folder)
   const broken = Buffer.from(second?.says ?? [])
   broken.writeUInt8(broken.readUInt8(9) ^ 1, 9)
-  inside(folder, (database) => { database.prepare('update pack set says = ? where block = 1').run(broken) })
+  inside(folder, (database) => {
+    database.prepare('update pack set says = ? where block = 1').run(broken)
+  })
   const store = storeIn(folder)
   t.deepEqual(idsIn(store), upTo(18))
   commit(store, 19)
@@ -127,28 +153,39 @@ test('L2: a pack whose bits are flipped is passed over, and written anew', (t) =
 })
 
 test('L2: a pack that is back after one of its rows was dropped is damage', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
   const [, second] = packsIn(folder)
   const store = storeIn(folder)
   load(store)
   commit(store, 19, [5])
   store.close()
   t.deepEqual(blocksIn(folder), [0, 2, 3])
-  inside(folder, (database) => { database.prepare('insert into pack values(?, ?, ?, ?)').run(second?.block, second?.sums, second?.sum, second?.says) })
+  inside(folder, (database) => {
+    database.prepare('insert into pack values(?, ?, ?, ?)').run(second?.block, second?.sums, second?.sum, second?.says)
+  })
   const again = storeIn(folder)
-  const error = t.throws(() => { idsIn(again) })
+  const error = t.throws(() => {
+    idsIn(again)
+  })
   again.close()
   t.true(isError(error, 'DAMAGED'))
   // Salvage finds it too: the packs of the new database are those of its rows.
   const salvaged = makeStore(folder, { packRows: PACK_ROWS, salvage: true })
-  t.deepEqual(idsIn(salvaged), upTo(19).filter((id) => id !== 5))
+  t.deepEqual(
+    idsIn(salvaged),
+    upTo(19).filter((id) => id !== 5),
+  )
   salvaged.close()
   t.deepEqual(blocksIn(folder), [0, 1, 2, 3])
   t.notDeepEqual(packsIn(folder)[1], second)
 })
 
 test('headers that are read in part, or while commits come, make no pack', (t) => {
-  const folder = folderWith(18, (undo) => { t.teardown(undo) })
+  const folder = folderWith(18, (undo) => {
+    t.teardown(undo)
+  })
   const store = storeIn(folder)
   for (const part of store.open().blocks ?? []) if ('id' in part && part.id === 17) break
   for (let id = 19; id <= 25; id++) commit(store, id)
@@ -172,28 +209,38 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 test('L2: after any commits, drops and openings the headers are those of the rows that are there', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-    const undo: (() => void)[] = []
-    const folder = makeFolder((run) => { undo.push(run) })
-    let store = begin(folder)
-    let ids: number[] = []
-    let next = 1
-    const add = (drop: readonly number[]): void => { commit(store, next, drop); ids = [...ids.filter((id) => !drop.includes(id)), next++] }
-    for (const one of steps) {
-      if ('commits' in one) for (let i = 0; i < one.commits; i++) add([])
-      else if ('drop' in one) add(ids.slice(one.drop, one.drop + 3))
-      else {
-        store.close()
-        store = storeIn(folder)
-        // A unit reads all of its headers; a tool may look at the rest of the image only.
-        if (one.open) t.deepEqual(idsIn(store), ids)
-        else store.open()
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+      const undo: (() => void)[] = []
+      const folder = makeFolder((run) => {
+        undo.push(run)
+      })
+      let store = begin(folder)
+      let ids: number[] = []
+      let next = 1
+      const add = (drop: readonly number[]): void => {
+        commit(store, next, drop)
+        ids = [...ids.filter((id) => !drop.includes(id)), next++]
       }
-    }
-    store.close()
-    store = storeIn(folder)
-    t.deepEqual(idsIn(store), ids)
-    store.close()
-    undo.forEach((run) => { run() })
-  }), { numRuns: 60 })
+      for (const one of steps) {
+        if ('commits' in one) for (let i = 0; i < one.commits; i++) add([])
+        else if ('drop' in one) add(ids.slice(one.drop, one.drop + 3))
+        else {
+          store.close()
+          store = storeIn(folder)
+          // A unit reads all of its headers; a tool may look at the rest of the image only.
+          if (one.open) t.deepEqual(idsIn(store), ids)
+          else store.open()
+        }
+      }
+      store.close()
+      store = storeIn(folder)
+      t.deepEqual(idsIn(store), ids)
+      store.close()
+      undo.forEach((run) => {
+        run()
+      })
+    }),
+    { numRuns: 60 },
+  )
 })

@@ -8,4 +8,6 @@ import { takeHostLock } from '../../../log/io/host-lock.ts'
 
 const lock = takeHostLock({ path: process.argv[2] ?? '' })
 writeSync(1, `holds ${process.pid}\n`)
-setInterval(() => { lock.check() }, 1_000)
+setInterval(() => {
+  lock.check()
+}, 1_000)

@@ -21,16 +21,24 @@ function refusal(attempt: () => unknown): SirtakiError | undefined {
 
 function take(path: string, teardown: (run: () => void) => void): HostLock {
   const lock = takeHostLock({ path })
-  teardown(() => { lock.release() })
+  teardown(() => {
+    lock.release()
+  })
   return lock
 }
 
 /** In a process of its own: whoever opens and closes the lock file in this one lets the lock go (P50). */
-const copy = (from: string, to: string): void => { execFileSync('cp', ['-r', from, to]) }
+const copy = (from: string, to: string): void => {
+  execFileSync('cp', ['-r', from, to])
+}
 
 test('P50: only one holds the lock, the other is told its pid, and released it is free', (t) => {
-  const path = makeFolder((run) => { t.teardown(run) })
-  const lock = take(path, (run) => { t.teardown(run) })
+  const path = makeFolder((run) => {
+    t.teardown(run)
+  })
+  const lock = take(path, (run) => {
+    t.teardown(run)
+  })
   lock.check()
   const error = refusal(() => takeHostLock({ path }))
   t.like(error, { code: 'IN_USE', next: 'again', facts: { path, pid: process.pid } })
@@ -39,40 +47,69 @@ test('P50: only one holds the lock, the other is told its pid, and released it i
   lock.release()
   lock.release()
   t.deepEqual(readdirSync(path), ['host.lock'])
-  take(path, (run) => { t.teardown(run) }).check()
+  take(path, (run) => {
+    t.teardown(run)
+  }).check()
 })
 
 test('P50: a killed process blocks nobody, a stopped one does', async (t) => {
-  const path = makeFolder((run) => { t.teardown(run) })
+  const path = makeFolder((run) => {
+    t.teardown(run)
+  })
   const holder = new RealProcess('../log/io/host-lock-child.ts', [path])
   t.teardown(() => holder.kill())
   const pid = Number(await holder.start('holds'))
   holder.signal('SIGSTOP')
-  t.like(refusal(() => takeHostLock({ path })), { code: 'IN_USE', facts: { pid } })
+  t.like(
+    refusal(() => takeHostLock({ path })),
+    { code: 'IN_USE', facts: { pid } },
+  )
   await holder.kill()
   t.is(hostOf({ path })?.pid, pid)
-  take(path, (run) => { t.teardown(run) }).check()
+  take(path, (run) => {
+    t.teardown(run)
+  }).check()
   t.is(hostOf({ path })?.pid, process.pid)
 })
 
 test('P50: a holder whose lock file was removed or replaced finds out, and nobody else gets in meanwhile', (t) => {
-  const path = makeFolder((run) => { t.teardown(run) })
-  const lock = take(path, (run) => { t.teardown(run) })
+  const path = makeFolder((run) => {
+    t.teardown(run)
+  })
+  const lock = take(path, (run) => {
+    t.teardown(run)
+  })
   rmSync(join(path, 'host.lock'))
-  t.like(refusal(() => { lock.check() }), { code: 'STOPPED', facts: { pid: process.pid } })
+  t.like(
+    refusal(() => {
+      lock.check()
+    }),
+    { code: 'STOPPED', facts: { pid: process.pid } },
+  )
   const error = refusal(() => takeHostLock({ path }))
   t.is(error?.code, 'DAMAGED')
   t.true(error?.message.includes(`end process ${process.pid} first`))
-  t.regex(refusal(() => { lock.check() })?.message ?? '', /was replaced/)
+  t.regex(
+    refusal(() => {
+      lock.check()
+    })?.message ?? '',
+    /was replaced/,
+  )
   lock.release()
-  take(path, (run) => { t.teardown(run) }).check()
+  take(path, (run) => {
+    t.teardown(run)
+  }).check()
 })
 
 test('P50: a folder that was copied in use is refused until somebody vouches for it; the original goes on', (t) => {
-  const folder = makeFolder((run) => { t.teardown(run) })
+  const folder = makeFolder((run) => {
+    t.teardown(run)
+  })
   const [path, copied] = [join(folder, 'original'), join(folder, 'copy')]
   execFileSync('mkdir', [path])
-  const lock = take(path, (run) => { t.teardown(run) })
+  const lock = take(path, (run) => {
+    t.teardown(run)
+  })
   copy(path, copied)
   const error = refusal(() => takeHostLock({ path: copied }))
   t.like(error, { code: 'DAMAGED', facts: { path: copied, pid: process.pid } })
@@ -81,24 +118,36 @@ test('P50: a folder that was copied in use is refused until somebody vouches for
   lock.check()
   t.is(refusal(() => takeHostLock({ path }))?.code, 'IN_USE')
   rmSync(join(copied, 'host.pid'))
-  take(copied, (run) => { t.teardown(run) }).check()
+  take(copied, (run) => {
+    t.teardown(run)
+  }).check()
 })
 
 test('a folder that was copied or moved while nobody used it is as good as the first', (t) => {
-  const folder = makeFolder((run) => { t.teardown(run) })
+  const folder = makeFolder((run) => {
+    t.teardown(run)
+  })
   const [path, copied, moved] = [join(folder, 'original'), join(folder, 'copy'), join(folder, 'moved')]
   execFileSync('mkdir', [path])
-  take(path, (run) => { t.teardown(run) }).release()
+  take(path, (run) => {
+    t.teardown(run)
+  }).release()
   copy(path, copied)
-  take(copied, (run) => { t.teardown(run) }).check()
+  take(copied, (run) => {
+    t.teardown(run)
+  }).check()
   t.is(hostOf({ path: copied })?.pid, process.pid)
   renameSync(path, moved)
-  take(moved, (run) => { t.teardown(run) }).check()
+  take(moved, (run) => {
+    t.teardown(run)
+  }).check()
   t.is(hostOf({ path: moved })?.pid, process.pid)
 })
 
 test('a lock file that is no database is damage that says what to remove', (t) => {
-  const path = makeFolder((run) => { t.teardown(run) })
+  const path = makeFolder((run) => {
+    t.teardown(run)
+  })
   writeFileSync(join(path, 'host.lock'), Buffer.alloc(4096, 'garbage '))
   const error = refusal(() => takeHostLock({ path }))
   t.is(error?.code, 'DAMAGED')
@@ -106,15 +155,24 @@ test('a lock file that is no database is damage that says what to remove', (t) =
 })
 
 test('a folder in which no file can be made is an IO error that names it', (t) => {
-  const path = join(makeFolder((run) => { t.teardown(run) }), 'missing')
+  const path = join(
+    makeFolder((run) => {
+      t.teardown(run)
+    }),
+    'missing',
+  )
   const error = refusal(() => takeHostLock({ path }))
   t.is(error?.code, 'IO')
   t.true(error?.message.includes(path))
 })
 
 test('the record of the holder is removed by its holder only', (t) => {
-  const path = makeFolder((run) => { t.teardown(run) })
-  const lock = take(path, (run) => { t.teardown(run) })
+  const path = makeFolder((run) => {
+    t.teardown(run)
+  })
+  const lock = take(path, (run) => {
+    t.teardown(run)
+  })
   const other = '4194305 1:2\n'
   writeFileSync(join(path, 'host.pid'), other)
   lock.release()

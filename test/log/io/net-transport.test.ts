@@ -18,7 +18,13 @@ import { Peer, Visitors } from './peer.ts'
 // Long enough for a machine that has much else to do.
 const transport = netTransport({ lingerMs: 2_000 })
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-const socketPath = (t: ExecutionContext): string => join(makeFolder((undo) => { t.teardown(undo) }), 's')
+const socketPath = (t: ExecutionContext): string =>
+  join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    's',
+  )
 
 /** A door and one connection through it. */
 async function meet(t: ExecutionContext, address: string) {
@@ -77,7 +83,9 @@ test('a close tells the other end once and without an error, and not oneself', a
   connection.write([bytes('too late')])
   await far.until(({ closings }) => closings.length > 0)
   farConnection.write([bytes('nobody hears this')])
-  await new Promise((done) => { setImmediate(done) })
+  await new Promise((done) => {
+    setImmediate(done)
+  })
   t.is(far.text, 'last words')
   t.deepEqual(far.closings, [undefined])
   t.deepEqual(near.closings, [])
@@ -94,7 +102,9 @@ test('last words arrive though their reader had just sent a lot', async (t) => {
 })
 
 test('a peer that was killed is told as closed, once', async (t) => {
-  const script = `require('node:net').createServer((s) => { s.on('data', () => process.kill(process.pid, 'SIGKILL')) }).listen(0, '127.0.0.1', function () { console.log(this.address().port) })`
+  const script =
+    `require('node:net').createServer((s) => { s.on('data', () => process.kill(process.pid, 'SIGKILL')) `
+    + `}).listen(0, '127.0.0.1', function () { console.log(this.address().port) })`
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [port]: unknown[] = await once(child.stdout.setEncoding('utf8'), 'data')
   const near = new Peer()
@@ -113,46 +123,64 @@ test('big writes pile up in `buffered` until the peer takes them', async (t) => 
   connection.write(Array.from({ length: 64 }, () => piece))
   t.true(connection.buffered > 32 << 20)
   await far.until((peer) => peer.bytes === 64 << 20)
-  await new Promise((done) => { setImmediate(done) })
+  await new Promise((done) => {
+    setImmediate(done)
+  })
   t.is(connection.buffered, 0)
   t.true(far.text.endsWith('\x07'))
 })
 
-test('connections beyond the bound are closed before anybody hears of them, and there is room again when one has gone', async (t) => {
-  const visitors = new Visitors()
-  const listener = await netTransport({ connectionsMax: 2 }).listen('127.0.0.1:0', visitors.accept)
-  t.teardown(() => listener.close())
-  const dial = (): { peer: Peer; connection: Connection } => {
-    const peer = new Peer()
-    return { peer, connection: transport.connect(listener.address, peer) }
-  }
-  const [first, second] = [dial(), dial()]
-  await first.peer.until(({ openings }) => openings === 1)
-  await second.peer.until(({ openings }) => openings === 1)
-  const third = dial()
-  await third.peer.until(({ closings }) => closings.length > 0)
-  t.is(visitors.connections.length, 2)
-  first.connection.close()
-  await visitors.peers[0]?.until(({ closings }) => closings.length > 0)
-  await new Promise((done) => { setImmediate(done) })
-  const fourth = dial()
-  fourth.connection.write([bytes('room')])
-  while (visitors.peers.length < 3) await new Promise((done) => { setImmediate(done) })
-  await visitors.peers[2]?.until(({ text }) => text === 'room')
-  t.deepEqual([second.peer.closings, fourth.peer.closings], [[], []])
-  second.connection.close()
-  fourth.connection.close()
-})
+test(
+  'connections beyond the bound are closed before anybody hears of them, and there is room again when one has '
+    + 'gone',
+  async (t) => {
+    const visitors = new Visitors()
+    const listener = await netTransport({ connectionsMax: 2 }).listen('127.0.0.1:0', visitors.accept)
+    t.teardown(() => listener.close())
+    const dial = (): { peer: Peer; connection: Connection } => {
+      const peer = new Peer()
+      return { peer, connection: transport.connect(listener.address, peer) }
+    }
+    const [first, second] = [dial(), dial()]
+    await first.peer.until(({ openings }) => openings === 1)
+    await second.peer.until(({ openings }) => openings === 1)
+    const third = dial()
+    await third.peer.until(({ closings }) => closings.length > 0)
+    t.is(visitors.connections.length, 2)
+    first.connection.close()
+    await visitors.peers[0]?.until(({ closings }) => closings.length > 0)
+    await new Promise((done) => {
+      setImmediate(done)
+    })
+    const fourth = dial()
+    fourth.connection.write([bytes('room')])
+    while (visitors.peers.length < 3) {
+      await new Promise((done) => {
+        setImmediate(done)
+      })
+    }
+    await visitors.peers[2]?.until(({ text }) => text === 'room')
+    t.deepEqual([second.peer.closings, fourth.peer.closings], [[], []])
+    second.connection.close()
+    fourth.connection.close()
+  },
+)
 
 test('an address in use is refused', async (t) => {
   const { listener } = await meet(t, '127.0.0.1:0')
-  const error = await t.throwsAsync(transport.listen(listener.address, () => new Peer()), { instanceOf: SirtakiError, code: 'IN_USE' })
+  const error = await t.throwsAsync(
+    transport.listen(listener.address, () => new Peer()),
+    { instanceOf: SirtakiError, code: 'IN_USE' },
+  )
   t.true(error?.message.includes(listener.address))
 })
 
 test('a live unix socket is in use, and goes on', async (t) => {
   const { listener, connection, far } = await meet(t, `unix:${socketPath(t)}`)
-  await t.throwsAsync(transport.listen(listener.address, () => new Peer()), { instanceOf: SirtakiError, code: 'IN_USE' })
+  await t.throwsAsync(
+    transport.listen(listener.address, () => new Peer()),
+    { instanceOf: SirtakiError, code: 'IN_USE' },
+  )
   connection.write([bytes('still here')])
   await far.until(({ text }) => text === 'still here')
   t.deepEqual(far.closings, [])
@@ -160,7 +188,11 @@ test('a live unix socket is in use, and goes on', async (t) => {
 
 test('the unix socket that a killed server left is replaced', async (t) => {
   const path = socketPath(t)
-  const child = spawn(process.execPath, ['-e', `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('open'))`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(
+    process.execPath,
+    ['-e', `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('open'))`],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   await once(child.stdout, 'data')
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -174,7 +206,10 @@ test('the unix socket that a killed server left is replaced', async (t) => {
 test('a file that is no socket is never removed', async (t) => {
   const path = socketPath(t)
   writeFileSync(path, 'precious')
-  await t.throwsAsync(transport.listen(`unix:${path}`, () => new Peer()), { instanceOf: SirtakiError, code: 'IN_USE' })
+  await t.throwsAsync(
+    transport.listen(`unix:${path}`, () => new Peer()),
+    { instanceOf: SirtakiError, code: 'IN_USE' },
+  )
   t.true(existsSync(path))
 })
 
@@ -190,28 +225,39 @@ test('a closed listener frees its address at once, and its connections live on',
     return next?.address === listener.address
   }
   // A connection of another process may have been given that very port just then: not three times in a row.
-  t.true(await freed() || await freed() || await freed())
+  t.true((await freed()) || (await freed()) || (await freed()))
 })
 
 test('places where nobody can listen are bad addresses', async (t) => {
-  await t.throwsAsync(transport.listen('203.0.113.7:0', () => new Peer()), { instanceOf: SirtakiError, code: 'BAD_ADDRESS' })
-  await t.throwsAsync(transport.listen('unix:/no/such/folder/s', () => new Peer()), { instanceOf: SirtakiError, code: 'BAD_ADDRESS' })
-  await t.throwsAsync(transport.listen('nowhere', () => new Peer()), { instanceOf: SirtakiError, code: 'BAD_ADDRESS' })
+  await t.throwsAsync(
+    transport.listen('203.0.113.7:0', () => new Peer()),
+    { instanceOf: SirtakiError, code: 'BAD_ADDRESS' },
+  )
+  await t.throwsAsync(
+    transport.listen('unix:/no/such/folder/s', () => new Peer()),
+    { instanceOf: SirtakiError, code: 'BAD_ADDRESS' },
+  )
+  await t.throwsAsync(
+    transport.listen('nowhere', () => new Peer()),
+    { instanceOf: SirtakiError, code: 'BAD_ADDRESS' },
+  )
   t.throws(() => transport.connect('127.0.0.1:0', new Peer()), { instanceOf: SirtakiError, code: 'BAD_ADDRESS' })
 })
 
-const unreachable = test.macro(async (t: ExecutionContext, address: (t: ExecutionContext) => string | Promise<string>) => {
-  const peer = new Peer()
-  const connection = transport.connect(await address(t), peer)
-  connection.write([bytes('hello?')])
-  await peer.until(({ closings }) => closings.length > 0)
-  connection.close()
-  const [error] = peer.closings
-  t.true(isError(error, 'UNREACHABLE'))
-  t.true(error?.cause instanceof Error)
-  t.is(peer.openings, 0)
-  t.is(peer.closings.length, 1)
-})
+const unreachable = test.macro(
+  async (t: ExecutionContext, address: (t: ExecutionContext) => string | Promise<string>) => {
+    const peer = new Peer()
+    const connection = transport.connect(await address(t), peer)
+    connection.write([bytes('hello?')])
+    await peer.until(({ closings }) => closings.length > 0)
+    connection.close()
+    const [error] = peer.closings
+    t.true(isError(error, 'UNREACHABLE'))
+    t.true(error?.cause instanceof Error)
+    t.is(peer.openings, 0)
+    t.is(peer.closings.length, 1)
+  },
+)
 
 test('nobody at a port is unreachable', unreachable, async () => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -235,7 +281,9 @@ test('a connection that does not open in time is unreachable', async (t) => {
 test('closing a connection that is still opening tells nothing', async (t) => {
   const peer = new Peer()
   transport.connect('127.0.0.1:1', peer).close()
-  await new Promise((done) => { setTimeout(done, 50) })
+  await new Promise((done) => {
+    setTimeout(done, 50)
+  })
   t.deepEqual(peer.closings, [])
   t.is(peer.openings, 0)
 })

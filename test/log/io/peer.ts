@@ -15,11 +15,23 @@ export class Peer implements ConnectionEvents {
   openings = 0
   bytes = 0
 
-  opened(): void { this.openings++; this.#news.emit('news') }
-  data(bytes: Uint8Array): void { this.#chunks.push(bytes); this.bytes += bytes.byteLength; this.#news.emit('news') }
-  closed(error?: Error): void { this.closings.push(error); this.#news.emit('news') }
+  opened(): void {
+    this.openings++
+    this.#news.emit('news')
+  }
+  data(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
+    this.bytes += bytes.byteLength
+    this.#news.emit('news')
+  }
+  closed(error?: Error): void {
+    this.closings.push(error)
+    this.#news.emit('news')
+  }
 
-  get text(): string { return Buffer.concat(this.#chunks).toString() }
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString()
+  }
 
   /** Resolves once `condition` holds. */
   async until(condition: (peer: this) => boolean): Promise<void> {

@@ -12,7 +12,13 @@ import { RegisterFile } from '../../../log/io/register-file.ts'
 import { sha256 } from '../../../log/bytes/hash.ts'
 import { changeFile, makeFolder } from './folder.ts'
 
-const placeFor = (t: ExecutionContext): string => join(makeFolder((undo) => { t.teardown(undo) }), 'register')
+const placeFor = (t: ExecutionContext): string =>
+  join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    'register',
+  )
 
 test('a register that was never written is undefined', (t) => {
   t.is(new RegisterFile(placeFor(t)).read(), undefined)
@@ -38,26 +44,39 @@ test('P45: any flipped bit in one copy costs nothing, one in both is damage', (t
   const path = placeFor(t)
   new RegisterFile(path).write('{"promised":7,"accepted":{"rank":7,"value":"x"}}')
   const whole = readFileSync(path)
-  fc.assert(fc.property(fc.nat(whole.length - 1), fc.nat(7), fc.boolean(), (at, bit, isFirst) => {
-    for (const name of [path, `${path}-2`]) writeFileSync(name, whole)
-    const flip = (name: string): void => { changeFile(name, (bytes) => { bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at) }) }
-    flip(isFirst ? path : `${path}-2`)
-    t.is(new RegisterFile(path).read(), '{"promised":7,"accepted":{"rank":7,"value":"x"}}')
-    for (const name of [path, `${path}-2`]) writeFileSync(name, whole)
-    flip(path)
-    flip(`${path}-2`)
-    t.throws(() => new RegisterFile(path).read(), { instanceOf: SirtakiError, code: 'DAMAGED', message: new RegExp(path) })
-  }), { numRuns: 60 })
+  fc.assert(
+    fc.property(fc.nat(whole.length - 1), fc.nat(7), fc.boolean(), (at, bit, isFirst) => {
+      for (const name of [path, `${path}-2`]) writeFileSync(name, whole)
+      const flip = (name: string): void => {
+        changeFile(name, (bytes) => {
+          bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at)
+        })
+      }
+      flip(isFirst ? path : `${path}-2`)
+      t.is(new RegisterFile(path).read(), '{"promised":7,"accepted":{"rank":7,"value":"x"}}')
+      for (const name of [path, `${path}-2`]) writeFileSync(name, whole)
+      flip(path)
+      flip(`${path}-2`)
+      t.throws(() => new RegisterFile(path).read(), {
+        instanceOf: SirtakiError,
+        code: 'DAMAGED',
+        message: new RegExp(path),
+      })
+    }),
+    { numRuns: 60 },
+  )
 })
 
 test('a register whose copies are both cut off is damage', (t) => {
   const path = placeFor(t)
   new RegisterFile(path).write('a value')
   const whole = readFileSync(path)
-  fc.assert(fc.property(fc.nat(whole.length - 1), (length) => {
-    for (const name of [path, `${path}-2`]) writeFileSync(name, whole.subarray(0, length))
-    t.throws(() => new RegisterFile(path).read(), { instanceOf: SirtakiError, code: 'DAMAGED' })
-  }))
+  fc.assert(
+    fc.property(fc.nat(whole.length - 1), (length) => {
+      for (const name of [path, `${path}-2`]) writeFileSync(name, whole.subarray(0, length))
+      t.throws(() => new RegisterFile(path).read(), { instanceOf: SirtakiError, code: 'DAMAGED' })
+    }),
+  )
 })
 
 test('P45: a write is in both copies when it returns: whichever is lost, the other has it', (t) => {
@@ -72,7 +91,7 @@ test('P45: a write is in both copies when it returns: whichever is lost, the oth
   t.is(new RegisterFile(path).read(), 'promised 3')
 })
 
-test('P45: after a crash between the two copies the newer one counts, and is in both before anybody acts on it', (t) => {
+test('P45: after a crash between the two copies the newer one counts, and is in both before it is used', (t) => {
   const path = placeFor(t)
   const register = new RegisterFile(path)
   register.write('old')
@@ -115,9 +134,19 @@ test('L10: after a write that failed every other one fails with the same error',
   const register = new RegisterFile(path)
   register.write('old')
   mkdirSync(`${path}.new`)
-  const error = t.throws(() => { register.write('lost') }, { instanceOf: SirtakiError, code: 'IO' })
+  const error = t.throws(
+    () => {
+      register.write('lost')
+    },
+    { instanceOf: SirtakiError, code: 'IO' },
+  )
   rmSync(`${path}.new`, { recursive: true })
-  t.is(t.throws(() => { register.write('later') }), error)
+  t.is(
+    t.throws(() => {
+      register.write('later')
+    }),
+    error,
+  )
   t.is(new RegisterFile(path).read(), 'old')
 })
 

@@ -15,7 +15,8 @@ import { commit, headersOf, rowOf } from '../../contracts/unit-store.ts'
 import { canTrace, changeFile, makeFolder, runChild, startChild } from './folder.ts'
 import { beginOfLast, framesOf } from './wal-frames.ts'
 
-const storeIn = (folder: string): SqliteStore => new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1 })
+const storeIn = (folder: string): SqliteStore =>
+  new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1 })
 
 /** Opens, lists the ids of the rows and closes. */
 function idsIn(folder: string): readonly number[] {
@@ -47,21 +48,38 @@ function crashedFolder(teardown: (run: () => void) => void, count: number): stri
 const walOf = (folder: string): string => join(folder, 'unit.db-wal')
 
 test('L9: what was acknowledged before kill -9 is there afterwards', async (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const child = startChild([folder, 'stream'])
   const lines = await Promise.all(Array.from({ length: 700 }, () => child.next()))
   await child.kill()
   const ids = idsIn(folder)
-  t.deepEqual(lines, Array.from({ length: 700 }, (_, id) => `kept ${id}`))
+  t.deepEqual(
+    lines,
+    Array.from({ length: 700 }, (_, id) => `kept ${id}`),
+  )
   t.true(ids.length >= 700)
-  t.deepEqual(ids, Array.from({ length: ids.length }, (_, id) => id))
+  t.deepEqual(
+    ids,
+    Array.from({ length: ids.length }, (_, id) => id),
+  )
 })
 
 test('P31: a bit flipped in the middle of the WAL is damage, and the folder stays as it was', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
-  const copy = join(makeFolder((undo) => { t.teardown(undo) }), 'copy')
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 30)
+  const copy = join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    'copy',
+  )
   cpSync(folder, copy, { recursive: true })
-  changeFile(walOf(copy), (wal) => { wal.writeUInt8(wal.readUInt8(200_000) ^ 1, 200_000) })
+  changeFile(walOf(copy), (wal) => {
+    wal.writeUInt8(wal.readUInt8(200_000) ^ 1, 200_000)
+  })
   const before = readFileSync(walOf(copy))
   const error = refusal(copy)
   t.is(error?.code, 'DAMAGED')
@@ -71,21 +89,36 @@ test('P31: a bit flipped in the middle of the WAL is damage, and the folder stay
 })
 
 test('P31: the torn end of a commit that was never acknowledged is accepted, whatever is left of it', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
-  changeFile(walOf(folder), (wal) => { wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000) })
-  t.deepEqual(idsIn(folder), Array.from({ length: 29 }, (_, id) => id))
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 30)
+  changeFile(walOf(folder), (wal) => {
+    wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000)
+  })
+  t.deepEqual(
+    idsIn(folder),
+    Array.from({ length: 29 }, (_, id) => id),
+  )
 })
 
 test('P31: a crash after the crash that tore the WAL is accepted too', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 5)
-  changeFile(walOf(folder), (wal) => { wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000) })
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 5)
+  changeFile(walOf(folder), (wal) => {
+    wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000)
+  })
   runChild([folder, 'crash', 3])
-  changeFile(walOf(folder), (wal) => { wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000) })
+  changeFile(walOf(folder), (wal) => {
+    wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000)
+  })
   t.deepEqual(idsIn(folder), [0, 1, 2, 3, 4, 5])
 })
 
 test('a store that opens begins a WAL without leftovers', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 5)
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 5)
   const store = storeIn(folder)
   store.open()
   t.true(readFileSync(walOf(folder)).every((byte) => byte === 0))
@@ -93,11 +126,16 @@ test('a store that opens begins a WAL without leftovers', (t) => {
 })
 
 test('P31: a WAL that is gone after a crash is damage, not one without rows; salvage takes what is left', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 30)
   rmSync(walOf(folder))
   const error = refusal(folder)
   t.is(error?.code, 'DAMAGED')
-  t.regex(error?.message ?? '', /unit\.db-wal is damaged: it is missing, though the unit did not end in good order.*--salvage.*reconfigure replace/)
+  t.regex(
+    error?.message ?? '',
+    /unit\.db-wal is damaged: it is missing, though the unit did not end in good order.*--salvage.*reconfigure replace/,
+  )
   t.is(refusal(folder)?.code, 'DAMAGED')
   const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, salvage: true })
   t.true(store.open().salvaged)
@@ -105,8 +143,10 @@ test('P31: a WAL that is gone after a crash is damage, not one without rows; sal
   t.deepEqual(idsIn(folder), [])
 })
 
-test('P31: a WAL that is shorter than it was grown to is damage after a crash, and nothing after an end in good order', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 30)
+test('P31: a WAL shorter than it was grown to is damage after a crash, and nothing after a good end', (t) => {
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 30)
   const wal = readFileSync(walOf(folder))
   writeFileSync(walOf(folder), wal.subarray(0, 100_000))
   t.regex(refusal(folder)?.message ?? '', /has 100000 of its 1048576 bytes/)
@@ -117,7 +157,9 @@ test('P31: a WAL that is shorter than it was grown to is damage after a crash, a
 })
 
 test('a database that is missing beside its WAL is damage, not a blank unit', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 5)
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 5)
   writeFileSync(join(folder, 'unit.db'), '')
   const error = refusal(folder)
   t.is(error?.code, 'DAMAGED')
@@ -125,21 +167,36 @@ test('a database that is missing beside its WAL is damage, not a blank unit', (t
 })
 
 test('a database that is missing beside the register is damage that says so, not a blank unit', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   idsIn(folder)
   writeFileSync(join(folder, 'acceptor.register'), 'of this unit')
   rmSync(join(folder, 'unit.db'))
   const error = refusal(folder)
   t.is(error?.code, 'DAMAGED')
-  t.regex(error?.message ?? '', /unit\.db is damaged: it is missing or empty, though the register acceptor\.register of this unit is there/)
+  t.regex(
+    error?.message ?? '',
+    /unit\.db is damaged: it is missing or empty, though the register acceptor\.register of this unit is there/,
+  )
   t.false(existsSync(join(folder, 'unit.db')))
 })
 
 test('a lock file that is no database is named, made anew, and costs nothing', (t) => {
-  const folder = crashedFolder((undo) => { t.teardown(undo) }, 5)
+  const folder = crashedFolder((undo) => {
+    t.teardown(undo)
+  }, 5)
   writeFileSync(join(folder, 'unit.lock'), Buffer.alloc(4096, 'garbage '))
   const told: string[] = []
-  const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, tell: (text) => { told.push(text) } })
+  const store = new SqliteStore({
+    folder,
+    random: systemRandom,
+    walMb: 1,
+    reserveMb: 1,
+    tell: (text) => {
+      told.push(text)
+    },
+  })
   t.is(headersOf(store.open()).length, 5)
   t.is(refusal(folder)?.code, 'IN_USE')
   store.close()
@@ -147,7 +204,9 @@ test('a lock file that is no database is named, made anew, and costs nothing', (
 })
 
 test('a database overwritten with garbage is damage', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   idsIn(folder)
   writeFileSync(join(folder, 'unit.db'), Buffer.alloc(8192, 'garbage '))
   const error = refusal(folder)
@@ -156,7 +215,9 @@ test('a database overwritten with garbage is damage', (t) => {
 })
 
 test('the database of another program is refused and not touched', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const other = new Database(join(folder, 'unit.db'))
   other.exec('create table shopping(item text)')
   other.close()
@@ -166,7 +227,9 @@ test('the database of another program is refused and not touched', (t) => {
 })
 
 test('a folder of a newer format is refused with advice', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   idsIn(folder)
   const newer = new Database(join(folder, 'unit.db'))
   newer.exec('update about set format = 99')
@@ -177,7 +240,9 @@ test('a folder of a newer format is refused with advice', (t) => {
 })
 
 test('a second process is told who uses the folder, and may have it after the first was killed', async (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const child = startChild([folder, 'hold'])
   t.is(await child.next(), 'open')
   const error = refusal(folder)
@@ -189,7 +254,9 @@ test('a second process is told who uses the folder, and may have it after the fi
 })
 
 test('a second store of one process is told too, and the first goes on', async (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const store = storeIn(folder)
   store.open()
   t.is(refusal(folder)?.code, 'IN_USE')
@@ -200,7 +267,9 @@ test('a second store of one process is told too, and the first goes on', async (
 })
 
 test('a folder is made, but neither its parent nor in place of a file', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   writeFileSync(join(folder, 'file'), '')
   t.deepEqual(idsIn(join(folder, 'new')), [])
   const missing = refusal(join(folder, 'no', 'where'))
@@ -212,7 +281,9 @@ test('a folder is made, but neither its parent nor in place of a file', (t) => {
 })
 
 test('a folder whose place for the database is taken is an IO error that names it', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   mkdirSync(join(folder, 'unit.db'))
   const error = refusal(folder)
   t.is(error?.code, 'IO')
@@ -220,7 +291,9 @@ test('a folder whose place for the database is taken is an IO error that names i
 })
 
 test('a closed folder holds the database and the reserve alone, and a blank one gets the hint in its name', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, identityHint: 'unit-a' })
   t.regex(store.open().identity, /^unit-a-[0-9a-f]{32}$/)
   t.true(existsSync(join(folder, 'unit.pid')))
@@ -230,18 +303,27 @@ test('a closed folder holds the database and the reserve alone, and a blank one 
 })
 
 test('the WAL does not outgrow what it was grown to', async (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, checkpointFrames: 100 })
   store.open()
-  const errors = await Promise.all(Array.from({ length: 500 }, (_, id) => commit(store, { expectEpoch: 0, row: rowOf(id, 20_000), drop: [id - 5] })))
-  t.deepEqual(errors.filter((error) => error !== undefined), [])
+  const errors = await Promise.all(
+    Array.from({ length: 500 }, (_, id) => commit(store, { expectEpoch: 0, row: rowOf(id, 20_000), drop: [id - 5] })),
+  )
+  t.deepEqual(
+    errors.filter((error) => error !== undefined),
+    [],
+  )
   t.is(readFileSync(walOf(folder)).length, 1 << 20)
   t.true(framesOf(readFileSync(walOf(folder))).length <= 120)
   store.close()
 })
 
 test('L10: after a commit that failed every other one fails with the same error', async (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const store = storeIn(folder)
   store.open()
   await commit(store, { expectEpoch: 0, row: rowOf(0) })
@@ -254,11 +336,18 @@ test('L10: after a commit that failed every other one fails with the same error'
   t.deepEqual(idsIn(folder), [0])
 })
 
-test('L10: a store whose folder was removed or replaced says so within a second, and acknowledges nothing more', async (t) => {
-  const folder = join(makeFolder((undo) => { t.teardown(undo) }), 'unit')
+test('L10: a store whose folder was removed says so within a second, and acknowledges nothing more', async (t) => {
+  const folder = join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    'unit',
+  )
   const store = storeIn(folder)
   store.open()
-  const failed = new Promise<SirtakiError>((tell) => { store.onFailed = tell })
+  const failed = new Promise<SirtakiError>((tell) => {
+    store.onFailed = tell
+  })
   t.is(await commit(store, { expectEpoch: 0, row: rowOf(0) }), undefined)
   rmSync(folder, { recursive: true })
   mkdirSync(folder)
@@ -272,7 +361,11 @@ test('L10: a store whose folder was removed or replaced says so within a second,
 })
 
 test('a store that is not open says so', async (t) => {
-  const store = storeIn(makeFolder((undo) => { t.teardown(undo) }))
+  const store = storeIn(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+  )
   t.true(isError(await commit(store, { expectEpoch: 0 }), 'CLOSED'))
   t.throws(() => store.read(0), { message: /is not open/ })
 })
@@ -281,24 +374,56 @@ test('a store that is not open says so', async (t) => {
 const traced = canTrace() ? test : test.skip
 
 traced('P29: every commit is synced before it is acknowledged', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
-  const trace = join(makeFolder((undo) => { t.teardown(undo) }), 'trace')
-  runChild([folder, 'commit', 50], ['strace', '-f', '-e', 'trace=fsync,fdatasync,write', '-e', 'signal=none', '-o', trace])
-  const events = readFileSync(trace, 'utf8').split('\n').flatMap((line) => /"(open|kept)/.exec(line)?.[1] ?? (/f(data)?sync\(/.test(line) ? ['sync'] : []))
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
+  const trace = join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    'trace',
+  )
+  runChild(
+    [folder, 'commit', 50],
+    ['strace', '-f', '-e', 'trace=fsync,fdatasync,write', '-e', 'signal=none', '-o', trace],
+  )
+  const events = readFileSync(trace, 'utf8')
+    .split('\n')
+    .flatMap((line) => /"(open|kept)/.exec(line)?.[1] ?? (/f(data)?sync\(/.test(line) ? ['sync'] : []))
   const committing = events.slice(events.indexOf('open') + 1)
   t.is(committing.filter((event) => event === 'kept').length, 50)
-  t.deepEqual(committing.filter((event, at) => event === 'kept' && committing[at - 1] !== 'sync'), [])
+  t.deepEqual(
+    committing.filter((event, at) => event === 'kept' && committing[at - 1] !== 'sync'),
+    [],
+  )
 })
 
 traced('P30: one failed sync ends all acknowledgements, though the disk would work again', (t) => {
-  const folder = makeFolder((undo) => { t.teardown(undo) })
-  const trace = join(makeFolder((undo) => { t.teardown(undo) }), 'trace')
+  const folder = makeFolder((undo) => {
+    t.teardown(undo)
+  })
+  const trace = join(
+    makeFolder((undo) => {
+      t.teardown(undo)
+    }),
+    'trace',
+  )
   const calls = 'trace=fsync,fdatasync'
   runChild([folder, 'commit', 0], ['strace', '-f', '-e', calls, '-o', trace])
-  const setup = readFileSync(trace, 'utf8').split('\n').filter((line) => line.includes('sync(')).length
-  const again = makeFolder((undo) => { t.teardown(undo) })
-  const { lines } = runChild([again, 'commit', 6], ['strace', '-f', '-e', calls, '-e', `inject=fsync,fdatasync:error=EIO:when=${setup + 4}`, '-o', trace])
+  const setup = readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('sync(')).length
+  const again = makeFolder((undo) => {
+    t.teardown(undo)
+  })
+  const { lines } = runChild(
+    [again, 'commit', 6],
+    ['strace', '-f', '-e', calls, '-e', `inject=fsync,fdatasync:error=EIO:when=${setup + 4}`, '-o', trace],
+  )
   t.deepEqual(lines.slice(0, 4), ['open', 'kept 0', 'kept 1', lines[3]])
   t.regex(lines[3] ?? '', /^failed 2 could not commit to .*disk I\/O error/)
-  t.deepEqual(lines.slice(4).map((line) => line.replace(/^failed \d/, 'failed 2')), [lines[3], lines[3], lines[3]])
+  t.deepEqual(
+    lines.slice(4).map((line) => line.replace(/^failed \d/, 'failed 2')),
+    [lines[3], lines[3], lines[3]],
+  )
 })

@@ -11,14 +11,20 @@ import { changeFile, makeFolder } from './folder.ts'
 import { beginOfLast } from './wal-frames.ts'
 import { readBack, shapedRow, storeIn, write, type Found } from './written.ts'
 
-interface Place { readonly folder: string; readonly copy: string; readonly witness: string }
+interface Place {
+  readonly folder: string
+  readonly copy: string
+  readonly witness: string
+}
 
 const nothing = { identity: '', meta: undefined, rows: new Map() }
-const codeOf = (found: Found): string => found.kind === 'refused' ? found.code : 'open'
+const codeOf = (found: Found): string => (found.kind === 'refused' ? found.code : 'open')
 
 /** A unit of which a copy was made before it went on by ten rows, all under a witness. */
 function restored(t: ExecutionContext): Place {
-  const root = makeFolder((undo) => { t.teardown(undo) })
+  const root = makeFolder((undo) => {
+    t.teardown(undo)
+  })
   const place = { folder: join(root, 'unit'), copy: join(root, 'copy'), witness: join(root, 'witness') }
   write(place.folder, 30, { witness: place.witness })
   cpSync(place.folder, place.copy, { recursive: true })
@@ -29,11 +35,14 @@ function restored(t: ExecutionContext): Place {
   return place
 }
 
-test('L2: with a witness a database restored from an older copy is refused, and the message says what is missing', (t) => {
+test('L2: with a witness a database restored from an older copy is refused, and the message says what lacks', (t) => {
   const { copy, witness } = restored(t)
   const found = readBack(copy, nothing, { witness })
   t.is(codeOf(found), 'DAMAGED')
-  t.regex(found.kind === 'refused' ? found.message : '', /ends at commit 31, its witness .* saw commit 41: the disk has lost synced writes, or the folder was restored/)
+  t.regex(
+    found.kind === 'refused' ? found.message : '',
+    /ends at commit 31, its witness .* saw commit 41: the disk has lost synced writes, or the folder was restored/,
+  )
 })
 
 test('without a witness a database restored from an older copy is taken for whole', (t) => {
@@ -52,18 +61,24 @@ test('L2: with a witness a disk that lost the seal alone is refused, though no r
   t.is(codeOf(readBack(copy, nothing, { witness })), 'DAMAGED')
 })
 
-test('L2: with a witness the last transaction of a WAL that is gone is missed, which the scan of the WAL takes for a torn end', (t) => {
-  const { folder, copy, witness } = restored(t)
-  const store = storeIn(folder, { witness })
-  store.open()
-  for (const id of [41, 42]) store.commit({ expectEpoch: 1, row: shapedRow(id) }, () => {})
-  const crashed = `${copy}-crashed`
-  cpSync(folder, crashed, { recursive: true, filter: (path) => !/unit\.(lock|pid)$/.test(path) })
-  store.close()
-  changeFile(join(crashed, 'unit.db-wal'), (wal) => { wal.fill(0, beginOfLast(wal, 1)) })
-  t.is(codeOf(readBack(crashed, nothing, { witness })), 'DAMAGED')
-  t.like(readBack(crashed, nothing), { kind: 'open', salvaged: false })
-})
+test(
+  'L2: with a witness the last transaction of a WAL that is gone is missed, which the scan of the WAL takes '
+    + 'for a torn end',
+  (t) => {
+    const { folder, copy, witness } = restored(t)
+    const store = storeIn(folder, { witness })
+    store.open()
+    for (const id of [41, 42]) store.commit({ expectEpoch: 1, row: shapedRow(id) }, () => {})
+    const crashed = `${copy}-crashed`
+    cpSync(folder, crashed, { recursive: true, filter: (path) => !/unit\.(lock|pid)$/.test(path) })
+    store.close()
+    changeFile(join(crashed, 'unit.db-wal'), (wal) => {
+      wal.fill(0, beginOfLast(wal, 1))
+    })
+    t.is(codeOf(readBack(crashed, nothing, { witness })), 'DAMAGED')
+    t.like(readBack(crashed, nothing), { kind: 'open', salvaged: false })
+  },
+)
 
 test('a witness lets a whole database start again and again, one that is ahead of it too', (t) => {
   const { folder, witness } = restored(t)
@@ -97,12 +112,18 @@ test('salvage takes the older copy as a unit that is not whole, and the witness 
 test('a witness with one torn slot still tells; with none left it is damage itself', (t) => {
   const { folder, copy, witness } = restored(t)
   const whole = readFileSync(witness)
-  changeFile(witness, (bytes) => { bytes.fill(0, 0, 512) })
+  changeFile(witness, (bytes) => {
+    bytes.fill(0, 0, 512)
+  })
   t.is(codeOf(readBack(copy, nothing, { witness })), 'DAMAGED')
   writeFileSync(witness, whole)
-  changeFile(witness, (bytes) => { bytes.fill(0, 512, 1024) })
+  changeFile(witness, (bytes) => {
+    bytes.fill(0, 512, 1024)
+  })
   t.is(codeOf(readBack(copy, nothing, { witness })), 'DAMAGED')
-  changeFile(witness, (bytes) => { bytes.fill(7) })
+  changeFile(witness, (bytes) => {
+    bytes.fill(7)
+  })
   const found = readBack(folder, nothing, { witness })
   t.regex(found.kind === 'refused' ? found.message : '', /neither of its slots verifies/)
   truncateSync(witness, 0)

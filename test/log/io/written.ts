@@ -14,18 +14,28 @@ import { crc32 } from '../../../log/bytes/hash.ts'
 
 /** A store without reserve and grown WAL, with small packs: what is in neither is what these tests are about. */
 export const storeIn = (folder: string, options: Partial<SqliteStoreOptions> = {}): SqliteStore =>
-  new SqliteStore({ folder, random: systemRandom, walMb: 0, reserveMb: 0, checkpointFrames: 100, packRows: 16, ...options })
+  new SqliteStore({
+    folder,
+    random: systemRandom,
+    walMb: 0,
+    reserveMb: 0,
+    checkpointFrames: 100,
+    packRows: 16,
+    ...options,
+  })
 
 /** A row whose sizes go from a few bytes to several pages, in header and bytes. */
 export function shapedRow(id: number): Row {
   // Unlike in any two places, so that a place can be found by what it holds.
-  const bytes = new Uint8Array(id % 11 === 5 ? 20_000 : 30 + id * 13 % 700).map((_, at) => mixed(mixed(id * 2 + 2) ^ at))
+  const bytes = new Uint8Array(id % 11 === 5 ? 20_000 : 30 + ((id * 13) % 700)).map((_, at) =>
+    mixed(mixed(id * 2 + 2) ^ at),
+  )
   const row = new RowBuilder()
   const entries = id % 17 === 3 ? 1100 : id % 10
   for (let i = 0; i < entries; i++) {
     row.data(id * 2000 + i, { offset: i * 20, bytes: 20, hash: mixed(mixed(id) ^ i), streams: [id % 5, id] })
   }
-  if (id % 3 === 0) row.junk({ from: id * 2000 + 1500, to: id * 2000 + 1600, step: 1 + id % 4 })
+  if (id % 3 === 0) row.junk({ from: id * 2000 + 1500, to: id * 2000 + 1600, step: 1 + (id % 4) })
   return { id, header: row.finish(mixed(id), mixed(id * 2 + 1), id % 4 === 0 ? [id, id + 7] : []).header, bytes }
 }
 
@@ -37,15 +47,31 @@ export function sayings(parts: Iterable<RowBlock | StoredHeader>): Map<number, s
   let highest = 0
   const decided: number[] = []
   const visitor: BlockVisitor = {
-    prefix: (prefix, logTime) => { highest = Math.max(highest, prefix, logTime) },
-    data: (position, offset, hash, streams) => { items.push(position, offset, hash, streams) },
-    junk: (range) => { items.push(range) },
-    decided: (position) => { decided.push(position) },
-    begin: (id) => { row = id; items = [] },
-    end: (bytesLength) => { said.set(row, JSON.stringify([bytesLength, items])) },
+    prefix: (prefix, logTime) => {
+      highest = Math.max(highest, prefix, logTime)
+    },
+    data: (position, offset, hash, streams) => {
+      items.push(position, offset, hash, streams)
+    },
+    junk: (range) => {
+      items.push(range)
+    },
+    decided: (position) => {
+      decided.push(position)
+    },
+    begin: (id) => {
+      row = id
+      items = []
+    },
+    end: (bytesLength) => {
+      said.set(row, JSON.stringify([bytesLength, items]))
+    },
   }
   for (const part of parts) {
-    if ('block' in part) { visitBlock(part, visitor); continue }
+    if ('block' in part) {
+      visitBlock(part, visitor)
+      continue
+    }
     visitor.begin(part.id)
     visitRow(part.id, part.header, visitor)
     visitor.end(part.bytesLength)
@@ -58,10 +84,19 @@ export function sayings(parts: Iterable<RowBlock | StoredHeader>): Map<number, s
 export const sayingsOf = (ids: Iterable<number>): Map<number, string> =>
   sayings([...ids].map(shapedRow).map(({ id, header, bytes }) => ({ id, header, bytesLength: bytes.byteLength })))
 
-const mixed = (value: number): number => { const high = Math.imul(value, 0x9e37_79b1); return Math.imul(high ^ high >>> 15, 0x85eb_ca6b) >>> 8 }
+const mixed = (value: number): number => {
+  const high = Math.imul(value, 0x9e37_79b1)
+  return Math.imul(high ^ (high >>> 15), 0x85eb_ca6b) >>> 8
+}
 
-/** What was written: identity, meta and the ids of the rows that are there, with the sums of their headers and bytes. */
-export interface Written { readonly identity: string; readonly meta: string | undefined; readonly rows: ReadonlyMap<number, { readonly header: number; readonly bytes: number }> }
+/**
+ * What was written: identity, meta and the ids of the rows that are there, with the sums of their headers and bytes.
+ */
+export interface Written {
+  readonly identity: string
+  readonly meta: string | undefined
+  readonly rows: ReadonlyMap<number, { readonly header: number; readonly bytes: number }>
+}
 
 /** Writes `count` rows, drops some on the way, moves the epoch, and closes in good order. */
 export function write(folder: string, count: number, options: Partial<SqliteStoreOptions> = {}): Written {
@@ -69,7 +104,9 @@ export function write(folder: string, count: number, options: Partial<SqliteStor
   const { identity } = store.open()
   const rows = new Map<number, { header: number; bytes: number }>()
   const refused: Error[] = []
-  const keep = (error?: Error): void => { if (error !== undefined) refused.push(error) }
+  const keep = (error?: Error): void => {
+    if (error !== undefined) refused.push(error)
+  }
   store.commit({ expectEpoch: 0, meta: { epoch: 1, text: 'the meta of epoch 1' } }, keep)
   for (let id = 1; id <= count; id++) {
     const row = shapedRow(id)
@@ -86,14 +123,26 @@ export function write(folder: string, count: number, options: Partial<SqliteStor
 /** What came of opening a folder and reading all of it. */
 export type Found =
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
-  | { readonly kind: 'open'; readonly salvaged: boolean; readonly wrong: readonly string[]; readonly missing: readonly number[]; readonly damagedBytes: readonly number[] }
+  | {
+      readonly kind: 'open'
+      readonly salvaged: boolean
+      readonly wrong: readonly string[]
+      readonly missing: readonly number[]
+      readonly damagedBytes: readonly number[]
+    }
 
 /** How a folder is read: each header, or as a unit does, what the blocks of headers say. */
 export type Reading = 'headers' | 'blocks'
 
-/** Opens, reads and compares. `wrong` is what nobody would notice; damaged bytes are told by their checksum or an error. @throws what has no type. */
+/**
+ * Opens, reads and compares. `wrong` is what nobody would notice; damaged bytes are told by their checksum or an error.
+ * @throws what has no type.
+ */
 export function readBack(
-  folder: string, written: Written, options: Partial<SqliteStoreOptions> = {}, by: Reading = 'headers',
+  folder: string,
+  written: Written,
+  options: Partial<SqliteStoreOptions> = {},
+  by: Reading = 'headers',
 ): Found {
   const store = storeIn(folder, options)
   try {
@@ -103,7 +152,9 @@ export function readBack(
     if (image.identity !== written.identity) wrong.push('the identity')
     if (image.meta !== written.meta) wrong.push('the meta')
     return {
-      kind: 'open', salvaged: image.salvaged, wrong,
+      kind: 'open',
+      salvaged: image.salvaged,
+      wrong,
       missing: [...written.rows.keys()].filter((id) => !found.has(id)),
       damagedBytes: ids.filter((id) => bytesSum(store, id) !== written.rows.get(id)?.bytes),
     }
@@ -115,7 +166,10 @@ export function readBack(
   }
 }
 
-interface Listed { readonly ids: readonly number[]; readonly wrong: string[] }
+interface Listed {
+  readonly ids: readonly number[]
+  readonly wrong: string[]
+}
 
 function readHeaders({ headers }: StoreImage, written: Written): Listed {
   const all = [...headers]

@@ -10,7 +10,10 @@ import { writeCurrent } from '../../../log/wire/tail-messages.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
 import { layoutOf } from '../layouts.ts'
 
-/** What one process says: the slot its acceptor has promised, the epochs its unit has installed and is sealed at; or nothing at all. */
+/**
+ * What one process says: the slot its acceptor has promised, the epochs its unit has installed and is sealed at; or
+ * nothing at all.
+ */
 type Says = { readonly slot: number; readonly installed: number; readonly sealed: number } | 'silent'
 
 /** Proves epoch 5 among `a`, `b`, `c`; gives the outcome and who was asked. */
@@ -19,19 +22,46 @@ async function prove(says: Readonly<Record<'a' | 'b' | 'c', Says>>): Promise<{ o
   const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
   const layout = layoutOf({ epoch: 5, sequencer: 's' })
   const asked: string[] = []
-  for (const [name, identity] of [['a', 'x'], ['b', 'y'], ['c', 'z']] as const) {
+  for (const [name, identity] of [
+    ['a', 'x'],
+    ['b', 'y'],
+    ['c', 'z'],
+  ] as const) {
     await openDoor(ports, limits, `${name}:1`, {
-      cluster: () => 'c1', layout: () => null, gone: () => undefined,
+      cluster: () => 'c1',
+      layout: () => null,
+      gone: () => undefined,
       request: ({ caller, kind, request }) => {
         asked.push(name)
         const said = says[name]
-        if (said !== 'silent') caller.answer(kind, request, writeCurrent({ ...said, commitMs: 0, idle: false, leaving: false, full: false, identity, boot: `${name}-1` }))
+        if (said !== 'silent') {
+          caller.answer(
+            kind,
+            request,
+            writeCurrent({
+              ...said,
+              commitMs: 0,
+              idle: false,
+              leaving: false,
+              full: false,
+              identity,
+              boot: `${name}-1`,
+            }),
+          )
+        }
       },
     })
   }
   const cluster = new Cluster({ ports, limits, name: 'test', addresses: [], layout })
   let outcome = 'waits'
-  void proveCurrent(cluster, layout).then(() => { outcome = 'proved' }, (thrown: unknown) => { outcome = String(thrown) })
+  void proveCurrent(cluster, layout).then(
+    () => {
+      outcome = 'proved'
+    },
+    (thrown: unknown) => {
+      outcome = String(thrown)
+    },
+  )
   for (let i = 0; i < 40 && outcome === 'waits'; i++) await clock.advance(limits.requestMs / 20)
   cluster.close()
   return { outcome, asked: asked.sort() }
@@ -48,7 +78,11 @@ test('a majority that has promised nothing newer proves the epoch, and nobody el
 })
 
 test('L7: one acceptor proves nothing, in whatever order they answer', async (t) => {
-  for (const says of [{ a: current, b: sealed, c: sealed }, { a: sealed, b: current, c: sealed }, { a: sealed, b: sealed, c: current }]) {
+  for (const says of [
+    { a: current, b: sealed, c: sealed },
+    { a: sealed, b: current, c: sealed },
+    { a: sealed, b: sealed, c: current },
+  ]) {
     const { outcome } = await prove(says)
     t.regex(outcome, /could not be proved current/)
   }

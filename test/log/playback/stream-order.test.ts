@@ -5,7 +5,14 @@ import type { Entry, Previous } from '../../../log/entry.ts'
 import { StreamOrder } from '../../../log/playback/stream-order.ts'
 import { entryOf } from '../layouts.ts'
 
-const at = (position: number, previous: Previous): Entry => entryOf({ position, links: [[3, { before: 0 }], [7, previous]] })
+const at = (position: number, previous: Previous): Entry =>
+  entryOf({
+    position,
+    links: [
+      [3, { before: 0 }],
+      [7, previous],
+    ],
+  })
 const positionsOf = (entries: readonly Entry[]): number[] => entries.map(({ position }) => position)
 
 test('entries that follow each other are due at once, each once', (t) => {
@@ -65,27 +72,55 @@ test('what lies below the start is not given', (t) => {
 
 test('Q4: in any order of arrival, with any junk and forgetting, everything comes in order, once', (t) => {
   const positions = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 15 }).map((all) => all.sort((a, b) => a - b))
-  const scenario = positions.chain((all) => fc.record({
-    all: fc.constant(all),
-    junk: fc.subarray(all), forgot: fc.subarray(all),
-    arrivals: fc.array(fc.oneof(fc.constantFrom(...all), fc.nat(45).map((to) => ({ to }))), { maxLength: 40 }),
-  }))
-  fc.assert(fc.property(scenario, ({ all, junk, forgot, arrivals }) => {
-    const linkOf = (position: number): Previous => {
-      const before = all[all.indexOf(position) - 1]
-      return forgot.includes(position) ? { before: (before ?? -1) + 1 } : before ?? { before: 0 }
-    }
-    const decided = all.filter((position) => !junk.includes(position)).map((position) => at(position, linkOf(position)))
-    const order = new StreamOrder(7, 0)
-    const delivered: Entry[] = []
-    for (const arrival of arrivals) {
-      const entry = typeof arrival === 'number' ? decided.find(({ position }) => position === arrival) : undefined
-      if (entry !== undefined) delivered.push(...order.offer(entry))
-      // An answer holds everything decided from its start on, also what lies above its end.
-      else if (typeof arrival === 'object') delivered.push(...order.complete(order.next, arrival.to, decided.filter(({ position }) => position >= order.next)))
-      t.deepEqual(positionsOf(delivered), positionsOf(decided.slice(0, delivered.length)))
-    }
-    delivered.push(...order.complete(order.next, 50, decided.filter(({ position }) => position >= order.next)))
-    t.deepEqual(positionsOf(delivered), positionsOf(decided))
-  }), { numRuns: 3000 })
+  const scenario = positions.chain((all) =>
+    fc.record({
+      all: fc.constant(all),
+      junk: fc.subarray(all),
+      forgot: fc.subarray(all),
+      arrivals: fc.array(
+        fc.oneof(
+          fc.constantFrom(...all),
+          fc.nat(45).map((to) => ({ to })),
+        ),
+        { maxLength: 40 },
+      ),
+    }),
+  )
+  fc.assert(
+    fc.property(scenario, ({ all, junk, forgot, arrivals }) => {
+      const linkOf = (position: number): Previous => {
+        const before = all[all.indexOf(position) - 1]
+        return forgot.includes(position) ? { before: (before ?? -1) + 1 } : (before ?? { before: 0 })
+      }
+      const decided = all
+        .filter((position) => !junk.includes(position))
+        .map((position) => at(position, linkOf(position)))
+      const order = new StreamOrder(7, 0)
+      const delivered: Entry[] = []
+      for (const arrival of arrivals) {
+        const entry = typeof arrival === 'number' ? decided.find(({ position }) => position === arrival) : undefined
+        if (entry !== undefined) delivered.push(...order.offer(entry))
+        // An answer holds everything decided from its start on, also what lies above its end.
+        else if (typeof arrival === 'object') {
+          delivered.push(
+            ...order.complete(
+              order.next,
+              arrival.to,
+              decided.filter(({ position }) => position >= order.next),
+            ),
+          )
+        }
+        t.deepEqual(positionsOf(delivered), positionsOf(decided.slice(0, delivered.length)))
+      }
+      delivered.push(
+        ...order.complete(
+          order.next,
+          50,
+          decided.filter(({ position }) => position >= order.next),
+        ),
+      )
+      t.deepEqual(positionsOf(delivered), positionsOf(decided))
+    }),
+    { numRuns: 3000 },
+  )
 })

@@ -17,8 +17,11 @@ import { layoutOf, type EntryShape } from '../layouts.ts'
 import { HandUnit } from './hand-unit.ts'
 
 const { header } = new RowBuilder().finish(0, 0, [])
-const on = (position: number, ...streams: number[]): EntryShape =>
-  ({ position, text: `${position} on ${streams.join()}`, links: streams.map((stream) => [stream, { before: 0 }]) })
+const on = (position: number, ...streams: number[]): EntryShape => ({
+  position,
+  text: `${position} on ${streams.join()}`,
+  links: streams.map((stream) => [stream, { before: 0 }]),
+})
 
 /** A disk whose last row has this id, as if all that came before had been trimmed. */
 function diskAt(id: number): MemoryStore {
@@ -41,47 +44,68 @@ test('P70: a unit with more rows than a Map holds starts, and goes on committing
   t.is(unit.takeCommit()?.row?.id, 2 ** 24 + 2)
 })
 
-for (const edge of [2 ** 24, 2 ** 31, 2 ** 32, 2 ** 40]) test(`P70: entries in rows around ${edge} read as written`, (t) => {
-  const a = new HandUnit('a', {}, {}, diskAt(edge - 3))
-  for (const position of [0, 1, 2, 3, 4, 5]) {
-    a.storeEntries([on(position, 7)])
-    a.mark(on(position, 7))
+for (const edge of [2 ** 24, 2 ** 31, 2 ** 32, 2 ** 40]) {
+  test(`P70: entries in rows around ${edge} read as written`, (t) => {
+    const a = new HandUnit('a', {}, {}, diskAt(edge - 3))
+    for (const position of [0, 1, 2, 3, 4, 5]) {
+      a.storeEntries([on(position, 7)])
+      a.mark(on(position, 7))
+      a.commit()
+    }
+    const all = { texts: ['0 on 7', '1 on 7', '2 on 7', '3 on 7', '4 on 7', '5 on 7'], completeTo: 6 }
+    t.deepEqual(a.stream(7), all)
     a.commit()
-  }
-  const all = { texts: ['0 on 7', '1 on 7', '2 on 7', '3 on 7', '4 on 7', '5 on 7'], completeTo: 6 }
-  t.deepEqual(a.stream(7), all)
-  a.commit()
-  a.restart({ sameBoot: true })
-  a.mark(on(5, 7))
-  t.deepEqual(a.stream(7), all)
-})
+    a.restart({ sameBoot: true })
+    a.mark(on(5, 7))
+    t.deepEqual(a.stream(7), all)
+  })
+}
 
 test('P70: one chunk keeps rows that lie further apart than 32 bits', (t) => {
   const index = new PositionIndex()
   const rows = [2 ** 32 + 5, 2 ** 32 + 6, 2 ** 34, 3, 2 ** 50]
-  rows.forEach((row, position) => { index.setData(position, 1, row, 0) })
+  rows.forEach((row, position) => {
+    index.setData(position, 1, row, 0)
+  })
   index.setJunk({ from: 1000, to: 1001, step: 1 })
-  t.deepEqual(rows.map((_, position) => index.row(position)), rows)
+  t.deepEqual(
+    rows.map((_, position) => index.row(position)),
+    rows,
+  )
   t.deepEqual([index.row(1000), index.row(5)], [0, 0])
 })
 
 test('a chunk table is a sorted map of numbers, also far from one another', (t) => {
   const key = fc.oneof(fc.nat(3_000), fc.constantFrom(2 ** 24 - 1, 2 ** 24, 2 ** 32 - 1, 2 ** 32, 2 ** 33))
   const step = fc.tuple(fc.constantFrom('set', 'set', 'set', 'delete', 'deleteBelow'), key)
-  fc.assert(fc.property(fc.array(step), key, (steps, from) => {
-    const table = new ChunkTable<number>()
-    let model = new Map<number, number>()
-    for (const [what, at] of steps) {
-      if (what === 'set') { table.set(at, at); model.set(at, at) }
-      if (what === 'delete') { table.delete(at); model.delete(at) }
-      if (what === 'deleteBelow') { table.deleteBelow(at); model = new Map([...model].filter(([one]) => one >= at)) }
-    }
-    const keys: number[] = []
-    for (let at = table.next(0); at >= 0; at = table.next(at + 1)) keys.push(at)
-    t.deepEqual(keys, [...model.keys()].sort((a, b) => a - b))
-    t.is(table.get(from), model.get(from))
-    t.is(table.next(from), keys.find((one) => one >= from) ?? -1)
-  }))
+  fc.assert(
+    fc.property(fc.array(step), key, (steps, from) => {
+      const table = new ChunkTable<number>()
+      let model = new Map<number, number>()
+      for (const [what, at] of steps) {
+        if (what === 'set') {
+          table.set(at, at)
+          model.set(at, at)
+        }
+        if (what === 'delete') {
+          table.delete(at)
+          model.delete(at)
+        }
+        if (what === 'deleteBelow') {
+          table.deleteBelow(at)
+          model = new Map([...model].filter(([one]) => one >= at))
+        }
+      }
+      const keys: number[] = []
+      for (let at = table.next(0); at >= 0; at = table.next(at + 1)) keys.push(at)
+      t.deepEqual(
+        keys,
+        [...model.keys()].sort((a, b) => a - b),
+      )
+      t.is(table.get(from), model.get(from))
+      t.is(table.next(from), keys.find((one) => one >= from) ?? -1)
+    }),
+  )
 })
 
 test('a wide map goes on in another map when one is full', (t) => {
@@ -91,31 +115,45 @@ test('a wide map goes on in another map when one is full', (t) => {
   map.delete(4)
   map.set(6, '6')
   t.deepEqual([map.size, map.get(2), map.get(4), map.get(6)], [5, 'two', undefined, '6'])
-  t.deepEqual([...map].toSorted(([a], [b]) => a - b), [[1, '1'], [2, 'two'], [3, '3'], [5, '5'], [6, '6']])
+  t.deepEqual(
+    [...map].toSorted(([a], [b]) => a - b),
+    [
+      [1, '1'],
+      [2, 'two'],
+      [3, '3'],
+      [5, '5'],
+      [6, '6'],
+    ],
+  )
 })
 
 test('L8: of any rows, those below the mark are dropped once, in slices, and no other', (t) => {
   const row = fc.record({ gap: fc.nat(2_000), top: fc.integer({ min: -1, max: 50 }), bytes: fc.nat(10) })
   const trims = fc.array(fc.nat(50), { maxLength: 4 })
-  fc.assert(fc.property(fc.array(row), trims, fc.integer({ min: 1, max: 5 }), (shapes, marks, most) => {
-    const rows = new Rows()
-    let id = 2 ** 32 - 1_000
-    const all = shapes.map(({ gap, top, bytes }) => ({ id: id += 1 + gap, top, bytes }))
-    for (const one of all) rows.add(one.id, one.top, one.bytes)
-    const gone: number[] = []
-    let highest = -1
-    for (const mark of marks) {
-      highest = Math.max(highest, mark)
-      rows.dropBelow(highest)
-      while (rows.dropping) {
-        const slice = rows.takeDropped({ rows: most, bytes: 12 })
-        const bytes = slice.map((one) => all.find(({ id: of }) => of === one)?.bytes ?? 0)
-        t.true(slice.length <= most && bytes.slice(0, -1).reduce((sum, size) => sum + size, 0) < 12)
-        gone.push(...slice)
+  fc.assert(
+    fc.property(fc.array(row), trims, fc.integer({ min: 1, max: 5 }), (shapes, marks, most) => {
+      const rows = new Rows()
+      let id = 2 ** 32 - 1_000
+      const all = shapes.map(({ gap, top, bytes }) => ({ id: (id += 1 + gap), top, bytes }))
+      for (const one of all) rows.add(one.id, one.top, one.bytes)
+      const gone: number[] = []
+      let highest = -1
+      for (const mark of marks) {
+        highest = Math.max(highest, mark)
+        rows.dropBelow(highest)
+        while (rows.dropping) {
+          const slice = rows.takeDropped({ rows: most, bytes: 12 })
+          const bytes = slice.map((one) => all.find(({ id: of }) => of === one)?.bytes ?? 0)
+          t.true(slice.length <= most && bytes.slice(0, -1).reduce((sum, size) => sum + size, 0) < 12)
+          gone.push(...slice)
+        }
       }
-    }
-    t.deepEqual(gone.toSorted((a, b) => a - b), all.filter(({ top }) => top < highest).map((one) => one.id))
-  }))
+      t.deepEqual(
+        gone.toSorted((a, b) => a - b),
+        all.filter(({ top }) => top < highest).map((one) => one.id),
+      )
+    }),
+  )
 })
 
 // ---- trims
@@ -123,7 +161,11 @@ test('L8: of any rows, those below the mark are dropped once, in slices, and no 
 /** Twelve decided entries, each in a row of its own, that is trimmed below 10. */
 function trimmed(over: { dropRowsMax?: number; dropBytesMax?: number }): HandUnit {
   const a = new HandUnit('a', {}, over)
-  for (let at = 0; at < 12; at++) { a.storeEntries([on(at, 7)]); a.mark(on(at, 7)); a.commit() }
+  for (let at = 0; at < 12; at++) {
+    a.storeEntries([on(at, 7)])
+    a.mark(on(at, 7))
+    a.commit()
+  }
   a.unit.membership.trim(1, 10)
   return a
 }
@@ -152,7 +194,10 @@ test('L8: what a restart leaves of a trim is dropped after it, and never read', 
   t.deepEqual([rowsOf(a), a.unit.state.untidy], [[5, 6, 7, 8, 9, 10, 11, 12], true])
   t.deepEqual([a.unit.state.index.holds(5), a.unit.state.index.holds(10)], [false, true])
   t.deepEqual(a.stream(7, 10), { texts: ['10 on 7', '11 on 7'], completeTo: 12 })
-  for (let left = 4; left > 0; left--) { a.unit.state.tidy(); a.commit() }
+  for (let left = 4; left > 0; left--) {
+    a.unit.state.tidy()
+    a.commit()
+  }
   t.deepEqual([rowsOf(a), a.unit.state.untidy], [[11, 12], false])
 })
 
@@ -167,7 +212,10 @@ test('L8: lists of streams are trimmed in slices, and are read from the mark on 
   a.unit.membership.trim(1, 12_000)
   t.deepEqual([a.unit.state.untidy, a.unit.state.streams.size], [true, 1_905])
   const last = ['12000 on 6000,11999']
-  t.deepEqual([6_000, 11_000, 11_999].map((stream) => a.stream(stream, 12_000).texts), [last, [], last])
+  t.deepEqual(
+    [6_000, 11_000, 11_999].map((stream) => a.stream(stream, 12_000).texts),
+    [last, [], last],
+  )
   a.unit.state.tidy()
   t.deepEqual([a.unit.state.untidy, a.unit.state.streams.size], [false, 2])
 })
@@ -212,8 +260,13 @@ test('P70: junk over data looks at no list of a stream, however many there are',
   b.commit()
   let looks = 0
   const { remove } = PositionList.prototype
-  PositionList.prototype.remove = function (position): void { looks++; remove.call(this, position) }
-  t.teardown(() => { PositionList.prototype.remove = remove })
+  PositionList.prototype.remove = function (position): void {
+    looks++
+    remove.call(this, position)
+  }
+  t.teardown(() => {
+    PositionList.prototype.remove = remove
+  })
   b.unit.decisions.junk(1, false, [{ from: 0, to: 100, step: 1 }])
   t.is(looks, 0)
   t.deepEqual([b.stream(5).texts, b.unit.state.streams.size], [[], 499])

@@ -39,8 +39,13 @@ export class HandUnit {
 
   #start(): Unit {
     return new Unit({
-      image: this.store.open(), boot: `${this.name}-${this.#starts}`, limits: this.#limits,
-      readRow: (row) => this.#read(row), failpoint: (point) => { this.points.push(point) },
+      image: this.store.open(),
+      boot: `${this.name}-${this.#starts}`,
+      limits: this.#limits,
+      readRow: (row) => this.#read(row),
+      failpoint: (point) => {
+        this.points.push(point)
+      },
     })
   }
 
@@ -70,28 +75,47 @@ export class HandUnit {
     return statuses === undefined ? 'ok' : [...statuses]
   }
 
-  settle(shape: EntryShape, epoch = 1): number | undefined { return this.unit.decisions.settle(epoch, [{ position: shape.position, bytes: bytesOf(shape) }]).results[0]?.status }
-  settleJunk(position: number, epoch = 1): number | undefined { return this.unit.decisions.settle(epoch, [{ position, bytes: undefined }]).results[0]?.status }
-  force(shape: EntryShape, epoch = 1): number | undefined { return this.unit.decisions.force(epoch, [{ position: shape.position, bytes: bytesOf(shape) }]).results[0]?.status }
-  forceJunk(position: number, epoch = 1): number | undefined { return this.unit.decisions.force(epoch, [{ position, bytes: undefined }]).results[0]?.status }
-  mark(shape: EntryShape, epoch = 1): void { this.unit.mark(epoch, shape.position, readEntry(bytesOf(shape), bounds).hash, 1) }
-  markJunk(position: number, epoch = 1): void { this.unit.mark(epoch, position, 0, 2) }
+  settle(shape: EntryShape, epoch = 1): number | undefined {
+    return this.unit.decisions.settle(epoch, [{ position: shape.position, bytes: bytesOf(shape) }]).results[0]?.status
+  }
+  settleJunk(position: number, epoch = 1): number | undefined {
+    return this.unit.decisions.settle(epoch, [{ position, bytes: undefined }]).results[0]?.status
+  }
+  force(shape: EntryShape, epoch = 1): number | undefined {
+    return this.unit.decisions.force(epoch, [{ position: shape.position, bytes: bytesOf(shape) }]).results[0]?.status
+  }
+  forceJunk(position: number, epoch = 1): number | undefined {
+    return this.unit.decisions.force(epoch, [{ position, bytes: undefined }]).results[0]?.status
+  }
+  mark(shape: EntryShape, epoch = 1): void {
+    this.unit.mark(epoch, shape.position, readEntry(bytesOf(shape), bounds).hash, 1)
+  }
+  markJunk(position: number, epoch = 1): void {
+    this.unit.mark(epoch, position, 0, 2)
+  }
 
   /** What a position reads as: its text, or the status. */
   read(position: number): string | number {
     const item = this.unit.read([position], A_LOT)[0]
-    return item?.bytes === undefined ? item?.status ?? -1 : textOf(item.bytes)
+    return item?.bytes === undefined ? (item?.status ?? -1) : textOf(item.bytes)
   }
 
   /** Texts of a stream, and how far they are complete. */
   stream(stream: number, from = 0): { readonly texts: readonly string[]; readonly completeTo: number } {
-    const { entries, completeTo } = this.unit.readStream({ stream, from, step: this.step, index: this.unit.state.places.open?.index }, A_LOT)
+    const { entries, completeTo } = this.unit.readStream(
+      { stream, from, step: this.step, index: this.unit.state.places.open?.index },
+      A_LOT,
+    )
     return { texts: entries.map(textOf), completeTo }
   }
 
   /** Whether it decides, and of how many chains its own is one. */
-  get isFirst(): boolean { return this.unit.state.places.list.at(-1)?.isFirst === true }
-  get step(): number { return this.unit.state.places.open?.step ?? 1 }
+  get isFirst(): boolean {
+    return this.unit.state.places.list.at(-1)?.isFirst === true
+  }
+  get step(): number {
+    return this.unit.state.places.open?.step ?? 1
+  }
 
   /** The code of what `run` throws, else what it gives. */
   outcome(run: (unit: Unit) => unknown): unknown {
@@ -111,15 +135,42 @@ export class HandUnit {
 
 /** What tells whether two units hold the same. Marks the unit may have lost are not part of it. */
 export function contentOf({ unit }: HandUnit, to: number, epoch: number): unknown {
-  const held = unit.decisions.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held.map(({ position, kind, hash, damaged, bytes }) => [position, kind, hash, damaged, bytes === undefined ? undefined : textOf(bytes)])
-  return { held, highest: unit.state.highest, trim: unit.state.trim, sealed: unit.state.sealed, opened: unit.state.opened, places: unit.state.places.list }
+  const held = unit.decisions
+    .ask({ epoch, from: 0, to, withBytes: true }, A_LOT)
+    .held.map(({ position, kind, hash, damaged, bytes }) => [
+      position,
+      kind,
+      hash,
+      damaged,
+      bytes === undefined ? undefined : textOf(bytes),
+    ])
+  return {
+    held,
+    highest: unit.state.highest,
+    trim: unit.state.trim,
+    sealed: unit.state.sealed,
+    opened: unit.state.opened,
+    places: unit.state.places.list,
+  }
 }
 
 /** Marks everything held as decided and gives what readers then see. */
 export function readingOf({ unit }: HandUnit, to: number, epoch: number, streams: readonly number[]): unknown {
   const { trim } = unit.state
-  for (const { position, hash, kind } of unit.decisions.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held) unit.mark(epoch, position, hash, kind)
+  for (const { position, hash, kind } of unit.decisions.ask({ epoch, from: 0, to, withBytes: true }, A_LOT).held) {
+    unit.mark(epoch, position, hash, kind)
+  }
   const positions = Array.from({ length: to - trim }, (_, i) => trim + i)
-  const streamOf = (stream: number): unknown => { const { completeTo, entries } = unit.readStream({ stream, from: trim, step: unit.state.places.open?.step ?? 1, index: unit.state.places.open?.index }, A_LOT); return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)] }
-  return { prefix: unit.state.prefix, streams: streams.map(streamOf), reads: unit.read(positions, A_LOT).map(({ status, bytes }) => bytes === undefined ? status : textOf(bytes)) }
+  const streamOf = (stream: number): unknown => {
+    const { completeTo, entries } = unit.readStream(
+      { stream, from: trim, step: unit.state.places.open?.step ?? 1, index: unit.state.places.open?.index },
+      A_LOT,
+    )
+    return [stream, completeTo, entries.map((bytes): Entry['position'] => readEntry(bytes, bounds).position)]
+  }
+  return {
+    prefix: unit.state.prefix,
+    streams: streams.map(streamOf),
+    reads: unit.read(positions, A_LOT).map(({ status, bytes }) => (bytes === undefined ? status : textOf(bytes))),
+  }
 }

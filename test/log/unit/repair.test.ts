@@ -10,17 +10,34 @@ import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
 import { HandUnit } from './hand-unit.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }
-const namesIn = (hand: HandCluster): string[] => openSegment(hand.unit('unit-0').unit.state.layout ?? (() => { throw new Error('no layout') })()).chains.flat().map(({ identity }) => identity)
+const namesIn = (hand: HandCluster): string[] =>
+  openSegment(
+    hand.unit('unit-0').unit.state.layout
+      ?? (() => {
+        throw new Error('no layout')
+      })(),
+  )
+    .chains.flat()
+    .map(({ identity }) => identity)
 const damagedOf = (hand: HandCluster, unit: string): number[] => [...hand.unit(unit).unit.state.damaged]
 
 /** Stores an entry at one unit only: what it holds then is not decided. */
 function storeAt(raw: Cluster, unit: string, position: number): Promise<Uint8Array> {
   const { cluster = '', epoch = 0 } = raw.layout ?? {}
-  const entry = encodeEntry(clusterSeed(cluster), { position, epoch, writer: 1, logTime: 0, streams: [], previous: [] }, payload(9))
+  const entry = encodeEntry(
+    clusterSeed(cluster),
+    { position, epoch, writer: 1, logTime: 0, streams: [], previous: [] },
+    payload(9),
+  )
   const frame = new Uint8Array(FRAME_HEAD_BYTES + STORE_HEAD_BYTES + entry.byteLength)
   frame.set(entry, FRAME_HEAD_BYTES + STORE_HEAD_BYTES)
   const request = raw.peers.context.nextRequest()
-  return new Promise((resolve, reject) => { raw.peer(unit).call('store', request, sealStore(frame, epoch, 1, request), (error, body) => { if (error === undefined) resolve(body); else reject(error) }) })
+  return new Promise((resolve, reject) => {
+    raw.peer(unit).call('store', request, sealStore(frame, epoch, 1, request), (error, body) => {
+      if (error === undefined) resolve(body)
+      else reject(error)
+    })
+  })
 }
 
 // ---- the scrub itself
@@ -90,7 +107,9 @@ test('a scrub passes over what is trimmed, junk or not decided', (t) => {
 test('L4, P49: a flipped byte is found by the scrub and mended from a peer, for good', async (t) => {
   const hand = await HandCluster.start(times, { units: 2 })
   const log = await hand.client()
-  const positions = (await hand.done(log.appendMany([payload(1), payload(2), payload(3)]), 50)).map(({ position }) => position)
+  const positions = (await hand.done(log.appendMany([payload(1), payload(2), payload(3)]), 50)).map(
+    ({ position }) => position,
+  )
   await hand.advance(50)
   hand.store('unit-1').damage()
   hand.supervise('unit-1')
@@ -100,7 +119,10 @@ test('L4, P49: a flipped byte is found by the scrub and mended from a peer, for 
   await hand.until(() => hand.sequencer.machine.epoch > epoch, 1_000)
   hand.wire('client').cut('unit-0')
   const reads = await hand.done(Promise.all(positions.map((position) => log.read(position))), 100)
-  t.deepEqual(reads.map((read) => read.kind === 'data' ? whichOf(read.entry.payload) : read.kind), [1, 2, 3])
+  t.deepEqual(
+    reads.map((read) => (read.kind === 'data' ? whichOf(read.entry.payload) : read.kind)),
+    [1, 2, 3],
+  )
   t.is(hand.point('unit.comesBack'), 0)
 })
 
@@ -115,7 +137,7 @@ test('L4: what nobody else has stays damaged, and readers are told so', async (t
   await hand.advance(1_000)
   t.deepEqual([damagedOf(hand, 'unit-0'), hand.point('unit.repaired')], [[position], 0])
   t.regex(String(await hand.outcome(log.read(position), 3_000)), /^DAMAGED/)
-  t.is(typeof await hand.outcome(log.append(payload(2)), 100), 'object')
+  t.is(typeof (await hand.outcome(log.append(payload(2)), 100)), 'object')
 })
 
 test('L1: a unit that finds damage before it is decided leaves its chain, comes back and copies anew', async (t) => {
@@ -131,7 +153,10 @@ test('L1: a unit that finds damage before it is decided leaves its chain, comes 
   hand.supervise('unit-1')
   await hand.until(() => hand.sequencer.machine.epoch > epoch, 2_000)
   t.deepEqual(namesIn(hand), ['unit-0', 'unit-2'])
-  await hand.until(() => namesIn(hand).length === 3 && hand.unit('unit-0').unit.state.layout?.segments.length === 1, 5_000)
+  await hand.until(
+    () => namesIn(hand).length === 3 && hand.unit('unit-0').unit.state.layout?.segments.length === 1,
+    5_000,
+  )
   t.deepEqual([damagedOf(hand, 'unit-1'), hand.point('unit.comesBack')], [[], 1])
   const all = { from: 0, to: hand.unit('unit-0').unit.state.layout?.tail ?? 0, index: 0, step: 1 }
   t.deepEqual(hand.unit('unit-1').unit.copies.digest(all), hand.unit('unit-0').unit.copies.digest(all))

@@ -15,16 +15,30 @@ import { HandCluster } from '../../harness/hand-cluster.ts'
 class TestRegister implements Register {
   #kept: string | undefined
   broken = false
-  read(): string | undefined { return this.#kept }
-  write(value: string): void { if (this.broken) throw new SirtakiError('IO', 'the disk is full'); this.#kept = value }
+  read(): string | undefined {
+    return this.#kept
+  }
+  write(value: string): void {
+    if (this.broken) throw new SirtakiError('IO', 'the disk is full')
+    this.#kept = value
+  }
 }
 
 class TestStore extends MemoryStore {
   broken = false
-  override commit(...[commit, done]: Parameters<MemoryStore['commit']>): void { if (this.broken) done(new SirtakiError('IO', 'the disk is full')); else super.commit(commit, done) }
+  override commit(...[commit, done]: Parameters<MemoryStore['commit']>): void {
+    if (this.broken) done(new SirtakiError('IO', 'the disk is full'))
+    else super.commit(commit, done)
+  }
 }
 
-async function start(): Promise<{ readonly server: UnitServer; readonly raw: Cluster; readonly register: TestRegister; readonly store: TestStore; readonly outcome: <T>(promise: Promise<T>) => Promise<unknown> }> {
+async function start(): Promise<{
+  readonly server: UnitServer
+  readonly raw: Cluster
+  readonly register: TestRegister
+  readonly store: TestStore
+  readonly outcome: <T>(promise: Promise<T>) => Promise<unknown>
+}> {
   const clock = new HandClock()
   const ports: Ports = { clock, random: countingRandom(), transport: memoryTransport(clock) }
   const register = new TestRegister()
@@ -34,7 +48,14 @@ async function start(): Promise<{ readonly server: UnitServer; readonly raw: Clu
   const raw = new Cluster({ ports, limits, name: 'raw', addresses: ['unit'] })
   const outcome = async <T>(promise: Promise<T>): Promise<unknown> => {
     let result: unknown = 'waiting'
-    promise.then(() => { result = 'done' }, (thrown: unknown) => { result = isError(thrown) ? thrown.code : thrown })
+    promise.then(
+      () => {
+        result = 'done'
+      },
+      (thrown: unknown) => {
+        result = isError(thrown) ? thrown.code : thrown
+      },
+    )
     await clock.advance(10)
     return result
   }
@@ -45,10 +66,20 @@ async function start(): Promise<{ readonly server: UnitServer; readonly raw: Clu
 test('L10: after the first error of the store nothing is acknowledged any more', async (t) => {
   const { server, raw, store, outcome } = await start()
   store.broken = true
-  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 1, step: 1 }] }, JunkAnswer)), 'waiting')
+  t.is(
+    await outcome(
+      raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 1, step: 1 }] }, JunkAnswer),
+    ),
+    'waiting',
+  )
   t.is(server.stopped?.code, 'IO')
   store.broken = false
-  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 1, to: 2, step: 1 }] }, JunkAnswer)), 'STOPPED')
+  t.is(
+    await outcome(
+      raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 1, to: 2, step: 1 }] }, JunkAnswer),
+    ),
+    'STOPPED',
+  )
 })
 
 test('L10: after the first error of the register nothing is acknowledged any more', async (t) => {
@@ -61,7 +92,14 @@ test('L10: after the first error of the register nothing is acknowledged any mor
 
 test('a range of junk beyond every bound is refused, and the unit goes on', async (t) => {
   const { raw, outcome } = await start()
-  t.is(await outcome(raw.peer('unit').control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 20_000_000, step: 1 }] }, JunkAnswer)), 'BAD_ARGUMENT')
+  t.is(
+    await outcome(
+      raw
+        .peer('unit')
+        .control('junk', { epoch: 1, first: true, ranges: [{ from: 0, to: 20_000_000, step: 1 }] }, JunkAnswer),
+    ),
+    'BAD_ARGUMENT',
+  )
   t.is(await outcome(raw.peer('unit').control('identify', {}, Identity)), 'done')
 })
 
@@ -75,16 +113,32 @@ test('strange control messages are refused by name, and the unit goes on', async
   t.is(server.stopped, undefined)
 })
 
-// Seed 29: a spare was promoted, the driver died before it had installed the epoch, then another acceptor was lost: no majority ever again.
-test('Y1: an acceptor whose epoch was agreed and never installed here takes part when a proposer tells of it', async (t) => {
+// Seed 29: a spare was promoted, the driver died before it had installed the epoch, then another acceptor was lost: no
+// majority ever again.
+test('Y1: an acceptor whose epoch was never installed here takes part when a proposer tells of it', async (t) => {
   const hand = await HandCluster.start({}, { units: 3 })
   const spare = await hand.blank('unit-3')
   const base = await hand.drive({ spares: ['unit-3'] })
   t.false(spare.acceptor.initialised)
   const raw = await hand.raw()
-  const prepare = (layout: object): Promise<unknown> => hand.outcome(raw.peer('unit-3').control('prepare', { cluster: base.cluster, slot: base.epoch + 2, rank: { round: 1, proposer: 'p' }, base: layout }, Promised).then(({ promised }) => promised), 1)
+  const prepare = (layout: object): Promise<unknown> =>
+    hand.outcome(
+      raw
+        .peer('unit-3')
+        .control(
+          'prepare',
+          { cluster: base.cluster, slot: base.epoch + 2, rank: { round: 1, proposer: 'p' }, base: layout },
+          Promised,
+        )
+        .then(({ promised }) => promised),
+      1,
+    )
   t.is(await prepare(base), 'NOT_READY/refresh')
-  const promoted = { ...base, epoch: base.epoch + 1, acceptors: [...base.acceptors.slice(0, 2), { identity: spare.acceptor.identity, address: 'unit-3' }] }
+  const promoted = {
+    ...base,
+    epoch: base.epoch + 1,
+    acceptors: [...base.acceptors.slice(0, 2), { identity: spare.acceptor.identity, address: 'unit-3' }],
+  }
   t.is(await prepare({ ...promoted, cluster: 'another' }), 'NOT_READY/refresh')
   t.is(await prepare(promoted), true)
 })

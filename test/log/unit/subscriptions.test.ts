@@ -28,14 +28,27 @@ class Bench {
     const parser = new FrameParser(1 << 26)
     const { socket } = this
     const connection: Connection = {
-      remote: 'test', close: () => undefined, get buffered() { return socket.buffered },
-      write: (pieces) => { for (const piece of pieces) parser.push(piece, (frame) => { this.#heard(frame) }) },
+      remote: 'test',
+      close: () => undefined,
+      get buffered() {
+        return socket.buffered
+      },
+      write: (pieces) => {
+        for (const piece of pieces) {
+          parser.push(piece, (frame) => {
+            this.#heard(frame)
+          })
+        }
+      },
     }
     this.caller = new Caller('subscriber', new FrameWriter(this.#clock, connection))
   }
 
   #heard({ flags, request, body }: Frame): void {
-    if ((flags & FLAG_ERROR) !== 0) { this.ended.set(request, readError(body).code); return }
+    if ((flags & FLAG_ERROR) !== 0) {
+      this.ended.set(request, readError(body).code)
+      return
+    }
     const { entries, count, completeTo, more } = readStreamPart(body)
     const positions: number[] = []
     for (let at = 0; positions.length < count;) {
@@ -46,8 +59,12 @@ class Bench {
     this.parts.push({ positions, completeTo, more })
   }
 
-  store(...shapes: EntryShape[]): void { this.unit.storeEntries(shapes) }
-  mark(...shapes: EntryShape[]): void { for (const shape of shapes) this.unit.mark(shape) }
+  store(...shapes: EntryShape[]): void {
+    this.unit.storeEntries(shapes)
+  }
+  mark(...shapes: EntryShape[]): void {
+    for (const shape of shapes) this.unit.mark(shape)
+  }
 
   /** Pushes and gives what came, and whether somebody is behind. */
   async push(subscriptions = this.subscriptions): Promise<{ readonly parts: unknown[]; readonly behind: boolean }> {
@@ -58,7 +75,11 @@ class Bench {
   }
 }
 
-const on7 = (position: number, text?: string): EntryShape => ({ position, links: [[7, { before: 0 }]], ...(text === undefined ? {} : { text }) })
+const on7 = (position: number, text?: string): EntryShape => ({
+  position,
+  links: [[7, { before: 0 }]],
+  ...(text === undefined ? {} : { text }),
+})
 
 test('a subscriber gets what is decided, then what becomes decided', async (t) => {
   const b = new Bench()
@@ -116,9 +137,19 @@ test('L8: a start below the trim mark is refused, so is one too many', (t) => {
   b.store(on7(0))
   b.mark(on7(0))
   b.unit.unit.membership.trim(1, 1)
-  t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'TRIMMED' })
+  t.throws(
+    () => {
+      b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+    },
+    { code: 'TRIMMED' },
+  )
   b.subscriptions.add(b.caller, 6, { stream: 7, from: 1, step: 1 }, 1)
-  t.throws(() => { b.subscriptions.add(b.caller, 7, { stream: 7, from: 1, step: 1 }, 1) }, { code: 'OVERLOADED' })
+  t.throws(
+    () => {
+      b.subscriptions.add(b.caller, 7, { stream: 7, from: 1, step: 1 }, 1)
+    },
+    { code: 'OVERLOADED' },
+  )
   t.is(b.subscriptions.size, 1)
 })
 
@@ -149,19 +180,29 @@ test('streams that nobody wants any more cost nothing', (t) => {
   t.deepEqual([hand.subscriptions.size, hand.subscriptions.streams], [0, 0])
 })
 
-test('Q4: what a subscriber has missed comes in frames that it takes, and nothing is called complete before it has come', async (t) => {
-  const b = new Bench()
-  const subscriptions = new Subscriptions(b.unit.unit, { ...limits, frameBytesMax: 400 })
-  subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
-  const six = [0, 1, 2, 3, 4, 5].map((position) => on7(position, 'x'.repeat(60)))
-  b.store(...six)
-  b.mark(on7(5, 'x'.repeat(60)))
-  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [5], completeTo: 0, more: false }])
-  b.mark(...six.slice(0, 5))
-  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [0, 1], completeTo: 2, more: true }], behind: true })
-  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [2, 3], completeTo: 4, more: true }], behind: true })
-  t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [4], completeTo: 6, more: false }], behind: false })
-})
+test(
+  'Q4: what a subscriber has missed comes in frames that it takes, and nothing is called complete before it '
+    + 'has come',
+  async (t) => {
+    const b = new Bench()
+    const subscriptions = new Subscriptions(b.unit.unit, { ...limits, frameBytesMax: 400 })
+    subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+    const six = [0, 1, 2, 3, 4, 5].map((position) => on7(position, 'x'.repeat(60)))
+    b.store(...six)
+    b.mark(on7(5, 'x'.repeat(60)))
+    t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [5], completeTo: 0, more: false }])
+    b.mark(...six.slice(0, 5))
+    t.deepEqual(await b.push(subscriptions), {
+      parts: [{ positions: [0, 1], completeTo: 2, more: true }],
+      behind: true,
+    })
+    t.deepEqual(await b.push(subscriptions), {
+      parts: [{ positions: [2, 3], completeTo: 4, more: true }],
+      behind: true,
+    })
+    t.deepEqual(await b.push(subscriptions), { parts: [{ positions: [4], completeTo: 6, more: false }], behind: false })
+  },
+)
 
 test('after its end and after its connection a subscription hears nothing', async (t) => {
   const b = new Bench()
@@ -188,7 +229,10 @@ test('Q4: an entry that turned out damaged holds the completeness back', async (
   subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
   subscriptions.push()
   await b.push()
-  t.deepEqual(b.parts.filter(({ completeTo }) => completeTo > 0), [])
+  t.deepEqual(
+    b.parts.filter(({ completeTo }) => completeTo > 0),
+    [],
+  )
 })
 
 /** 0 and 2 decided on stream 7, in two rows; the first of them reads wrong. */
@@ -206,7 +250,7 @@ function damagedBench(): { readonly b: Bench; readonly subscriptions: Subscripti
   return { b, subscriptions: new Subscriptions(b.unit.unit) }
 }
 
-test('Q4: when damage is mended, those that were kept waiting get what they missed and are told that they have all', async (t) => {
+test('Q4: when damage is mended, those that waited get what they missed and are told that they have all', async (t) => {
   const { b, subscriptions } = damagedBench()
   subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
   t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [2], completeTo: 0, more: false }])
@@ -222,20 +266,37 @@ test('Q4: who came when the damage was known waits for it too, who begins behind
   t.is(b.unit.unit.state.bytesOf(0), undefined)
   subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
   subscriptions.add(b.caller, 6, { stream: 7, from: 1, step: 1 }, 10)
-  t.deepEqual((await b.push(subscriptions)).parts, [{ positions: [2], completeTo: 0, more: false }, { positions: [2], completeTo: 3, more: false }])
+  t.deepEqual((await b.push(subscriptions)).parts, [
+    { positions: [2], completeTo: 0, more: false },
+    { positions: [2], completeTo: 3, more: false },
+  ])
 })
 
-test('P26: a subscription begins where everything up to the open end is here, for a reader who counts chains as the unit does', (t) => {
-  const b = new Bench()
-  b.unit.unit.membership.seal('c1', 2)
-  b.unit.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a'], ['b']] }))
-  t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10) }, { code: 'WRONG_CHAIN', message: /below the open segment/ })
-  t.throws(() => { b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 1 }, 10) }, { code: 'WRONG_CHAIN' })
-  b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 2, index: 1 }, 10)
-  t.is(b.subscriptions.size, 1)
-})
+test(
+  'P26: a subscription begins where everything up to the open end is here, for a reader who counts chains as '
+    + 'the unit does',
+  (t) => {
+    const b = new Bench()
+    b.unit.unit.membership.seal('c1', 2)
+    b.unit.install(layoutOf({ epoch: 2, tail: 40, closed: [{ to: 40, chains: [['a', 'b']] }], chains: [['a'], ['b']] }))
+    t.throws(
+      () => {
+        b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
+      },
+      { code: 'WRONG_CHAIN', message: /below the open segment/ },
+    )
+    t.throws(
+      () => {
+        b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 1 }, 10)
+      },
+      { code: 'WRONG_CHAIN' },
+    )
+    b.subscriptions.add(b.caller, 5, { stream: 7, from: 40, step: 2, index: 1 }, 10)
+    t.is(b.subscriptions.size, 1)
+  },
+)
 
-test('P26: when the place of the unit changes every subscription ends with a reason, and hears nothing more', async (t) => {
+test('P26: when the place of the unit changes every subscription ends with a reason', async (t) => {
   const b = new Bench()
   b.subscriptions.add(b.caller, 5, { stream: 7, from: 0, step: 1 }, 10)
   b.subscriptions.add(b.caller, 6, { stream: 8, from: 0, step: 1 }, 10)
@@ -243,7 +304,13 @@ test('P26: when the place of the unit changes every subscription ends with a rea
   b.store(on7(0))
   b.mark(on7(0))
   t.deepEqual(await b.push(), { parts: [], behind: false })
-  t.deepEqual([...b.ended], [[5, 'WRONG_CHAIN'], [6, 'WRONG_CHAIN']])
+  t.deepEqual(
+    [...b.ended],
+    [
+      [5, 'WRONG_CHAIN'],
+      [6, 'WRONG_CHAIN'],
+    ],
+  )
   t.deepEqual([b.subscriptions.size, b.unit.unit.state.onDecided], [0, undefined])
   b.subscriptions.add(b.caller, 7, { stream: 7, from: 0, step: 1 }, 10)
   t.deepEqual((await b.push()).parts, [{ positions: [0], completeTo: 1, more: false }])

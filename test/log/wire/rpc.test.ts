@@ -27,50 +27,106 @@ class Bench {
   readonly callers: Caller[] = []
   #request = 0
 
-  door(over: Partial<Limits> = {}, cluster: string | null | (() => string | null) = 'c1', layout: Layout | null = null): Promise<Door> {
+  door(
+    over: Partial<Limits> = {},
+    cluster: string | null | (() => string | null) = 'c1',
+    layout: Layout | null = null,
+  ): Promise<Door> {
     return openDoor(this.ports, { ...limits, ...over }, 'door', {
-      cluster: () => typeof cluster === 'function' ? cluster() : cluster, layout: () => layout, gone: (caller) => { this.gone.push(caller.name) },
+      cluster: () => (typeof cluster === 'function' ? cluster() : cluster),
+      layout: () => layout,
+      gone: (caller) => {
+        this.gone.push(caller.name)
+      },
       request: (request) => {
         this.requests.push(request)
         this.callers.push(request.caller)
         if (request.kind === 'status') request.caller.answer('status', request.request, request.body)
-        if (request.kind === 'trim') request.caller.refuse('trim', request.request, new SirtakiError('EPOCH', 'too old'))
+        if (request.kind === 'trim') {
+          request.caller.refuse('trim', request.request, new SirtakiError('EPOCH', 'too old'))
+        }
       },
     })
   }
 
   peer(name = 'client', cluster: string | null = 'c1', over: Partial<Limits> = {}): Peer {
-    return new Peers({ ports: this.ports, limits: { ...limits, ...over }, name, cluster: () => cluster, nextRequest: () => ++this.#request, learnt: (layout) => { this.learnt.push(layout) } }).at('door')
+    return new Peers({
+      ports: this.ports,
+      limits: { ...limits, ...over },
+      name,
+      cluster: () => cluster,
+      nextRequest: () => ++this.#request,
+      learnt: (layout) => {
+        this.learnt.push(layout)
+      },
+    }).at('door')
   }
 
   /** Listens at `door` with bare hands. */
   async listen(): Promise<{ readonly connections: Connection[]; readonly closed: () => number }> {
     const connections: Connection[] = []
     let closed = 0
-    const events: ConnectionEvents = { opened: () => undefined, data: () => undefined, closed: () => { closed++ } }
-    await this.ports.transport.listen('door', (connection) => { connections.push(connection); return events })
+    const events: ConnectionEvents = {
+      opened: () => undefined,
+      data: () => undefined,
+      closed: () => {
+        closed++
+      },
+    }
+    await this.ports.transport.listen('door', (connection) => {
+      connections.push(connection)
+      return events
+    })
     return { connections, closed: () => closed }
   }
 
   /** Dials `door` and writes raw bytes; `heard` gives the greeting's answer. */
-  dial(): { readonly write: (data: Uint8Array) => void; readonly closed: () => boolean; readonly heard: () => Frame | undefined } {
+  dial(): {
+    readonly write: (data: Uint8Array) => void
+    readonly closed: () => boolean
+    readonly heard: () => Frame | undefined
+  } {
     let closed = false
     let heard: Frame | undefined
     const parser = new FrameParser(1 << 20)
-    const connection = this.ports.transport.connect('door', { opened: () => undefined, data: (data) => { parser.push(data, (frame) => { heard ??= frame }) }, closed: () => { closed = true } })
-    return { write: (data) => { connection.write([data]) }, closed: () => closed, heard: () => heard }
+    const connection = this.ports.transport.connect('door', {
+      opened: () => undefined,
+      data: (data) => {
+        parser.push(data, (frame) => {
+          heard ??= frame
+        })
+      },
+      closed: () => {
+        closed = true
+      },
+    })
+    return {
+      write: (data) => {
+        connection.write([data])
+      },
+      closed: () => closed,
+      heard: () => heard,
+    }
   }
 
   /** Waits for the outcome of a request while time goes by: its body or the code of its error. */
   async outcome(promise: Promise<Uint8Array>, ms = 0): Promise<unknown> {
     let outcome: unknown = 'waiting'
-    promise.then((body) => { outcome = [...body] }, (thrown: unknown) => { outcome = isError(thrown) ? thrown.code : thrown })
+    promise.then(
+      (body) => {
+        outcome = [...body]
+      },
+      (thrown: unknown) => {
+        outcome = isError(thrown) ? thrown.code : thrown
+      },
+    )
     await this.clock.advance(ms)
     return outcome
   }
 }
 
-const hello = (cluster: string | null): Uint8Array => encodeFrame(kinds.hello, 0, 0, writeJson({ cluster, name: 'raw' }))
+const hello = (cluster: string | null): Uint8Array =>
+  encodeFrame(kinds.hello, 0, 0, writeJson({ cluster, name: 'raw' }))
 
 test('a request is answered, an error of the server comes as one', async (t) => {
   const bench = new Bench()
@@ -134,7 +190,12 @@ test('a subscriber whose server has gone silent is told', async (t) => {
   const bench = new Bench()
   await bench.listen()
   let closed = 0
-  bench.peer().subscribe(nothing, { push: () => undefined, closed: () => { closed++ } })
+  bench.peer().subscribe(nothing, {
+    push: () => undefined,
+    closed: () => {
+      closed++
+    },
+  })
   await bench.clock.advance(limits.requestMs * 3)
   t.is(closed, 1)
 })
@@ -143,7 +204,14 @@ test('pushes go to their subscription until it ends', async (t) => {
   const bench = new Bench()
   await bench.door()
   const pushed: number[][] = []
-  const end = bench.peer().subscribe(bytes(9), { push: (body) => { pushed.push([...body]) }, closed: () => { t.fail() } })
+  const end = bench.peer().subscribe(bytes(9), {
+    push: (body) => {
+      pushed.push([...body])
+    },
+    closed: () => {
+      t.fail()
+    },
+  })
   await bench.clock.settle()
   bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(5))
   await bench.clock.settle()
@@ -151,14 +219,22 @@ test('pushes go to their subscription until it ends', async (t) => {
   bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(6))
   await bench.clock.settle()
   t.deepEqual(pushed, [[5]])
-  t.deepEqual(bench.requests.map(({ kind }) => kind), ['subscribe', 'unsubscribe'])
+  t.deepEqual(
+    bench.requests.map(({ kind }) => kind),
+    ['subscribe', 'unsubscribe'],
+  )
 })
 
 test('L8: a refused subscription is told why', async (t) => {
   const bench = new Bench()
   await bench.door()
   const told: unknown[] = []
-  bench.peer().subscribe(nothing, { push: () => undefined, closed: (error?: SirtakiError) => { told.push(error?.code) } })
+  bench.peer().subscribe(nothing, {
+    push: () => undefined,
+    closed: (error?: SirtakiError) => {
+      told.push(error?.code)
+    },
+  })
   await bench.clock.settle()
   bench.callers[0]?.refuse('subscribe', bench.requests[0]?.request ?? 0, new SirtakiError('TRIMMED', 'gone'))
   await bench.clock.settle()
@@ -191,7 +267,10 @@ test('the greeting and later news carry the newest layout', async (t) => {
   await bench.clock.settle()
   door.tell(layoutOf({ epoch: 5 }))
   await bench.clock.settle()
-  t.deepEqual(bench.learnt.map(({ epoch }) => epoch), [4, 5])
+  t.deepEqual(
+    bench.learnt.map(({ epoch }) => epoch),
+    [4, 5],
+  )
 })
 
 test('a first frame that is no hello costs the connection', async (t) => {
@@ -210,7 +289,9 @@ test('a kind of frame that a server does not know is refused, and the connection
   await bench.door()
   const peer = bench.peer()
   const told: unknown[] = []
-  peer.call('status', 77, encodeFrame(99, 0, 77, nothing), (error) => { told.push(error?.code, error?.next, error?.facts) })
+  peer.call('status', 77, encodeFrame(99, 0, 77, nothing), (error) => {
+    told.push(error?.code, error?.next, error?.facts)
+  })
   const beside = peer.request('status', bytes(1))
   t.deepEqual(await bench.outcome(beside), [1])
   t.deepEqual(told, ['UNSUPPORTED', 'stop', { kind: 99 }])
@@ -223,7 +304,11 @@ test('a kind of frame that a client does not know is passed over, whatever numbe
   const peer = bench.peer()
   const request = peer.request('status', nothing)
   await bench.clock.settle()
-  raw.connections[0]?.write([encodeFrame(99, 0, 0, bytes(1)), encodeFrame(99, 0, 1, bytes(2)), encodeFrame(kinds.status, FLAG_ANSWER, 1, bytes(3))])
+  raw.connections[0]?.write([
+    encodeFrame(99, 0, 0, bytes(1)),
+    encodeFrame(99, 0, 1, bytes(2)),
+    encodeFrame(kinds.status, FLAG_ANSWER, 1, bytes(3)),
+  ])
   t.deepEqual(await bench.outcome(request), [3])
 })
 
@@ -237,8 +322,16 @@ test('a client whose versions are all too new or too old is told which end to up
     const { code, message } = readError(raw.heard()?.body ?? nothing)
     return [raw.closed(), code, message]
   }
-  t.deepEqual(await greet({ min: 4, max: 5 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 3, the client versions 4 to 5: upgrade the server'])
-  t.deepEqual(await greet({ min: 0, max: 0 }), [true, 'WRONG_VERSION', 'the server speaks versions 1 to 3, the client version 0: upgrade the client'])
+  t.deepEqual(await greet({ min: 4, max: 5 }), [
+    true,
+    'WRONG_VERSION',
+    'the server speaks versions 1 to 3, the client versions 4 to 5: upgrade the server',
+  ])
+  t.deepEqual(await greet({ min: 0, max: 0 }), [
+    true,
+    'WRONG_VERSION',
+    'the server speaks versions 1 to 3, the client version 0: upgrade the client',
+  ])
 })
 
 test('a server that welcomes in a version that the client does not speak is left, and the call told why', async (t) => {
@@ -246,7 +339,9 @@ test('a server that welcomes in a version that the client does not speak is left
   const raw = await bench.listen()
   const request = bench.peer().request('status', nothing)
   await bench.clock.settle()
-  raw.connections[0]?.write([encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: 'c1', layout: null, version: 7 }))])
+  raw.connections[0]?.write([
+    encodeFrame(kinds.hello, FLAG_ANSWER, 0, writeJson({ cluster: 'c1', layout: null, version: 7 })),
+  ])
   t.is(await bench.outcome(request), 'WRONG_VERSION')
   t.is(raw.closed(), 1)
 })
@@ -283,7 +378,7 @@ test('a request of 200 ms over a half-open connection has the next one dial anew
   t.is(silent.connections.length, 2)
 })
 
-test('what waits on a connection that is doubted is still answered there, while the next request has another', async (t) => {
+test('what waits on a doubted connection is still answered there, the next request has another', async (t) => {
   const bench = new Bench()
   const raw = await bench.listen()
   const peer = bench.peer()
@@ -302,7 +397,12 @@ test('what waits on a connection that is doubted is still answered there, while 
 test('a subscriber that is silent otherwise stays, for hours', async (t) => {
   const bench = new Bench()
   const door = await bench.door({ idleMs: 10_000 })
-  bench.peer().subscribe(nothing, { push: () => undefined, closed: () => { t.fail() } })
+  bench.peer().subscribe(nothing, {
+    push: () => undefined,
+    closed: () => {
+      t.fail()
+    },
+  })
   await bench.clock.advance(200_000)
   t.deepEqual([door.connections(), bench.gone], [1, []])
 })
@@ -311,7 +411,14 @@ test('a subscriber that is pushed to all the time, and so has no doubts, is hear
   const bench = new Bench()
   const door = await bench.door({ idleMs: 10_000 })
   let pushed = 0
-  bench.peer('client', 'c1', { idleMs: 10_000 }).subscribe(nothing, { push: () => { pushed++ }, closed: () => { t.fail() } })
+  bench.peer('client', 'c1', { idleMs: 10_000 }).subscribe(nothing, {
+    push: () => {
+      pushed++
+    },
+    closed: () => {
+      t.fail()
+    },
+  })
   for (let i = 0; i < 200; i++) {
     await bench.clock.advance(200)
     bench.callers[0]?.push(bench.requests[0]?.request ?? 0, bytes(1))
@@ -339,12 +446,21 @@ test('1,000 random byte streams at a server do not disturb another client', asyn
   const bench = new Bench()
   const door = await bench.door()
   const peer = bench.peer()
-  const noise = fc.array(fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.constantFrom(hello('c1'), encodeFrame(kinds.status, 0, 7, nothing), encodeFrame(99, 0, 1, nothing))), { minLength: 1, maxLength: 4 })
-  await fc.assert(fc.asyncProperty(noise, fc.nat(255), async (pieces, value) => {
-    const raw = bench.dial()
-    for (const piece of pieces) raw.write(piece)
-    t.deepEqual(await bench.outcome(peer.request('status', bytes(value))), [value])
-  }), { numRuns: 1000 })
+  const noise = fc.array(
+    fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 60 }),
+      fc.constantFrom(hello('c1'), encodeFrame(kinds.status, 0, 7, nothing), encodeFrame(99, 0, 1, nothing)),
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  await fc.assert(
+    fc.asyncProperty(noise, fc.nat(255), async (pieces, value) => {
+      const raw = bench.dial()
+      for (const piece of pieces) raw.write(piece)
+      t.deepEqual(await bench.outcome(peer.request('status', bytes(value))), [value])
+    }),
+    { numRuns: 1000 },
+  )
   t.true(door.connections() < 1000)
 })
 
@@ -353,7 +469,9 @@ test('connections beyond the bound are refused with a reason, the others stay', 
   const door = await bench.door({ connectionsMax: 2 })
   const first = bench.peer('first')
   const second = bench.peer('second')
-  await bench.outcome(Promise.all([first.request('status', nothing), second.request('status', nothing)]).then(() => nothing))
+  await bench.outcome(
+    Promise.all([first.request('status', nothing), second.request('status', nothing)]).then(() => nothing),
+  )
   t.is(await bench.outcome(bench.peer('third').request('status', nothing)), 'OVERLOADED')
   t.deepEqual(await bench.outcome(first.request('status', bytes(1))), [1])
   t.is(door.connections(), 2)
@@ -376,7 +494,14 @@ test('a broken answer costs the connection and ends every request on it', async 
 test('a closed client sends nothing any more', async (t) => {
   const bench = new Bench()
   await bench.door()
-  const peers = new Peers({ ports: bench.ports, limits, name: 'n', cluster: () => 'c1', nextRequest: () => 1, learnt: () => undefined })
+  const peers = new Peers({
+    ports: bench.ports,
+    limits,
+    name: 'n',
+    cluster: () => 'c1',
+    nextRequest: () => 1,
+    learnt: () => undefined,
+  })
   const waiting = peers.at('door').request('store', nothing)
   await bench.clock.settle()
   peers.close()
@@ -386,9 +511,28 @@ test('a closed client sends nothing any more', async (t) => {
 
 test('an address that makes no sense ends the call, it does not throw', async (t) => {
   const bench = new Bench()
-  const ports: Ports = { ...bench.ports, transport: { ...bench.ports.transport, connect: () => { throw new SirtakiError('BAD_ADDRESS', 'odd') } } }
-  const peers = new Peers({ ports, limits, name: 'n', cluster: () => 'c1', nextRequest: () => 1, learnt: () => undefined })
+  const ports: Ports = {
+    ...bench.ports,
+    transport: {
+      ...bench.ports.transport,
+      connect: () => {
+        throw new SirtakiError('BAD_ADDRESS', 'odd')
+      },
+    },
+  }
+  const peers = new Peers({
+    ports,
+    limits,
+    name: 'n',
+    cluster: () => 'c1',
+    nextRequest: () => 1,
+    learnt: () => undefined,
+  })
   const told: unknown[] = []
-  t.notThrows(() => { peers.at('odd').call('store', 1, encodeFrame(kinds.store, 0, 1, nothing), (error) => { told.push(error?.code) }) })
+  t.notThrows(() => {
+    peers.at('odd').call('store', 1, encodeFrame(kinds.store, 0, 1, nothing), (error) => {
+      told.push(error?.code)
+    })
+  })
   t.deepEqual(told, ['BAD_ADDRESS'])
 })

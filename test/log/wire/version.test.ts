@@ -16,8 +16,16 @@ test('two ends without a version in common are told both ranges and which one to
     const error = t.throws(() => agreeVersion({ min: server[0], max: server[1] }, { min: client[0], max: client[1] }))
     return isError(error) ? [error.code, error.next, error.message] : error
   }
-  t.deepEqual(refusal([1, 2], [3, 4]), ['WRONG_VERSION', 'stop', 'the server speaks versions 1 to 2, the client versions 3 to 4: upgrade the server'])
-  t.deepEqual(refusal([2, 3], [1, 1]), ['WRONG_VERSION', 'stop', 'the server speaks versions 2 to 3, the client version 1: upgrade the client'])
+  t.deepEqual(refusal([1, 2], [3, 4]), [
+    'WRONG_VERSION',
+    'stop',
+    'the server speaks versions 1 to 2, the client versions 3 to 4: upgrade the server',
+  ])
+  t.deepEqual(refusal([2, 3], [1, 1]), [
+    'WRONG_VERSION',
+    'stop',
+    'the server speaks versions 2 to 3, the client version 1: upgrade the client',
+  ])
 })
 
 test('a process speaks all that it knows unless it is told to speak less', (t) => {

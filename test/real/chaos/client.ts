@@ -1,11 +1,11 @@
 /**
- * A client of the load as a process: `URL NUMBER ROLE RATE`. Says `ready`; told `go` it works and says its history; ends
- * when it is told `stop` or `final`, or its input ends.
+ * A client of the load as a process: `URL NUMBER ROLE RATE`. Says `ready`; told `go` it works and says its history;
+ * ends when it is told `stop` or `final`, or its input ends.
  *
- * `load` appends, reads, reads streams and tails, and adds to counters, about RATE operations a second by lanes that each
- * wait for one operation at a time. `keeper` reads every stream from its beginning to the end, a part at a time, and trims
- * what it has read; told `final` it reads all that is kept once more. Instants are nanoseconds of the machine's monotonic
- * clock, which all processes share. Read next: `history.ts`, `recorder.ts`.
+ * `load` appends, reads, reads streams and tails, and adds to counters, about RATE operations a second by lanes that
+ * each wait for one operation at a time. `keeper` reads every stream from its beginning to the end, a part at a time,
+ * and trims what it has read; told `final` it reads all that is kept once more. Instants are nanoseconds of the
+ * machine's monotonic clock, which all processes share. Read next: `history.ts`, `recorder.ts`.
  */
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -57,10 +57,14 @@ function flush(): void {
   }
 }
 
-/** The value that an entry carries; entries of objects get a name of their own, since a session may append one op twice. */
+/**
+ * The value that an entry carries; entries of objects get a name of their own, since a session may append one op twice.
+ */
 function valueOf({ payload, position }: Entry): string {
   const text = new TextDecoder().decode(payload.subarray(0, 20))
-  return /^#\d+ /.exec(text)?.[0].slice(1, -1) ?? `x${crc32Of(payload, 0, payload.byteLength, 0).toString(16)}@${position}`
+  return (
+    /^#\d+ /.exec(text)?.[0].slice(1, -1) ?? `x${crc32Of(payload, 0, payload.byteLength, 0).toString(16)}@${position}`
+  )
 }
 
 async function append(prng: Prng): Promise<void> {
@@ -68,7 +72,10 @@ async function append(prng: Prng): Promise<void> {
   const stream = prng.pick(STREAMS)
   const call = now()
   try {
-    const { position } = await log.append(new TextEncoder().encode(`#${value} `.padEnd(PAYLOAD_BYTES, '.')), { streams: [stream], timeoutMs: TIMEOUT_MS })
+    const { position } = await log.append(new TextEncoder().encode(`#${value} `.padEnd(PAYLOAD_BYTES, '.')), {
+      streams: [stream],
+      timeoutMs: TIMEOUT_MS,
+    })
     say('append', call, now(), value, stream, position)
   } catch (thrown) {
     say('append', call, '-', value, stream, '-')
@@ -80,7 +87,9 @@ async function read(prng: Prng): Promise<void> {
   const position = Math.max(0, tail - prng.integer(0, 300))
   const call = now()
   const result = await log.read(position, { timeoutMs: TIMEOUT_MS })
-  if (result.kind !== 'unwritten') say('read', call, now(), position, result.kind, result.kind === 'data' ? valueOf(result.entry) : '-')
+  if (result.kind !== 'unwritten') {
+    say('read', call, now(), position, result.kind, result.kind === 'data' ? valueOf(result.entry) : '-')
+  }
 }
 
 async function readTail(): Promise<void> {
@@ -103,7 +112,10 @@ async function readPart(stream: number, from: number, to: number): Promise<numbe
   return entries.length
 }
 
-/** Adds to the counter of the round, or reads it: each round has a counter of its own, so that each can be judged by itself. */
+/**
+ * Adds to the counter of the round, or reads it: each round has a counter of its own, so that each can be judged by
+ * itself.
+ */
 async function count(prng: Prng): Promise<void> {
   const call = now()
   const round = Math.floor(call / 1e6 / COUNTER_ROUND_MS)
@@ -133,23 +145,32 @@ async function lane(name: string, perSecond: number, operate: (prng: Prng) => Pr
     } catch (thrown) {
       tellError(name, thrown)
     }
-    await rest(Math.max(1, 1_000 / perSecond * prng.between(0.5, 1.5) - (performance.now() - started)))
+    await rest(Math.max(1, (1_000 / perSecond) * prng.between(0.5, 1.5) - (performance.now() - started)))
   }
 }
 
 function tellError(operation: string, thrown: unknown): void {
   // These say that something is wrong with the program, not with the cluster.
-  if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME' || thrown.code === 'DIVERGED') throw thrown
+  if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME' || thrown.code === 'DIVERGED') {
+    throw thrown
+  }
   say('error', now(), operation, asError(thrown).code)
 }
 
 async function load(): Promise<void> {
   const share = Number(rate)
-  const several = (lanes: number, name: string, part: number, operate: (prng: Prng) => Promise<void>): Promise<void>[] =>
-    Array.from({ length: lanes }, (_, i) => lane(`${name}-${i}`, share * part / lanes, operate))
+  const several = (
+    lanes: number,
+    name: string,
+    part: number,
+    operate: (prng: Prng) => Promise<void>,
+  ): Promise<void>[] => Array.from({ length: lanes }, (_, i) => lane(`${name}-${i}`, (share * part) / lanes, operate))
   await Promise.all([
-    ...several(8, 'append', 0.5, append), ...several(3, 'read', 0.24, read), ...several(2, 'tail', 0.12, readTail),
-    ...several(1, 'stream', 0.02, readStream), ...several(3, 'count', 0.12, count),
+    ...several(8, 'append', 0.5, append),
+    ...several(3, 'read', 0.24, read),
+    ...several(2, 'tail', 0.12, readTail),
+    ...several(1, 'stream', 0.02, readStream),
+    ...several(3, 'count', 0.12, count),
   ])
 }
 
@@ -177,7 +198,10 @@ async function untilRead(stream: number, from: number, to: number, deadline: num
   }
 }
 
-/** Reads what is older than a pause of its own, and trims what it read long ago: the views of the counters are far beyond. */
+/**
+ * Reads what is older than a pause of its own, and trims what it read long ago: the views of the counters are far
+ * beyond.
+ */
 async function keep(): Promise<void> {
   const readTo = [0]
   for (let turns = 1; running; turns++) {
@@ -188,7 +212,7 @@ async function keep(): Promise<void> {
       if (!running) break
       await readAll(readTo.at(-1) ?? 0, to, Infinity)
       readTo.push(to)
-      const before = turns % TRIM_EVERY === 0 ? readTo.at(-1 - TRIM_EVERY) ?? 0 : 0
+      const before = turns % TRIM_EVERY === 0 ? (readTo.at(-1 - TRIM_EVERY) ?? 0) : 0
       if (before > 0) await trim(before)
     } catch (thrown) {
       tellError('keep', thrown)

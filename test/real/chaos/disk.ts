@@ -1,10 +1,12 @@
 /**
- * A small disk of a unit's own: an ext4 file system in a file, mounted by a loop device. It can be full, and lose its power.
+ * A small disk of a unit's own: an ext4 file system in a file, mounted by a loop device. It can be full, and lose its
+ * power.
  *
  *     image file ─ loop device ─ ext4 ─ unit-a/
  *
- * A power cut here is the shutdown of ext4 without a flush of its journal: whatever was not synced when it came is gone. The
- * image lives on in the machine's memory, so a disk that lies about its flushes is not tried. Read next: `faults.ts`.
+ * A power cut here is the shutdown of ext4 without a flush of its journal: whatever was not synced when it came is
+ * gone. The image lives on in the machine's memory, so a disk that lies about its flushes is not tried. Read next:
+ * `faults.ts`.
  */
 import { mkdirSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +34,9 @@ export class Disk {
     run('mkfs.ext4', '-q', '-F', '-m', '0', this.#image)
     mkdirSync(this.folder)
     this.mount()
-    ground.undo(() => { this.unmount() })
+    ground.undo(() => {
+      this.unmount()
+    })
   }
 
   mount(): void {
@@ -61,5 +65,9 @@ export class Disk {
   }
 
   /** Gives the room back. */
-  empty(): void { for (const name of readdirSync(this.folder).filter((one) => one.startsWith('filler-'))) rmSync(join(this.folder, name)) }
+  empty(): void {
+    for (const name of readdirSync(this.folder).filter((one) => one.startsWith('filler-'))) {
+      rmSync(join(this.folder, name))
+    }
+  }
 }

@@ -11,13 +11,23 @@ import { run } from './ground.ts'
 import type { Server } from './server.ts'
 
 /** One fault on its way. `what` tells people what it was; `end` gives back what it took. */
-export interface Fault { readonly what: string; end(): Promise<void> }
+export interface Fault {
+  readonly what: string
+  end(): Promise<void>
+}
 
 /** What faults work on. `cut` is the path of the program that cuts the power of disks. */
-export interface World { readonly cluster: ChaosCluster; readonly prng: Prng; readonly cut: string | undefined }
+export interface World {
+  readonly cluster: ChaosCluster
+  readonly prng: Prng
+  readonly cut: string | undefined
+}
 
 /** How long a kind may last, in milliseconds, and how it begins. */
-export interface Kind { readonly lastsMs: readonly [from: number, to: number]; inject(world: World): Promise<Fault> }
+export interface Kind {
+  readonly lastsMs: readonly [from: number, to: number]
+  inject(world: World): Promise<Fault>
+}
 
 /** The units that hold the log now. */
 async function membersOf(cluster: ChaosCluster): Promise<Server[]> {
@@ -35,12 +45,18 @@ async function killed(cluster: ChaosCluster, servers: readonly Server[], what: s
   return { what, end: () => cluster.start(servers) }
 }
 
-/** Cuts the power of all units' disks, or of one's. What runs on them is killed at once: a machine without power runs nothing. */
+/**
+ * Cuts the power of all units' disks, or of one's. What runs on them is killed at once: a machine without power runs
+ * nothing.
+ */
 async function powerCut({ cluster, prng, cut }: World): Promise<Fault> {
   const all = cluster.runningUnits
   const units = prng.chance(0.5) ? all : [prng.pick(await membersOf(cluster))]
   await cutPower(cluster, units, required(cut, 'program that cuts the power'))
-  return { what: units.length === all.length ? 'all units' : units.map(({ name }) => name).join(), end: () => giveBackPower(cluster, units) }
+  return {
+    what: units.length === all.length ? 'all units' : units.map(({ name }) => name).join(),
+    end: () => giveBackPower(cluster, units),
+  }
 }
 
 /** From here on nothing of these units reaches their disks any more; then they are gone. */
@@ -61,7 +77,10 @@ export async function giveBackPower(cluster: ChaosCluster, units: readonly Serve
 async function replace({ cluster, prng }: World): Promise<Fault> {
   const members = await membersOf(cluster)
   const lost = prng.pick(members)
-  const spare = required(cluster.runningUnits.find((unit) => !members.includes(unit)), 'spare unit')
+  const spare = required(
+    cluster.runningUnits.find((unit) => !members.includes(unit)),
+    'spare unit',
+  )
   await lost.kill()
   cluster.wipe(lost)
   return {
@@ -85,29 +104,47 @@ async function moveSequencer({ cluster }: World): Promise<Fault> {
 
 /** Every kind by its name. */
 export const kinds = {
-  'kill': {
+  kill: {
     lastsMs: [500, 10_000],
-    inject: async ({ cluster, prng }) => { const unit = prng.pick(await membersOf(cluster)); return killed(cluster, [unit], unit.name) },
+    inject: async ({ cluster, prng }) => {
+      const unit = prng.pick(await membersOf(cluster))
+      return killed(cluster, [unit], unit.name)
+    },
   },
   'kill-sequencer': {
     lastsMs: [500, 10_000],
-    inject: ({ cluster }) => { const one = required(cluster.sequencer, 'sequencer'); return killed(cluster, [one], one.name) },
-  },
-  'pause': {
-    lastsMs: [500, 8_000],
-    inject: async ({ cluster, prng }) => {
-      const server = prng.pick([...await membersOf(cluster), required(cluster.sequencer, 'sequencer')])
-      server.pause()
-      return { what: server.name, end: () => { server.goOn(); return Promise.resolve() } }
+    inject: ({ cluster }) => {
+      const one = required(cluster.sequencer, 'sequencer')
+      return killed(cluster, [one], one.name)
     },
   },
-  'partition': {
+  pause: {
     lastsMs: [500, 8_000],
     inject: async ({ cluster, prng }) => {
-      const victim = prng.pick([...await membersOf(cluster), required(cluster.sequencer, 'sequencer')])
+      const server = prng.pick([...(await membersOf(cluster)), required(cluster.sequencer, 'sequencer')])
+      server.pause()
+      return {
+        what: server.name,
+        end: () => {
+          server.goOn()
+          return Promise.resolve()
+        },
+      }
+    },
+  },
+  partition: {
+    lastsMs: [500, 8_000],
+    inject: async ({ cluster, prng }) => {
+      const victim = prng.pick([...(await membersOf(cluster)), required(cluster.sequencer, 'sequencer')])
       const others = cluster.running.filter((one) => one !== victim).map(({ name }) => name)
       const what = cluster.network.partition(victim.name, others, prng)
-      return { what, end: () => { cluster.network.heal(); return Promise.resolve() } }
+      return {
+        what,
+        end: () => {
+          cluster.network.heal()
+          return Promise.resolve()
+        },
+      }
     },
   },
   'slow-disk': {
@@ -117,7 +154,13 @@ export const kinds = {
       const slow = prng.chance(0.7) ? [prng.pick(members)] : members
       const ms = prng.integer(20, 400)
       for (const { shim } of slow) shim?.delayDisk(ms)
-      return { what: `${slow.map(({ name }) => name).join()} by ${ms} ms`, end: () => { for (const { shim } of slow) shim?.delayDisk(0); return Promise.resolve() } }
+      return {
+        what: `${slow.map(({ name }) => name).join()} by ${ms} ms`,
+        end: () => {
+          for (const { shim } of slow) shim?.delayDisk(0)
+          return Promise.resolve()
+        },
+      }
     },
   },
   'fill-disk': {
@@ -127,16 +170,28 @@ export const kinds = {
       const { name } = prng.pick(await membersOf(cluster))
       const disk = required(cluster.disks.get(name), `disk of ${name}`)
       disk.fill()
-      return { what: name, end: () => { disk.empty(); return Promise.resolve() } }
+      return {
+        what: name,
+        end: () => {
+          disk.empty()
+          return Promise.resolve()
+        },
+      }
     },
   },
-  'clock': {
+  clock: {
     lastsMs: [500, 8_000],
     inject: ({ cluster, prng }) => {
       const { name, shim } = prng.pick(cluster.running)
       const hours = prng.integer(1, 48) * (prng.chance(0.5) ? 1 : -1)
       shim?.moveClock(hours * 3_600)
-      return Promise.resolve({ what: `${name} by ${hours} h`, end: () => { shim?.moveClock(0); return Promise.resolve() } })
+      return Promise.resolve({
+        what: `${name} by ${hours} h`,
+        end: () => {
+          shim?.moveClock(0)
+          return Promise.resolve()
+        },
+      })
     },
   },
   'restart-all': {
@@ -144,7 +199,7 @@ export const kinds = {
     inject: ({ cluster }) => killed(cluster, cluster.running, 'everything'),
   },
   'power-cut': { lastsMs: [200, 5_000], inject: powerCut },
-  'replace': { lastsMs: [500, 5_000], inject: replace },
+  replace: { lastsMs: [500, 5_000], inject: replace },
   'move-sequencer': { lastsMs: [0, 1_000], inject: moveSequencer },
 } as const satisfies Record<string, Kind>
 
@@ -155,10 +210,17 @@ export type KindName = keyof typeof kinds
 export const kindNames: readonly KindName[] = Object.keys(kinds).filter(isKindName)
 
 /** Whether there is such a kind. */
-export function isKindName(name: string): name is KindName { return Object.hasOwn(kinds, name) }
+export function isKindName(name: string): name is KindName {
+  return Object.hasOwn(kinds, name)
+}
 
 /** Injects a fault, has it last, and ends it; tells when it began and ended. */
-export async function goThrough(kind: KindName, world: World, lastsMs: number, now: () => number): Promise<{ readonly what: string; readonly fromNs: number; readonly toNs: number }> {
+export async function goThrough(
+  kind: KindName,
+  world: World,
+  lastsMs: number,
+  now: () => number,
+): Promise<{ readonly what: string; readonly fromNs: number; readonly toNs: number }> {
   const fromNs = now()
   const fault = await kinds[kind].inject(world)
   await rest(lastsMs)

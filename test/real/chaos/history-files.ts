@@ -3,8 +3,9 @@
  *
  *     window-0: positions [0, 20000)   window-1: [20000, 40000) ...   count-N: a counter's round N   unknown   trims
  *
- * An operation belongs to the window of its position; a stream's part is cut where windows end. Appends whose fate is unknown
- * have no position, and trims bear on all windows: they are few and are held in memory too. Read next: `judge.ts`.
+ * An operation belongs to the window of its position; a stream's part is cut where windows end. Appends whose fate is
+ * unknown have no position, and trims bear on all windows: they are few and are held in memory too. Read next:
+ * `judge.ts`.
  */
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,14 +41,28 @@ export class HistoryFiles {
     const [kind, , , first, , third] = words
     switch (kind) {
       case 'append':
-        if (third === '-') { this.unknown.push(line); this.#write('unknown', line) }
-        else this.#spill(windowOf(third), line)
+        if (third === '-') {
+          this.unknown.push(line)
+          this.#write('unknown', line)
+        } else this.#spill(windowOf(third), line)
         return true
-      case 'read': case 'tail': this.#spill(windowOf(first), line); return true
-      case 'stream': this.#spillStream(words); return true
-      case 'trim': this.trims.push(line); this.#write('trims', line); return true
-      case 'count': this.rounds.add(Number(first)); this.#write(`count-${first ?? ''}`, line); return true
-      default: return false
+      case 'read':
+      case 'tail':
+        this.#spill(windowOf(first), line)
+        return true
+      case 'stream':
+        this.#spillStream(words)
+        return true
+      case 'trim':
+        this.trims.push(line)
+        this.#write('trims', line)
+        return true
+      case 'count':
+        this.rounds.add(Number(first))
+        this.#write(`count-${first ?? ''}`, line)
+        return true
+      default:
+        return false
     }
   }
 
@@ -69,7 +84,7 @@ export class HistoryFiles {
     for (let window = windowOf(from); window * WINDOW_POSITIONS < Number(to); window++) {
       const start = Math.max(Number(from), window * WINDOW_POSITIONS)
       const end = Math.min(Number(to), (window + 1) * WINDOW_POSITIONS)
-      this.#spill(window, ['stream', call, returned, stream, start, end, ...parts.get(window) ?? []].join(' '))
+      this.#spill(window, ['stream', call, returned, stream, start, end, ...(parts.get(window) ?? [])].join(' '))
     }
   }
 

@@ -28,4 +28,4 @@ export type HistoryLine =
   | readonly ['done']
 
 /** An instant of a line; what never came is at infinity. */
-export const instantOf = (word: string | undefined): number => word === '-' ? Infinity : Number(word)
+export const instantOf = (word: string | undefined): number => (word === '-' ? Infinity : Number(word))

@@ -1,13 +1,14 @@
 /**
  * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--dir DIR] [--picture FILE.svg] [--json FILE] [--rate N]
- * [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and the judge of it all.
- * `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else. `--busy N` has N processes compute beside it all.
+ * [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and
+ * the judge of it all. `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else. `--busy N` has N
+ * processes compute beside it all.
  *
- * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N, acknowledged N,
- * missing N`; `kills of all N, acknowledged N,
- * missing N, append again p50 N ms, max N ms, epochs max N, load average N`). A seed draws the same faults again; what the processes make of
- * them is up to the machine. When it fails, the folder with logs and history stays and is named.
- * Read next: `nemesis.ts`, `faults.ts`, `client.ts`, `judge.ts`.
+ * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N,
+ * acknowledged N, missing N`; `kills of all N, acknowledged N, missing N, append again p50 N ms, max N ms, epochs max
+ * N, load average N`). A seed draws the same faults again; what the processes make of them is up to the machine. When
+ * it fails, the folder with logs and history stays and is named. Read next: `nemesis.ts`, `faults.ts`, `client.ts`,
+ * `judge.ts`.
  */
 import { readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -37,15 +38,22 @@ const STOP_MS = 180_000
 const MEETINGS = 3
 const PAUSE_MS = 10_000
 
-const say = (words: string): void => { process.stderr.write(`chaos: ${words}\n`) }
+const say = (words: string): void => {
+  process.stderr.write(`chaos: ${words}\n`)
+}
 
 /** Why a kind cannot be done here, if it cannot. */
 function whyNot(kind: KindName): string | undefined {
   switch (kind) {
-    case 'slow-disk': case 'clock': return hasCompiler() ? undefined : 'no gcc here to build the shim'
-    case 'fill-disk': return whyNoDisks()
-    case 'power-cut': return whyNoDisks() ?? (hasCompiler() ? undefined : 'no gcc here to build what cuts the power')
-    default: return undefined
+    case 'slow-disk':
+    case 'clock':
+      return hasCompiler() ? undefined : 'no gcc here to build the shim'
+    case 'fill-disk':
+      return whyNoDisks()
+    case 'power-cut':
+      return whyNoDisks() ?? (hasCompiler() ? undefined : 'no gcc here to build what cuts the power')
+    default:
+      return undefined
   }
 }
 
@@ -65,16 +73,31 @@ async function makeWorld(options: Options, ground: Ground, names: readonly KindN
   const shim = names.includes('slow-disk') || names.includes('clock') ? buildShim(ground.folder) : undefined
   const cut = names.includes('power-cut') ? buildCut(ground.folder) : undefined
   const hasDisks = names.includes('fill-disk') || cut !== undefined
-  const cluster = await ChaosCluster.start({ ground, network: networkFor(options, ground, names), shim, diskBytes: hasDisks ? DISK_BYTES + Math.ceil(options.minutes) * DISK_BYTES_PER_MINUTE : 0, spare: options.powerCuts === 0 })
+  const cluster = await ChaosCluster.start({
+    ground,
+    network: networkFor(options, ground, names),
+    shim,
+    diskBytes: hasDisks ? DISK_BYTES + Math.ceil(options.minutes) * DISK_BYTES_PER_MINUTE : 0,
+    spare: options.powerCuts === 0,
+  })
   return { cluster, cut, prng: new Prng(`chaos/${options.seed}`) }
 }
 
 function planOf({ minutes, killAll }: Options, names: readonly KindName[]): Plan {
-  if (killAll > 0) return { names, count: killAll, forMs: Infinity, lastsMsMax: 200, repairs: false, pauseMs: [100, 1_500] }
+  if (killAll > 0) {
+    return { names, count: killAll, forMs: Infinity, lastsMsMax: 200, repairs: false, pauseMs: [100, 1_500] }
+  }
   const forMs = minutes * 60_000
   const partMs = forMs / names.length / MEETINGS
   const pauseMs = Math.min(PAUSE_MS, partMs)
-  return { names, count: Infinity, forMs, lastsMsMax: Math.max(500, partMs), repairs: true, pauseMs: [pauseMs, pauseMs * 1.3] }
+  return {
+    names,
+    count: Infinity,
+    forMs,
+    lastsMsMax: Math.max(500, partMs),
+    repairs: true,
+    pauseMs: [pauseMs, pauseMs * 1.3],
+  }
 }
 
 /** Faults under load, then the judge. */
@@ -84,21 +107,33 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
     const why = whyNot(kind)
     if (why !== undefined) skipped.set(kind, why)
   }
-  const world = await makeWorld(options, ground, options.only.filter((kind) => !skipped.has(kind)))
+  const world = await makeWorld(
+    options,
+    ground,
+    options.only.filter((kind) => !skipped.has(kind)),
+  )
   for (const [kind, why] of skipped) say(`SKIPPED ${kind}: ${why}`)
   keepBusy(ground, options.busy)
-  const plan = planOf(options, options.only.filter((kind) => !skipped.has(kind)))
+  const plan = planOf(
+    options,
+    options.only.filter((kind) => !skipped.has(kind)),
+  )
   const recorder = new Recorder(ground)
   const { meter } = recorder
   await recorder.start(world.cluster.url, options.rate)
   const met: Met[] = []
   const failures: string[] = []
-  const progress = setInterval(() => { say(`${Math.round((meter.nowNs - meter.startNs) / 1e9)} s, ${met.length} faults, ${meter.operations} operations`) }, PROGRESS_MS)
+  const progress = setInterval(() => {
+    say(`${Math.round((meter.nowNs - meter.startNs) / 1e9)} s, ${met.length} faults, ${meter.operations} operations`)
+  }, PROGRESS_MS)
   try {
     await torment(world, meter, plan, (one) => {
       met.push(one)
-      say(`${one.kind} of ${one.what}: ${((one.toNs - one.fromNs) / 1e9).toFixed(1)} s, unavailable ${Math.round(meter.longestGapMs(one.fromNs, one.watchedToNs))} ms, `
-        + `an append ${Math.round(one.againMs)} ms after its end, epoch ${one.epoch}, ${one.epochs} more`)
+      say(
+        `${one.kind} of ${one.what}: ${((one.toNs - one.fromNs) / 1e9).toFixed(1)} s, unavailable `
+          + `${Math.round(meter.longestGapMs(one.fromNs, one.watchedToNs))} ms, `
+          + `an append ${Math.round(one.againMs)} ms after its end, epoch ${one.epoch}, ${one.epochs} more`,
+      )
     })
   } catch (thrown) {
     failures.push(thrown instanceof Error ? thrown.message : String(thrown))
@@ -108,12 +143,30 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   say('reading everything back')
   await recorder.stop(STOP_MS)
   clearInterval(progress)
-  const ends = Object.fromEntries(world.cluster.servers.filter((one) => one.ends > 0).map((one) => [one.name, one.ends]))
+  const ends = Object.fromEntries(
+    world.cluster.servers.filter((one) => one.ends > 0).map((one) => [one.name, one.ends]),
+  )
   await world.cluster.kill(world.cluster.servers)
-  failures.push(...recorder.problems, ...plan.names.filter((kind) => !met.some((one) => one.kind === kind)).map((kind) => `no ${kind} was met: give it more --minutes`))
+  failures.push(
+    ...recorder.problems,
+    ...plan.names
+      .filter((kind) => !met.some((one) => one.kind === kind))
+      .map((kind) => `no ${kind} was met: give it more --minutes`),
+  )
   say('judging')
   const judgement = judge(recorder.history, { isReadBack: recorder.problems.length === 0 })
-  return reportOf(meter, { seed: options.seed, least: options.least, machine: machineText(), met, skipped, errors: recorder.errors, ends, failures, judgement, endNs })
+  return reportOf(meter, {
+    seed: options.seed,
+    least: options.least,
+    machine: machineText(),
+    met,
+    skipped,
+    errors: recorder.errors,
+    ends,
+    failures,
+    judgement,
+    endNs,
+  })
 }
 
 async function chaos(options: Options, ground: Ground): Promise<boolean> {
@@ -149,18 +202,27 @@ if (typeof options === 'string') {
   console.error(`chaos: ${options}`)
   process.exit(2)
 }
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => { process.exit(130) })
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    process.exit(130)
+  })
+}
 for (const what of clearLeftovers()) say(`cleared ${what}`)
 const ground = new Ground(options.folder)
 let isFine = false
 try {
   isFine = await (options.powerCuts > 0 ? powerCuts : chaos)(options, ground)
 } catch (thrown) {
-  say(`FAILED ${thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)}; what there is is kept in ${ground.folder}`)
+  say(
+    `FAILED ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}; what there is `
+      + `is kept in ${ground.folder}`,
+  )
 }
 ground.end()
 if (isFine) {
-  for (const name of readdirSync(ground.folder)) if (options.folder === undefined || name.endsWith('.img')) rmSync(join(ground.folder, name), { recursive: true })
+  for (const name of readdirSync(ground.folder)) {
+    if (options.folder === undefined || name.endsWith('.img')) rmSync(join(ground.folder, name), { recursive: true })
+  }
   if (options.folder === undefined) rmdirSync(ground.folder)
 }
 process.exit(isFine ? 0 : 1)

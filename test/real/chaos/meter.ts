@@ -1,5 +1,6 @@
 /**
- * What is kept of a run beside its history: operations and their times by 100 ms, and every instant of an acknowledged append.
+ * What is kept of a run beside its history: operations and their times by 100 ms, and every instant of an
+ * acknowledged append.
  *
  * Read next: `recorder.ts`, `picture.ts`.
  */
@@ -13,7 +14,11 @@ const stepOf = (us: number): number => Math.min(STEPS - 1, Math.max(0, Math.roun
 const msOf = (step: number): number => 2 ** (step / 4) / 1_000
 
 /** One bucket: how many operations ended in it, and how long they had taken. */
-export interface Bucket { readonly operations: number; readonly p50Ms: number; readonly p99Ms: number }
+export interface Bucket {
+  readonly operations: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
 
 /** The meter of one run. Instants are nanoseconds of the machine's monotonic clock. */
 export class Meter {
@@ -24,11 +29,17 @@ export class Meter {
   #ackCount = 0
   #waiting: { readonly afterNs: number; readonly done: () => void }[] = []
 
-  get acknowledged(): number { return this.#ackCount }
-  get nowNs(): number { return Number(process.hrtime.bigint()) }
+  get acknowledged(): number {
+    return this.#ackCount
+  }
+  get nowNs(): number {
+    return Number(process.hrtime.bigint())
+  }
 
   /** The run begins now. */
-  begin(): void { this.startNs = this.nowNs }
+  begin(): void {
+    this.startNs = this.nowNs
+  }
 
   /** Notes one operation that ended. */
   add(callNs: number, returnNs: number): void {
@@ -55,9 +66,16 @@ export class Meter {
   /** Waits for an append that was called after this instant and acknowledged; false when none is in time. */
   async acknowledges(afterNs: number, timeoutMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const waiting = { afterNs, done: () => { resolve(true) } }
+    const waiting = {
+      afterNs,
+      done: () => {
+        resolve(true)
+      },
+    }
     this.#waiting.push(waiting)
-    const timer = setTimeout(() => { resolve(false) }, timeoutMs)
+    const timer = setTimeout(() => {
+      resolve(false)
+    }, timeoutMs)
     const found = await promise
     clearTimeout(timer)
     this.#waiting = this.#waiting.filter((one) => one !== waiting)
@@ -73,7 +91,10 @@ export class Meter {
 
   /** The longest time in [fromNs, toNs) without an acknowledged append, in milliseconds. */
   longestGapMs(fromNs: number, toNs: number): number {
-    const inside = this.#acks.subarray(0, this.#ackCount).filter((at) => at >= fromNs && at < toNs).sort()
+    const inside = this.#acks
+      .subarray(0, this.#ackCount)
+      .filter((at) => at >= fromNs && at < toNs)
+      .sort()
     let longest = 0
     let last = fromNs
     for (const at of [...inside, toNs]) {
@@ -90,10 +111,16 @@ export class Meter {
 
   /** All buckets so far, in order. */
   buckets(): Bucket[] {
-    return Array.from(this.#times, (times) => ({ operations: total(times), p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) }))
+    return Array.from(this.#times, (times) => ({
+      operations: total(times),
+      p50Ms: quantile(times, 0.5),
+      p99Ms: quantile(times, 0.99),
+    }))
   }
 
-  #at(ns: number): number { return Math.max(0, Math.floor((ns - this.startNs) / 1e6 / BUCKET_MS)) }
+  #at(ns: number): number {
+    return Math.max(0, Math.floor((ns - this.startNs) / 1e6 / BUCKET_MS))
+  }
 
   #bucket(at: number): Uint16Array {
     while (this.#times.length <= at) this.#times.push(new Uint16Array(STEPS))

@@ -36,10 +36,14 @@ export class ShimControl {
   }
 
   /** Each flush to the disk takes so much longer. */
-  delayDisk(ms: number): void { this.#write(0, ms * 1_000) }
+  delayDisk(ms: number): void {
+    this.#write(0, ms * 1_000)
+  }
 
   /** The wall clock is so far off. */
-  moveClock(seconds: number): void { this.#write(8, seconds) }
+  moveClock(seconds: number): void {
+    this.#write(8, seconds)
+  }
 
   #write(at: number, value: number): void {
     const bytes = Buffer.alloc(8)

@@ -11,8 +11,9 @@ import { goThrough, kinds, type KindName, type World } from './faults.ts'
 import type { Meter } from './meter.ts'
 
 /**
- * One fault that was gone through. Instants are nanoseconds of the monotonic clock; a fault is watched up to `watchedToNs`. The first
- * append was acknowledged `againMs` after its end, under `epoch`, so many `epochs` after the one before the fault.
+ * One fault that was gone through. Instants are nanoseconds of the monotonic clock; a fault is watched up to
+ * `watchedToNs`. The first append was acknowledged `againMs` after its end, under `epoch`, so many `epochs` after the
+ * one before the fault.
  */
 export interface Met {
   readonly kind: KindName
@@ -25,8 +26,18 @@ export interface Met {
   readonly epochs: number
 }
 
-/** When to end: after so many faults or so many milliseconds, what comes first. `lastsMsMax` cuts what kinds would take; `repairs` has the cluster made whole after each fault. */
-export interface Plan { readonly names: readonly KindName[]; readonly count: number; readonly forMs: number; readonly lastsMsMax: number; readonly repairs: boolean; readonly pauseMs: readonly [from: number, to: number] }
+/**
+ * When to end: after so many faults or so many milliseconds, what comes first. `lastsMsMax` cuts what kinds would take;
+ * `repairs` has the cluster made whole after each fault.
+ */
+export interface Plan {
+  readonly names: readonly KindName[]
+  readonly count: number
+  readonly forMs: number
+  readonly lastsMsMax: number
+  readonly repairs: boolean
+  readonly pauseMs: readonly [from: number, to: number]
+}
 
 /** An outage that lasts longer than this after its fault is one that does not end. */
 const RECOVERY_MS = 60_000
@@ -56,12 +67,21 @@ export async function torment(world: World, meter: Meter, plan: Plan, tell: (met
     const epoch = await world.cluster.epoch()
     if (plan.repairs) await world.cluster.repair()
     await rest(prng.between(...plan.pauseMs))
-    tell({ kind, ...met, againMs, epoch, epochs: epoch - before, watchedToNs: Math.min(met.toNs + WATCH_MS * 1e6, meter.nowNs) })
+    tell({
+      kind,
+      ...met,
+      againMs,
+      epoch,
+      epochs: epoch - before,
+      watchedToNs: Math.min(met.toNs + WATCH_MS * 1e6, meter.nowNs),
+    })
   }
 }
 
 async function recovered(meter: Meter, after: string): Promise<void> {
-  if (!await meter.acknowledges(meter.nowNs, RECOVERY_MS)) throw new Error(`no append was acknowledged for ${RECOVERY_MS} ms after ${after}`)
+  if (!(await meter.acknowledges(meter.nowNs, RECOVERY_MS))) {
+    throw new Error(`no append was acknowledged for ${RECOVERY_MS} ms after ${after}`)
+  }
 }
 
 function shuffled<T>(items: readonly T[], prng: Prng): T[] {

@@ -5,8 +5,8 @@
  *     Proxies      each server behind a TCP proxy: no root needed, and it can delay and leave connections half open
  *     Loopback     nothing can be cut
  *
- * Packets are dropped by policy rules of the router (`ip rule ... blackhole`), in silence and in one direction each, so it
- * needs no netfilter in the kernel. Read next: `proxy.ts`, `faults.ts`.
+ * Packets are dropped by policy rules of the router (`ip rule ... blackhole`), in silence and in one direction each,
+ * so it needs no netfilter in the kernel. Read next: `proxy.ts`, `faults.ts`.
  */
 import { existsSync } from 'node:fs'
 import type { Prng } from '../../harness/prng.ts'
@@ -15,7 +15,11 @@ import { has, isRoot, prefixOf, removeNamespaces, run, type Ground } from './gro
 import { Proxy, proxyModes } from './proxy.ts'
 
 /** Where one server lives. `command` gives what has to be run for a program to run there. */
-export interface Place { readonly listen: string; readonly advertise: string; command(program: string, args: readonly string[]): readonly [string, readonly string[]] }
+export interface Place {
+  readonly listen: string
+  readonly advertise: string
+  command(program: string, args: readonly string[]): readonly [string, readonly string[]]
+}
 
 /** What servers are connected by. */
 export interface Network {
@@ -36,8 +40,12 @@ export class Loopback implements Network {
     return { listen: `127.0.0.1:${port}`, advertise: `127.0.0.1:${port}`, command: asItIs }
   }
 
-  partition(): string { throw new Error('the loopback interface cannot be cut') }
-  heal(): void { return undefined }
+  partition(): string {
+    throw new Error('the loopback interface cannot be cut')
+  }
+  heal(): void {
+    return undefined
+  }
 }
 
 /** Places behind proxies, which run in this process. */
@@ -58,7 +66,9 @@ export class Proxies implements Network {
     return `${victim} behind its proxy: ${mode}`
   }
 
-  heal(): void { for (const proxy of this.#proxies.values()) proxy.setMode('open') }
+  heal(): void {
+    for (const proxy of this.#proxies.values()) proxy.setMode('open')
+  }
 }
 
 /** Why there are no namespaces here, if there are none. */
@@ -82,7 +92,10 @@ export function whyNoNamespaces(): string | undefined {
 const CLIENTS = 'clients'
 const PORT = 7_100
 
-/** Places in network namespaces: `10.N.i.2` is the server's end of its wire, `10.N.i.1` the router's; the clients are at i = 0. */
+/**
+ * Places in network namespaces: `10.N.i.2` is the server's end of its wire, `10.N.i.1` the router's; the clients are at
+ * i = 0.
+ */
 export class Namespaces implements Network {
   readonly #router = `${prefixOf(process.pid)}router`
   readonly #net: string
@@ -90,10 +103,14 @@ export class Namespaces implements Network {
   #cuts: (readonly string[])[] = []
 
   constructor(ground: Ground) {
-    const isTaken = (i: number): boolean => run('ip', 'route', 'show', 'to', 'root', `10.${i}.0.0/16`) !== '' || run('ip', 'route', 'show', 'match', `10.${i}.0.0`).includes(`10.${i}.`)
-    const free = Array.from({ length: 128 }, (_, i) => 64 + (process.pid + i) % 128).find((i) => !isTaken(i))
+    const isTaken = (i: number): boolean =>
+      run('ip', 'route', 'show', 'to', 'root', `10.${i}.0.0/16`) !== ''
+      || run('ip', 'route', 'show', 'match', `10.${i}.0.0`).includes(`10.${i}.`)
+    const free = Array.from({ length: 128 }, (_, i) => 64 + ((process.pid + i) % 128)).find((i) => !isTaken(i))
     this.#net = `10.${free ?? 64}`
-    ground.undo(() => { removeNamespaces(process.pid) })
+    ground.undo(() => {
+      removeNamespaces(process.pid)
+    })
     run('ip', 'netns', 'add', this.#router)
     run('nsenter', `--net=/run/netns/${this.#router}`, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
     const wire = `chaos${process.pid}`
@@ -119,7 +136,12 @@ export class Namespaces implements Network {
     this.#addresses.set(name, own)
     const address = `${own}:${PORT}`
     // Only the network is another one: `ip netns exec` would also make a mount namespace, which keeps disks busy.
-    return Promise.resolve({ listen: address, advertise: address, command: (program: string, args: readonly string[]) => ['nsenter', [`--net=/run/netns/${space}`, program, ...args]] as const })
+    return Promise.resolve({
+      listen: address,
+      advertise: address,
+      command: (program: string, args: readonly string[]) =>
+        ['nsenter', [`--net=/run/netns/${space}`, program, ...args]] as const,
+    })
   }
 
   partition(victim: string, others: readonly string[], prng: Prng): string {
@@ -129,7 +151,8 @@ export class Namespaces implements Network {
       if (way !== 'what it is sent') this.#cut(victim, other)
       if (way !== 'what it sends') this.#cut(other, victim)
     }
-    return `${victim} | ${far.length === others.length + 1 ? 'everybody' : far.length === others.length ? 'all other servers' : far.join()}: ${way}`
+    const servers = far.length === others.length ? 'all other servers' : far.join()
+    return `${victim} | ${far.length === others.length + 1 ? 'everybody' : servers}: ${way}`
   }
 
   heal(): void {

@@ -26,16 +26,29 @@ export interface Options {
 /** All that `--kill-all` does. */
 const killAllOnly: readonly KindName[] = ['restart-all']
 
-const isNetworkName = (text: string): text is NetworkName => text === 'auto' || text === 'namespaces' || text === 'proxies'
+const isNetworkName = (text: string): text is NetworkName =>
+  text === 'auto' || text === 'namespaces' || text === 'proxies'
 
 /** Reads the command line; gives what is wrong with it in one line. */
 export function readOptions(args: readonly string[]): Options | string {
   try {
-    const { values } = parseArgs({ args: [...args], options: {
-      minutes: { type: 'string', default: '5' }, seed: { type: 'string' }, only: { type: 'string', multiple: true, default: [] }, dir: { type: 'string' }, picture: { type: 'string' }, json: { type: 'string' },
-      rate: { type: 'string', default: '1000' }, least: { type: 'string', default: '200' }, network: { type: 'string', default: 'auto' }, 'power-cuts': { type: 'string', default: '0' }, 'kill-all': { type: 'string', default: '0' },
-      busy: { type: 'string', default: '0' },
-    } })
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        minutes: { type: 'string', default: '5' },
+        seed: { type: 'string' },
+        only: { type: 'string', multiple: true, default: [] },
+        dir: { type: 'string' },
+        picture: { type: 'string' },
+        json: { type: 'string' },
+        rate: { type: 'string', default: '1000' },
+        least: { type: 'string', default: '200' },
+        network: { type: 'string', default: 'auto' },
+        'power-cuts': { type: 'string', default: '0' },
+        'kill-all': { type: 'string', default: '0' },
+        busy: { type: 'string', default: '0' },
+      },
+    })
     const number = (flag: string, text: string, min: number): number => {
       const value = Number(text)
       if (!Number.isFinite(value) || value < min) throw new Error(`--${flag} ${text}: expected a number from ${min}`)
@@ -47,10 +60,22 @@ export function readOptions(args: readonly string[]): Options | string {
     if (!isNetworkName(values.network)) return `--network ${values.network}: expected auto, namespaces or proxies`
     const killAll = Math.floor(number('kill-all', values['kill-all'], 0))
     // What is killed again and again hardly serves in between: its operations a second say nothing.
-    const [wanted, least] = killAll > 0 ? [killAllOnly, 0] : [only.length > 0 ? only.filter(isKindName) : kindNames, number('least', values.least, 1)]
+    const [wanted, least] =
+      killAll > 0
+        ? [killAllOnly, 0]
+        : [only.length > 0 ? only.filter(isKindName) : kindNames, number('least', values.least, 1)]
     return {
-      minutes: number('minutes', values.minutes, 0.1), seed: values.seed ?? String(Date.now() % 1e6), only: wanted, folder: values.dir, picture: values.picture, json: values.json,
-      rate: number('rate', values.rate, 1), least, network: values.network, powerCuts: Math.floor(number('power-cuts', values['power-cuts'], 0)), killAll,
+      minutes: number('minutes', values.minutes, 0.1),
+      seed: values.seed ?? String(Date.now() % 1e6),
+      only: wanted,
+      folder: values.dir,
+      picture: values.picture,
+      json: values.json,
+      rate: number('rate', values.rate, 1),
+      least,
+      network: values.network,
+      powerCuts: Math.floor(number('power-cuts', values['power-cuts'], 0)),
+      killAll,
       busy: Math.floor(number('busy', values.busy, 0)),
     }
   } catch (thrown) {

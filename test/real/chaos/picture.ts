@@ -17,12 +17,21 @@ const ROW_HEIGHT = 18
 const PANEL_GAP = 22
 
 const STYLE = `
-  text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-weight: 600; } .hint { fill: #6e7781; } .axis { stroke: #afb8c1; stroke-width: 1; }
-  .band { fill: #afb8c1; opacity: 0.35; } .bar { fill: #cf222e; } .line { fill: none; stroke: #0969da; stroke-width: 1.2; } .line.high { stroke: #bf8700; }
-  @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .hint { fill: #8d96a0; } .axis { stroke: #57606a; } .band { fill: #57606a; } .bar { fill: #f85149; } .line { stroke: #4493f8; } .line.high { stroke: #d29922; } }`
+  text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-weight: 600; } .hint { fill: #6e7781; }
+  .axis { stroke: #afb8c1; stroke-width: 1; } .band { fill: #afb8c1; opacity: 0.35; } .bar { fill: #cf222e; }
+  .line { fill: none; stroke: #0969da; stroke-width: 1.2; } .line.high { stroke: #bf8700; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3; } .hint { fill: #8d96a0; } .axis { stroke: #57606a; } .band { fill: #57606a; }
+    .bar { fill: #f85149; } .line { stroke: #4493f8; } .line.high { stroke: #d29922; }
+  }`
 
 /** One point of a curve. */
-interface Point { readonly x: number; readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number }
+interface Point {
+  readonly x: number
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
 
 /** Joins buckets so that there is a point for two pixels at most. */
 function pointsOf({ buckets, bucketMs, seconds }: Report): Point[] {
@@ -30,15 +39,24 @@ function pointsOf({ buckets, bucketMs, seconds }: Report): Point[] {
   return Array.from({ length: Math.ceil(buckets.length / width) }, (_, i) => {
     const part = buckets.slice(i * width, (i + 1) * width)
     const total = part.reduce((sum, { operations }) => sum + operations, 0)
-    const weighed = (of: (bucket: Bucket) => number): number => total === 0 ? 0 : part.reduce((sum, bucket) => sum + of(bucket) * bucket.operations, 0) / total
-    return { x: LEFT + (i + 0.5) * width * bucketMs / 1_000 / seconds * PLOT, perSecond: total / part.length / bucketMs * 1_000, p50Ms: weighed(({ p50Ms }) => p50Ms), p99Ms: Math.max(...part.map(({ p99Ms }) => p99Ms)) }
+    const weighed = (of: (bucket: Bucket) => number): number =>
+      total === 0 ? 0 : part.reduce((sum, bucket) => sum + of(bucket) * bucket.operations, 0) / total
+    return {
+      x: LEFT + (((i + 0.5) * width * bucketMs) / 1_000 / seconds) * PLOT,
+      perSecond: (total / part.length / bucketMs) * 1_000,
+      p50Ms: weighed(({ p50Ms }) => p50Ms),
+      p99Ms: Math.max(...part.map(({ p99Ms }) => p99Ms)),
+    }
   }).filter(({ x }) => x <= LEFT + PLOT)
 }
 
 /** Nice values for an axis: 1, 2 or 5 times a power of ten, at least `least`. */
-const niceFrom = (least: number): number => [1, 2, 5, 10].map((one) => one * 10 ** Math.floor(Math.log10(least))).find((one) => one >= least) ?? least
+const niceFrom = (least: number): number =>
+  [1, 2, 5, 10].map((one) => one * 10 ** Math.floor(Math.log10(least))).find((one) => one >= least) ?? least
 
-const text = (x: number, y: number, words: string, kind = ''): string => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${kind}>${words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`
+const text = (x: number, y: number, words: string, kind = ''): string =>
+  `<text x="${x.toFixed(1)}" `
+  + `y="${y.toFixed(1)}"${kind}>${words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`
 const axis = (y: number): string => `<line class="axis" x1="${LEFT}" x2="${LEFT + PLOT}" y1="${y}" y2="${y}"/>`
 
 /** A curve; where there is no value the line ends and begins anew. */
@@ -64,23 +82,60 @@ export function svgOf(report: Report): string {
   const latencyTop = throughputTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const faultsTop = latencyTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const throughputY = ({ perSecond }: Point): number => throughputTop + PANEL_HEIGHT * (1 - perSecond / most)
-  const latencyY = (ms: number): number | undefined => ms <= 0 ? undefined : latencyTop + PANEL_HEIGHT * (1 - Math.min(1, Math.max(0, Math.log10(ms * 10) / decades)))
+  const latencyY = (ms: number): number | undefined =>
+    ms <= 0 ? undefined : latencyTop + PANEL_HEIGHT * (1 - Math.min(1, Math.max(0, Math.log10(ms * 10) / decades)))
   const kinds = [...new Set(report.faults.map(({ kind }) => kind))]
   const height = faultsTop + kinds.length * ROW_HEIGHT + 28
   const widthOf = (fromS: number, toS: number): string => Math.max(1.5, xOf(toS) - xOf(fromS)).toFixed(1)
   const parts = [
-    ...report.faults.flatMap(({ fromS, toS }) => [throughputTop, latencyTop].map((top) => `<rect class="band" x="${xOf(fromS).toFixed(1)}" y="${top}" width="${widthOf(fromS, toS)}" height="${PANEL_HEIGHT}"/>`)),
-    text(8, 16, 'operations', ' class="title"'), text(LEFT, 16, 'per second', ' class="hint"'), text(8, throughputTop + 10, most.toLocaleString('en')), text(8, throughputTop + PANEL_HEIGHT, '0'), axis(throughputTop + PANEL_HEIGHT), lineOf(points, throughputY),
-    text(8, latencyTop - 18, 'latency', ' class="title"'), text(LEFT, latencyTop - 18, 'median (blue) and 99th percentile (yellow) of operations that ended, logarithmic', ' class="hint"'),
-    ...Array.from({ length: Math.round(decades) + 1 }, (_, i) => text(8, latencyTop + PANEL_HEIGHT * (1 - i / decades) + 4, `${10 ** (i - 1)} ms`)),
-    axis(latencyTop + PANEL_HEIGHT), lineOf(points, ({ p99Ms }) => latencyY(p99Ms), 'high'), lineOf(points, ({ p50Ms }) => latencyY(p50Ms)),
-    text(8, faultsTop - 18, 'faults', ' class="title"'), text(LEFT, faultsTop - 18, 'from injection to end', ' class="hint"'),
+    ...report.faults.flatMap(({ fromS, toS }) =>
+      [throughputTop, latencyTop].map(
+        (top) =>
+          `<rect class="band" x="${xOf(fromS).toFixed(1)}" y="${top}" width="${widthOf(fromS, toS)}" `
+          + `height="${PANEL_HEIGHT}"/>`,
+      ),
+    ),
+    text(8, 16, 'operations', ' class="title"'),
+    text(LEFT, 16, 'per second', ' class="hint"'),
+    text(8, throughputTop + 10, most.toLocaleString('en')),
+    text(8, throughputTop + PANEL_HEIGHT, '0'),
+    axis(throughputTop + PANEL_HEIGHT),
+    lineOf(points, throughputY),
+    text(8, latencyTop - 18, 'latency', ' class="title"'),
+    text(
+      LEFT,
+      latencyTop - 18,
+      'median (blue) and 99th percentile (yellow) of operations that ended, logarithmic',
+      ' class="hint"',
+    ),
+    ...Array.from({ length: Math.round(decades) + 1 }, (_, i) =>
+      text(8, latencyTop + PANEL_HEIGHT * (1 - i / decades) + 4, `${10 ** (i - 1)} ms`),
+    ),
+    axis(latencyTop + PANEL_HEIGHT),
+    lineOf(points, ({ p99Ms }) => latencyY(p99Ms), 'high'),
+    lineOf(points, ({ p50Ms }) => latencyY(p50Ms)),
+    text(8, faultsTop - 18, 'faults', ' class="title"'),
+    text(LEFT, faultsTop - 18, 'from injection to end', ' class="hint"'),
     ...kinds.map((kind, i) => text(8, faultsTop + i * ROW_HEIGHT + 12, kind)),
-    ...report.faults.map(({ kind, what, fromS, toS, unavailableMs }) => `<rect class="bar" x="${xOf(fromS).toFixed(1)}" y="${faultsTop + kinds.indexOf(kind) * ROW_HEIGHT + 2}" width="${widthOf(fromS, toS)}" height="${ROW_HEIGHT - 6}" rx="2"><title>${what.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}: unavailable ${unavailableMs} ms</title></rect>`),
-    axis(height - 24), text(LEFT, height - 8, '0 s', ' class="hint"'), text(LEFT + PLOT, height - 8, `${Math.round(report.seconds)} s`, ' class="hint" text-anchor="end"'),
+    ...report.faults.map(
+      ({ kind, what, fromS, toS, unavailableMs }) =>
+        `<rect class="bar" x="${xOf(fromS).toFixed(1)}" `
+        + `y="${faultsTop + kinds.indexOf(kind) * ROW_HEIGHT + 2}" width="${widthOf(fromS, toS)}" `
+        + `height="${ROW_HEIGHT - 6}" rx="2"><title>${what.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}: `
+        + `unavailable ${unavailableMs} ms</title></rect>`,
+    ),
+    axis(height - 24),
+    text(LEFT, height - 8, '0 s', ' class="hint"'),
+    text(LEFT + PLOT, height - 8, `${Math.round(report.seconds)} s`, ' class="hint" text-anchor="end"'),
   ]
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Throughput and latency while faults are injected"><style>${STYLE}</style>${parts.join('\n')}</svg>\n`
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" `
+    + `height="${height}" role="img" aria-label="Throughput and latency while faults are `
+    + `injected"><style>${STYLE}</style>${parts.join('\n')}</svg>\n`
+  )
 }
 
 /** Writes the picture to a file. */
-export const drawTo = (path: string, report: Report): void => { writeFileSync(path, svgOf(report)) }
+export const drawTo = (path: string, report: Report): void => {
+  writeFileSync(path, svgOf(report))
+}

@@ -1,8 +1,9 @@
 /**
- * A TCP proxy in front of one server: passes bytes on, or holds them as a network does that loses every packet (TCP sends
- * them again, so they arrive once it heals), or passes them on late, or leaves connections half open.
+ * A TCP proxy in front of one server: passes bytes on, or holds them as a network does that loses every packet (TCP
+ * sends them again, so they arrive once it heals), or passes them on late, or leaves connections half open.
  *
- * Keeps: bytes of a connection never overtake one another, and what waits is bounded by backpressure. Read next: `network.ts`.
+ * Keeps: bytes of a connection never overtake one another, and what waits is bounded by backpressure. Read next:
+ * `network.ts`.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -10,7 +11,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 export type ProxyMode = 'open' | 'holds both ways' | 'holds requests' | 'holds answers' | 'late' | 'half open'
 
 /** The modes that are faults. */
-export const proxyModes: readonly ProxyMode[] = ['holds both ways', 'holds requests', 'holds answers', 'late', 'half open']
+export const proxyModes: readonly ProxyMode[] = [
+  'holds both ways',
+  'holds requests',
+  'holds answers',
+  'late',
+  'half open',
+]
 
 /** Bytes that may wait for their time in one direction of one connection. */
 const LATE_BYTES_MAX = 1 << 20
@@ -26,12 +33,18 @@ export class Proxy {
   /** `port` is where the server behind it listens. */
   constructor(port: number) {
     this.#port = port
-    this.#server = createServer({ allowHalfOpen: false }, (client) => { this.#accept(client) })
+    this.#server = createServer({ allowHalfOpen: false }, (client) => {
+      this.#accept(client)
+    })
     this.#server.unref()
   }
 
   listen(port: number): Promise<void> {
-    return new Promise((resolve, reject) => { this.#server.once('error', reject).listen(port, '127.0.0.1', () => { resolve() }) })
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject).listen(port, '127.0.0.1', () => {
+        resolve()
+      })
+    })
   }
 
   setMode(mode: ProxyMode, lateMs = 0): void {
@@ -45,7 +58,9 @@ export class Proxy {
   }
 
   #accept(client: Socket): void {
-    const pair = new Pair(client, this.#port, () => { this.#pairs.delete(pair) })
+    const pair = new Pair(client, this.#port, () => {
+      this.#pairs.delete(pair)
+    })
     this.#pairs.add(pair)
     pair.obey(this.#mode, this.#lateMs)
   }
@@ -67,8 +82,16 @@ class Pair {
     client.setNoDelay(true)
     this.#requests = new Lane(client, this.#server)
     this.#answers = new Lane(this.#server, client)
-    client.on('error', () => undefined).on('close', () => { this.end() })
-    this.#server.on('error', () => undefined).on('close', () => { if (!this.#isHalfOpen) this.end() })
+    client
+      .on('error', () => undefined)
+      .on('close', () => {
+        this.end()
+      })
+    this.#server
+      .on('error', () => undefined)
+      .on('close', () => {
+        if (!this.#isHalfOpen) this.end()
+      })
   }
 
   obey(mode: ProxyMode, lateMs: number): void {
@@ -97,8 +120,12 @@ class Lane {
   constructor(from: Socket, to: Socket) {
     this.#from = from
     this.#to = to
-    from.on('data', (bytes: Buffer) => { this.#take(bytes) })
-    to.on('drain', () => { this.#flow() })
+    from.on('data', (bytes: Buffer) => {
+      this.#take(bytes)
+    })
+    to.on('drain', () => {
+      this.#flow()
+    })
   }
 
   obey(held: boolean, lateMs: number): void {
@@ -112,7 +139,11 @@ class Lane {
     const due = Math.max(performance.now() + this.#lateMs, this.#late.at(-1)?.due ?? 0)
     this.#late.push({ due, bytes })
     this.#lateBytes += bytes.byteLength
-    if (this.#lateMs > 0) setTimeout(() => { this.#pass() }, this.#lateMs)
+    if (this.#lateMs > 0) {
+      setTimeout(() => {
+        this.#pass()
+      }, this.#lateMs)
+    }
     this.#pass()
   }
 
@@ -123,7 +154,11 @@ class Lane {
       this.#lateBytes -= first.bytes.byteLength
       if (!this.#to.destroyed) this.#to.write(first.bytes)
     }
-    if (this.#late.length > 0 && this.#lateMs === 0) setTimeout(() => { this.#pass() }, 10)
+    if (this.#late.length > 0 && this.#lateMs === 0) {
+      setTimeout(() => {
+        this.#pass()
+      }, 10)
+    }
     this.#flow()
   }
 

@@ -17,7 +17,13 @@ import { Meter } from './meter.ts'
 const CLIENTS_READY_MS = 30_000
 
 /** One process of the load. */
-interface Client { readonly name: string; readonly child: ChildProcess; readonly gone: Promise<unknown>; isReady: boolean; isDone: boolean }
+interface Client {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly gone: Promise<unknown>
+  isReady: boolean
+  isDone: boolean
+}
 
 /** Clients, meter and history of one run. */
 export class Recorder {
@@ -60,14 +66,22 @@ export class Recorder {
   #spawn(url: string, number: number, role: string, rate: number): void {
     const name = `client-${number}`
     const file = openSync(join(this.#ground.folder, 'logs', `${name}.log`), 'a')
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'client.ts'), url, String(number), role, String(rate)], { stdio: ['pipe', 'pipe', file], env: cleanEnvironment() })
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'client.ts'), url, String(number), role, String(rate)],
+      { stdio: ['pipe', 'pipe', file], env: cleanEnvironment() },
+    )
     child.stdin?.on('error', () => undefined)
     if (child.pid !== undefined) this.#ground.note(child.pid)
     const gone = once(child, 'exit').then(([code]) => {
       if (!client.isDone) this.problems.push(`${name} ended by itself with ${String(code)}: see logs/${name}.log`)
     })
     const client: Client = { name, child, gone, isReady: false, isDone: false }
-    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => { this.#heard(client, line) })
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        this.#heard(client, line)
+      })
+    }
     this.#clients.push(client)
   }
 
@@ -75,21 +89,38 @@ export class Recorder {
     for (const started = performance.now(); !this.#clients.every(holds);) {
       const late = this.#clients.filter((client) => !holds(client)).map(({ name }) => name)
       if (this.problems.length > 0) return
-      if (performance.now() - started > timeoutMs) { this.problems.push(`${late.join()} ${otherwise} after ${timeoutMs} ms`); return }
+      if (performance.now() - started > timeoutMs) {
+        this.problems.push(`${late.join()} ${otherwise} after ${timeoutMs} ms`)
+        return
+      }
       await rest(20)
     }
   }
 
   #heard(client: Client, line: string): void {
-    if (line === 'ready') { client.isReady = true; return }
-    if (line === 'done') { client.isDone = true; return }
+    if (line === 'ready') {
+      client.isReady = true
+      return
+    }
+    if (line === 'done') {
+      client.isDone = true
+      return
+    }
     const [kind, call, returned, what, , position] = line.split(' ')
-    if (kind === 'error') { this.#count(`${what ?? ''} of ${returned?.replace(/-\d+$/, '') ?? ''}`); return }
-    if (!this.history.take(line)) { this.problems.push(`${client.name} said ${JSON.stringify(line.slice(0, 100))}`); return }
+    if (kind === 'error') {
+      this.#count(`${what ?? ''} of ${returned?.replace(/-\d+$/, '') ?? ''}`)
+      return
+    }
+    if (!this.history.take(line)) {
+      this.problems.push(`${client.name} said ${JSON.stringify(line.slice(0, 100))}`)
+      return
+    }
     if (returned === '-') return
     if (kind === 'append' && position !== '-') this.meter.acknowledge(Number(call), Number(returned))
     this.meter.add(Number(call), Number(returned))
   }
 
-  #count(what: string): void { this.errors.set(what, (this.errors.get(what) ?? 0) + 1) }
+  #count(what: string): void {
+    this.errors.set(what, (this.errors.get(what) ?? 0) + 1)
+  }
 }

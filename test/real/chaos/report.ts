@@ -10,7 +10,11 @@ import type { Judgement } from './judge.ts'
 import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'
 import type { Met } from './nemesis.ts'
 
-/** One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an acknowledged append from its injection to 10 s after its end, or to the next one; an append was acknowledged `againMs` after its end, so many `epochs` later. */
+/**
+ * One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an
+ * acknowledged append from its injection to 10 s after its end, or to the next one; an append was acknowledged
+ * `againMs` after its end, so many `epochs` later.
+ */
 export interface FaultRow {
   readonly kind: KindName
   readonly what: string
@@ -46,24 +50,61 @@ export interface Report {
 }
 
 /** What a run has beside what was measured. */
-export interface Findings { readonly seed: string; readonly machine: string; readonly met: readonly Met[]; readonly skipped: ReadonlyMap<string, string>; readonly errors: ReadonlyMap<string, number>; readonly ends: Readonly<Record<string, number>>; readonly failures: readonly string[]; readonly judgement: Judgement; readonly endNs: number; readonly least: number }
+export interface Findings {
+  readonly seed: string
+  readonly machine: string
+  readonly met: readonly Met[]
+  readonly skipped: ReadonlyMap<string, string>
+  readonly errors: ReadonlyMap<string, number>
+  readonly ends: Readonly<Record<string, number>>
+  readonly failures: readonly string[]
+  readonly judgement: Judgement
+  readonly endNs: number
+  readonly least: number
+}
 
 /** Puts everything into figures. */
-export function reportOf(meter: Meter, { met, judgement, endNs, least, failures, skipped, errors, ...rest }: Findings): Report {
+export function reportOf(
+  meter: Meter,
+  { met, judgement, endNs, least, failures, skipped, errors, ...rest }: Findings,
+): Report {
   const secondsOf = (ns: number): number => (ns - meter.startNs) / 1e9
   const faults = met.map(({ kind, what, fromNs, toNs, watchedToNs, againMs, epochs }) => ({
-    kind, what, againMs: Math.round(againMs), epochs, fromS: secondsOf(fromNs), toS: secondsOf(toNs), operations: meter.operationsIn(fromNs, toNs), unavailableMs: Math.round(meter.longestGapMs(fromNs, watchedToNs)),
+    kind,
+    what,
+    againMs: Math.round(againMs),
+    epochs,
+    fromS: secondsOf(fromNs),
+    toS: secondsOf(toNs),
+    operations: meter.operationsIn(fromNs, toNs),
+    unavailableMs: Math.round(meter.longestGapMs(fromNs, watchedToNs)),
   }))
   const secondsInside = faults.reduce((sum, { fromS, toS }) => sum + toS - fromS, 0)
   const inside = faults.reduce((sum, { operations }) => sum + operations, 0)
-  const perSecondOutside = Math.round((meter.operationsIn(meter.startNs, endNs) - inside) / Math.max(1, secondsOf(endNs) - secondsInside))
+  const perSecondOutside = Math.round(
+    (meter.operationsIn(meter.startNs, endNs) - inside) / Math.max(1, secondsOf(endNs) - secondsInside),
+  )
   const all = [...failures]
-  if (perSecondOutside < least) all.push(`only ${perSecondOutside} operations a second outside faults, ${least} are needed to say anything`)
+  if (perSecondOutside < least) {
+    all.push(`only ${perSecondOutside} operations a second outside faults, ${least} are needed to say anything`)
+  }
   if (judgement.undecided > 0) all.push(`the histories of ${judgement.undecided} counters could not be decided`)
   return {
-    ...rest, seconds: secondsOf(endNs), operations: meter.operations, acknowledged: meter.acknowledged, perSecondOutside, faults, skipped: Object.fromEntries(skipped), errors: Object.fromEntries(errors),
-    violations: judgement.violations, missing: judgement.missing, undecided: judgement.undecided, failures: all,
-    loadAverage: loadavg()[0] ?? 0, bucketMs: BUCKET_MS, buckets: meter.buckets(),
+    ...rest,
+    seconds: secondsOf(endNs),
+    operations: meter.operations,
+    acknowledged: meter.acknowledged,
+    perSecondOutside,
+    faults,
+    skipped: Object.fromEntries(skipped),
+    errors: Object.fromEntries(errors),
+    violations: judgement.violations,
+    missing: judgement.missing,
+    undecided: judgement.undecided,
+    failures: all,
+    loadAverage: loadavg()[0] ?? 0,
+    bucketMs: BUCKET_MS,
+    buckets: meter.buckets(),
   }
 }
 
@@ -77,19 +118,30 @@ function spread(all: readonly number[]): { readonly p50: number; readonly max: n
   return { p50: middle(sorted), max: sorted.at(-1) ?? 0 }
 }
 
-const unavailable = (faults: readonly FaultRow[]): { readonly p50: number; readonly max: number } => spread(faults.map((one) => one.unavailableMs))
+const unavailable = (faults: readonly FaultRow[]): { readonly p50: number; readonly max: number } =>
+  spread(faults.map((one) => one.unavailableMs))
 
 /** The table, what was skipped, and what was told to clients. */
 export function textOf(report: Report): string {
   const rows = [...Map.groupBy(report.faults, ({ kind }) => kind)].map(([kind, faults]) => {
     const { p50, max } = unavailable(faults)
-    return [kind, String(faults.length), String(faults.reduce((sum, one) => sum + one.operations, 0)), String(p50), String(max)]
+    return [
+      kind,
+      String(faults.length),
+      String(faults.reduce((sum, one) => sum + one.operations, 0)),
+      String(p50),
+      String(max),
+    ]
   })
-  const told = (of: Readonly<Record<string, number>>): string => Object.entries(of).map(([what, times]) => `${what} ${times}`).join(', ') || 'none'
+  const told = (of: Readonly<Record<string, number>>): string =>
+    Object.entries(of)
+      .map(([what, times]) => `${what} ${times}`)
+      .join(', ') || 'none'
   return [
     tableText([['kind', 'faults', 'operations during', 'unavailable p50 ms', 'max ms'], ...rows]),
     ...Object.entries(report.skipped).map(([kind, why]) => `SKIPPED ${kind}: ${why}`),
-    `${report.perSecondOutside} operations a second outside faults, ${report.acknowledged} appends acknowledged, ${report.missing} missing`,
+    `${report.perSecondOutside} operations a second outside faults, ${report.acknowledged} appends `
+      + `acknowledged, ${report.missing} missing`,
     `errors told to clients: ${told(report.errors)}`,
     `servers that ended by themselves: ${told(report.ends)}`,
     ...report.violations.map((violation) => `VIOLATION ${violation}`),
@@ -100,13 +152,19 @@ export function textOf(report: Report): string {
 /** The last line. */
 export function lastLineOf({ faults, operations, violations }: Report): string {
   const { p50, max } = unavailable(faults)
-  return `faults ${faults.length}, operations ${operations}, violations ${violations.length}, unavailable p50 ${p50} ms, max ${max} ms`
+  return (
+    `faults ${faults.length}, operations ${operations}, violations ${violations.length}, unavailable p50 `
+    + `${p50} ms, max ${max} ms`
+  )
 }
 
 /** The last line of a run that only kills everything. */
 export function againLineOf({ faults, acknowledged, missing, loadAverage }: Report): string {
   const again = spread(faults.map((one) => one.againMs))
   const epochs = spread(faults.map((one) => one.epochs))
-  return `kills of all ${faults.length}, acknowledged ${acknowledged}, missing ${missing}, append again p50 ${again.p50} ms, max ${again.max} ms, `
+  return (
+    `kills of all ${faults.length}, acknowledged ${acknowledged}, missing ${missing}, append again p50 `
+    + `${again.p50} ms, max ${again.max} ms, `
     + `epochs p50 ${epochs.p50}, max ${epochs.max}, load average ${loadAverage.toFixed(1)}`
+  )
 }

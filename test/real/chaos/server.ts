@@ -1,5 +1,6 @@
 /**
- * One server as a process of the command line, kept running as an init system would: what ends by itself is started again.
+ * One server as a process of the command line, kept running as an init system would: what ends by itself is started
+ * again.
  *
  * Read next: `cluster.ts`, `commands.ts`.
  */
@@ -19,7 +20,13 @@ const AGAIN_MS = 1_000
 const LISTENING_MS = 30_000
 
 /** What a server is made of. `args` are those of its command. */
-export interface ServerOptions { readonly ground: Ground; readonly name: string; readonly place: Place; readonly args: readonly string[]; readonly shim: ShimControl | undefined }
+export interface ServerOptions {
+  readonly ground: Ground
+  readonly name: string
+  readonly place: Place
+  readonly args: readonly string[]
+  readonly shim: ShimControl | undefined
+}
 
 /** One server. */
 export class Server {
@@ -47,8 +54,12 @@ export class Server {
   }
 
   /** Whether it was ever started. */
-  get hasStarted(): boolean { return this.#child !== undefined }
-  get isRunning(): boolean { return this.#isWanted && this.#isListening }
+  get hasStarted(): boolean {
+    return this.#child !== undefined
+  }
+  get isRunning(): boolean {
+    return this.#isWanted && this.#isListening
+  }
 
   /** Starts it; settles when it listens. */
   async start(): Promise<void> {
@@ -57,7 +68,16 @@ export class Server {
     const signal = AbortSignal.timeout(LISTENING_MS)
     while (!this.#isListening) {
       if (signal.aborted) throw new Error(`${this.name} does not listen after ${LISTENING_MS} ms: see ${this.#log}`)
-      await new Promise<void>((done) => { this.#wake.push(done); signal.addEventListener('abort', () => { done() }, { once: true }) })
+      await new Promise<void>((done) => {
+        this.#wake.push(done)
+        signal.addEventListener(
+          'abort',
+          () => {
+            done()
+          },
+          { once: true },
+        )
+      })
     }
   }
 
@@ -69,26 +89,50 @@ export class Server {
     await this.#gone
   }
 
-  pause(): void { this.note('stopped'); this.#child?.kill('SIGSTOP') }
-  goOn(): void { this.#child?.kill('SIGCONT'); this.note('goes on') }
+  pause(): void {
+    this.note('stopped')
+    this.#child?.kill('SIGSTOP')
+  }
+  goOn(): void {
+    this.#child?.kill('SIGCONT')
+    this.note('goes on')
+  }
 
   /** Writes into its log what was done to it. */
-  note(what: string): void { this.#write(`--- ${what}`) }
+  note(what: string): void {
+    this.#write(`--- ${what}`)
+  }
 
-  #write(line: string): void { appendFileSync(this.#log, `${new Date().toISOString()} ${line}\n`) }
+  #write(line: string): void {
+    appendFileSync(this.#log, `${new Date().toISOString()} ${line}\n`)
+  }
 
   #spawn(): void {
     const { ground, place, args, shim } = this.#options
     this.note('starts')
     const [program, all] = place.command(process.execPath, [MAIN, ...args])
-    const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...shim?.environment } })
+    const child = spawn(program, all, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...cleanEnvironment(), ...shim?.environment },
+    })
     this.#child = child
     this.#isListening = false
     this.epoch = 0
     if (child.pid !== undefined) ground.note(child.pid)
-    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => { if (child === this.#child) this.#heard(line) })
-    if (child.stderr !== null) createInterface({ input: child.stderr }).on('line', (line) => { this.#write(line) })
-    this.#gone = once(child, 'exit').then(([code, signal]) => this.#ended(code, signal), (thrown: unknown) => this.#ended(thrown, null))
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (child === this.#child) this.#heard(line)
+      })
+    }
+    if (child.stderr !== null) {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        this.#write(line)
+      })
+    }
+    this.#gone = once(child, 'exit').then(
+      ([code, signal]) => this.#ended(code, signal),
+      (thrown: unknown) => this.#ended(thrown, null),
+    )
   }
 
   #heard(line: string): void {
@@ -105,6 +149,8 @@ export class Server {
     if (!this.#isWanted) return
     this.ends++
     this.note(`ended by itself with ${String(code ?? signal)}`)
-    void rest(AGAIN_MS).then(() => { if (this.#isWanted && !this.#isListening) this.#spawn() })
+    void rest(AGAIN_MS).then(() => {
+      if (this.#isWanted && !this.#isListening) this.#spawn()
+    })
   }
 }

@@ -9,10 +9,15 @@ import { join } from 'node:path'
 
 /** The calls that can fail, in the order in which the shim counts them. */
 export const calls = ['pread', 'pwrite', 'read', 'write', 'fsync', 'fdatasync', 'ftruncate', 'rename'] as const
-export type Call = typeof calls[number]
+export type Call = (typeof calls)[number]
 
 /** What is to go wrong: the call `at`, from 1, once or from then on. */
-export interface Fault { readonly call: Call; readonly at: number; readonly error: 'EIO' | 'ENOSPC'; readonly stays: boolean }
+export interface Fault {
+  readonly call: Call
+  readonly at: number
+  readonly error: 'EIO' | 'ENOSPC'
+  readonly stays: boolean
+}
 
 /** Whether there is a compiler and a system that the shim knows. */
 export const canShim = (): boolean => process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0
@@ -20,7 +25,11 @@ export const canShim = (): boolean => process.platform === 'linux' && spawnSync(
 /** Builds the shim into `folder`; gives what to preload. */
 export function buildShim(folder: string): string {
   const library = join(folder, 'failing-disk.so')
-  const { status, stderr } = spawnSync('gcc', ['-O2', '-Wall', '-Werror', '-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'failing-disk.c'), '-ldl'], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(
+    'gcc',
+    ['-O2', '-Wall', '-Werror', '-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'failing-disk.c'), '-ldl'],
+    { encoding: 'utf8' },
+  )
   if (status !== 0) throw new Error(`gcc does not build the shim: ${stderr}`)
   return library
 }
@@ -36,7 +45,9 @@ export function arm(folder: string, fault: Fault | undefined): void {
 }
 
 /** Lets every call through from here on, uncounted. */
-export function disarm(): void { set('SHIM_FOLDER', undefined) }
+export function disarm(): void {
+  set('SHIM_FOLDER', undefined)
+}
 
 function set(name: string, value: string | undefined): void {
   if (value === undefined) delete process.env[name]
@@ -47,5 +58,14 @@ function set(name: string, value: string | undefined): void {
 export function countsIn(path: string): Readonly<Record<Call, number>> {
   const bytes = readFileSync(path)
   const at = (call: Call): number => Number(bytes.readBigUInt64LE(8 * calls.indexOf(call)))
-  return { pread: at('pread'), pwrite: at('pwrite'), read: at('read'), write: at('write'), fsync: at('fsync'), fdatasync: at('fdatasync'), ftruncate: at('ftruncate'), rename: at('rename') }
+  return {
+    pread: at('pread'),
+    pwrite: at('pwrite'),
+    read: at('read'),
+    write: at('write'),
+    fsync: at('fsync'),
+    fdatasync: at('fdatasync'),
+    ftruncate: at('ftruncate'),
+    rename: at('rename'),
+  }
 }

@@ -8,18 +8,22 @@ import { SpaceDriver } from '../../objects/space-driver.ts'
 /** Workers over one share; each keeps its numbers. */
 class Shop extends SpaceDriver {
   readonly #numbers = new Map<number, number>()
-  constructor() { super(WorkShare) }
+  constructor() {
+    super(WorkShare)
+  }
   do(session: number, op: string, input: unknown): Outcome {
     const number = this.#numbers.get(session) ?? 0
     this.#numbers.set(session, number + 1)
     return this.op(session, number, op, input, { type: WorkShare, path: '/job' })
   }
 
-  get share() { return WorkShare.bind(this.space.journal).object('/job') }
+  get share() {
+    return WorkShare.bind(this.space.journal).object('/job')
+  }
 }
 
 const found = (...paths: string[]) => ({ results: paths.map((path) => ({ path, hash: `hash of ${path}`, bytes: 10 })) })
-const done = (outcome: Outcome): unknown => outcome.kind === 'result' ? outcome.value : outcome.kind
+const done = (outcome: Outcome): unknown => (outcome.kind === 'result' ? outcome.value : outcome.kind)
 
 test('O1: files are claimed in the order they were added, each by one session', (t) => {
   const shop = new Shop()
@@ -87,21 +91,41 @@ test('O1: an op touches only what it changes, however many files there are', (t)
 })
 
 test('O1: whatever the workers do, the counts are those of the files, and every file ends up done once', (t) => {
-  const step = fc.record({ session: fc.integer({ min: 0, max: 2 }), act: fc.constantFrom('claim', 'finish', 'giveBack'), max: fc.integer({ min: 1, max: 5 }), other: fc.integer({ min: 0, max: 2 }) })
-  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const shop = new Shop()
-    const [first, ...others] = [shop.open(), shop.open(), shop.open()]
-    shop.do(first, 'add', { paths: Array.from({ length: 20 }, (_, i) => `f${i}`) })
-    const files = () => [...shop.share.tables.files.range()]
-    const claimedBy = (session: number) => files().flatMap(([path, file]) => file.state === 'claimed' && file.session === session ? [path] : [])
-    for (const { session, act, max, other } of steps) shop.do(session, act, { claim: { max }, finish: found(...claimedBy(session).slice(0, max)), giveBack: { session: other } }[act])
-    const count = (state: string) => files().filter(([, file]) => file.state === state).length
-    t.like(shop.share.state, { open: count('open'), claimed: count('claimed'), done: count('done'), bytes: 10 * count('done') })
-    t.is(shop.share.tables.queue.size, count('open'))
-    t.is(shop.share.tables.claims.size, count('claimed'))
-    for (const session of [first, ...others]) shop.do(session, 'finish', found(...claimedBy(session)))
-    shop.do(first, 'claim', { max: 100 })
-    shop.do(first, 'finish', found(...claimedBy(first)))
-    t.like(shop.share.state, { open: 0, claimed: 0, done: 20, bytes: 200 })
-  }), { numRuns: 300 })
+  const step = fc.record({
+    session: fc.integer({ min: 0, max: 2 }),
+    act: fc.constantFrom('claim', 'finish', 'giveBack'),
+    max: fc.integer({ min: 1, max: 5 }),
+    other: fc.integer({ min: 0, max: 2 }),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const shop = new Shop()
+      const [first, ...others] = [shop.open(), shop.open(), shop.open()]
+      shop.do(first, 'add', { paths: Array.from({ length: 20 }, (_, i) => `f${i}`) })
+      const files = () => [...shop.share.tables.files.range()]
+      const claimedBy = (session: number) =>
+        files().flatMap(([path, file]) => (file.state === 'claimed' && file.session === session ? [path] : []))
+      for (const { session, act, max, other } of steps) {
+        shop.do(
+          session,
+          act,
+          { claim: { max }, finish: found(...claimedBy(session).slice(0, max)), giveBack: { session: other } }[act],
+        )
+      }
+      const count = (state: string) => files().filter(([, file]) => file.state === state).length
+      t.like(shop.share.state, {
+        open: count('open'),
+        claimed: count('claimed'),
+        done: count('done'),
+        bytes: 10 * count('done'),
+      })
+      t.is(shop.share.tables.queue.size, count('open'))
+      t.is(shop.share.tables.claims.size, count('claimed'))
+      for (const session of [first, ...others]) shop.do(session, 'finish', found(...claimedBy(session)))
+      shop.do(first, 'claim', { max: 100 })
+      shop.do(first, 'finish', found(...claimedBy(first)))
+      t.like(shop.share.state, { open: 0, claimed: 0, done: 20, bytes: 200 })
+    }),
+    { numRuns: 300 },
+  )
 })

@@ -10,7 +10,10 @@ import type { Answer, ClientSetup, Loads, Question } from './loads.ts'
 import { natsLoads } from './nats-loads.ts'
 import { zookeeperLoads } from './zookeeper-loads.ts'
 
-/** Before anything is measured: after one second of writes ZooKeeper still runs at two thirds of what it does after three. */
+/**
+ * Before anything is measured: after one second of writes ZooKeeper still runs at two thirds of what it does after
+ * three.
+ */
 const WARM_UP: readonly Question[] = [
   { load: 'append', outstanding: 64, ms: 3_000 },
   { load: 'readLinearizable', outstanding: 64, ms: 300 },
@@ -25,7 +28,10 @@ async function answer(loads: Loads, { load, outstanding, ms }: Question): Promis
   if (total === undefined) return { kind: 'measured', measured: await measure(outstanding, ms, run) }
   const before = await total()
   let added = 0
-  const measured = await measure(outstanding, ms, async (caller) => { await run(caller); added++ })
+  const measured = await measure(outstanding, ms, async (caller) => {
+    await run(caller)
+    added++
+  })
   const after = await total()
   if (after - before !== added) throw new Error(`added ${added} to ${before}, but the counter stands at ${after}`)
   return { kind: 'measured', measured }
@@ -37,15 +43,27 @@ function failed(thrown: unknown): Answer {
   return { kind: 'error', error: thrown instanceof Error ? thrown.message : String(thrown) }
 }
 
-const tell = (what: Answer): void => { process.send?.(what) }
+const tell = (what: Answer): void => {
+  process.send?.(what)
+}
 
 async function serve(name: string | undefined, setup: ClientSetup): Promise<void> {
-  const loads = await (name === 'zookeeper' ? zookeeperLoads(setup) : name === 'etcd' ? etcdLoads(setup) : natsLoads(setup))
+  const loads = await (name === 'zookeeper'
+    ? zookeeperLoads(setup)
+    : name === 'etcd'
+      ? etcdLoads(setup)
+      : natsLoads(setup))
   for (const question of WARM_UP) await answer(loads, question)
-  process.on('message', (question: Question) => { answer(loads, question).catch(failed).then(tell, tell) })
+  process.on('message', (question: Question) => {
+    answer(loads, question).catch(failed).then(tell, tell)
+  })
   tell({ kind: 'ready', note: loads.note })
 }
 
-process.on('disconnect', () => { process.exit(0) })
+process.on('disconnect', () => {
+  process.exit(0)
+})
 const [name, setup = '{}'] = process.argv.slice(2)
-serve(name, JSON.parse(setup)).catch((thrown: unknown) => { tell(failed(thrown)) })
+serve(name, JSON.parse(setup)).catch((thrown: unknown) => {
+  tell(failed(thrown))
+})

@@ -1,5 +1,6 @@
 /**
- * The loads of etcd: put and linearizable range at the leader, serializable range at a follower, a counter by transactions.
+ * The loads of etcd: put and linearizable range at the leader, serializable range at a follower, a counter by
+ * transactions.
  *
  * Field numbers are those of etcd's rpc.proto and kv.proto, named where they stand.
  * Read next: `grpc.ts`.
@@ -20,7 +21,10 @@ const range = (name: Buffer): Buffer => field(1, name)
 const serializable = (name: Buffer): Buffer => Buffer.concat([range(name), field(7, 1)])
 
 /** What a session last saw of the counter. */
-interface Seen { readonly revision: number; readonly value: number }
+interface Seen {
+  readonly revision: number
+  readonly value: number
+}
 
 /** Opens the loads of three etcd members. */
 export async function etcdLoads({ addresses }: ClientSetup): Promise<Loads> {
@@ -33,18 +37,27 @@ export async function etcdLoads({ addresses }: ClientSetup): Promise<Loads> {
   }
   const leader = await leaderOf(addresses)
   await (await calls(leader, PUT, put(key, VALUE))).run(0)
-  return { prepare: async (load, outstanding) => {
-    const now = await leaderOf(addresses)
-    switch (load) {
-      case 'append': return calls(now, PUT, put(key, VALUE))
-      case 'readLinearizable': return calls(now, RANGE, range(key))
-      case 'readLocal': return calls((now + 1) % addresses.length, RANGE, serializable(key))
-      case 'counter': default: {
-        const callers = await sessions.first(outstanding)
-        return { run: (caller) => increment(nth(callers, caller), seen), total: async () => total(await sessions.at(now)) }
+  return {
+    prepare: async (load, outstanding) => {
+      const now = await leaderOf(addresses)
+      switch (load) {
+        case 'append':
+          return calls(now, PUT, put(key, VALUE))
+        case 'readLinearizable':
+          return calls(now, RANGE, range(key))
+        case 'readLocal':
+          return calls((now + 1) % addresses.length, RANGE, serializable(key))
+        case 'counter':
+        default: {
+          const callers = await sessions.first(outstanding)
+          return {
+            run: (caller) => increment(nth(callers, caller), seen),
+            total: async () => total(await sessions.at(now)),
+          }
+        }
       }
-    }
-  } }
+    },
+  }
 }
 
 /** Adds one by compare and set; a try that fails brings the newer value with it. */
@@ -67,7 +80,11 @@ async function increment(session: Grpc, seen: Map<Grpc, Seen>): Promise<void> {
 function compareAndSet(revision: number, value: number): Buffer {
   // Compare: result 1 (EQUAL 0), target 2 (MOD 2), key 3, mod_revision 6; RequestOp: request_range 1, request_put 2
   const compare = Buffer.concat([field(1, 0), field(2, 2), field(3, counter), field(6, revision)])
-  return Buffer.concat([field(1, compare), field(2, field(2, put(counter, Buffer.from(String(value))))), field(3, field(1, range(counter)))])
+  return Buffer.concat([
+    field(1, compare),
+    field(2, field(2, put(counter, Buffer.from(String(value))))),
+    field(3, field(1, range(counter))),
+  ])
 }
 
 async function total(session: Grpc): Promise<number> {
@@ -81,11 +98,17 @@ function keyValue(message: Buffer, ...path: readonly number[]): Seen {
 }
 
 async function leaderOf(addresses: readonly string[]): Promise<number> {
-  const all = await Promise.all(addresses.map(async (address) => {
-    const response = await fetch(`${address}/v3/maintenance/status`, { method: 'POST', body: '{}', signal: AbortSignal.timeout(5_000) })
-    const status: { header: { member_id: string }; leader?: string } = JSON.parse(await response.text())
-    return status.leader === status.header.member_id
-  }))
+  const all = await Promise.all(
+    addresses.map(async (address) => {
+      const response = await fetch(`${address}/v3/maintenance/status`, {
+        method: 'POST',
+        body: '{}',
+        signal: AbortSignal.timeout(5_000),
+      })
+      const status: { header: { member_id: string }; leader?: string } = JSON.parse(await response.text())
+      return status.leader === status.header.member_id
+    }),
+  )
   const leader = all.indexOf(true)
   if (leader < 0) throw new Error('no server leads now')
   return leader

@@ -1,14 +1,16 @@
 /**
  * gRPC calls over HTTP/2 and the few fields of protocol buffers that the loads of etcd need.
  *
- * Bare on purpose: a full client library spends a whole core on its own work, and the servers would look slower than they are.
- * Read next: `etcd-loads.ts`.
+ * Bare on purpose: a full client library spends a whole core on its own work, and the servers would look slower than
+ * they are. Read next: `etcd-loads.ts`.
  */
 import { once } from 'node:events'
 import { connect, type ClientHttp2Session } from 'node:http2'
 
 /** A connection; one call is one message each way. */
-export interface Grpc { call(method: string, message: Buffer): Promise<Buffer> }
+export interface Grpc {
+  call(method: string, message: Buffer): Promise<Buffer>
+}
 
 const WINDOW = 1 << 24
 
@@ -22,14 +24,30 @@ export async function connectGrpc(address: string): Promise<Grpc> {
 
 function call(session: ClientHttp2Session, method: string, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({ ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' })
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': method,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
     const pieces: Buffer[] = []
     let status: unknown
-    stream.on('data', (piece: Buffer) => { pieces.push(piece) })
+    stream.on('data', (piece: Buffer) => {
+      pieces.push(piece)
+    })
     // A call that fails at once has its status in the headers, any other in the trailers.
-    stream.on('response', (headers) => { status = headers['grpc-status'] ?? status; if (status !== undefined) reject(new Error(`${method}: ${String(headers['grpc-message'])}`)) })
-    stream.on('trailers', (trailers) => { status = trailers['grpc-status']; if (status !== '0') reject(new Error(`${method}: ${String(trailers['grpc-message'])}`)) })
-    stream.on('end', () => { if (status === '0') resolve(Buffer.concat(pieces).subarray(PREFIX)); else reject(new Error(`${method}: no status`)) })
+    stream.on('response', (headers) => {
+      status = headers['grpc-status'] ?? status
+      if (status !== undefined) reject(new Error(`${method}: ${String(headers['grpc-message'])}`))
+    })
+    stream.on('trailers', (trailers) => {
+      status = trailers['grpc-status']
+      if (status !== '0') reject(new Error(`${method}: ${String(trailers['grpc-message'])}`))
+    })
+    stream.on('end', () => {
+      if (status === '0') resolve(Buffer.concat(pieces).subarray(PREFIX))
+      else reject(new Error(`${method}: no status`))
+    })
     stream.on('error', reject)
     stream.end(message)
   })
@@ -47,18 +65,21 @@ export function framed(message: Buffer): Buffer {
 function varint(value: number): Buffer {
   const bytes: number[] = []
   let rest = value
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push(rest % 128 + 128)
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
   return Buffer.from([...bytes, rest])
 }
 
 /** One field: a whole number, or bytes (a string, a nested message). */
 export function field(number: number, value: number | Uint8Array): Buffer {
   if (typeof value === 'number') return Buffer.concat([varint(number << 3), varint(value)])
-  return Buffer.concat([varint(number << 3 | 2), varint(value.length), value])
+  return Buffer.concat([varint((number << 3) | 2), varint(value.length), value])
 }
 
 /** The fields of a message by number; of a repeated one the last. Numbers above 2^53 lose their low bits. */
-export interface Fields { readonly numbers: Map<number, number>; readonly bytes: Map<number, Buffer> }
+export interface Fields {
+  readonly numbers: Map<number, number>
+  readonly bytes: Map<number, Buffer>
+}
 
 /** Reads the fields of a message. */
 export function fieldsOf(message: Buffer): Fields {
@@ -75,8 +96,10 @@ export function fieldsOf(message: Buffer): Fields {
     const tag = next()
     const value = next()
     if ((tag & 7) === 0) fields.numbers.set(tag >>> 3, value)
-    else if ((tag & 7) === 2) { fields.bytes.set(tag >>> 3, message.subarray(at, at + value)); at += value }
-    else throw new Error(`field ${tag >>> 3} has wire type ${tag & 7}`)
+    else if ((tag & 7) === 2) {
+      fields.bytes.set(tag >>> 3, message.subarray(at, at + value))
+      at += value
+    } else throw new Error(`field ${tag >>> 3} has wire type ${tag & 7}`)
   }
   return fields
 }

@@ -1,11 +1,23 @@
 /**
- * Builds of servers and npm packages of clients: made once, each in a folder of its own in the cache, outside this package.
+ * Builds of servers and npm packages of clients: made once, each in a folder of its own in the cache, outside this
+ * package.
  *
  * A build is made beside its place and renamed when whole, so a stopped one leaves nothing that looks finished.
  * Read next: `processes.ts`.
  */
 import { spawn } from 'node:child_process'
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 
@@ -33,12 +45,23 @@ export function missingTools(running: readonly string[], builds: readonly Build[
 }
 
 function onPath(tool: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '').some((folder) => {
-    try { accessSync(join(folder, tool), constants.X_OK); return true } catch { return false }
-  })
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .some((folder) => {
+      try {
+        accessSync(join(folder, tool), constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
 }
 
-/** Makes a build unless it is there, and gives its folder. @throws Error with the last line of the log, and where the log is */
+/**
+ * Makes a build unless it is there, and gives its folder. @throws Error with the last line of the log, and where the
+ * log is
+ */
 export async function install(build: Build, progress: (text: string) => void): Promise<string> {
   const folder = place(build)
   if (existsSync(folder)) return folder
@@ -57,16 +80,34 @@ export async function install(build: Build, progress: (text: string) => void): P
   return folder
 }
 
-interface Command { readonly command: string; readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly log: string }
+interface Command {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly log: string
+}
 
 function runCommand({ command, args, env, cwd, log }: Command): Promise<void> {
   const output = openSync(log, 'a')
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', output, output], timeout: COMMAND_MS })
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', output, output],
+    timeout: COMMAND_MS,
+  })
   closeSync(output)
   return new Promise((resolve, reject) => {
-    const fail = (how: string): void => { reject(new Error(`${command} ${args[0] ?? ''} ${how}: ${lastLine(log)} (log: ${log})`)) }
-    child.once('error', ({ message }) => { fail(message) })
-    child.once('exit', (code, signal) => { if (code === 0) resolve(); else fail(`ended with ${signal ?? code}`) })
+    const fail = (how: string): void => {
+      reject(new Error(`${command} ${args[0] ?? ''} ${how}: ${lastLine(log)} (log: ${log})`))
+    }
+    child.once('error', ({ message }) => {
+      fail(message)
+    })
+    child.once('exit', (code, signal) => {
+      if (code === 0) resolve()
+      else fail(`ended with ${signal ?? code}`)
+    })
   })
 }
 
@@ -76,13 +117,24 @@ export function lastLine(log: string): string {
 }
 
 /** npm packages of exact versions; of the optional ones those are left out that cannot be built here. */
-export function npmBuild(name: string, dependencies: Record<string, string>, optionalDependencies: Record<string, string> = {}): Build {
+export function npmBuild(
+  name: string,
+  dependencies: Record<string, string>,
+  optionalDependencies: Record<string, string> = {},
+): Build {
   // A native package fits one version of Node's interface only.
-  return { name: `${name}-node${process.versions.modules}`, tool: 'npm', make: async (folder, run) => {
-    const allowScripts = Object.fromEntries(Object.keys(optionalDependencies).map((dependency) => [dependency, true]))
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies, optionalDependencies, allowScripts }))
-    await run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund'], npmEnvironment())
-  } }
+  return {
+    name: `${name}-node${process.versions.modules}`,
+    tool: 'npm',
+    make: async (folder, run) => {
+      const allowScripts = Object.fromEntries(Object.keys(optionalDependencies).map((dependency) => [dependency, true]))
+      writeFileSync(
+        join(folder, 'package.json'),
+        JSON.stringify({ private: true, dependencies, optionalDependencies, allowScripts }),
+      )
+      await run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund'], npmEnvironment())
+    },
+  }
 }
 
 /** Native packages are built by the Node that runs this, with its own headers where it came with them. */
@@ -90,5 +142,8 @@ function npmEnvironment(): NodeJS.ProcessEnv {
   const bin = dirname(process.execPath)
   const candidates = [dirname(bin), join(dirname(bin), 'node_modules', `node-${process.platform}-${process.arch}`)]
   const headers = candidates.find((folder) => existsSync(join(folder, 'include/node/node.h')))
-  return { PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}`, ...headers === undefined ? {} : { npm_config_nodedir: headers } }
+  return {
+    PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}`,
+    ...(headers === undefined ? {} : { npm_config_nodedir: headers }),
+  }
 }

@@ -1,15 +1,22 @@
 /**
- * What passes between the bench and a client process, and what that needs of each system: loads by name, and sessions that are
- * opened once. Read next: `client.ts`.
+ * What passes between the bench and a client process, and what that needs of each system: loads by name, and sessions
+ * that are opened once. Read next: `client.ts`.
  */
 import type { Measured } from '../measure.ts'
 import type { PeerLoad } from './peer.ts'
 
 /** Where the servers listen for clients, and the folder with the npm packages of the client, if it has any. */
-export interface ClientSetup { readonly addresses: readonly string[]; readonly packages?: string }
+export interface ClientSetup {
+  readonly addresses: readonly string[]
+  readonly packages?: string
+}
 
 /** What the client is asked for. */
-export interface Question { readonly load: PeerLoad; readonly outstanding: number; readonly ms: number }
+export interface Question {
+  readonly load: PeerLoad
+  readonly outstanding: number
+  readonly ms: number
+}
 
 /** What the client says. */
 export type Answer =
@@ -48,7 +55,9 @@ export class Sessions<S> {
   }
 
   first(count: number): Promise<S[]> {
-    while (this.#sessions.length < count) this.#sessions.push(this.#open(nth(this.#addresses, this.#sessions.length % this.#addresses.length)))
+    while (this.#sessions.length < count) {
+      this.#sessions.push(this.#open(nth(this.#addresses, this.#sessions.length % this.#addresses.length)))
+    }
     return Promise.all(this.#sessions.slice(0, count))
   }
 

@@ -14,16 +14,32 @@ import { startPeer } from './running.ts'
 const VERSION = '2.15.2'
 const CLIENT = '3.4.0'
 
-const server: Build = { name: `nats-${VERSION}`, tool: 'go', make: (folder, run) => run('go', ['install', `github.com/nats-io/nats-server/v2@v${VERSION}`], { GOBIN: folder }) }
-const client = npmBuild(`nats-client-${CLIENT}`, { '@nats-io/transport-node': CLIENT, '@nats-io/jetstream': CLIENT, '@nats-io/kv': CLIENT })
+const server: Build = {
+  name: `nats-${VERSION}`,
+  tool: 'go',
+  make: (folder, run) => run('go', ['install', `github.com/nats-io/nats-server/v2@v${VERSION}`], { GOBIN: folder }),
+}
+const client = npmBuild(`nats-client-${CLIENT}`, {
+  '@nats-io/transport-node': CLIENT,
+  '@nats-io/jetstream': CLIENT,
+  '@nats-io/kv': CLIENT,
+})
 
 /** The configuration of one server. */
-export function natsConfig(name: string, [listen, monitor, cluster]: readonly number[], routes: readonly (number | undefined)[], data: string): string {
+export function natsConfig(
+  name: string,
+  [listen, monitor, cluster]: readonly number[],
+  routes: readonly (number | undefined)[],
+  data: string,
+): string {
   return `server_name: ${name}
 listen: 127.0.0.1:${listen}
 http: 127.0.0.1:${monitor}
 jetstream { store_dir: ${JSON.stringify(data)}, sync_interval: always, max_mem: 1G, max_file: 20G }
-cluster { name: bench, listen: 127.0.0.1:${cluster}, routes: [ ${routes.map((port) => `nats://127.0.0.1:${port}`).join(', ')} ] }
+cluster {
+  name: bench, listen: 127.0.0.1:${cluster}
+  routes: [ ${routes.map((port) => `nats://127.0.0.1:${port}`).join(', ')} ]
+}
 `
 }
 
@@ -33,12 +49,27 @@ async function startServers(processes: Processes, folder: string): Promise<{ pid
     const name = `n${i + 1}`
     const data = processes.data(name)
     const config = join(data, 'server.conf')
-    writeFileSync(config, natsConfig(name, own, ports.map(([, , cluster]) => cluster), join(data, 'store')))
+    writeFileSync(
+      config,
+      natsConfig(
+        name,
+        own,
+        ports.map(([, , cluster]) => cluster),
+        join(data, 'store'),
+      ),
+    )
     return processes.spawn(name, join(folder, 'nats-server'), ['-c', config])
   })
   // A server calls itself healthy for a moment before JetStream starts, so ask for the leader too.
-  const pages = [['/healthz', '"status":"ok"'], ['/jsz', '"leader"']] as const
-  await processes.ready(async () => (await Promise.all(ports.flatMap(([, monitor = 0]) => pages.map(([path, text]) => pageSays(monitor, path, text))))).every(Boolean))
+  const pages = [
+    ['/healthz', '"status":"ok"'],
+    ['/jsz', '"leader"'],
+  ] as const
+  await processes.ready(async () =>
+    (
+      await Promise.all(ports.flatMap(([, monitor = 0]) => pages.map(([path, text]) => pageSays(monitor, path, text))))
+    ).every(Boolean),
+  )
   return { pids, addresses: ports.map(([listen]) => `127.0.0.1:${listen}`) }
 }
 
@@ -50,6 +81,12 @@ export const nats: PeerKind = {
   start: async (folder, progress) => {
     const built = await install(server, progress)
     const packages = await install(client, progress)
-    return startPeer({ name: 'nats', version: VERSION, folder, progress, servers: async (processes) => ({ ...await startServers(processes, built), packages }) })
+    return startPeer({
+      name: 'nats',
+      version: VERSION,
+      folder,
+      progress,
+      servers: async (processes) => ({ ...(await startServers(processes, built)), packages }),
+    })
   },
 }

@@ -1,9 +1,9 @@
 /**
  * The other systems that the bench runs beside ours: what it can ask of each.
  *
- * All run as three durable nodes on loopback and are loaded from one client process, as ours is. Builds and npm packages stay
- * outside this package, in `$SIRTAKI_PEERS` or else `sirtaki-peers` in the temporary folder. Read next: `index.ts`,
- * `running.ts` (how one starts and stops), `client.ts` (how one is loaded).
+ * All run as three durable nodes on loopback and are loaded from one client process, as ours is. Builds and npm
+ * packages stay outside this package, in `$SIRTAKI_PEERS` or else `sirtaki-peers` in the temporary folder. Read next:
+ * `index.ts`, `running.ts` (how one starts and stops), `client.ts` (how one is loaded).
  */
 import type { Measured } from '../measure.ts'
 

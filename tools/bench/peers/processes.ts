@@ -1,8 +1,8 @@
 /**
  * The processes of one peer: three servers and a client, each with a log, that live and end together.
  *
- * Only what was started here is ever signalled, and nothing of it outlives this process, however it ends short of SIGKILL.
- * Read next: `running.ts`.
+ * Only what was started here is ever signalled, and nothing of it outlives this process, however it ends short of
+ * SIGKILL. Read next: `running.ts`.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,8 +23,12 @@ export class Processes {
   readonly #folder: string
   readonly #children: ChildProcess[] = []
   readonly #broken = Promise.withResolvers<never>()
-  readonly #killAll = (): void => { for (const child of this.#children) child.kill('SIGKILL') }
-  readonly #onSignal = (): void => { process.exit(1) }
+  readonly #killAll = (): void => {
+    for (const child of this.#children) child.kill('SIGKILL')
+  }
+  readonly #onSignal = (): void => {
+    process.exit(1)
+  }
   #stopping = false
 
   constructor(folder: string) {
@@ -43,7 +47,9 @@ export class Processes {
   }
 
   /** Where a process logs. */
-  log(name: string): string { return join(this.#folder, `${name}.log`) }
+  log(name: string): string {
+    return join(this.#folder, `${name}.log`)
+  }
 
   /** Starts a server and gives its process id. */
   spawn(name: string, command: string, args: readonly string[]): number {
@@ -63,17 +69,24 @@ export class Processes {
     const child = start(log)
     closeSync(log)
     this.#children.push(child)
-    child.once('error', ({ message }) => { this.#broken.reject(new Error(`${name}: ${message}`)) })
+    child.once('error', ({ message }) => {
+      this.#broken.reject(new Error(`${name}: ${message}`))
+    })
     child.once('exit', (code, signal) => {
-      if (!this.#stopping) this.#broken.reject(new Error(`${name} ended with ${signal ?? code}: ${lastLine(path)} (log: ${path})`))
+      if (!this.#stopping) {
+        this.#broken.reject(new Error(`${name} ended with ${signal ?? code}: ${lastLine(path)} (log: ${path})`))
+      }
     })
     return child
   }
 
-  /** Waits until `answers` gives true; what it throws means not yet. @throws Error when a process ends before, or time is up */
+  /**
+   * Waits until `answers` gives true; what it throws means not yet. @throws Error when a process ends before, or time
+   * is up
+   */
   ready(answers: () => Promise<boolean>): Promise<void> {
     const poll = async (signal: AbortSignal): Promise<void> => {
-      while (!signal.aborted && !await answers().catch(() => false)) await sleep(POLL_MS)
+      while (!signal.aborted && !(await answers().catch(() => false))) await sleep(POLL_MS)
     }
     return this.within(READY_MS, 'the servers', poll)
   }
@@ -104,14 +117,23 @@ export class Processes {
   }
 }
 
-const isRunning = (child: ChildProcess): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null
+const isRunning = (child: ChildProcess): boolean =>
+  child.pid !== undefined && child.exitCode === null && child.signalCode === null
 
 /** Finds ports that nothing listens on. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => { const address = server.address(); return typeof address === 'object' ? address?.port ?? 0 : 0 })
-  await Promise.all(servers.map((server) => { server.close(); return once(server, 'close') }))
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' ? (address?.port ?? 0) : 0
+  })
+  await Promise.all(
+    servers.map((server) => {
+      server.close()
+      return once(server, 'close')
+    }),
+  )
   return ports
 }
 

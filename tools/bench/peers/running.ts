@@ -9,7 +9,9 @@ import type { PeerName, RunningPeer } from './peer.ts'
 import { Processes } from './processes.ts'
 
 const CLIENT_READY_MS = 60_000
-/** What an answer may take beyond the time of its load: callers wait for their last call, and sessions are opened first. */
+/**
+ * What an answer may take beyond the time of its load: callers wait for their last call, and sessions are opened first.
+ */
 const ANSWER_MS = 60_000
 
 /** What starts: `servers` starts them and waits until they answer. */
@@ -28,28 +30,48 @@ export async function startPeer(starting: Starting): Promise<RunningPeer> {
     return await start(starting, processes)
   } catch (thrown) {
     await processes.stop()
-    throw new Error(`${starting.name} did not start: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown })
+    throw new Error(`${starting.name} did not start: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+      cause: thrown,
+    })
   }
 }
 
 async function start({ name, version, progress, servers }: Starting, processes: Processes): Promise<RunningPeer> {
   progress(`starting three servers of ${name} ${version}`)
   const { pids, ...setup } = await servers(processes)
-  const child = processes.fork('client', join(import.meta.dirname, `client${extname(import.meta.filename)}`), [name, JSON.stringify(setup)])
-  const ask = (ms: number, question?: Question): Promise<Answer> => processes.within(ms, 'the client', () => new Promise((resolve) => {
-    child.once('message', (answer: Answer) => { resolve(answer) })
-    if (question !== undefined) child.send(question)
-  }))
+  const child = processes.fork('client', join(import.meta.dirname, `client${extname(import.meta.filename)}`), [
+    name,
+    JSON.stringify(setup),
+  ])
+  const ask = (ms: number, question?: Question): Promise<Answer> =>
+    processes.within(
+      ms,
+      'the client',
+      () =>
+        new Promise((resolve) => {
+          child.once('message', (answer: Answer) => {
+            resolve(answer)
+          })
+          if (question !== undefined) child.send(question)
+        }),
+    )
   progress(`warming up ${name}`)
   const ready = await ask(CLIENT_READY_MS)
-  if (ready.kind === 'error') throw new Error(`the client cannot open its sessions: ${ready.error} (log: ${processes.log('client')})`)
+  if (ready.kind === 'error') {
+    throw new Error(`the client cannot open its sessions: ${ready.error} (log: ${processes.log('client')})`)
+  }
   const note = ready.kind === 'ready' ? ready.note : undefined
   if (note !== undefined) progress(`${name}: ${note}`)
   return {
-    name, version: note === undefined ? version : `${version} (${note})`, pids, clientPid: child.pid ?? 0,
+    name,
+    version: note === undefined ? version : `${version} (${note})`,
+    pids,
+    clientPid: child.pid ?? 0,
     run: async (load, outstanding, ms) => {
       const answer = await ask(ms + ANSWER_MS, { load, outstanding, ms })
-      if (answer.kind === 'error') throw new Error(`${name}, ${load} at ${outstanding}: ${answer.error} (log: ${processes.log('client')})`)
+      if (answer.kind === 'error') {
+        throw new Error(`${name}, ${load} at ${outstanding}: ${answer.error} (log: ${processes.log('client')})`)
+      }
       return answer.kind === 'measured' ? answer.measured : undefined
     },
     stop: () => processes.stop(),

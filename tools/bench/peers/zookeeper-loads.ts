@@ -15,31 +15,37 @@ export async function zookeeperLoads({ addresses, packages = '.' }: ClientSetup)
   const script = new Sessions(addresses, scriptSessions(packages))
   const native = openNative === undefined ? undefined : new Sessions(addresses, openNative)
   /** The native client answers a single caller sooner, the other one serves more of many callers. */
-  const better = (outstanding: number): Sessions<Session> => outstanding === 1 ? native ?? script : script
+  const better = (outstanding: number): Sessions<Session> => (outstanding === 1 ? (native ?? script) : script)
   const creator = await script.at(await leaderOf(addresses))
   await creator.create(KEY, VALUE)
   await creator.create(COUNTER, Buffer.from('0'))
-  return { ...native === undefined ? { note: 'without the native client' } : {}, prepare: async (load, outstanding) => {
-    const leader = await leaderOf(addresses)
-    const follower = (leader + 1) % addresses.length
-    switch (load) {
-      case 'append': {
-        const session = await script.at(leader)
-        return { run: () => session.set(KEY, VALUE, -1) }
+  return {
+    ...(native === undefined ? { note: 'without the native client' } : {}),
+    prepare: async (load, outstanding) => {
+      const leader = await leaderOf(addresses)
+      const follower = (leader + 1) % addresses.length
+      switch (load) {
+        case 'append': {
+          const session = await script.at(leader)
+          return { run: () => session.set(KEY, VALUE, -1) }
+        }
+        case 'readLinearizable':
+          return linearizable(await native?.at(outstanding === 1 ? leader : follower))
+        case 'readLocal': {
+          const session = await better(outstanding).at(follower)
+          return { run: () => session.get(KEY) }
+        }
+        case 'counter':
+        default:
+          return counting(await better(outstanding).first(outstanding), await script.first(addresses.length))
       }
-      case 'readLinearizable': return linearizable(await native?.at(outstanding === 1 ? leader : follower))
-      case 'readLocal': {
-        const session = await better(outstanding).at(follower)
-        return { run: () => session.get(KEY) }
-      }
-      case 'counter': default: return counting(await better(outstanding).first(outstanding), await script.first(addresses.length))
-    }
-  } }
+    },
+  }
 }
 
 /**
- * Sends sync and get together: a session's requests are served in their order, so the get sees what the sync waited for. Waiting
- * between them only adds a round trip.
+ * Sends sync and get together: a session's requests are served in their order, so the get sees what the sync waited
+ * for. Waiting between them only adds a round trip.
  */
 function linearizable(session: Session | undefined): Operation | undefined {
   if (session?.sync === undefined) return undefined
@@ -50,7 +56,7 @@ function linearizable(session: Session | undefined): Operation | undefined {
 function counting(callers: readonly Session[], servers: readonly Session[]): Operation {
   const value = async (session: Session): Promise<number> => Number((await session.get(COUNTER)).data)
   // Followers may lag, but the server that acknowledged the last write has it.
-  const total = async (): Promise<number> => Math.max(...await Promise.all(servers.map(value)))
+  const total = async (): Promise<number> => Math.max(...(await Promise.all(servers.map(value))))
   return { run: (caller) => increment(nth(callers, caller)), total }
 }
 

@@ -1,8 +1,8 @@
 /**
  * Sessions of ZooKeeper's two npm clients in one shape: the one in JavaScript and the native one.
  *
- * Neither is the better one everywhere: the JavaScript client writes faster, the native one has `sync` and reads faster.
- * Read next: `zookeeper-loads.ts`.
+ * Neither is the better one everywhere: the JavaScript client writes faster, the native one has `sync` and reads
+ * faster. Read next: `zookeeper-loads.ts`.
  */
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -22,7 +22,10 @@ export interface Session {
 }
 
 /** A node as it was read. */
-export interface Node { readonly version: number; readonly data: Buffer }
+export interface Node {
+  readonly version: number
+  readonly data: Buffer
+}
 
 /** Opens a session at a server. */
 export type OpenSession = (address: string) => Promise<Session>
@@ -31,7 +34,9 @@ const SESSION_MS = 10_000
 const BAD_VERSION = -103
 
 // What is used of the npm packages, which are not there when this is compiled.
-interface Stat { readonly version: number }
+interface Stat {
+  readonly version: number
+}
 type NativeCallback<A, B = unknown> = (code: number, message: string, first: A, second: B) => void
 interface NativeClient extends NodeJS.EventEmitter {
   init(options: object): void
@@ -40,7 +45,9 @@ interface NativeClient extends NodeJS.EventEmitter {
   a_get(path: string, watch: boolean, done: NativeCallback<Stat, Buffer>): void
   a_sync(path: string, done: NativeCallback<string>): void
 }
-interface ScriptError extends Error { getCode?(): number }
+interface ScriptError extends Error {
+  getCode?(): number
+}
 type ScriptCallback<A, B = unknown> = (error: ScriptError | null, first: A, second: B) => void
 interface ScriptClient extends NodeJS.EventEmitter {
   connect(): void
@@ -51,18 +58,36 @@ interface ScriptClient extends NodeJS.EventEmitter {
 
 /** The client in JavaScript. */
 export function scriptSessions(packages: string): OpenSession {
-  const module: { createClient(address: string, options: object): ScriptClient; CreateMode: { PERSISTENT: number } } = createRequire(join(packages, 'package.json'))('node-zookeeper-client')
+  const module: { createClient(address: string, options: object): ScriptClient; CreateMode: { PERSISTENT: number } } =
+    createRequire(join(packages, 'package.json'))('node-zookeeper-client')
   return async (address) => {
     const client = module.createClient(address, { sessionTimeout: SESSION_MS, spinDelay: 50 })
     const connected = once(client, 'connected', { signal: AbortSignal.timeout(SESSION_MS) })
     client.connect()
     await connected
     return {
-      create: (path, data) => new Promise((resolve, reject) => { client.create(path, data, module.CreateMode.PERSISTENT, (error) => { if (error === null) resolve(); else reject(error) }) }),
-      set: (path, data, version) => new Promise((resolve, reject) => {
-        client.setData(path, data, version, (error) => { if (error === null) resolve(true); else if (error.getCode?.() === BAD_VERSION) resolve(false); else reject(error) })
-      }),
-      get: (path) => new Promise((resolve, reject) => { client.getData(path, (error, data, stat) => { if (error === null) resolve({ version: stat.version, data }); else reject(error) }) }),
+      create: (path, data) =>
+        new Promise((resolve, reject) => {
+          client.create(path, data, module.CreateMode.PERSISTENT, (error) => {
+            if (error === null) resolve()
+            else reject(error)
+          })
+        }),
+      set: (path, data, version) =>
+        new Promise((resolve, reject) => {
+          client.setData(path, data, version, (error) => {
+            if (error === null) resolve(true)
+            else if (error.getCode?.() === BAD_VERSION) resolve(false)
+            else reject(error)
+          })
+        }),
+      get: (path) =>
+        new Promise((resolve, reject) => {
+          client.getData(path, (error, data, stat) => {
+            if (error === null) resolve({ version: stat.version, data })
+            else reject(error)
+          })
+        }),
     }
   }
 }
@@ -80,22 +105,48 @@ export function nativeSessions(packages: string): OpenSession | undefined {
     await connected
     const failed = (code: number, message: string): Error => new Error(`ZooKeeper answered ${code}: ${message}`)
     return {
-      create: (path, data) => new Promise((resolve, reject) => { client.a_create(path, data, 0, (code, message) => { if (code === 0) resolve(); else reject(failed(code, message)) }) }),
-      set: (path, data, version) => new Promise((resolve, reject) => {
-        client.a_set(path, data, version, (code, message) => { if (code === 0) resolve(true); else if (code === BAD_VERSION) resolve(false); else reject(failed(code, message)) })
-      }),
-      get: (path) => new Promise((resolve, reject) => { client.a_get(path, false, (code, message, stat, data) => { if (code === 0) resolve({ version: stat.version, data }); else reject(failed(code, message)) }) }),
-      sync: (path) => new Promise((resolve, reject) => { client.a_sync(path, (code, message) => { if (code === 0) resolve(path); else reject(failed(code, message)) }) }),
+      create: (path, data) =>
+        new Promise((resolve, reject) => {
+          client.a_create(path, data, 0, (code, message) => {
+            if (code === 0) resolve()
+            else reject(failed(code, message))
+          })
+        }),
+      set: (path, data, version) =>
+        new Promise((resolve, reject) => {
+          client.a_set(path, data, version, (code, message) => {
+            if (code === 0) resolve(true)
+            else if (code === BAD_VERSION) resolve(false)
+            else reject(failed(code, message))
+          })
+        }),
+      get: (path) =>
+        new Promise((resolve, reject) => {
+          client.a_get(path, false, (code, message, stat, data) => {
+            if (code === 0) resolve({ version: stat.version, data })
+            else reject(failed(code, message))
+          })
+        }),
+      sync: (path) =>
+        new Promise((resolve, reject) => {
+          client.a_sync(path, (code, message) => {
+            if (code === 0) resolve(path)
+            else reject(failed(code, message))
+          })
+        }),
     }
   }
 }
 
 function loadNative(packages: string): (new (options: object) => NativeClient) | undefined {
   try {
-    const module: { default?: new (options: object) => NativeClient } & (new (options: object) => NativeClient) = createRequire(join(packages, 'package.json'))('zookeeper')
+    const module: { default?: new (options: object) => NativeClient } & (new (options: object) => NativeClient) =
+      createRequire(join(packages, 'package.json'))('zookeeper')
     return module.default ?? module
   } catch (thrown) {
-    console.error(`the native client of ZooKeeper cannot be loaded: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    console.error(
+      `the native client of ZooKeeper cannot be loaded: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    )
     return undefined
   }
 }
@@ -104,7 +155,9 @@ function loadNative(packages: string): (new (options: object) => NativeClient) |
 export async function modeOf(address: string): Promise<string | undefined> {
   const [host, port] = address.split(':')
   const socket = connect({ host: host ?? '', port: Number(port), timeout: 2_000 })
-  socket.once('timeout', () => { socket.destroy() })
+  socket.once('timeout', () => {
+    socket.destroy()
+  })
   socket.write('srvr')
   return /^Mode: (\w+)/m.exec(await text(socket))?.[1]
 }
