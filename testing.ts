@@ -6,6 +6,7 @@ export {
   type Operation,
   type Verdict,
 } from './testing/linearizability.ts'
+
 export {
   checkLogHistory,
   counterModel,

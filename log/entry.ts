@@ -8,9 +8,9 @@
  * b}`. `auth` is room for a principal and the servers' MAC. Junk has no bytes: all junk is the same value. Keeps: L1
  * (equal entry, equal hash; the hash covers position and token epoch). Read next: `wire/messages.ts`.
  */
-import { SirtakiError } from './errors.ts'
 import { viewOf } from './bytes/bytes.ts'
 import { crc32Of, crc32Text } from './bytes/hash.ts'
+import { SirtakiError } from './errors.ts'
 
 export const ENTRY_VERSION = 1
 export const ENTRY_HEAD_BYTES = 40

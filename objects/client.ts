@@ -5,8 +5,8 @@
  *
  * Read next: `define-object.ts`, `runtime/view.ts`, `runtime/session.ts`.
  */
-import { badArgument } from '../log/cluster/arguments.ts'
 import type { LogClient } from '../log/client/client.ts'
+import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError, invariant } from '../log/errors.ts'
 import type { Calls, Handle, HandleBase, ObjectType, Ops } from './define-object.ts'

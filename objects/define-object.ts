@@ -9,8 +9,8 @@
  * `runtime/bound-type.ts`.
  */
 import type { Struct } from 'superstruct'
-import { SirtakiError } from '../log/errors.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
+import { SirtakiError } from '../log/errors.ts'
 import { BoundType, type BoundTypeOptions } from './runtime/bound-type.ts'
 import type { AnyObjectType, AnyOp, Op, OpMaker } from './runtime/object-type.ts'
 import { Journal, RECORD_WEIGHT_MAX, type ReadonlyTable } from './runtime/records.ts'

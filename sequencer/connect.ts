@@ -8,10 +8,10 @@
  * What hosts a unit or a sequencer is imported when its address is named: a program that dials servers carries neither.
  * Read next: `memory.ts`, `file.ts`, `../log/client/connect.ts`.
  */
-import { badArgument, requireCallOptions } from '../log/cluster/arguments.ts'
-import { Calls, type Call } from '../log/cluster/calls.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectServers, parseClusterAddress, type LogConnectOptions } from '../log/client/connect.ts'
+import { badArgument, requireCallOptions } from '../log/cluster/arguments.ts'
+import { Calls, type Call } from '../log/cluster/calls.ts'
 import { SirtakiError, isError } from '../log/errors.ts'
 import { systemPorts } from '../log/io/connect.ts'
 import { limits as usual } from '../log/limits.ts'

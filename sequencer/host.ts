@@ -8,12 +8,12 @@
  * better-sqlite3: who only joins must not import it. Keeps: P50. Read next: `file.ts`, `../log/io/host-lock.ts`.
  */
 import { Cluster } from '../log/cluster/cluster.ts'
+import { init } from '../log/epochs/genesis.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import { SEQUENCER_ADDRESS, UNIT_ADDRESS, type HostFolder } from '../log/io/host-folder.ts'
 import { takeHostLock } from '../log/io/host-lock.ts'
 import { RegisterFile } from '../log/io/register-file.ts'
 import { SqliteStore } from '../log/io/sqlite-store.ts'
-import { init } from '../log/epochs/genesis.ts'
 import { openSegment } from '../log/layout.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports, Timer } from '../log/ports.ts'

@@ -4,9 +4,9 @@
  * Read next: `connect.ts`.
  */
 import { LogClient } from '../log/client/client.ts'
-import { SirtakiError } from '../log/errors.ts'
-import { init } from '../log/epochs/genesis.ts'
 import { Cluster } from '../log/cluster/cluster.ts'
+import { init } from '../log/epochs/genesis.ts'
+import { SirtakiError } from '../log/errors.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import type { Clock, Ports, Random, Register } from '../log/ports.ts'
 import { MemoryStore } from '../log/unit/memory-store.ts'

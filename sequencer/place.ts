@@ -9,10 +9,10 @@
  * Read next: `../log/epochs/reconfigure.ts`, `../log/epochs/guard.ts`.
  */
 import type { Cluster } from '../log/cluster/cluster.ts'
+import { Guard } from '../log/epochs/guard.ts'
+import { isTurnOf, reconfigure } from '../log/epochs/reconfigure.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import type { Layout, SequencerMember } from '../log/layout.ts'
-import { isTurnOf, reconfigure } from '../log/epochs/reconfigure.ts'
-import { Guard } from '../log/epochs/guard.ts'
 import { Identity } from '../log/wire/control.ts'
 import type { Sequencer } from './sequencer.ts'
 

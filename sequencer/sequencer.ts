@@ -10,8 +10,8 @@
  */
 import { packPrevious } from '../log/entry.ts'
 import { SirtakiError } from '../log/errors.ts'
-import type { Limits } from '../log/limits.ts'
 import { layoutText, type Layout } from '../log/layout.ts'
+import type { Limits } from '../log/limits.ts'
 import type { Failpoint } from '../log/ports.ts'
 import type { GrantBody, TokenRun } from '../log/wire/messages.ts'
 import { BusyStreams } from './busy-streams.ts'

@@ -25,6 +25,7 @@ const bin = (name: string): string => new URL(`../node_modules/${name}`, import.
 
 /** All steps, in order. */
 export const steps: readonly Step[] = [
+  { name: 'format', group: 'first', args: [bin('oxfmt/bin/oxfmt'), '--check'], read: readExit },
   { name: 'type check', group: 'first', args: [bin('typescript/bin/tsc'), '--noEmit'], read: readExit },
   { name: 'lint', group: 'first', args: [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings'], read: readExit },
   { name: 'tests', group: 'first', args: [bin('ava/entrypoints/cli.js'), ...quick], read: readAva },

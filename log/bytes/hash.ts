@@ -3,8 +3,8 @@
  *
  * Read next: `../wire/frame.ts`, `../entry.ts`.
  */
-import { crc32 as zlibCrc32 } from 'node:zlib'
 import { createHash } from 'node:crypto'
+import { crc32 as zlibCrc32 } from 'node:zlib'
 
 /** CRC-32 (IEEE 802.3) of `bytes`, going on from `seed`. */
 export const crc32 = (bytes: Uint8Array, seed = 0): number => crc32Of(bytes, 0, bytes.byteLength, seed)

@@ -10,19 +10,19 @@
  * `../../sequencer/sequencer.ts`.
  * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
+import { requireCallOptions } from '../cluster/arguments.ts'
+import { abortedBefore, timedOut, type CallOptions } from '../cluster/calls.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { Deadlines } from '../cluster/deadlines.ts'
+import { Backoff } from '../cluster/retry.ts'
 import { clusterSeed, entryBytes, packPrevious, unpackPrevious, KIND_DATA } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { chainsOf, openSegment, type Layout } from '../layout.ts'
 import { encodeFrame, renumberFrame } from '../wire/frame.ts'
 import { kinds, readGrant, readStored, sealStore, writeToken, type GrantBody, type Mark } from '../wire/messages.ts'
-import { requireCallOptions } from '../cluster/arguments.ts'
-import { abortedBefore, timedOut, type CallOptions } from '../cluster/calls.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import { Deadlines } from '../cluster/deadlines.ts'
-import { MarkQueue } from './marks.ts'
-import { Backoff } from '../cluster/retry.ts'
 import { runsOf, firstPrevious, encodeEntries, mergeStatuses, type Append, type Appended, type Batch } from './batch.ts'
 import { Fates } from './fate.ts'
+import { MarkQueue } from './marks.ts'
 
 /** How an append goes, beside its streams. */
 interface AppenderOptions extends CallOptions {

@@ -4,19 +4,19 @@
  * A facade: each call is one flow in a file of its own. Read next: `append.ts`, `../playback/read.ts`,
  * `../playback/tail.ts`, `../playback/`.
  */
-import { OBJECT_STREAMS, type Entry } from '../entry.ts'
-import { SirtakiError } from '../errors.ts'
-import type { Layout } from '../layout.ts'
-import { Guard } from '../epochs/guard.ts'
-import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
-import { Appender } from './append.ts'
-import type { Appended } from './batch.ts'
 import { badArgument, isBytes, requireCallOptions, requireStream } from '../cluster/arguments.ts'
 import { Calls, type Call, type CallOptions, type FlowOptions } from '../cluster/calls.ts'
 import { Cluster, type ClusterOptions } from '../cluster/cluster.ts'
+import { OBJECT_STREAMS, type Entry } from '../entry.ts'
+import { Guard } from '../epochs/guard.ts'
+import { SirtakiError } from '../errors.ts'
+import type { Layout } from '../layout.ts'
 import { Reader, requirePosition, type ReadResult } from '../playback/read.ts'
+import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Subscriber } from '../playback/subscriber.ts'
 import { TailReader, type Tails } from '../playback/tail.ts'
+import { Appender } from './append.ts'
+import type { Appended } from './batch.ts'
 
 /** How an append goes. */
 export interface AppendOptions extends CallOptions {

@@ -5,10 +5,10 @@
  * Read next: `client.ts`.
  */
 import type { Call } from '../cluster/calls.ts'
-import { LogClient } from './client.ts'
 import { SirtakiError } from '../errors.ts'
 import { limits as usual, type Limits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
+import { LogClient } from './client.ts'
 
 /** How a process connects. */
 export interface LogConnectOptions {

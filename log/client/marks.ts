@@ -5,10 +5,10 @@
  * Losing one costs time only: the sequencer's process finds out again what is decided (L11). Keeps: P51.
  * Read next: `append.ts`, `../unit/unit.ts` (`mark`).
  */
+import type { Cluster } from '../cluster/cluster.ts'
 import type { UnitMember } from '../layout.ts'
 import type { Timer } from '../ports.ts'
 import { writeMarks, type Mark } from '../wire/messages.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 
 /** What all of `units` are to be told. */
 export interface Marks {

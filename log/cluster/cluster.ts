@@ -6,9 +6,9 @@
  * `../client/append.ts`.
  */
 import { SirtakiError, asError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import { LatencyEstimate } from '../latency.ts'
 import { addressesOf, unitsOf, type Layout } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
 import { Peers, type Peer } from '../wire/rpc.ts'

@@ -9,6 +9,7 @@
  * `../unit/decisions.ts`.
  * @source CORFU NSDI'12 3.2 (fill); docs/rules.md, L3 and L5.
  */
+import { viewOf } from '../bytes/bytes.ts'
 import { KIND_DATA, KIND_JUNK, hashAt, type EntryKind } from '../entry.ts'
 import { SirtakiError, asError, invariant } from '../errors.ts'
 import { chainsIn, unitsOf, type Chain, type Layout, type UnitMember } from '../layout.ts'
@@ -33,7 +34,6 @@ import {
 import type { Peer } from '../wire/rpc.ts'
 import { readProgress, writeEpoch } from '../wire/tail-messages.ts'
 import type { Cluster } from './cluster.ts'
-import { viewOf } from '../bytes/bytes.ts'
 import { verdictOf, type Answer, type Verdict } from './verdict.ts'
 
 /** What a resolve may do and what it knows. */

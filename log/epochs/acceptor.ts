@@ -7,9 +7,9 @@
  */
 import { boolean, integer, nullable, object, string, type Infer } from 'superstruct'
 import { SirtakiError, isError } from '../errors.ts'
+import { LayoutStruct, layoutText, whole, type Layout } from '../layout.ts'
 import type { Failpoint, Register } from '../ports.ts'
 import { Accepted, Rank, compareRanks, type Promised } from '../wire/control.ts'
-import { LayoutStruct, layoutText, whole, type Layout } from '../layout.ts'
 
 const Kept = object({
   version: integer(),

@@ -9,8 +9,8 @@
  * units suspects anybody: he may be the one that is cut off. A unit that is slow but not the one that holds its chain
  * back stays. Keeps: P24. Read next: `guard.ts` (who probes and what follows).
  */
-import type { Limits } from '../limits.ts'
 import { unitsOf, type Layout, type UnitMember } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 
 /** What a member told. `commitMs`: how long its commits take, or took when it is `idle`. */
 export interface ProbeAnswer {

@@ -5,11 +5,11 @@
  * next one over the same units; of two at once one wins, and no unit ever belongs to two clusters.
  * Keeps: Y1, Y3. Read next: `reconfigure.ts`; `test/model/genesis.pml`.
  */
-import { SirtakiError, isError } from '../errors.ts'
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { Empty, Identity, LayoutAnswer } from '../wire/control.ts'
+import { SirtakiError, isError } from '../errors.ts'
 import { FEATURE_LEVEL, checkLayout, layoutText, openSegment, type Layout } from '../layout.ts'
+import { Empty, Identity, LayoutAnswer } from '../wire/control.ts'
 import { acceptorCount } from './next-layout.ts'
 
 /** What the first layout is made of. */

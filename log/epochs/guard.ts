@@ -8,12 +8,12 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
+import { openSegment, unitsOf, type Layout, type SequencerMember, type UnitMember } from '../layout.ts'
 import { Identity } from '../wire/control.ts'
 import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
-import { openSegment, unitsOf, type Layout, type SequencerMember, type UnitMember } from '../layout.ts'
-import { isTurnOf, reconfigure } from './reconfigure.ts'
 import { moveOf, type Sighting, type Move } from './guard-move.ts'
+import { isTurnOf, reconfigure } from './reconfigure.ts'
 
 /** Who was told to wait for another driver waits for so many times what finding that out took. */
 const TURN_TRIES = 2

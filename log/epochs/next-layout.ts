@@ -10,7 +10,6 @@
  * `reconfigure.ts`.
  */
 import { SirtakiError } from '../errors.ts'
-import type { Identity } from '../wire/control.ts'
 import {
   SEGMENTS_MAX,
   checkLayout,
@@ -23,6 +22,7 @@ import {
   type SequencerMember,
   type UnitMember,
 } from '../layout.ts'
+import type { Identity } from '../wire/control.ts'
 import { stayOf, type Stay } from './stay.ts'
 
 /** What a driver wants of the next epoch. Without anything: the members that are there, under the boots they have. */

@@ -15,11 +15,22 @@
  * @source docs/rules.md, Y1 to Y4; CORFU TOCS'13 4.1; Lamport, Paxos made simple.
  */
 import type { Infer } from 'superstruct'
-import { SirtakiError, asError, isError } from '../errors.ts'
-import { lowestUndecided, resolveAll } from '../cluster/resolve.ts'
-import { Backoff, aborted } from '../cluster/retry.ts'
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { lowestUndecided, resolveAll } from '../cluster/resolve.ts'
+import { Backoff, aborted } from '../cluster/retry.ts'
+import { SirtakiError, asError, isError } from '../errors.ts'
+import {
+  addressesOf,
+  isMajority,
+  openSegment,
+  placesOf,
+  unitsOf,
+  type AcceptorMember,
+  type Layout,
+  type Place,
+  type UnitMember,
+} from '../layout.ts'
 import {
   AcceptedAnswer,
   Empty,
@@ -34,17 +45,6 @@ import {
   type Rank,
 } from '../wire/control.ts'
 import { TURNS_VERSION } from '../wire/version.ts'
-import {
-  addressesOf,
-  isMajority,
-  openSegment,
-  placesOf,
-  unitsOf,
-  type AcceptorMember,
-  type Layout,
-  type Place,
-  type UnitMember,
-} from '../layout.ts'
 import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
 import { holdsDecided, isSame, lackingFrom, wholeUnits } from './whole.ts'
 

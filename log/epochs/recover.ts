@@ -38,10 +38,10 @@ import { optional, type } from 'superstruct'
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { Identity, Sealed } from '../wire/control.ts'
-import { DECIDED_OTHER, readOffered, writeRestore, type Offer } from '../wire/messages.ts'
 import { isMajority, unitsOf, whole, type Layout } from '../layout.ts'
 import { firstOfClass, type Span } from '../ranges.ts'
+import { Identity, Sealed } from '../wire/control.ts'
+import { DECIDED_OTHER, readOffered, writeRestore, type Offer } from '../wire/messages.ts'
 import { reconfigure, type ReconfigureOptions } from './reconfigure.ts'
 import {
   called,
@@ -374,7 +374,8 @@ class Restoring {
   #offers: Offer[] = []
   #bytes = 0
   #told:
-    { from: number; to: number; source: string | undefined; value: Decision['value']; why: Decision['why'] } | undefined
+    | { from: number; to: number; source: string | undefined; value: Decision['value']; why: Decision['why'] }
+    | undefined
 
   constructor(cluster: Cluster, scene: Scene, target: Source, slot: number, options: RecoverOptions) {
     this.#cluster = cluster

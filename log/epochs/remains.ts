@@ -11,10 +11,10 @@ import { boolean, integer, optional, type } from 'superstruct'
 import type { Cluster } from '../cluster/cluster.ts'
 import { JUNK_HASH, KIND_DATA } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { DigestAnswer, Identity, LayoutAnswer, writeJson } from '../wire/control.ts'
-import { readAsked, type Held } from '../wire/messages.ts'
 import { chainsOf, openSegment, placesOf, unitsOf, whole, type Layout, type Place, type UnitMember } from '../layout.ts'
 import { firstOfClass, type Span, type Stripe } from '../ranges.ts'
+import { DigestAnswer, Identity, LayoutAnswer, writeJson } from '../wire/control.ts'
+import { readAsked, type Held } from '../wire/messages.ts'
 
 /** What a unit holds at a position. */
 export interface Value {

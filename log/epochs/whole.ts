@@ -5,9 +5,9 @@
  * A flow. Keeps: Y4, P26. Read next: `next-layout.ts` (what follows from it), `../unit/copy.ts` (who copies).
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import { DigestAnswer } from '../wire/control.ts'
 import { chainsOf, openSegment, type Layout, type Segment, type UnitMember } from '../layout.ts'
 import { firstOfClass, type Stripe } from '../ranges.ts'
+import { DigestAnswer } from '../wire/control.ts'
 
 /** A part of a closed segment that one unit needs: the positions of class `index` of `step`, and who holds them. */
 export interface Part extends Stripe {

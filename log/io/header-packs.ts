@@ -9,9 +9,9 @@
  * of its block. It is never needed: what has none, or one that fails its sum, is read row by row. `sums` are those of
  * the headers. Read next: `sqlite-schema.ts`, `sqlite-store.ts`.
  */
+import { crc32 } from '../bytes/hash.ts'
 import { isError } from '../errors.ts'
 import { blockOf, type RowBlock, type StoredHeader } from '../unit/row-block.ts'
-import { crc32 } from '../bytes/hash.ts'
 
 /** Rows of a block. */
 export const PACK_ROWS = 2048

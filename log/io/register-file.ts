@@ -18,9 +18,9 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { sha256 } from '../bytes/hash.ts'
 import { SirtakiError, isError } from '../errors.ts'
 import type { Register } from '../ports.ts'
-import { sha256 } from '../bytes/hash.ts'
 import { isFull } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'
 

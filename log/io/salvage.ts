@@ -29,8 +29,8 @@ import type Database from 'better-sqlite3'
 import { isError } from '../errors.ts'
 import { openDatabase } from './database.ts'
 import { HeaderPacks } from './header-packs.ts'
-import { damaged } from './sqlite-error.ts'
 import { PageScan } from './page-scan.ts'
+import { damaged } from './sqlite-error.ts'
 import {
   PAGE_BYTES,
   makeTables,

@@ -15,11 +15,11 @@
  * written: so the last row is missed too. Keeps: L2, by refusing. Read next: `sqlite-store.ts`, `header-packs.ts`,
  * `salvage.ts`.
  */
-import type Database from 'better-sqlite3'
 import { join } from 'node:path'
+import type Database from 'better-sqlite3'
+import { crc32, crc32Text } from '../bytes/hash.ts'
 import { SirtakiError } from '../errors.ts'
 import type { RowBlock } from '../unit/row-block.ts'
-import { crc32, crc32Text } from '../bytes/hash.ts'
 import { unpack, type HeaderPacks, type HeaderRow, type Pack } from './header-packs.ts'
 import { damaged, storeError } from './sqlite-error.ts'
 import { syncFolder } from './sync-folder.ts'

@@ -21,11 +21,11 @@ import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import { SirtakiError, isError } from '../errors.ts'
-import { openDatabase } from './database.ts'
 import type { Random } from '../ports.ts'
-import { HeaderPacks, PACK_ROWS, type HeaderRow } from './header-packs.ts'
 import type { Commit, StoreImage, UnitStore } from '../unit/store.ts'
+import { openDatabase } from './database.ts'
 import { DiskReserve, freeBytes } from './disk-reserve.ts'
+import { HeaderPacks, PACK_ROWS, type HeaderRow } from './header-packs.ts'
 import {
   dropOriginals,
   isSalvaged,

@@ -10,10 +10,10 @@
  */
 import { closeSync, constants, fdatasyncSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { SirtakiError } from '../errors.ts'
 import { crc32Text, sha256 } from '../bytes/hash.ts'
-import { sizeOf } from './unit-folder.ts'
+import { SirtakiError } from '../errors.ts'
 import { syncFolder } from './sync-folder.ts'
+import { sizeOf } from './unit-folder.ts'
 
 const NAME = 'sirtaki-witness'
 const VERSION = 1

@@ -6,12 +6,12 @@
  * others when one of them fails, answers something else or is late: every process that is woken up costs a read about
  * 30 us. Keeps: L7, O1, P5. Read next: `tail.ts`. @source docs/rules.md, L7 and P5.
  */
+import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { openSegment, type Layout } from '../layout.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { kinds } from '../wire/messages.ts'
 import { readCurrent, writeEpoch, type Current } from '../wire/tail-messages.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 
 /** How long the first ones may take before the others are asked too. */
 const LATE_MS = 5

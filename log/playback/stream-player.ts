@@ -5,19 +5,19 @@
  * hole of another stream never blocks; a hole of this one is waited for, then resolved. Keeps: Q4, L2, L8, O6 (its
  * base). Read next: `stream-order.ts`, `../unit/subscriptions.ts`.
  */
+import type { FlowOptions } from '../cluster/calls.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { resolveRange } from '../cluster/resolve.ts'
+import { Backoff, aborted } from '../cluster/retry.ts'
 import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { chainsOf, openSegment, segmentOf, type Chain, type Layout } from '../layout.ts'
-import { firstOfClass } from '../ranges.ts'
-import type { FlowOptions } from '../cluster/calls.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import { decodeEntries } from './read.ts'
-import { resolveRange } from '../cluster/resolve.ts'
-import { Backoff, aborted } from '../cluster/retry.ts'
-import type { TailReader } from './tail.ts'
 import type { Timer } from '../ports.ts'
+import { firstOfClass } from '../ranges.ts'
 import { readStreamPart, writeStreamFrom } from '../wire/messages.ts'
+import { decodeEntries } from './read.ts'
 import { StreamOrder } from './stream-order.ts'
+import type { TailReader } from './tail.ts'
 
 /**
  * What a player does with what it finds. `deliver` gets entries in order, once; from inside `offer` where that makes

@@ -3,10 +3,10 @@
  *
  * Keeps: O6 (a slow consumer costs a position, not a buffer). Read next: `./stream-player.ts`.
  */
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Entry } from '../entry.ts'
 import type { SirtakiError } from '../errors.ts'
 import type { StreamEvents, StreamPlayer } from './stream-player.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 
 /** Who gives players: the client. */
 interface Players {

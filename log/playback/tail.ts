@@ -5,13 +5,13 @@
  *
  * Callers that wait share the next round; none boards a round already sent (P48). Keeps: L7, O1. Read next: `proof.ts`.
  */
+import type { FlowOptions } from '../cluster/calls.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { Backoff, aborted } from '../cluster/retry.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import type { Layout } from '../layout.ts'
 import { readTailsAnswer, writeTailsQuestion } from '../wire/tail-messages.ts'
-import type { FlowOptions } from '../cluster/calls.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 import { proveCurrent } from './proof.ts'
-import { Backoff, aborted } from '../cluster/retry.ts'
 
 /**
  * Exclusive tails: of the log, and by stream an upper bound of its positions. `logTime`: milliseconds that nothing

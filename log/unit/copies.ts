@@ -4,8 +4,10 @@
  * A room of the machine in `unit.ts`, over its state. Keeps: Y4, P47. Read next: `held.ts`, `copy.ts` (who copies),
  * `repair.ts`, `../epochs/whole.ts` (who compares).
  */
+import { Bits } from '../bytes/bits.ts'
+import { KIND_JUNK, JUNK_HASH } from '../entry.ts'
+import { SirtakiError } from '../errors.ts'
 import { firstOfClass, spansOf, type Stripe } from '../ranges.ts'
-import type { UnitState } from './unit-state.ts'
 import {
   STORED,
   TRIMMED,
@@ -17,9 +19,8 @@ import {
   type OfferedBody,
 } from '../wire/messages.ts'
 import { heldAt, statusOf, checkOffers, putOffer, offerStatus, answerOf } from './held.ts'
-import { KIND_JUNK, JUNK_HASH } from '../entry.ts'
-import { SirtakiError } from '../errors.ts'
-import { Bits } from '../bytes/bits.ts'
+import type { UnitState } from './unit-state.ts'
+
 interface CopyOptions extends Stripe {
   readonly any?: boolean | undefined
   readonly ranges?: boolean | undefined

@@ -8,10 +8,10 @@
  * `rejoin.ts`.
  */
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Part } from '../epochs/whole.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import type { Layout, UnitMember } from '../layout.ts'
 import { firstOfClass } from '../ranges.ts'
-import type { Part } from '../epochs/whole.ts'
 import { DigestAnswer, writeJson } from '../wire/control.ts'
 import { readAsked, type AskedBody } from '../wire/messages.ts'
 import { UNSAID } from '../wire/version.ts'

@@ -5,7 +5,8 @@
  * A room of the machine in `unit.ts`, over its state. Keeps: L1, L3, L5, P16. Read next: `held.ts`,
  * `../cluster/resolve.ts`.
  */
-import type { UnitState } from './unit-state.ts'
+import { SirtakiError } from '../errors.ts'
+import { firstOfClass, type Span } from '../ranges.ts'
 import {
   EMPTY,
   STORED,
@@ -19,9 +20,9 @@ import {
   type OfferedBody,
 } from '../wire/messages.ts'
 import { heldAt, checkOffers, offerStatus, answerOf, putOffer } from './held.ts'
-import { SirtakiError } from '../errors.ts'
-import { firstOfClass, type Span } from '../ranges.ts'
 import { JUNK, DATA } from './position-index.ts'
+import type { UnitState } from './unit-state.ts'
+
 /** Decisions of one unit. */
 export class Decisions {
   readonly #state: UnitState

@@ -4,8 +4,9 @@
  * Functions over the unit's state that its rooms share: `unit.ts`, `decisions.ts`, `copies.ts`. Keeps: L1 (equal
  * means equal kind and hash). Read next: `unit-state.ts`.
  */
-import type { UnitState } from './unit-state.ts'
+import { viewOf } from '../bytes/bytes.ts'
 import { KIND_DATA, KIND_JUNK, JUNK_HASH, hashAt, checkEntry, positionAt, epochAt, type EntryKind } from '../entry.ts'
+import { SirtakiError } from '../errors.ts'
 import {
   EMPTY,
   TRIMMED,
@@ -17,8 +18,8 @@ import {
   type Held,
 } from '../wire/messages.ts'
 import { DAMAGED, DATA, JUNK } from './position-index.ts'
-import { viewOf } from '../bytes/bytes.ts'
-import { SirtakiError } from '../errors.ts'
+import type { UnitState } from './unit-state.ts'
+
 /** How a value compares with what is here. */
 export function statusOf(
   state: UnitState,

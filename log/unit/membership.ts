@@ -6,10 +6,11 @@
  * A room of the machine in `unit.ts`, over its state. Keeps: L6, L8, Y3. Read next: `../epochs/reconfigure.ts` (who
  * drives it).
  */
-import type { UnitState } from './unit-state.ts'
-import type { Identity, Sealed } from '../wire/control.ts'
 import { SirtakiError, invariant } from '../errors.ts'
 import { unitsOf, layoutText, type Layout } from '../layout.ts'
+import type { Identity, Sealed } from '../wire/control.ts'
+import type { UnitState } from './unit-state.ts'
+
 /** Damaged positions that a unit tells of itself at most. */
 const DAMAGED_TOLD = 64
 

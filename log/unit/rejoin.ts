@@ -11,14 +11,14 @@
  * A flow beside the server. Owns nothing. Keeps: L11 (liveness). Read next: `copy.ts`, `../epochs/guard.ts`,
  * `../epochs/reconfigure.ts`.
  */
-import { asError, isError } from '../errors.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
-import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout.ts'
+import { Guard } from '../epochs/guard.ts'
 import type { Intent } from '../epochs/next-layout.ts'
 import { isTurnOf, reconfigure } from '../epochs/reconfigure.ts'
-import { Guard } from '../epochs/guard.ts'
 import { missingParts, type Part } from '../epochs/whole.ts'
+import { asError, isError } from '../errors.ts'
+import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout.ts'
 import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'

@@ -11,9 +11,9 @@
  * Prefix and log time are the highest of the rows. This says nothing that the headers do not say: a block that is
  * missing costs time. Read next: `row.ts`, `store.ts`.
  */
+import { ByteWriter, viewOf } from '../bytes/bytes.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Span } from '../ranges.ts'
-import { ByteWriter, viewOf } from '../bytes/bytes.ts'
 import { visitRow, type RowVisitor } from './row.ts'
 
 const BLOCK_VERSION = 1

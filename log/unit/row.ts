@@ -10,10 +10,10 @@
  * was decided above it since the row before. This format cannot be retrofitted: a new one gets a new version. Read
  * next: `unit.ts`.
  */
-import type { Span } from '../ranges.ts'
-import { SirtakiError } from '../errors.ts'
 import { ByteWriter, setU32, u32At, viewOf } from '../bytes/bytes.ts'
 import { crc32, crc32Of } from '../bytes/hash.ts'
+import { SirtakiError } from '../errors.ts'
+import type { Span } from '../ranges.ts'
 
 export const ROW_VERSION = 2
 

@@ -6,14 +6,14 @@
  * effects. Read next: `unit.ts`, `../epochs/acceptor.ts`, `rejoin.ts`.
  */
 import type { Infer } from 'superstruct'
-import { SirtakiError, asError, isError } from '../errors.ts'
 import { pause } from '../cluster/retry.ts'
-import { LatencyEstimate } from '../latency.ts'
-import type { Limits } from '../limits.ts'
 import { Acceptor } from '../epochs/acceptor.ts'
-import { isMajority, seatOf, type Layout } from '../layout.ts'
 import { Turn } from '../epochs/turn.ts'
 import { missingParts } from '../epochs/whole.ts'
+import { SirtakiError, asError, isError } from '../errors.ts'
+import { LatencyEstimate } from '../latency.ts'
+import { isMajority, seatOf, type Layout } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 import type { Ports, Register, Timer } from '../ports.ts'
 import {
   Accept,
@@ -46,8 +46,8 @@ import {
   writeStreamPart,
   type Kind,
 } from '../wire/messages.ts'
-import { readEpoch, writeCurrent, writeProgress } from '../wire/tail-messages.ts'
 import { openDoor, type Caller, type Door, type Request } from '../wire/server.ts'
+import { readEpoch, writeCurrent, writeProgress } from '../wire/tail-messages.ts'
 import { readBack, type Range } from './read-back.ts'
 import type { UnitStore } from './store.ts'
 import { Subscriptions } from './subscriptions.ts'

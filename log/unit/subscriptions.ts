@@ -6,14 +6,14 @@
  * full it only falls back. Owns: the cursors. Read next: `server.ts`, `../playback/stream-player.ts` for the other
  * end.
  */
+import { viewOf } from '../bytes/bytes.ts'
 import { lengthAt, streamsAt } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import { limits as usual, type Limits } from '../limits.ts'
-import { viewOf } from '../bytes/bytes.ts'
 import { writeStreamPart, type StreamFrom } from '../wire/messages.ts'
 import type { Caller } from '../wire/server.ts'
-import type { Unit } from './unit.ts'
 import { DATA } from './position-index.ts'
+import type { Unit } from './unit.ts'
 
 interface Subscription {
   readonly caller: Caller

@@ -6,13 +6,15 @@
  * `position-index.ts`.
  */
 import { integer, nullable, object } from 'superstruct'
+import { concat } from '../bytes/bytes.ts'
 import { clusterSeed, streamsAt, hashAt, logTimeAt, lengthAt, type EntryBounds } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import { LayoutStruct, layoutText, placesOf, unitsOf, whole, type Layout } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 import type { Failpoint } from '../ports.ts'
-import { concat } from '../bytes/bytes.ts'
 import type { Span } from '../ranges.ts'
+import { EntryReader } from './entry-reader.ts'
+import { Places } from './places.ts'
 import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
 import { PositionList, PositionSet } from './position-list.ts'
 import { visitBlock } from './row-block.ts'
@@ -20,8 +22,6 @@ import { RowBuilder, visitRow } from './row.ts'
 import { Rows } from './rows.ts'
 import type { Commit, StoreImage } from './store.ts'
 import { WideMap } from './wide-map.ts'
-import { Places } from './places.ts'
-import { EntryReader } from './entry-reader.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */
 export interface UnitOptions {

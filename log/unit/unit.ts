@@ -12,6 +12,7 @@
  * Keeps: L1, L9 (with the server). Read next: `unit-state.ts`, `server.ts`.
  * @source CORFU NSDI'12 3.2; chain replication OSDI'04; store-all and the deciding first unit: docs/rules.md, L5.
  */
+import { viewOf } from '../bytes/bytes.ts'
 import {
   KIND_DATA,
   KIND_JUNK,
@@ -24,7 +25,7 @@ import {
   type EntryKind,
 } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
-import { viewOf } from '../bytes/bytes.ts'
+import { firstOfClass, type Span } from '../ranges.ts'
 import {
   DAMAGED_HERE,
   DATA_DECIDED,
@@ -37,14 +38,13 @@ import {
   type StreamFrom,
   type StreamPart,
 } from '../wire/messages.ts'
+import { Copies } from './copies.ts'
+import { Decisions } from './decisions.ts'
+import { statusOf } from './held.ts'
+import { Membership } from './membership.ts'
 import { DAMAGED, DATA, DECIDED, JUNK } from './position-index.ts'
-import { firstOfClass, type Span } from '../ranges.ts'
 import type { Commit } from './store.ts'
 import { UnitState, type UnitOptions } from './unit-state.ts'
-import { Decisions } from './decisions.ts'
-import { Copies } from './copies.ts'
-import { Membership } from './membership.ts'
-import { statusOf } from './held.ts'
 
 /** A part of a stream as `readStream` and push give it. */
 export interface StreamSlice extends Omit<StreamPart, 'entries'> {

@@ -3,8 +3,8 @@
  *
  * Owns: the pieces of this turn. Read next: `rpc.ts`, `server.ts`.
  */
-import type { Clock, Connection } from '../ports.ts'
 import { concat } from '../bytes/bytes.ts'
+import type { Clock, Connection } from '../ports.ts'
 
 /**
  * Pieces above this size are written as they are; smaller ones are joined, which is cheaper than one more entry of a

@@ -8,9 +8,9 @@
  * allocated, and room for a long frame is made when all of it has come: announcing one costs nobody anything. Owns:
  * the frame's layout and the parser (a machine). Read next: `messages.ts` for the bodies, `rpc.ts`.
  */
-import { SirtakiError } from '../errors.ts'
 import { concat, setU32, u32At, viewOf } from '../bytes/bytes.ts'
 import { crc32Of } from '../bytes/hash.ts'
+import { SirtakiError } from '../errors.ts'
 
 /**
  * The version of the framing itself; it stands in every frame. What the frames say has versions of its own:

@@ -4,11 +4,11 @@
  *
  * Owns: kinds, statuses, binary bodies. Read next: `control.ts`, `rpc.ts`, `../unit/server.ts`.
  */
+import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
+import { KIND_DATA, KIND_JUNK, type EntryKind } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Span } from '../ranges.ts'
-import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { FRAME_HEAD_BYTES, sealFrame } from './frame.ts'
-import { KIND_DATA, KIND_JUNK, type EntryKind } from '../entry.ts'
 
 /** The kinds of frames. A number is never used again for another meaning. */
 export const kinds = {
@@ -71,7 +71,12 @@ export const JUNK_DECIDED = 8
 export type OfferStatus = typeof STORED | typeof OTHER | typeof TRIMMED | typeof DAMAGED_HERE | typeof DECIDED_OTHER
 /** Of a position that is read. */
 export type ReadStatus =
-  typeof TRIMMED | typeof DAMAGED_HERE | typeof EMPTY | typeof UNDECIDED | typeof DATA_DECIDED | typeof JUNK_DECIDED
+  | typeof TRIMMED
+  | typeof DAMAGED_HERE
+  | typeof EMPTY
+  | typeof UNDECIDED
+  | typeof DATA_DECIDED
+  | typeof JUNK_DECIDED
 
 const offerStatuses: readonly OfferStatus[] = [STORED, OTHER, TRIMMED, DAMAGED_HERE, DECIDED_OTHER]
 const readStatuses: readonly ReadStatus[] = [TRIMMED, DAMAGED_HERE, EMPTY, UNDECIDED, DATA_DECIDED, JUNK_DECIDED]

@@ -20,12 +20,12 @@
  */
 import type { Struct } from 'superstruct'
 import { SirtakiError, asError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import type { Layout } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 import type { Connection, Ports, Timer } from '../ports.ts'
 import { LayoutAnswer, Welcome, readError, readJson, writeJson, type Hello } from './control.ts'
-import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from './frame.ts'
 import { kinds, type Kind } from './messages.ts'
 import { UNSAID, agreeVersion, versionsOf } from './version.ts'
 

@@ -8,8 +8,8 @@
  *
  * Read next: `messages.ts`, `../playback/proof.ts`, `../playback/tail.ts`.
  */
-import { SirtakiError } from '../errors.ts'
 import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
+import { SirtakiError } from '../errors.ts'
 
 /** The question of `progress` and `current`. */
 export const writeEpoch = (epoch: number): Uint8Array => new ByteWriter(4).u32(epoch).done()

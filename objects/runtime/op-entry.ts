@@ -12,8 +12,8 @@
  * Keeps: O11 (an undecodable payload is judged alike by everyone, an unknown version halts the reader, and what does
  * not begin with a version mark, 1 to 8, is no entry of a space: it is passed over). Read next: `space.ts`.
  */
-import { SirtakiError } from '../../log/errors.ts'
 import { ByteReader, ByteWriter, viewOf } from '../../log/bytes/bytes.ts'
+import { SirtakiError } from '../../log/errors.ts'
 import { isExhausted } from './exhausted.ts'
 import { isCanonical, type Value } from './values.ts'
 

@@ -10,15 +10,15 @@
  * was called later is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
  */
 import type { Appended } from '../../log/client/batch.ts'
-import type { CallOptions } from '../../log/cluster/calls.ts'
 import { requireCallOptions } from '../../log/cluster/arguments.ts'
+import type { CallOptions } from '../../log/cluster/calls.ts'
 import { abortedBefore } from '../../log/cluster/calls.ts'
 import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeOpen, OP_HEAD_BYTES, type Target } from './op-entry.ts'
-import type { Applied, Outcome } from './space.ts'
 import type { SpaceLog } from './space-log.ts'
+import type { Applied, Outcome } from './space.ts'
 import { canonical } from './values.ts'
 import type { LocalSession, View } from './view.ts'
 

@@ -4,8 +4,8 @@
  * `LogClient` gives it through `spaceLogOf`; tests give one of their own. Read next: `view.ts`, `session.ts`.
  */
 import type { Appended } from '../../log/client/batch.ts'
-import type { FlowOptions } from '../../log/cluster/calls.ts'
 import type { AppendOptions, LogClient } from '../../log/client/client.ts'
+import type { FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'

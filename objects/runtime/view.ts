@@ -16,8 +16,8 @@ import type { Digest } from './digest.ts'
 import { requireNoTwin, type AnyObjectType } from './object-type.ts'
 import type { Journal } from './records.ts'
 import type { SessionMark } from './session-marks.ts'
-import { Space, type Outcome } from './space.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
+import { Space, type Outcome } from './space.ts'
 
 /** A session of this process, as the view sees it. */
 export interface LocalSession {

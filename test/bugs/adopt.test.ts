@@ -1,11 +1,11 @@
 /** Adopting what other drivers left behind: two half-done agreements in one slot are too rare for the simulator. */
 import test from 'ava'
 import { Cluster } from '../../log/cluster/cluster.ts'
+import { init } from '../../log/epochs/genesis.ts'
+import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { init } from '../../log/epochs/genesis.ts'
 import type { Layout } from '../../log/layout.ts'
-import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { limits } from '../../log/limits.ts'
 import type { Ports, Register } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'

@@ -3,10 +3,10 @@ import test from 'ava'
 import { KIND_DATA, KIND_JUNK, JUNK_HASH, clusterSeed, encodeEntry } from '../../log/entry.ts'
 import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
-import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { Unit } from '../../log/unit/unit.ts'
+import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { HandCluster } from '../harness/hand-cluster.ts'
 
 const second: Layout = {

@@ -6,20 +6,20 @@
  * (what a caller has not read) and disks that wait, are slow or read wrong. Read next: `../log/limits/client.ts`,
  * `../log/limits.test.ts`.
  */
-import { Cluster } from '../../log/cluster/cluster.ts'
+import { ByteWriter } from '../../log/bytes/bytes.ts'
 import { LogClient } from '../../log/client/client.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import { clusterSeed, encodeEntry } from '../../log/entry.ts'
-import { isError } from '../../log/errors.ts'
 import { init } from '../../log/epochs/genesis.ts'
-import { limits as usual, type Limits } from '../../log/limits.ts'
-import type { Layout } from '../../log/layout.ts'
 import type { Intent } from '../../log/epochs/next-layout.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
+import { isError } from '../../log/errors.ts'
+import type { Layout } from '../../log/layout.ts'
+import { limits as usual, type Limits } from '../../log/limits.ts'
 import type { Connection, Ports, Random, Register, Transport } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
-import { ByteWriter } from '../../log/bytes/bytes.ts'
 import { FRAME_HEAD_BYTES, FrameParser, type Frame } from '../../log/wire/frame.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import {

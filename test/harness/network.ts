@@ -5,10 +5,10 @@
  * until it heals, or resets the connection. Each direction of each pair of processes draws from its own randomness.
  * Owns: connections and blocked links. Read next: `simulator.ts`.
  */
-import { SirtakiError } from '../../log/errors.ts'
-import type { Connection, ConnectionEvents, Listener, Transport } from '../../log/ports.ts'
 import { concat } from '../../log/bytes/bytes.ts'
 import { crc32 } from '../../log/bytes/hash.ts'
+import { SirtakiError } from '../../log/errors.ts'
+import type { Connection, ConnectionEvents, Listener, Transport } from '../../log/ports.ts'
 import { Prng } from './prng.ts'
 import type { SimProcess, Simulator } from './simulator.ts'
 

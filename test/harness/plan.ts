@@ -6,8 +6,8 @@
 import type { Limits } from '../../log/limits.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { CallMix } from './calls.ts'
-import { Prng } from './prng.ts'
 import type { NetworkOptions } from './network.ts'
+import { Prng } from './prng.ts'
 
 /** One fault, at a virtual time in milliseconds. */
 export type Fault =

@@ -11,8 +11,8 @@ import { ROOT_STREAM } from '../../objects/client.ts'
 import type { LogInput, LogOutput } from '../../testing/models.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
-import { Prng } from './prng.ts'
 import type { Plan } from './plan.ts'
+import { Prng } from './prng.ts'
 
 /** The first stream of the load; those below belong to the objects. */
 export const LOAD_STREAMS = 18

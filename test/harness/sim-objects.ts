@@ -6,8 +6,8 @@
  * in the order they were called, each once), O9 (no add lost, none doubled), O12 (what fails leaves nothing), and
  * that every call settles. Read next: `object-model.ts`, `sim-types.ts`, `sim-cluster.ts`.
  */
-import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { LogClient } from '../../log/client/client.ts'
+import type { CallOptions } from '../../log/cluster/calls.ts'
 import { isError } from '../../log/errors.ts'
 import { ObjectClient, ROOT_STREAM, type ObjectSession } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter.ts'

@@ -4,8 +4,8 @@
  * Read next: `unit/unit.test.ts`.
  */
 import { clusterSeed, encodeEntry, packPrevious, readEntry, type Entry, type Previous } from '../../log/entry.ts'
-import { limits } from '../../log/limits.ts'
 import { checkLayout, type Layout } from '../../log/layout.ts'
+import { limits } from '../../log/limits.ts'
 
 /** What may differ from a layout of one chain of `a`, `b`, `c`, all in their first start. */
 export interface LayoutShape {

@@ -10,10 +10,10 @@ import { limits, type Limits } from '../../log/limits.ts'
 import { encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
 import { HandCluster, payload, whichOf } from '../harness/hand-cluster.ts'
+import { layoutOf } from './layouts.ts'
 import { appends, clientDrives, type Drive } from './limits/client.ts'
 import { healthDrives } from './limits/health.ts'
 import { bareDoor, serverDrives, told } from './limits/server.ts'
-import { layoutOf } from './layouts.ts'
 import { timeDrives } from './limits/times.ts'
 
 const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives, ...healthDrives }

@@ -5,8 +5,8 @@
  * of each append. Nothing happens until `settle()` takes a step. Read next: `../../objects/runtime/space-log.ts`.
  */
 import type { Appended } from '../../log/client/batch.ts'
-import { aborted } from '../../log/cluster/retry.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
+import { aborted } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'

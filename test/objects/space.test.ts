@@ -1,8 +1,8 @@
 /** The space: once and in order, all or nothing, and one digest for one state. */
 import test from 'ava'
 import fc from 'fast-check'
-import { Counter, defineObject } from '../../objects.ts'
 import { number, object } from 'superstruct'
+import { Counter, defineObject } from '../../objects.ts'
 import { Ledger, SmallSpaceDriver, SpaceDriver } from './space-driver.ts'
 
 const put = (key: string, n: number) => ({ key, n })

@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { ended } from '../tools/command-line.ts'
 import { makeFolder } from '../log/io/folder.ts'
+import { ended } from '../tools/command-line.ts'
 
 const MAIN = join(import.meta.dirname, 'chaos/main.ts')
 

@@ -1,8 +1,8 @@
 /** Real processes on one folder: hosts that are killed, stopped and closed while the others append. */
 import test from 'ava'
 import { hostOf } from '../../log/io/host-folder.ts'
-import { Counter } from '../../objects/counter.ts'
 import { connect } from '../../objects/connect.ts'
+import { Counter } from '../../objects/counter.ts'
 import { makeFolder } from '../log/io/folder.ts'
 import { RealProcess } from './processes.ts'
 

@@ -3,10 +3,10 @@
  */
 import test from 'ava'
 import { Cluster } from '../../log/cluster/cluster.ts'
+import { Guard } from '../../log/epochs/guard.ts'
+import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { openSegment, type Layout } from '../../log/layout.ts'
-import { reconfigure } from '../../log/epochs/reconfigure.ts'
-import { Guard } from '../../log/epochs/guard.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'

@@ -5,19 +5,19 @@
  * Owns: the load and what it came to; everything is checked as it happens by the harness's `Checker`. Deterministic
  * by seed. Read next: `overload.test.ts`, `../harness/sim-cluster.ts` for the runs with faults of the servers.
  */
-import { Cluster } from '../../log/cluster/cluster.ts'
 import { LogClient } from '../../log/client/client.ts'
-import { Subscriber } from '../../log/playback/subscriber.ts'
-import { asError } from '../../log/errors.ts'
+import { Cluster } from '../../log/cluster/cluster.ts'
 import { init } from '../../log/epochs/genesis.ts'
+import { asError } from '../../log/errors.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
+import { Subscriber } from '../../log/playback/subscriber.ts'
 import type { Ports } from '../../log/ports.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
+import { checkLogHistory } from '../../testing/models.ts'
 import { Checker } from '../harness/checker.ts'
 import { SimDisk } from '../harness/disk.ts'
-import { checkLogHistory } from '../../testing/models.ts'
 import { Network } from '../harness/network.ts'
 import { Prng } from '../harness/prng.ts'
 import { SharedHistory, decodeValue } from '../harness/sim-client.ts'

@@ -1,7 +1,7 @@
 /** The bench without running it: its options, its arithmetic, its pictures. What it measures is not asserted. */
 import test from 'ava'
-import { movement } from '../../tools/bench/compare.ts'
 import { svgOf } from '../../tools/bench/chart.ts'
+import { movement } from '../../tools/bench/compare.ts'
 import { measured, median } from '../../tools/bench/measure.ts'
 import { openLoop } from '../../tools/bench/open-loop.ts'
 import { readOptions } from '../../tools/bench/options.ts'

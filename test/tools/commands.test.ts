@@ -2,8 +2,8 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { connect } from '../../objects/connect.ts'
 import { Counter } from '../../objects.ts'
+import { connect } from '../../objects/connect.ts'
 import { ended, folder, json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
 
 let cluster: TestCluster

@@ -1,7 +1,7 @@
 /** Which servers are healthy. */
 import test from 'ava'
-import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/serving/health.ts'
 import type { SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
+import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/serving/health.ts'
 
 const unit = (role: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
   name: 'u',

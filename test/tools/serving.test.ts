@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { roleText } from '../../tools/commands/status.ts'
+import { tellFull } from '../../tools/commands/unit.ts'
 import { makeLog, type Log } from '../../tools/serving/log.ts'
 import { live, type Ending } from '../../tools/serving/serving.ts'
-import { tellFull } from '../../tools/commands/unit.ts'
-import { roleText } from '../../tools/commands/status.ts'
 
 const never = new Promise<void>(() => undefined)
 

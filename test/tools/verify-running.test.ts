@@ -2,17 +2,17 @@
 import test, { type ExecutionContext } from 'ava'
 import { LogClient } from '../../log/client/client.ts'
 import { KIND_JUNK } from '../../log/entry.ts'
+import { init } from '../../log/epochs/genesis.ts'
 import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { init } from '../../log/epochs/genesis.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import { MemoryStore } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
-import { verifyRunning } from '../../tools/verify/running.ts'
 import type { Verified } from '../../tools/verify/finding.ts'
+import { verifyRunning } from '../../tools/verify/running.ts'
 
 const limits: Limits = { ...usual, window: 64, requestMs: 1_000 }
 

@@ -3,8 +3,8 @@
  *
  * Read next: `loads.ts`.
  */
-import * as loads from './loads.ts'
 import { floorLoad } from './floor.ts'
+import * as loads from './loads.ts'
 import type { Measured } from './measure.ts'
 import type { OpenLoop } from './open-loop.ts'
 import { timeline, type Timeline } from './timeline.ts'

@@ -9,18 +9,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chartOf } from './chart.ts'
+import { compare } from './compare.ts'
+import { machineText, problemOfMachine } from './machine.ts'
 import { readOptions, type Options } from './options.ts'
+import { openLoopRun, overloads } from './overload.ts'
 import { Processes, usageOf } from './processes.ts'
 import { figureText, jsonOf, markdownOf, noiseOf, textOf, type Line, type Sample } from './report.ts'
 import { rows, type Row } from './rows.ts'
 import type { Figure } from './special.ts'
 import { specials } from './specials.ts'
-import { FloorSystem, SirtakiSystem, type System } from './systems.ts'
 import { startPeers } from './start-peers.ts'
-import { machineText, problemOfMachine } from './machine.ts'
-import { chartOf } from './chart.ts'
-import { compare } from './compare.ts'
-import { openLoopRun, overloads } from './overload.ts'
+import { FloorSystem, SirtakiSystem, type System } from './systems.ts'
 
 const write = (text: string): void => {
   process.stdout.write(`${text}\n`)

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { rows } from './rows.ts'
 import { overloads } from './overload.ts'
+import { rows } from './rows.ts'
 import { specials } from './specials.ts'
 
 /** What a run was asked for. `wanted` tells whether a row is. Times are in milliseconds. */

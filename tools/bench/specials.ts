@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
-import { middleOf } from './measure.ts'
 import { copying, failovers, recoveries } from './faults.ts'
+import { middleOf } from './measure.ts'
 import { usageOf } from './processes.ts'
 import type { Special, SpecialContext } from './special.ts'
 

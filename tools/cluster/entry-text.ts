@@ -3,8 +3,8 @@
  *
  * Read next: `../../objects/runtime/op-entry.ts`.
  */
-import type { ReadResult } from '../../log/playback/read.ts'
 import type { Entry } from '../../log/entry.ts'
+import type { ReadResult } from '../../log/playback/read.ts'
 import { OpDecoder, ROOT_STREAM, readInput } from '../../objects.ts'
 import type { Output } from '../cli/output.ts'
 

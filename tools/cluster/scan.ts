@@ -5,9 +5,9 @@
  * is read by the client, with all its care. Read next: `../../log/playback/read.ts`.
  */
 import type { LogClient } from '../../log/client/client.ts'
-import type { ReadResult } from '../../log/playback/read.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { chainsOf, segmentOf, type Layout } from '../../log/layout.ts'
+import type { ReadResult } from '../../log/playback/read.ts'
 import { firstOfClass } from '../../log/ranges.ts'
 import {
   DATA_DECIDED,

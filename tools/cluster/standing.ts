@@ -6,11 +6,11 @@
  *
  * Pure, from one look at all members. Read next: `members.ts`, `../commands/status.ts`, `../commands/doctor.ts`.
  */
+import { missingParts } from '../../log/epochs/whole.ts'
 import { UNIT_ADDRESS } from '../../log/io/host-folder.ts'
 import { openSegment, type AbsentMember } from '../../log/layout.ts'
-import { missingParts } from '../../log/epochs/whole.ts'
-import type { Members, OtherUnit } from './members.ts'
 import { sizeText } from '../cli/output.ts'
+import type { Members, OtherUnit } from './members.ts'
 
 /** A verdict on a cluster. */
 export interface Standing {

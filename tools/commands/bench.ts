@@ -9,11 +9,11 @@ import type { LogClient } from '../../log/client/client.ts'
 import { OBJECT_STREAMS } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
-import { wholeFrom } from '../cli/arguments.ts'
 import { measure, type Measured } from '../bench/measure.ts'
+import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
-import { withLog } from '../cluster/open-log.ts'
 import type { Output } from '../cli/output.ts'
+import { withLog } from '../cluster/open-log.ts'
 
 interface BenchFlags {
   readonly ms: number

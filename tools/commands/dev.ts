@@ -11,13 +11,13 @@ import { connect } from '../../objects/connect.ts'
 import { Counter } from '../../objects/counter.ts'
 import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
-import { DevCluster } from '../dev/dev-cluster.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { aborts } from '../cli/interrupt.ts'
+import { sizeText, type Output } from '../cli/output.ts'
+import { DevCluster } from '../dev/dev-cluster.ts'
 import { filesBelow } from '../job/files.ts'
 import { runJob, type JobResult } from '../job/run-job.ts'
 import { WorkShare } from '../job/work-share.ts'
-import { sizeText, type Output } from '../cli/output.ts'
 
 interface DevFlags {
   readonly data: string

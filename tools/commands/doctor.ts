@@ -12,13 +12,13 @@ import { asError } from '../../log/errors.ts'
 import { UNIT_ADDRESS, holdsCluster, hostOf } from '../../log/io/host-folder.ts'
 import { connectLog } from '../../sequencer/connect.ts'
 import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { ownVersion } from '../cli/version.ts'
+import { folderOf, limitsOf, peersAt } from '../cluster/open-log.ts'
 import { check, type Check } from '../doctor/check.ts'
 import { checkDisk } from '../doctor/disk.ts'
 import { checkClock, checkSqlite, judgeNode, judgeOpenFiles, openFilesMax } from '../doctor/machine.ts'
 import { checkReach } from '../doctor/reach.ts'
-import { Failure, exits } from '../cli/failure.ts'
-import { folderOf, limitsOf, peersAt } from '../cluster/open-log.ts'
-import { ownVersion } from '../cli/version.ts'
 
 interface DoctorFlags {
   readonly data?: string

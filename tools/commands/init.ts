@@ -4,11 +4,11 @@
  * Read next: `../../log/epochs/genesis.ts`.
  */
 import { Command } from 'commander'
+import { init } from '../../log/epochs/genesis.ts'
+import { openSegment, type Layout } from '../../log/layout.ts'
 import { addresses, chains, wholeFrom } from '../cli/arguments.ts'
 import { contextOf } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
-import { init } from '../../log/epochs/genesis.ts'
-import { openSegment, type Layout } from '../../log/layout.ts'
 import { peersAt } from '../cluster/open-log.ts'
 
 interface InitFlags {

@@ -6,8 +6,8 @@
 import { Command } from 'commander'
 import { positions } from '../cli/arguments.ts'
 import { contextOf } from '../cli/context.ts'
-import { tellPosition } from '../cluster/entry-text.ts'
 import { Failure, exits } from '../cli/failure.ts'
+import { tellPosition } from '../cluster/entry-text.ts'
 import { withLog } from '../cluster/open-log.ts'
 
 /** Makes the command. */

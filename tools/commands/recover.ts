@@ -10,7 +10,6 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
-import { isMajority, openSegment, type Layout } from '../../log/layout.ts'
 import { recover, votesOf, type Decision } from '../../log/epochs/recover.ts'
 import {
   surveyRecovery,
@@ -19,14 +18,15 @@ import {
   type RecoveryReport,
   type Value,
 } from '../../log/epochs/remains.ts'
+import { isMajority, openSegment, type Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import type { Span } from '../../log/ranges.ts'
 import { position, texts } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
-import { entryValue } from '../cluster/entry-text.ts'
 import { Failure, exits } from '../cli/failure.ts'
-import { withUnits } from '../cluster/open-log.ts'
 import { sizeText, type Output } from '../cli/output.ts'
+import { entryValue } from '../cluster/entry-text.ts'
+import { withUnits } from '../cluster/open-log.ts'
 
 interface RecoverFlags {
   readonly without?: readonly string[]

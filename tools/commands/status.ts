@@ -13,11 +13,11 @@ import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { aborts, rest } from '../cli/interrupt.ts'
+import { sizeText, tableText, type Output } from '../cli/output.ts'
+import { openScreen } from '../cli/screen.ts'
 import { askMembers, lagOf, membersOf, type Members, type OtherUnit, type UnitStatus } from '../cluster/members.ts'
 import { withLog } from '../cluster/open-log.ts'
 import { standingOf, whyAbsent } from '../cluster/standing.ts'
-import { sizeText, tableText, type Output } from '../cli/output.ts'
-import { openScreen } from '../cli/screen.ts'
 
 interface StatusFlags {
   readonly watch?: boolean

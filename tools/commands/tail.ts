@@ -5,13 +5,13 @@
  */
 import { Command } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
-import type { ReadResult } from '../../log/playback/read.ts'
 import type { Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
+import type { ReadResult } from '../../log/playback/read.ts'
 import { position, wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
-import { tellEntry } from '../cluster/entry-text.ts'
 import { rest } from '../cli/interrupt.ts'
+import { tellEntry } from '../cluster/entry-text.ts'
 import { withLog } from '../cluster/open-log.ts'
 import { SCAN_STEP, scan } from '../cluster/scan.ts'
 

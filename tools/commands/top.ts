@@ -9,11 +9,11 @@ import type { LogClient } from '../../log/client/client.ts'
 import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { aborts, rest } from '../cli/interrupt.ts'
+import { sizeText, tableText, type Output } from '../cli/output.ts'
+import { openScreen } from '../cli/screen.ts'
 import { askMembers, type Latency } from '../cluster/members.ts'
 import { withLog } from '../cluster/open-log.ts'
-import { sizeText, tableText, type Output } from '../cli/output.ts'
 import { ratesOf, type Look, type Rates, type SequencerRates, type UnitRates } from '../cluster/rates.ts'
-import { openScreen } from '../cli/screen.ts'
 
 interface TopFlags {
   readonly interval: number

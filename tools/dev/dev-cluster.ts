@@ -9,12 +9,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { is, number, object } from 'superstruct'
-import { SirtakiError, asError } from '../../log/errors.ts'
 import { init } from '../../log/epochs/genesis.ts'
+import { SirtakiError, asError } from '../../log/errors.ts'
 import { Identity } from '../../log/wire/control.ts'
 import { Failure, exits } from '../cli/failure.ts'
-import { makeFolders } from '../serving/folders.ts'
 import { peersAt } from '../cluster/open-log.ts'
+import { makeFolders } from '../serving/folders.ts'
 import { Child } from './child.ts'
 
 /** Where a dev cluster lives. Without `port` and `units`: as last time. */

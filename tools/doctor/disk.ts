@@ -8,8 +8,8 @@ import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync, rmSync, stat
 import { dirname, join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { asError } from '../../log/errors.ts'
-import { quantile } from '../job/progress.ts'
 import { sizeText } from '../cli/output.ts'
+import { quantile } from '../job/progress.ts'
 import { check, type Check } from './check.ts'
 
 /**

@@ -7,11 +7,11 @@ import { number, optional, string, type, type Infer } from 'superstruct'
 import type { Cluster } from '../../log/cluster/cluster.ts'
 import { asError } from '../../log/errors.ts'
 import { addressesOf } from '../../log/layout.ts'
+import { rest } from '../cli/interrupt.ts'
+import { ownVersion } from '../cli/version.ts'
 import { askMembers, type Members } from '../cluster/members.ts'
 import { standingOf } from '../cluster/standing.ts'
-import { rest } from '../cli/interrupt.ts'
 import { quantile } from '../job/progress.ts'
-import { ownVersion } from '../cli/version.ts'
 import { check, type Check } from './check.ts'
 
 /** What is asked of any server. */

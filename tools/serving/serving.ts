@@ -14,9 +14,9 @@ import { httpAddress } from '../cli/arguments.ts'
 import { Failure, exits, failureOf } from '../cli/failure.ts'
 import type { Health } from './health.ts'
 import { jsonPage, openHttp, requireAddress, type HttpServer } from './http-server.ts'
+import { logFormats, processLog, type Log, type LogFormat } from './log.ts'
 import { metricsPage, metricsText, type Metric } from './metric.ts'
 import { processMetrics } from './process-metrics.ts'
-import { logFormats, processLog, type Log, type LogFormat } from './log.ts'
 
 /** The flags that every server takes. */
 export interface ServingFlags {

@@ -20,8 +20,8 @@ import {
   type Layout,
   type UnitMember,
 } from '../../log/layout.ts'
-import { firstOfClass, type Span } from '../../log/ranges.ts'
 import { limits } from '../../log/limits.ts'
+import { firstOfClass, type Span } from '../../log/ranges.ts'
 import { DigestAnswer, Identity, LayoutAnswer } from '../../log/wire/control.ts'
 import {
   DAMAGED_HERE,

@@ -1,7 +1,7 @@
 /** The acceptor over its register: `x` is its name, slots and rounds are literals. */
 import test from 'ava'
-import { SirtakiError } from '../../../log/errors.ts'
 import { Acceptor } from '../../../log/epochs/acceptor.ts'
+import { SirtakiError } from '../../../log/errors.ts'
 import type { Register } from '../../../log/ports.ts'
 import { layoutOf } from '../layouts.ts'
 

@@ -1,7 +1,7 @@
 /** The next layout as a function of the last one, of who answered, and of what is wanted. */
 import test from 'ava'
-import { openSegment, type Layout } from '../../../log/layout.ts'
 import { checkDrops, namesAll, nextLayout, type Findings, type Survey } from '../../../log/epochs/next-layout.ts'
+import { openSegment, type Layout } from '../../../log/layout.ts'
 import type { Identity } from '../../../log/wire/control.ts'
 import { layoutOf, type LayoutShape } from '../layouts.ts'
 

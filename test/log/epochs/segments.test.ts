@@ -1,10 +1,10 @@
 /** Many changes one after the other, faster than segments are merged: over clusters in memory. */
 import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
-import { isError } from '../../../log/errors.ts'
-import { openSegment, type Layout } from '../../../log/layout.ts'
 import type { Intent } from '../../../log/epochs/next-layout.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
+import { isError } from '../../../log/errors.ts'
+import { openSegment, type Layout } from '../../../log/layout.ts'
 import { HandCluster } from '../../harness/hand-cluster.ts'
 import { appends } from '../limits/client.ts'
 

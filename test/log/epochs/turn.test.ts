@@ -1,8 +1,8 @@
 /** Whose turn it is to drive: the machine by itself, and drivers of one cluster in memory. */
 import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
-import { Turn } from '../../../log/epochs/turn.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
+import { Turn } from '../../../log/epochs/turn.ts'
 import { limits } from '../../../log/limits.ts'
 import { HandCluster } from '../../harness/hand-cluster.ts'
 

@@ -3,10 +3,10 @@
  * memory.
  */
 import test from 'ava'
+import { Bits } from '../../../log/bytes/bits.ts'
 import type { Cluster } from '../../../log/cluster/cluster.ts'
 import { JUNK_HASH, KIND_JUNK, clusterSeed, encodeEntry } from '../../../log/entry.ts'
 import { JunkAnswer } from '../../../log/wire/control.ts'
-import { Bits } from '../../../log/bytes/bits.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { STORE_HEAD_BYTES, sealStore, writeMarks } from '../../../log/wire/messages.ts'
 import { HandCluster, payload } from '../../harness/hand-cluster.ts'

@@ -7,9 +7,9 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { sha256 } from '../../../log/bytes/hash.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 import { RegisterFile } from '../../../log/io/register-file.ts'
-import { sha256 } from '../../../log/bytes/hash.ts'
 import { changeFile, makeFolder } from './folder.ts'
 
 const placeFor = (t: ExecutionContext): string =>

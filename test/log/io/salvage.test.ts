@@ -7,8 +7,8 @@ import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } 
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { commit, headersOf } from '../../contracts/unit-store.ts'
 import { crc32 } from '../../../log/bytes/hash.ts'
+import { commit, headersOf } from '../../contracts/unit-store.ts'
 import { changeFile, makeFolder, runChild } from './folder.ts'
 import { readBack, shapedRow, storeIn, write } from './written.ts'
 

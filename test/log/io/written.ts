@@ -4,13 +4,13 @@
  *
  * Read next: `damage.test.ts`, `salvage.test.ts`.
  */
+import { crc32 } from '../../../log/bytes/hash.ts'
 import { isError } from '../../../log/errors.ts'
 import { systemRandom } from '../../../log/io/random.ts'
 import { SqliteStore, type SqliteStoreOptions } from '../../../log/io/sqlite-store.ts'
-import { RowBuilder, visitRow } from '../../../log/unit/row.ts'
 import { visitBlock, type BlockVisitor, type RowBlock, type StoredHeader } from '../../../log/unit/row-block.ts'
+import { RowBuilder, visitRow } from '../../../log/unit/row.ts'
 import type { Row, StoreImage } from '../../../log/unit/store.ts'
-import { crc32 } from '../../../log/bytes/hash.ts'
 
 /** A store without reserve and grown WAL, with small packs: what is in neither is what these tests are about. */
 export const storeIn = (folder: string, options: Partial<SqliteStoreOptions> = {}): SqliteStore =>

@@ -5,8 +5,8 @@
  */
 import type { ExecutionContext } from 'ava'
 import type { LogClient } from '../../../log/client/client.ts'
-import { Subscriber } from '../../../log/playback/subscriber.ts'
 import type { Entry } from '../../../log/entry.ts'
+import { Subscriber } from '../../../log/playback/subscriber.ts'
 import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
 
 /** What a bound promises, and how a test sees it. */

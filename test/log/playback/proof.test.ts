@@ -1,8 +1,8 @@
 /** When an epoch counts as proved: three acceptors beside a chain of three units, who answer what the test says. */
 import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
-import { proveCurrent } from '../../../log/playback/proof.ts'
 import { limits } from '../../../log/limits.ts'
+import { proveCurrent } from '../../../log/playback/proof.ts'
 import type { Ports } from '../../../log/ports.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { openDoor } from '../../../log/wire/server.ts'

@@ -7,12 +7,12 @@
 import test, { type ExecutionContext } from 'ava'
 import type { LogClient } from '../../../log/client/client.ts'
 import { Cluster } from '../../../log/cluster/cluster.ts'
-import { openSegment, type Layout } from '../../../log/layout.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
+import { missingParts } from '../../../log/epochs/whole.ts'
+import { openSegment, type Layout } from '../../../log/layout.ts'
+import { copyParts } from '../../../log/unit/copy.ts'
 import { ClassRange, readJson } from '../../../log/wire/control.ts'
 import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
-import { missingParts } from '../../../log/epochs/whole.ts'
-import { copyParts } from '../../../log/unit/copy.ts'
 import { acknowledgedOnce, appends } from '../limits/client.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }

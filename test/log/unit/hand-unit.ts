@@ -3,15 +3,15 @@
  *
  * Read next: `unit.test.ts`.
  */
+import { concat } from '../../../log/bytes/bytes.ts'
 import type { Entry } from '../../../log/entry.ts'
+import { readEntry } from '../../../log/entry.ts'
 import { isError } from '../../../log/errors.ts'
-import { limits, type Limits } from '../../../log/limits.ts'
 import type { Layout } from '../../../log/layout.ts'
+import { limits, type Limits } from '../../../log/limits.ts'
 import { MemoryStore } from '../../../log/unit/memory-store.ts'
 import { Unit } from '../../../log/unit/unit.ts'
-import { concat } from '../../../log/bytes/bytes.ts'
 import { bounds, bytesOf, layoutOf, textOf, type EntryShape, type LayoutShape } from '../layouts.ts'
-import { readEntry } from '../../../log/entry.ts'
 
 export const A_LOT = 1 << 20
 

@@ -1,9 +1,9 @@
 /** The arrays behind a unit. */
 import test from 'ava'
 import fc from 'fast-check'
+import type { Span } from '../../../log/ranges.ts'
 import { DAMAGED, DATA, DECIDED, JUNK, PositionIndex } from '../../../log/unit/position-index.ts'
 import { PositionList } from '../../../log/unit/position-list.ts'
-import type { Span } from '../../../log/ranges.ts'
 
 function all(list: PositionList): number[] {
   const positions: number[] = []

@@ -1,11 +1,11 @@
 /** Damage found by a scrub and mended by peers, over whole clusters in memory. */
 import test from 'ava'
+import type { Cluster } from '../../../log/cluster/cluster.ts'
 import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
-import { Scrub } from '../../../log/unit/repair.ts'
 import { openSegment } from '../../../log/layout.ts'
+import { Scrub } from '../../../log/unit/repair.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { STORE_HEAD_BYTES, sealStore } from '../../../log/wire/messages.ts'
-import type { Cluster } from '../../../log/cluster/cluster.ts'
 import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
 import { HandUnit } from './hand-unit.ts'
 

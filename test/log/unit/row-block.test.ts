@@ -2,8 +2,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { isError } from '../../../log/errors.ts'
-import { RowBuilder } from '../../../log/unit/row.ts'
 import { blockOf, visitBlock, type StoredHeader } from '../../../log/unit/row-block.ts'
+import { RowBuilder } from '../../../log/unit/row.ts'
 import { sayings } from '../io/written.ts'
 
 const position = fc.oneof(fc.nat(100), fc.integer({ min: 2 ** 40, max: 2 ** 40 + 100 }))

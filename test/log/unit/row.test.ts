@@ -1,9 +1,9 @@
 /** The header of a stored row. */
 import test from 'ava'
 import fc from 'fast-check'
+import { crc32 } from '../../../log/bytes/hash.ts'
 import { isError } from '../../../log/errors.ts'
 import { RowBuilder, visitRow } from '../../../log/unit/row.ts'
-import { crc32 } from '../../../log/bytes/hash.ts'
 
 /** What a header says, as plain values. */
 function told(header: Uint8Array): unknown[] {

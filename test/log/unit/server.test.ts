@@ -1,8 +1,8 @@
 /** The unit's server: what a broken disk or a strange message does to it. */
 import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
-import { SirtakiError, isError } from '../../../log/errors.ts'
 import { init } from '../../../log/epochs/genesis.ts'
+import { SirtakiError, isError } from '../../../log/errors.ts'
 import { limits } from '../../../log/limits.ts'
 import type { Ports, Register } from '../../../log/ports.ts'
 import { MemoryStore } from '../../../log/unit/memory-store.ts'

@@ -4,8 +4,8 @@
  * Read next: `unit.test.ts`, `copy.test.ts` for the flows over these.
  */
 import test from 'ava'
-import { readEntry } from '../../../log/entry.ts'
 import { concat } from '../../../log/bytes/bytes.ts'
+import { readEntry } from '../../../log/entry.ts'
 import { DAMAGED_HERE, JUNK_DECIDED, TRIMMED, type Held } from '../../../log/wire/messages.ts'
 import { bounds, bytesOf, layoutOf, type EntryShape } from '../layouts.ts'
 import { A_LOT, HandUnit } from './hand-unit.ts'

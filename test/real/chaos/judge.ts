@@ -25,8 +25,8 @@ import {
   type LogOperation,
   type LogReading,
 } from '../../../testing/models.ts'
-import { instantOf } from './history.ts'
 import type { HistoryFiles } from './history-files.ts'
+import { instantOf } from './history.ts'
 
 /** What was found. `undecided` are counters whose history was too tangled to be decided. */
 export interface Judgement {

@@ -9,8 +9,8 @@
  * so it needs no netfilter in the kernel. Read next: `proxy.ts`, `faults.ts`.
  */
 import { existsSync } from 'node:fs'
-import type { Prng } from '../../harness/prng.ts'
 import { freePorts } from '../../free-ports.ts'
+import type { Prng } from '../../harness/prng.ts'
 import { has, isRoot, prefixOf, removeNamespaces, run, type Ground } from './ground.ts'
 import { Proxy, proxyModes } from './proxy.ts'
 

@@ -4,9 +4,9 @@
  *
  * What a power cut is here says `disk.ts`. Keeps: L9. Read next: `faults.ts`.
  */
-import { connectLog } from '../../../sequencer/connect.ts'
-import { asError } from '../../../log/errors.ts'
 import type { LogClient } from '../../../log/client/client.ts'
+import { asError } from '../../../log/errors.ts'
+import { connectLog } from '../../../sequencer/connect.ts'
 import type { ChaosCluster } from './cluster.ts'
 import { cutPower, giveBackPower } from './faults.ts'
 
