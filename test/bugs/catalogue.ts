@@ -201,13 +201,19 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/bugs/door.test.ts'],
-    file: 'log/unit/server.ts',
+    file: 'log/unit/steps.ts',
     find: '    this.#queue.push(request)\n',
     replace:
-      "    if (request.kind === 'store' && !this.unit.state.serves(readStore(request.body).epoch)) { "
+      "    if (request.kind === 'store' && !this.#unit.state.serves(readStore(request.body).epoch)) { "
       + "request.caller.refuse('store', request.request, new SirtakiError('EPOCH', 'not this epoch')); return "
       + '}\n    this.#queue.push(request)\n',
     also: [
+      {
+        file: 'log/unit/steps.ts',
+        find: "import type { Caller, Request } from '../wire/server.ts'",
+        replace:
+          "import type { Caller, Request } from '../wire/server.ts'\nimport { readStore } from '../wire/messages.ts'",
+      },
       {
         file: 'log/unit/unit.ts',
         find:
@@ -223,7 +229,7 @@ export const bugs: readonly Bug[] = [
     sentence: 'A unit answers before the commit is durable.',
     breaks: ['L5', 'L9', 'L2'],
     seed: 2,
-    file: 'log/unit/server.ts',
+    file: 'log/unit/steps.ts',
     find: '    this.#committing = true\n',
     replace: '    this.#committing = true\n    this.#answer(answers)\n    answers = nothing\n',
   },
@@ -734,8 +740,8 @@ export const bugs: readonly Bug[] = [
     sentence: 'A unit whose disk failed a sync answers as if it had not.',
     breaks: ['L10', 'L5'],
     seed: 49,
-    file: 'log/unit/server.ts',
-    find: "      if (error !== undefined) { this.#fail(asError(error, 'IO')); return }\n",
+    file: 'log/unit/steps.ts',
+    find: "      if (error !== undefined) { this.fail(asError(error, 'IO')); return }\n",
     replace: '',
   },
   {
@@ -768,7 +774,7 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/log/unit/copy.test.ts'],
-    file: 'log/unit/server.ts',
+    file: 'log/unit/requests.ts',
     find: 'return { ...unit.copies.digest(range, true), read }',
     replace: 'return { ...unit.copies.digest(range), read }',
   },
@@ -779,7 +785,7 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/log/unit/copy.test.ts'],
-    file: 'log/unit/server.ts',
+    file: 'log/unit/requests.ts',
     find: '    const read = unit.copies.isReadBack(range)\n',
     replace: '    const read = true\n',
     also: [
@@ -946,9 +952,9 @@ export const bugs: readonly Bug[] = [
       + 'new layout: what it pushes is no longer the whole of its chain.',
     breaks: ['Q4', 'L2', 'L11', 'O1', 'O9'],
     seed: 4,
-    file: 'log/unit/server.ts',
+    file: 'log/unit/requests.ts',
     find: 'this.#subscriptions.endAll(layout.epoch)',
-    replace: 'this.#afterCommit.push(() => undefined)',
+    replace: 'this.#steps.afterCommit(() => undefined)',
     also: [
       {
         file: 'log/playback/stream-player.ts',

@@ -940,7 +940,7 @@ class SimCluster {
   #leave(i: number, downMs: number): void {
     const slot = this.#slot(i)
     if (!slot.process.alive || slot.dropped || slot.server === undefined) return
-    slot.server.leaving = true
+    slot.server.sayLeaving()
     this.world.schedule(this.plan.limits.probeMs * 3, slot.process, () => {
       void this.#crashUnit(i, downMs, false)
     })
