@@ -324,3 +324,18 @@ export function seatOf(layout: Layout, identity: string): AcceptorMember | undef
 
 /** Whether so many acceptors are a majority of the layout's. */
 export const isMajority = (count: number, { acceptors }: Layout): boolean => count * 2 > acceptors.length
+
+/** Makes one segment of neighbours with equal chains. */
+export function joinSegments(segments: readonly Segment[]): Segment[] {
+  const out: Segment[] = []
+  for (const segment of segments) {
+    const last = out.at(-1)
+    if (last !== undefined && chainsText(last) === chainsText(segment)) {
+      out[out.length - 1] = { ...segment, from: last.from }
+    } else out.push(segment)
+  }
+  return out
+}
+
+const chainsText = ({ chains }: Segment): string =>
+  JSON.stringify(chains.map((chain) => chain.map(({ identity }) => identity)))

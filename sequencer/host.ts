@@ -94,20 +94,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
       { timeoutMs: limits.requestMs * START_PART, signal: options.signal },
     )
     ends.push(() => sequencer.close())
-    const rejoin = superviseUnit(unit)
-    ends.push(() => {
-      rejoin.close()
-    })
-    const checks = keepChecking(
-      () => {
-        lock.check()
-      },
-      ports,
-      stop,
-    )
-    ends.push(() => {
-      checks.close()
-    })
+    const checkLock = (): void => {
+      lock.check()
+    }
+    for (const supervision of [superviseUnit(unit), keepChecking(checkLock, ports, stop)]) {
+      ends.push(() => {
+        supervision.close()
+      })
+    }
     if (failed !== undefined) throw failed
     started = true
     return { close }

@@ -10,11 +10,12 @@
  */
 import type { Cluster } from '../log/cluster/cluster.ts'
 import { Guard } from '../log/epochs/guard.ts'
-import { isTurnOf, reconfigure } from '../log/epochs/reconfigure.ts'
+import { reconfigure } from '../log/epochs/reconfigure.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import type { Layout, SequencerMember } from '../log/layout.ts'
 import { Identity } from '../log/wire/control.ts'
 import type { Sequencer } from './sequencer.ts'
+import { isTurnOf } from '../log/epochs/driver.ts'
 
 /** What a place is taken with. */
 export interface PlaceOptions {

@@ -11,7 +11,7 @@
  * @source CORFU NSDI'12 3.3; store-all: docs/rules.md, L5.
  */
 import { requireCallOptions } from '../cluster/arguments.ts'
-import { abortedBefore, timedOut, type CallOptions } from '../cluster/calls.ts'
+import { abortedBefore, type CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { Deadlines } from '../cluster/deadlines.ts'
 import { Backoff } from '../cluster/retry.ts'
@@ -20,7 +20,18 @@ import { SirtakiError, asError } from '../errors.ts'
 import { chainsOf, openSegment, type Layout } from '../layout.ts'
 import { encodeFrame, renumberFrame } from '../wire/frame.ts'
 import { kinds, readGrant, readStored, sealStore, writeToken, type GrantBody, type Mark } from '../wire/messages.ts'
-import { runsOf, firstPrevious, encodeEntries, mergeStatuses, type Append, type Appended, type Batch } from './batch.ts'
+import {
+  runsOf,
+  firstPrevious,
+  encodeEntries,
+  mergeStatuses,
+  refusalOf,
+  abortedAppend,
+  lateAppend,
+  type Append,
+  type Appended,
+  type Batch,
+} from './batch.ts'
 import { Fates } from './fate.ts'
 import { MarkQueue } from './marks.ts'
 
@@ -32,14 +43,6 @@ interface AppenderOptions extends CallOptions {
 const NO_STREAMS: readonly number[] = []
 const NO_OPTIONS: AppenderOptions = {}
 const NOTHING_TO_DO = (): void => undefined
-
-const abortedAppend = ({ sent }: Append, signal: AbortSignal): SirtakiError =>
-  sent
-    ? new SirtakiError('ABORTED', 'append was aborted; it may still take effect', {
-        cause: signal.reason,
-        next: 'unknown',
-      })
-    : abortedBefore('append', signal)
 
 /** All appends of one client. `writer` names who appends, in every entry. */
 export class Appender {
@@ -99,7 +102,7 @@ export class Appender {
     streams: readonly number[] = NO_STREAMS,
     options: AppenderOptions = NO_OPTIONS,
   ): Promise<Appended> {
-    const refused = this.#refusal(payload, streams)
+    const refused = refusalOf(payload, streams, this.#cluster.limits) ?? this.overloaded(payload.byteLength)
     if (refused !== undefined) return Promise.reject(refused)
     return new Promise((resolve, reject) => {
       const {
@@ -140,29 +143,6 @@ export class Appender {
       this.#open.add(append, since)
       this.#enqueue(append)
     })
-  }
-
-  #refusal(payload: Uint8Array, streams: readonly number[]): SirtakiError | undefined {
-    const { entryBytesMax, streamsMax } = this.#cluster.limits
-    if (payload.byteLength > entryBytesMax) {
-      return new SirtakiError(
-        'OVERSIZE',
-        `an entry of ${payload.byteLength} bytes, at most ${entryBytesMax} are allowed: keep large values in blobs`,
-        { facts: { bytes: payload.byteLength, entryBytesMax } },
-      )
-    }
-    if (streams.length > streamsMax) {
-      return new SirtakiError(
-        'BAD_ARGUMENT',
-        `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`,
-      )
-    }
-    const odd = streams.find(
-      (stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i,
-    )
-    return odd === undefined
-      ? this.overloaded(payload.byteLength)
-      : new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
   }
 
   /**
@@ -487,20 +467,7 @@ export class Appender {
   }
 
   #timeout(append: Append, now: number): SirtakiError {
-    const { sent, position, since, trouble } = append
-    const what = !sent
-      ? 'append: no token was granted, and it'
-      : position < 0
-        ? 'append: a token was asked for, but it'
-        : `append at position ${position}`
-    return timedOut({
-      what,
-      afterMs: now - since,
-      next: sent ? 'unknown' : 'again',
-      waitsFor: this.#cluster.waitsFor(),
-      trouble: trouble ?? this.#tokenError,
-      facts: position < 0 ? undefined : { position },
-    })
+    return lateAppend(append, { now, waitsFor: this.#cluster.waitsFor(), trouble: this.#tokenError })
   }
 
   #release(append: Append): void {

@@ -12,6 +12,8 @@ import type { UnitMember } from '../layout.ts'
 import { type Layout } from '../layout.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { STORE_HEAD_BYTES, type GrantBody, type TokenRun } from '../wire/messages.ts'
+import type { Limits } from '../limits.ts'
+import { abortedBefore, timedOut } from '../cluster/calls.ts'
 
 /** Where an append ended. `previous` belongs to the streams one by one. */
 export interface Appended {
@@ -117,3 +119,57 @@ export const headOf = (
   { epoch, logTime }: GrantBody,
   writer: number,
 ): EntryHead => ({ position, epoch, writer, logTime, streams, previous })
+
+/** Why a payload, or its streams, can never be appended; found before a token is taken (P20). */
+export function refusalOf(
+  payload: Uint8Array,
+  streams: readonly number[],
+  { entryBytesMax, streamsMax }: Limits,
+): SirtakiError | undefined {
+  const bytes = payload.byteLength
+  if (bytes > entryBytesMax) {
+    const what = `an entry of ${bytes} bytes, at most ${entryBytesMax} are allowed`
+    return new SirtakiError('OVERSIZE', `${what}: keep large values in blobs`, { facts: { bytes, entryBytesMax } })
+  }
+  if (streams.length > streamsMax) {
+    const what = `an entry on ${streams.length} streams, at most ${streamsMax} are allowed`
+    return new SirtakiError('BAD_ARGUMENT', what)
+  }
+  const odd = streams.find(
+    (stream, i) => !Number.isInteger(stream) || stream < 0 || stream > 0xffff_ffff || streams.indexOf(stream) !== i,
+  )
+  if (odd === undefined) return undefined
+  return new SirtakiError('BAD_ARGUMENT', `stream ${odd} is named twice or is no integer from 0 to 4294967295`)
+}
+
+/** The error of an append that its signal has ended. */
+export const abortedAppend = ({ sent }: Append, signal: AbortSignal): SirtakiError =>
+  sent
+    ? new SirtakiError('ABORTED', 'append was aborted; it may still take effect', {
+        cause: signal.reason,
+        next: 'unknown',
+      })
+    : abortedBefore('append', signal)
+
+/** What a client knows when an append is late. */
+interface Late {
+  readonly now: number
+  /** Who owes an answer. */
+  readonly waitsFor: string | undefined
+  /** Why the last token request failed. */
+  readonly trouble: SirtakiError | undefined
+}
+
+/** The error of an append whose time is over. */
+export function lateAppend(append: Append, { now, waitsFor, trouble }: Late): SirtakiError {
+  const { sent, position } = append
+  const waits = sent ? 'append: a token was asked for, but it' : 'append: no token was granted, and it'
+  return timedOut({
+    what: sent && position >= 0 ? `append at position ${position}` : waits,
+    afterMs: now - append.since,
+    next: sent ? 'unknown' : 'again',
+    waitsFor,
+    trouble: append.trouble ?? trouble,
+    facts: position < 0 ? undefined : { position },
+  })
+}

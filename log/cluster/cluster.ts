@@ -11,9 +11,10 @@ import { addressesOf, unitsOf, type Layout } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
-import { Peers, type Peer } from '../wire/rpc.ts'
+import type { Peer } from '../wire/rpc.ts'
 import { timedOut, type FlowOptions } from './calls.ts'
 import { Backoff, RetryBudget, pause } from './retry.ts'
+import { Peers } from '../wire/peers.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {

@@ -14,6 +14,7 @@ import {
   SEGMENTS_MAX,
   checkLayout,
   openSegment,
+  joinSegments,
   type AbsentMember,
   type AcceptorMember,
   type Drops,
@@ -22,68 +23,13 @@ import {
   type SequencerMember,
   type UnitMember,
 } from '../layout.ts'
-import type { Identity } from '../wire/control.ts'
 import { stayOf, type Stay } from './stay.ts'
-
-/** What a driver wants of the next epoch. Without anything: the members that are there, under the boots they have. */
-export interface Intent {
-  /** The sequencer to name; left out: the present one if it lives, else none. */
-  readonly sequencer?: SequencerMember | undefined
-  /** The sequencer to name if the present one is gone. */
-  readonly standby?: SequencerMember | undefined
-  /** Identities or addresses of units to leave out for good. */
-  readonly drop?: readonly string[] | undefined
-  /**
-   * Identities of units that do not answer: left out until they come back; spares take their places. Boots of
-   * sequencers that do not.
-   */
-  readonly absent?: readonly string[] | undefined
-  /** Units that join: into a chain, or, without one, into the shortest. */
-  readonly join?: readonly { readonly address: string; readonly chain?: number | undefined }[] | undefined
-  /** Addresses of units that wait to be needed. */
-  readonly spares?: readonly string[] | undefined
-  /** The open segment as it is to be, by addresses: for growing and striping. */
-  readonly chains?: readonly (readonly string[])[] | undefined
-  /** Look whether closed segments can be merged: units have copied what they lacked. */
-  readonly merge?: boolean | undefined
-  /**
-   * Units (identities) that recovery has made whole of the segment that begins at `from`: others of their chains join
-   * anew.
-   */
-  readonly restored?: readonly { readonly from: number; readonly identity: string }[] | undefined
-  /**
-   * Identities of acceptors that are gone for good, as somebody knows: an epoch whose majority they were is left
-   * without one (P45).
-   */
-  readonly withoutAcceptors?: readonly string[] | undefined
-  /** Members that moved: identity and new address. */
-  readonly moved?: readonly { readonly identity: string; readonly address: string }[] | undefined
-}
-
-/** Who answered at which address. */
-export type Survey = ReadonlyMap<string, Identity>
-
-/** What is found out while driving. */
-export interface Findings {
-  /** Units (identities) of which it is verified that they hold all of their class of a closed segment, by its start. */
-  readonly whole?: ReadonlyMap<number, ReadonlySet<string>> | undefined
-  /** Identities of restarted units that lack what their peers know decided: they join anew. */
-  readonly notWhole?: ReadonlySet<string> | undefined
-  /** What sealing brought; before it, an estimate. */
-  readonly sealed?: { readonly tail: number; readonly trim: number; readonly logTime: number } | undefined
-}
+import { addressIn, named, type Survey, type Intent, type Findings } from './intent.ts'
 
 /** Segments that wishes leave for what goes wrong: each loss that a spare makes up for takes one. */
 const SEGMENTS_KEPT = 8
 /** A unit that was left out so long ago is no flapping one. */
 const DROPS_REMEMBERED_MS = 3_600_000
-
-/** The present address of a unit. */
-export const addressIn = (unit: { identity: string; address: string }, intent: Intent): string =>
-  intent.moved?.find((one) => one.identity === unit.identity)?.address ?? unit.address
-
-const named = (names: readonly string[] | undefined, unit: { identity: string; address: string }): boolean =>
-  names?.some((name) => name === unit.identity || name === unit.address) === true
 
 /**
  * Builds the proposal for the epoch after `base`.
@@ -146,7 +92,7 @@ class Build {
     const closed = [...base.segments.slice(0, -1), ...(closes ? [{ ...open, to: tail }] : [])].filter(
       ({ to }) => to === null || to > trim,
     )
-    const segments = joined([
+    const segments = joinSegments([
       ...closed.map((segment) => this.#closed(segment, chains)),
       { from: closes ? tail : open.from, to: null, kind: 'chain', chains },
     ])
@@ -523,38 +469,6 @@ export const acceptorCount = (units: number): number => (units >= 5 ? 5 : units 
 /** Units of one list that the other does not name. */
 const missing = (units: readonly UnitMember[], others: readonly UnitMember[]): UnitMember[] =>
   units.filter((unit) => !others.some(({ identity }) => identity === unit.identity))
-
-/** Makes one of neighbours with equal chains. */
-function joined(segments: readonly Segment[]): Segment[] {
-  const out: Segment[] = []
-  for (const segment of segments) {
-    const last = out.at(-1)
-    if (last !== undefined && chainsText(last) === chainsText(segment)) {
-      out[out.length - 1] = { ...segment, from: last.from }
-    } else out.push(segment)
-  }
-  return out
-}
-
-const chainsText = ({ chains }: Segment): string =>
-  JSON.stringify(chains.map((chain) => chain.map(({ identity }) => identity)))
-
-/**
- * Checks that every unit to leave out is there, once, before the first try: after it they may be gone. @throws
- * SirtakiError `BAD_ARGUMENT`.
- */
-export function checkDrops(base: Layout, intent: Intent): void {
-  const units = [...base.segments.flatMap((segment) => segment.chains.flat()), ...base.spares, ...base.absent]
-  const unknown = intent.drop?.find((name) => !units.some((unit) => unit.identity === name || unit.address === name))
-  if (unknown !== undefined) {
-    throw new SirtakiError(
-      'BAD_ARGUMENT',
-      `no unit of epoch ${base.epoch} is called ${unknown}: name its address or identity `
-        + `(${units.map(({ address }) => address).join(', ')})`,
-      { facts: { unknown } },
-    )
-  }
-}
 
 /**
  * Tells whether the layout names everybody as they answered and as the intent wants: then nothing needs a new epoch.

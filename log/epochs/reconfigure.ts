@@ -18,17 +18,15 @@ import type { Infer } from 'superstruct'
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { lowestUndecided, resolveAll } from '../cluster/resolve.ts'
-import { Backoff, aborted } from '../cluster/retry.ts'
+import { Backoff } from '../cluster/retry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import {
   addressesOf,
   isMajority,
   openSegment,
-  placesOf,
   unitsOf,
   type AcceptorMember,
   type Layout,
-  type Place,
   type UnitMember,
 } from '../layout.ts'
 import {
@@ -37,16 +35,24 @@ import {
   Identity,
   Promised,
   Sealed,
-  TurnAnswer,
   compareRanks,
-  writeJson,
   type Accepted,
-  type AskTurn,
   type Rank,
 } from '../wire/control.ts'
-import { TURNS_VERSION } from '../wire/version.ts'
-import { addressIn, checkDrops, namesAll, nextLayout, type Findings, type Intent, type Survey } from './next-layout.ts'
-import { holdsDecided, isSame, lackingFrom, wholeUnits } from './whole.ts'
+import { namesAll, nextLayout } from './next-layout.ts'
+import { wholeUnits } from './whole.ts'
+import {
+  isOutdated,
+  isTurnOf,
+  waitForTurn,
+  giveTurnBack,
+  takeTurn,
+  SURVEY_TIMES,
+  askMajority,
+  type Driver,
+} from './driver.ts'
+import { requireWhole } from './restarted.ts'
+import { addressIn, checkDrops, type Intent, type Survey, type Findings } from './intent.ts'
 
 /**
  * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was
@@ -66,26 +72,6 @@ const AWAY_DOUBLED = 2
 
 /** A driver that cannot build anything looks every so many tries whether there is something to adopt. */
 const ADOPT_TRIES = 4
-
-/** Who waits for its turn looks again after so many times what a survey takes. */
-const TURN_SURVEYS = 2
-
-/** A silent member is waited for at least so many times as long as the slowest that has answered. */
-const SURVEY_TIMES = 3
-
-/** One driver. `stepMs`: its slowest step so far. `turnAt`: the acceptors that it has asked for its turn. */
-interface Driver {
-  readonly cluster: Cluster
-  readonly intent: Intent
-  readonly proposer: string
-  readonly under: number | undefined
-  readonly step: (text: string) => void
-  readonly notWhole: Set<string>
-  round: number
-  tries: number
-  stepMs: number
-  turnAt: readonly string[]
-}
 
 /**
  * Opens an epoch that is as `intent` wants it; if the present one is and is open, nothing happens.
@@ -159,7 +145,7 @@ async function driveOnce(driver: Driver): Promise<Layout> {
   }
   if (driver.tries++ === 0) checkDrops(base, intent)
   step(`asking who is there under epoch ${base.epoch}`)
-  const { survey, slowestMs } = await lookAround(cluster, base, intent)
+  const { survey, slowestMs } = await surveyTimed(cluster, base, intent)
   driver.stepMs = Math.max(driver.stepMs, slowestMs)
   const isOpen = unitsOf(base).every((unit) => survey.get(addressIn(unit, intent))?.opened === base.epoch)
   // What an epoch that is not open has closed may still be undecided, and equal only because it is empty everywhere.
@@ -192,70 +178,6 @@ async function driveOnce(driver: Driver): Promise<Layout> {
     throw new SirtakiError('CONFLICT', `epoch ${agreed.epoch} was another driver's`, { next: 'again' })
   }
   return agreed
-}
-
-// ---- whose turn it is
-
-/**
- * Takes the turn at a majority of the acceptors, or finds that another driver has it. Acceptors without turns are free.
- *
- * @throws SirtakiError `CONFLICT` (next `again`) that `isTurnOf` knows.
- */
-async function takeTurn(driver: Driver, { cluster: name, epoch, acceptors }: Layout): Promise<void> {
-  const { cluster, proposer, intent } = driver
-  const urgent = intent.sequencer !== undefined || intent.standby !== undefined
-  const asked: AskTurn = { cluster: name, slot: epoch + 1, proposer, stepMs: Math.ceil(driver.stepMs), urgent }
-  driver.turnAt = acceptors.map(({ address }) => address)
-  const ask = ({ address }: AcceptorMember): Promise<Infer<typeof TurnAnswer>> => askTurn(cluster, address, asked)
-  const answers = await askMajority(acceptors, ask, ({ by }) => by === null)
-  const by = answers.find((answer) => answer.by !== null)?.by
-  if (answers.filter((answer) => answer.by === null).length * 2 > acceptors.length || by === undefined) return
-  cluster.ports.failpoint?.('drive.waits', { epoch })
-  driver.step(`another driver is at epoch ${epoch + 1}: waiting for it`)
-  const why = `another driver is at epoch ${epoch + 1} and makes progress: wait until it has finished, then try again`
-  throw new SirtakiError('CONFLICT', why, { next: 'again', facts: { turnOf: by } })
-}
-
-/**
- * Gives who has the turn at an acceptor. One that speaks an older version has no turns, and is asked for none.
- *
- * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`.
- */
-async function askTurn(cluster: Cluster, address: string, asked: AskTurn): Promise<Infer<typeof TurnAnswer>> {
-  const peer = cluster.peer(address)
-  if (peer.version === undefined) throw new SirtakiError('UNREACHABLE', `${address} has not greeted yet`)
-  if (peer.version < TURNS_VERSION) return { by: null }
-  return peer.control('turn', asked, TurnAnswer, Math.max(cluster.limits.probeMs, SURVEY_TIMES * asked.stepMs))
-}
-
-/** Tells whether a drive failed because another driver has its turn. */
-export const isTurnOf = (thrown: unknown): boolean =>
-  isError(thrown, 'CONFLICT') && thrown.facts['turnOf'] !== undefined
-
-/** What the intent was found by is to be looked at again. */
-const isOutdated = ({ cluster, under }: Driver, error: SirtakiError): boolean =>
-  under !== undefined && (isTurnOf(error) || (cluster.layout?.epoch ?? 0) > under)
-
-/** Waits for a newer layout, or for a while: who has the turn may have died. @throws SirtakiError `ABORTED`. */
-async function waitForTurn(driver: Driver, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-  const { cluster, stepMs } = driver
-  const {
-    ports: { clock, random },
-    limits: { probeMs },
-  } = cluster
-  const waitMs = Math.max(probeMs / 2, TURN_SURVEYS * stepMs) * (0.5 + random.next())
-  await cluster.newerOrPause(Math.max(0, Math.min(waitMs, deadline - clock.now())))
-  if (signal?.aborted === true) throw aborted(signal)
-}
-
-/** Others need not wait any longer. Should it get lost, they wait until they have seen no progress for long enough. */
-function giveTurnBack(driver: Driver): void {
-  const { cluster, proposer, turnAt } = driver
-  driver.turnAt = []
-  for (const address of turnAt) {
-    const peer = cluster.peer(address)
-    if (peer.version !== undefined && peer.version >= TURNS_VERSION) peer.notify('turnOver', writeJson({ proposer }))
-  }
 }
 
 // ---- acceptors that are gone
@@ -329,7 +251,7 @@ function orThrow(wanted: Layout | SirtakiError): Layout {
  * @throws SirtakiError `EPOCH` when somebody knows a newer one.
  */
 export async function surveyOf(cluster: Cluster, base: Layout, intent: Intent): Promise<Survey> {
-  return (await lookAround(cluster, base, intent)).survey
+  return (await surveyTimed(cluster, base, intent)).survey
 }
 
 interface Sighting {
@@ -338,7 +260,7 @@ interface Sighting {
 }
 
 /** The same with the time that the slowest answer took. */
-async function lookAround(cluster: Cluster, base: Layout, intent: Intent): Promise<Sighting> {
+async function surveyTimed(cluster: Cluster, base: Layout, intent: Intent): Promise<Sighting> {
   const wanted = [
     ...(intent.moved ?? []),
     ...(intent.join ?? []),
@@ -457,27 +379,6 @@ function highestRanked(accepted: readonly Accepted[]): Layout | undefined {
   return highest?.layout
 }
 
-/** Asks all; settles with the answers so far once a majority says yes, else when everybody has answered or failed. */
-function askMajority<M, T>(
-  members: readonly M[],
-  ask: (member: M) => Promise<T>,
-  isYes: (answer: T) => boolean,
-): Promise<T[]> {
-  return new Promise((resolve) => {
-    const answers: T[] = []
-    let left = members.length
-    const count = (): void => {
-      if (--left === 0 || answers.filter(isYes).length * 2 > members.length) resolve(answers)
-    }
-    for (const member of members) {
-      void ask(member).then((answer) => {
-        answers.push(answer)
-        count()
-      }, count)
-    }
-  })
-}
-
 /** Seals every unit that stays and completes the proposal with what they answered. */
 async function sealed(driver: Driver, base: Layout, wanted: Layout, finish: Finish): Promise<Layout> {
   const { cluster } = driver
@@ -512,108 +413,6 @@ async function sealed(driver: Driver, base: Layout, wanted: Layout, finish: Fini
   const tail = Math.max(base.tail, trim, ...all.map((answer) => answer.highest + 1)) + base.window
   cluster.ports.failpoint?.('drive.sealed', { epoch: wanted.epoch, tail, units: [...answers.keys()] })
   return finish({ trim, tail, logTime: Math.max(base.logTime, ...all.map((answer) => answer.logTime)) })
-}
-
-interface Member {
-  readonly unit: UnitMember
-  readonly answer: Sealed
-  readonly places: readonly Place[]
-}
-
-/**
- * A restarted unit goes on only if it holds everything that its peers know decided; else it joins anew, in the next
- * try.
- *
- * @throws SirtakiError `NOT_WHOLE` (next `again`).
- */
-async function requireWhole(
-  driver: Driver,
-  base: Layout,
-  units: readonly UnitMember[],
-  answers: ReadonlyMap<string, Sealed>,
-): Promise<void> {
-  const members = units.flatMap((unit): Member[] => {
-    const answer = answers.get(unit.identity)
-    return answer === undefined ? [] : [{ unit, answer, places: placesOf(base, unit.identity) }]
-  })
-  // Who is known to lack something joins anew in this very proposal; who was recovered has what there is.
-  const judged = (identity: string): boolean =>
-    driver.notWhole.has(identity) || driver.intent.restored?.some((one) => one.identity === identity) === true
-  for (const restarted of members.filter(
-    ({ unit, answer }) => answer.role === 'recovering' && !judged(unit.identity),
-  )) {
-    const lost =
-      restarted.answer.salvaged === true
-        ? 'was salvaged'
-        : (
-            await Promise.all(
-              restarted.places.map((place) =>
-                lacks(
-                  driver.cluster,
-                  restarted,
-                  place,
-                  members.filter(({ unit }) => !driver.notWhole.has(unit.identity)),
-                ),
-              ),
-            )
-          ).find((text) => text !== undefined)
-    if (lost === undefined) continue
-    driver.notWhole.add(restarted.unit.identity)
-    driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
-    throw new SirtakiError(
-      'NOT_WHOLE',
-      `the unit at ${restarted.unit.address} ${lost}: what it lacks is copied from its peers, it joins anew`,
-      { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } },
-    )
-  }
-}
-
-/**
- * What a restarted unit lacks in one of its places that it, or the best of its peers there, knows decided; `undefined`
- * when nothing.
- */
-async function lacks(
-  cluster: Cluster,
-  restarted: Member,
-  place: Place,
-  members: readonly Member[],
-): Promise<string | undefined> {
-  const { index, step } = place
-  // Also what it knows decided by itself: its disk may keep the prefix and lose rows.
-  const own = {
-    from: Math.max(place.from, restarted.answer.trim),
-    to: Math.min(place.to, restarted.answer.prefix),
-    index,
-    step,
-  }
-  const lost = await lackingFrom(cluster, own, restarted.unit)
-  if (lost !== undefined) return `lacks something from position ${lost} on, below ${own.to}, which it knows decided`
-  const isThere = (other: Place): boolean => other.from === place.from && other.index === index && other.step === step
-  const peers = members.filter((peer) => peer !== restarted && peer.places.some(isThere))
-  const found = await Promise.all(peers.map((peer) => lacksOf(cluster, restarted, peer, place)))
-  return found.find((text) => text !== undefined)
-}
-
-/**
- * What a restarted unit lacks, or holds otherwise, of what one peer knows decided: all below its prefix, single
- * positions above it.
- */
-async function lacksOf(cluster: Cluster, restarted: Member, peer: Member, place: Place): Promise<string | undefined> {
-  const { from, to, index, step } = place
-  const [ours, theirs] = [restarted.answer, peer.answer]
-  const knows = `its peer at ${peer.unit.address} knows decided`
-  const first = Math.max(from, ours.trim, theirs.trim)
-  const below = { from: first, to: Math.min(to, theirs.prefix), index, step }
-  if (below.from < below.to) {
-    const lacking = ours.heldTo >= below.from && ours.heldTo < below.to
-    if (lacking) return `lacks position ${ours.heldTo} below ${below.to}, which ${knows}`
-    if (!(await isSame(cluster, below, restarted.unit, peer.unit))) {
-      return `differs below ${below.to} from what ${knows}`
-    }
-  }
-  const above = { from: Math.max(first, theirs.prefix), to: Math.min(to, theirs.highest + 1), index, step }
-  const holds = above.from >= above.to || (await holdsDecided(cluster, above, restarted.unit, peer.unit))
-  return holds ? undefined : `does not hold what ${knows} above ${theirs.prefix}`
 }
 
 // ---- 5 to 7: install, resolve, bootstrap

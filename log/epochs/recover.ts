@@ -49,7 +49,6 @@ import {
   isSameValue,
   scenesOf,
   sourcesOf,
-  surveyRecovery,
   walk,
   type ChainReport,
   type Conflict,
@@ -59,6 +58,7 @@ import {
   type SurveyOptions,
   type Value,
 } from './remains.ts'
+import { surveyRecovery } from './chain-report.ts'
 
 /**
  * What was decided for positions of a chain. `why`: decided somewhere, the only value, taken by choice, lost for ever,
@@ -258,72 +258,56 @@ function requireVotes(layout: Layout, votes: readonly boolean[], { withoutAccept
   )
 }
 
+const nameOf = ({ chain, from, to }: ChainReport): string =>
+  `chain ${chain} of the positions [${from}, ${to ?? 'open'})`
+
 /** Chains to recover. @throws SirtakiError when something speaks against it or has yet to be decided. */
-function requireDecisions(
-  chains: readonly ChainReport[],
-  { take, acceptLoss }: RecoverOptions,
-): readonly ChainReport[] {
+function requireDecisions(chains: readonly ChainReport[], options: RecoverOptions): readonly ChainReport[] {
   const needed = chains.filter((chain) => chain.needed)
+  if (needed.length === 0) throw nothingToRecover(chains)
+  for (const chain of needed) requireDecided(chain, options)
+  const isConflict = (position: number): boolean =>
+    needed.some(({ conflicts }) => conflicts.some((conflict) => conflict.position === position))
+  const odd = [...(options.take?.keys() ?? [])].find((position) => !isConflict(position))
+  if (odd === undefined) return needed
+  const facts = { position: odd }
+  throw new SirtakiError('BAD_ARGUMENT', `position ${odd} has no two values to choose between`, { facts })
+}
+
+/** Every chain has a whole unit, perhaps only one that was to be left out. */
+function nothingToRecover(chains: readonly ChainReport[]): SirtakiError {
+  const isAlone = ({ there }: ChainReport): boolean =>
+    there.some((one) => one.isWhole && !one.isUsed) && !there.some((one) => one.isWhole && one.isUsed)
+  const alone = chains.find(isAlone)
+  if (alone === undefined) {
+    const what = 'every chain has a whole unit: nothing has to be recovered'
+    const way = 'sirtaki reconfigure goes on with them, sirtaki reconfigure remove UNIT leaves out who is gone'
+    return new SirtakiError('CONFLICT', `${what}. ${way}`, { next: 'stop' })
+  }
   const kept = chains.flatMap(({ there }) => there).find(({ isWhole, isUsed }) => isWhole && !isUsed)
-  const name = ({ chain, from, to }: ChainReport): string =>
-    `chain ${chain} of the positions [${from}, ${to ?? 'open'})`
-  if (needed.length === 0) {
-    const alone = chains.find(
-      ({ there }) => there.some((one) => one.isWhole && !one.isUsed) && !there.some((one) => one.isWhole && one.isUsed),
-    )
-    if (alone !== undefined) {
-      throw new SirtakiError(
-        'NOT_WHOLE',
-        `the unit at ${kept?.address} has all of ${name(alone)}: do not leave it out, sirtaki reconfigure `
-          + 'goes on with it',
-        { next: 'stop', facts: { address: kept?.address } },
-      )
-    }
-    throw new SirtakiError(
-      'CONFLICT',
-      'every chain has a whole unit: nothing has to be recovered. sirtaki reconfigure goes on with them, '
-        + 'sirtaki reconfigure remove UNIT leaves out who is gone',
-      { next: 'stop' },
-    )
+  const what = `the unit at ${kept?.address} has all of ${nameOf(alone)}`
+  const way = 'do not leave it out, sirtaki reconfigure goes on with it'
+  return new SirtakiError('NOT_WHOLE', `${what}: ${way}`, { next: 'stop', facts: { address: kept?.address } })
+}
+
+function requireDecided(chain: ChainReport, { take, acceptLoss }: RecoverOptions): void {
+  const name = nameOf(chain)
+  if (chain.target === undefined) {
+    const units = [...chain.gone, ...chain.there].map(({ address }) => address).join(', ')
+    const way = `start one of ${units}, or restore a folder from a backup`
+    throw new SirtakiError('NOT_WHOLE', `no unit of ${name} answers that may be made whole: ${way}`, { next: 'stop' })
   }
-  for (const chain of needed) {
-    if (chain.target === undefined) {
-      throw new SirtakiError(
-        'NOT_WHOLE',
-        `no unit of ${name(chain)} answers that may be made whole: start one of `
-          + `${[...chain.gone, ...chain.there].map(({ address }) => address).join(', ')}, or restore a folder `
-          + 'from a backup',
-        { next: 'stop' },
-      )
-    }
-    const lost = chain.lost[0]
-    if (lost !== undefined && acceptLoss !== true) {
-      throw new SirtakiError(
-        'BAD_ARGUMENT',
-        `${chain.lostCount} positions of ${name(chain)} are lost for ever, from ${lost.from} on: say `
-          + '--accept-loss to go on with junk in their place',
-        { facts: { lost: chain.lostCount, position: lost.from } },
-      )
-    }
-    for (const conflict of chain.conflicts) requireChoice(conflict, take)
-    if (chain.conflictCount > chain.conflicts.length) {
-      throw new SirtakiError(
-        'BAD_ARGUMENT',
-        `${chain.conflictCount} positions of ${name(chain)} have two different values, more than can be `
-          + 'decided one by one: leave one of the units out with --without',
-        { facts: { conflicts: chain.conflictCount } },
-      )
-    }
+  const lost = chain.lost[0]
+  if (lost !== undefined && acceptLoss !== true) {
+    const what = `${chain.lostCount} positions of ${name} are lost for ever, from ${lost.from} on`
+    const facts = { lost: chain.lostCount, position: lost.from }
+    throw new SirtakiError('BAD_ARGUMENT', `${what}: say --accept-loss to go on with junk in their place`, { facts })
   }
-  const odd = [...(take?.keys() ?? [])].find(
-    (position) => !needed.some(({ conflicts }) => conflicts.some((conflict) => conflict.position === position)),
-  )
-  if (odd !== undefined) {
-    throw new SirtakiError('BAD_ARGUMENT', `position ${odd} has no two values to choose between`, {
-      facts: { position: odd },
-    })
-  }
-  return needed
+  for (const conflict of chain.conflicts) requireChoice(conflict, take)
+  if (chain.conflictCount === chain.conflicts.length) return
+  const what = `${chain.conflictCount} positions of ${name} have two different values, too many to decide one by one`
+  const facts = { conflicts: chain.conflictCount }
+  throw new SirtakiError('BAD_ARGUMENT', `${what}: leave one of the units out with --without`, { facts })
 }
 
 function requireChoice({ position, values, decided }: Conflict, take: RecoverOptions['take']): void {

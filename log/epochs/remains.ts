@@ -11,7 +11,7 @@ import { boolean, integer, optional, type } from 'superstruct'
 import type { Cluster } from '../cluster/cluster.ts'
 import { JUNK_HASH, KIND_DATA } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
-import { chainsOf, openSegment, placesOf, unitsOf, whole, type Layout, type Place, type UnitMember } from '../layout.ts'
+import { chainsOf, placesOf, unitsOf, whole, type Layout, type Place, type UnitMember } from '../layout.ts'
 import { firstOfClass, type Span, type Stripe } from '../ranges.ts'
 import { DigestAnswer, Identity, LayoutAnswer, writeJson } from '../wire/control.ts'
 import { readAsked, type Held } from '../wire/messages.ts'
@@ -93,7 +93,6 @@ export interface SurveyOptions {
 /** Positions looked at together, and bytes of one unit held meanwhile. */
 const BATCH = 4_096
 const BATCH_BYTES = 8 << 20
-const LISTED_MAX = 1_000
 
 const Progress = type({ epoch: whole, prefix: whole })
 const Status = type({ prefix: whole, highest: integer(), trim: whole, salvaged: optional(boolean()) })
@@ -123,22 +122,6 @@ export interface Scene {
   readonly start: number
   readonly end: number
 }
-
-/**
- * Tells how every chain stands. Reads everything that units hold, and changes nothing.
- *
- * @throws SirtakiError `EPOCH` when a newer epoch has opened meanwhile, `TIMEOUT`, `UNREACHABLE`.
- */
-export async function surveyRecovery(cluster: Cluster, options: SurveyOptions = {}): Promise<RecoveryReport> {
-  await cluster.refresh()
-  const layout = await cluster.current()
-  const scenes = await scenesOf(cluster, layout, options)
-  const chains: ChainReport[] = []
-  for (const scene of scenes) chains.push(await judge(cluster, scene, options))
-  return { layout, chains }
-}
-
-// ---- who is there
 
 /** Whether somebody means this unit: by its address, its identity, or the first eight letters of that. */
 export const called = (
@@ -378,147 +361,3 @@ export const isSameValue = (
 ): boolean => a.kind === b.kind && a.hash === b.hash
 
 // ---- judging
-
-/** Collects positions as spans. */
-class Spans {
-  readonly #step: number
-  readonly listed: { from: number; to: number; step: number }[] = []
-  count = 0
-  #cut = false
-
-  constructor(step: number) {
-    this.#step = step
-  }
-
-  /** All of them, undefined where some are not listed. */
-  get whole(): readonly Span[] | undefined {
-    return this.#cut ? undefined : this.listed
-  }
-
-  add(position: number): void {
-    this.count++
-    const last = this.listed.at(-1)
-    if (last !== undefined && !this.#cut && last.to === position) last.to = position + this.#step
-    else if (this.listed.length < LISTED_MAX) {
-      this.listed.push({ from: position, to: position + this.#step, step: this.#step })
-    } else this.#cut = true
-  }
-}
-
-interface Tally {
-  readonly source: Source
-  holds: number
-  lacks: number
-  firstLacking: number | undefined
-  damaged: number
-  readonly wants: Spans
-}
-
-async function judge(cluster: Cluster, scene: Scene, options: SurveyOptions): Promise<ChainReport> {
-  const { members, sources, known, step } = scene
-  const lost = new Spans(step)
-  const single = new Spans(step)
-  const conflicts: Conflict[] = []
-  let conflictCount = 0
-  const tallies = sources.map((source): Tally => ({
-    source,
-    holds: 0,
-    lacks: 0,
-    firstLacking: undefined,
-    damaged: 0,
-    wants: new Spans(step),
-  }))
-  for await (const { sights, loaded } of walk(cluster, scene, scene, options)) {
-    for (const sight of sights) {
-      const { position, values } = sight
-      for (const tally of tallies) tallyOne(tally, sight, loaded, position < known)
-      const candidates = candidatesOf(sight, sources)
-      for (const { source, wants } of tallies) {
-        if (
-          candidates.length !== 1
-          || !values.some(
-            (value) => value.identity === source.identity && candidates.every((other) => isSameValue(other, value)),
-          )
-        ) {
-          wants.add(position)
-        }
-      }
-      if (candidates.length === 0 && position < known) lost.add(position)
-      if (values.length === 1) single.add(position)
-      if (candidates.length < 2) continue
-      conflictCount++
-      if (conflicts.length < LISTED_MAX) {
-        conflicts.push({
-          position,
-          values: values.filter(
-            (value) => sources.find((source) => source.identity === value.identity)?.isUsed === true,
-          ),
-          decided: candidates.filter((value) => value.decided).length > 1,
-        })
-      }
-    }
-  }
-  const isMember = ({ identity }: Source): boolean => members.some((unit) => unit.identity === identity)
-  const there = tallies.map(({ source, holds, lacks, firstLacking, damaged }): Standing => ({
-    address: source.address,
-    identity: source.identity,
-    isMember: isMember(source),
-    isUsed: source.isUsed,
-    isWhole: isMember(source) && !source.isSalvaged && lacks === 0 && damaged === 0,
-    isSalvaged: source.isSalvaged,
-    holds,
-    lacks,
-    firstLacking,
-    damaged,
-  }))
-  const target = targetOf(scene, there)
-  return {
-    from: scene.from,
-    to: scene.to,
-    chain: scene.index,
-    chains: step,
-    decidedBelow: known,
-    there,
-    needed: !there.some(({ isWhole }) => isWhole),
-    target,
-    toRestore: tallies.find(({ source }) => source.address === target)?.wants.whole,
-    gone: members
-      .filter(({ identity }) => !sources.some((source) => source.identity === identity))
-      .map(({ address, identity }) => ({ address, identity })),
-    lost: lost.listed,
-    lostCount: lost.count,
-    single: single.listed,
-    singleCount: single.count,
-    conflicts,
-    conflictCount,
-  }
-}
-
-function tallyOne(tally: Tally, { position, values }: Sight, loaded: readonly Loaded[], isKnown: boolean): void {
-  const own = values.find(({ identity }) => identity === tally.source.identity)
-  if (own !== undefined) tally.holds++
-  if (loaded.some(({ source, damaged }) => source === tally.source && damaged.has(position))) tally.damaged++
-  const decided = values.filter((value) => value.decided)
-  // Two that are decided differently: neither can be believed by itself.
-  if (own === undefined ? !isKnown && decided.length === 0 : decided.every((value) => isSameValue(value, own))) return
-  tally.lacks++
-  tally.firstLacking ??= position
-}
-
-/**
- * The unit that lacks least: of the open segment's chain where that holds the same positions, for it goes on with them;
- * else a member.
- */
-function targetOf({ layout, index, step, members }: Scene, there: readonly Standing[]): string | undefined {
-  const open = openSegment(layout)
-  const wanted = open.chains.length === step ? (open.chains[index] ?? []) : members
-  const candidates = there.filter(({ identity, isUsed }) => isUsed && wanted.some((unit) => unit.identity === identity))
-  const missing = ({ lacks, damaged }: Standing): number => lacks + damaged
-  return candidates.reduce<Standing | undefined>(
-    (best, one) =>
-      best === undefined || missing(one) < missing(best) || (missing(one) === missing(best) && one.holds > best.holds)
-        ? one
-        : best,
-    undefined,
-  )?.address
-}

@@ -16,6 +16,8 @@
  * (P32). The WAL is scanned before SQLite may open it (P31) and emptied afterwards, which `wal-scan.ts` relies on.
  * Keeps: L2, L9, L10. Read next: `sqlite-schema.ts`, `wal-scan.ts`, `disk-reserve.ts`, `tail-witness.ts`,
  * `../unit/store.ts`.
+ *
+ * Long: one connection with one order of syncs; what is apart from it is in files of its own.
  */
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -14,14 +14,15 @@
 import { Cluster } from '../cluster/cluster.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
 import { Guard } from '../epochs/guard.ts'
-import type { Intent } from '../epochs/next-layout.ts'
-import { isTurnOf, reconfigure } from '../epochs/reconfigure.ts'
+import { reconfigure } from '../epochs/reconfigure.ts'
 import { missingParts, type Part } from '../epochs/whole.ts'
 import { asError, isError } from '../errors.ts'
 import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } from '../layout.ts'
 import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'
+import type { Intent } from '../epochs/intent.ts'
+import { isTurnOf } from '../epochs/driver.ts'
 
 /** A running supervision; `close` ends it. */
 export interface Rejoin {

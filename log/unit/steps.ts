@@ -39,7 +39,9 @@ export interface StepsOptions {
   readonly unit: Unit
   /** Executes one request; gives the body of the answer, `undefined` for those that have none. */
   readonly execute: (request: Request) => Uint8Array | undefined
-  /** Called when answers have left, to push what follows from them: true where somebody could not be told everything. */
+  /**
+   * Called when answers have left, to push what follows from them: true where somebody could not be told everything.
+   */
   readonly answered: () => boolean
   /** Called once, when nothing leaves any more. */
   readonly failed: (error: SirtakiError) => void

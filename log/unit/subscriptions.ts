@@ -238,8 +238,7 @@ export class Subscriptions {
       if ((late[given] ?? 0) >= state.trim) give(late[given] ?? 0)
     }
     subscription.late = late.slice(given)
-    const list = state.streams.get(subscription.stream)
-    const next = (at: number): number => (list === undefined ? -1 : state.nextIn(list, subscription.stream, at))
+    const next = (at: number): number => state.nextIn(subscription.stream, at)
     for (let position = next(subscription.cursor); position >= 0 && bytes < bytesMax; position = next(position + 1)) {
       if (state.isDecided(position) && state.places.owns(position)) give(position)
       subscription.cursor = position + 1

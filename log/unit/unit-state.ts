@@ -5,23 +5,22 @@
  * `unit.ts`. Keeps: L9 (with `server.ts`), L6 (the durable epoch is checked in the commit). Read next: `row.ts`,
  * `position-index.ts`.
  */
-import { integer, nullable, object } from 'superstruct'
-import { concat } from '../bytes/bytes.ts'
 import { clusterSeed, streamsAt, hashAt, logTimeAt, lengthAt, type EntryBounds } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
-import { LayoutStruct, layoutText, placesOf, unitsOf, whole, type Layout } from '../layout.ts'
+import { layoutText, placesOf, unitsOf, type Layout } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 import type { Failpoint } from '../ports.ts'
 import type { Span } from '../ranges.ts'
 import { EntryReader } from './entry-reader.ts'
 import { Places } from './places.ts'
 import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
-import { PositionList, PositionSet } from './position-list.ts'
+import { PositionSet } from './position-list.ts'
 import { visitBlock } from './row-block.ts'
-import { RowBuilder, visitRow } from './row.ts'
-import { Rows } from './rows.ts'
+import { visitRow } from './row.ts'
 import type { Commit, StoreImage } from './store.ts'
-import { WideMap } from './wide-map.ts'
+import { StreamLists } from './stream-lists.ts'
+import { Staging } from './staging.ts'
+import { readMeta, writeMeta, type UnitMeta } from './unit-meta.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */
 export interface UnitOptions {
@@ -38,20 +37,8 @@ export interface UnitOptions {
  */
 export type Role = 'blank' | 'spare' | 'recovering' | 'serving' | 'sealed'
 
-const Meta = object({
-  version: integer(),
-  layout: nullable(LayoutStruct),
-  sealed: whole,
-  opened: whole,
-  trim: whole,
-  prefix: whole,
-  logTime: whole,
-  highest: integer(),
-})
 /** Decisions above the prefix that are listed while rows are read, before those that it has passed are left out. */
 const DECIDED_MAX = 1 << 20
-/** Lists of streams whose beginning one step trims: some microseconds each. */
-const LISTS_A_STEP = 4_096
 
 /** The state of one unit. Positions are of its own residue class unless said otherwise. */
 export class UnitState {
@@ -60,7 +47,7 @@ export class UnitState {
   readonly limits: Limits
   readonly failpoint: Failpoint | undefined
   readonly index = new PositionIndex()
-  readonly streams = new WideMap<number, PositionList>()
+  readonly streams = new StreamLists()
   layout: Layout | undefined
   /** Refuses everything below; durable before it is told. Never below the layout's epoch. */
   sealed = 0
@@ -85,16 +72,7 @@ export class UnitState {
   /** Told of positions that have become decided, while anyone listens. */
   onDecided: ((position: number) => void) | undefined
   #serving = false
-  readonly #rows = new Rows()
-  /** Lists of streams whose beginning was trimmed and is still there, while there are any. */
-  #untrimmed: Iterator<[number, PositionList]> | undefined
-  #nextRow = 1
-  #durableEpoch: number
-  #builder = new RowBuilder()
-  #drop: number[] = []
-  #metaChanged = false
-  /** Decided above the prefix since the last row. */
-  #above: number[] = []
+  readonly #staging: Staging
 
   constructor({ image, boot, limits, readRow, failpoint }: UnitOptions) {
     this.identity = image.identity
@@ -102,6 +80,7 @@ export class UnitState {
     this.boot = boot
     this.limits = limits
     this.failpoint = failpoint
+    this.#staging = new Staging(image.epoch)
     this.entries = new EntryReader({
       index: this.index,
       readRow,
@@ -109,20 +88,15 @@ export class UnitState {
       damaged: (position) => {
         this.#damagedAt(position)
       },
-      staged: (row, offset) => (row === this.#nextRow ? this.#builder.pieceAt(offset) : undefined),
+      staged: (row, offset) => this.#staging.pieceAt(row, offset),
     })
-    this.#durableEpoch = image.epoch
     this.bounds = { seed: 0, entryBytesMax: limits.entryBytesMax, streamsMax: limits.streamsMax }
-    if (image.meta !== undefined) this.#loadMeta(image.meta)
+    if (image.meta !== undefined) this.#loadMeta(readMeta(image.meta))
     this.#loadRows(image)
     if (this.layout !== undefined) this.#become(this.layout)
   }
 
-  #loadMeta(text: string): void {
-    const [error, meta] = Meta.validate(JSON.parse(text))
-    if (error !== undefined) {
-      throw new SirtakiError('DAMAGED', `the unit's meta makes no sense: ${error.message}`, { cause: error })
-    }
+  #loadMeta(meta: UnitMeta): void {
     this.layout = meta.layout ?? undefined
     this.sealed = meta.sealed
     this.opened = meta.opened
@@ -158,8 +132,7 @@ export class UnitState {
         top = -1
       },
       end: (bytesLength: number): void => {
-        this.#rows.add(row, top, bytesLength)
-        this.#nextRow = row + 1
+        this.#staging.loaded(row, top, bytesLength)
         // What the prefix has passed is decided anyway: without that the list would grow with the log.
         if (decided.length >= DECIDED_MAX) decided = decided.filter((position) => position >= this.prefix)
       },
@@ -175,7 +148,7 @@ export class UnitState {
     }
     for (const position of decided) if (this.index.holds(position)) this.index.decide(position)
     // A trim that a restart has cut short goes on.
-    if (this.trim > 0) this.#rows.dropBelow(this.trim)
+    if (this.trim > 0) this.#staging.dropBelow(this.trim)
   }
 
   // ---- questions
@@ -270,7 +243,7 @@ export class UnitState {
 
   /** Whether the bytes at a position wait for the next commit. */
   isStaged(position: number): boolean {
-    return this.index.row(position) === this.#nextRow
+    return this.index.row(position) === this.#staging.row
   }
 
   /** Positions of its own that are known to be damaged, `max` of them at most. */
@@ -301,7 +274,7 @@ export class UnitState {
 
   /** Packs bytes of entries into the row of the next commit; gives their offset. */
   pack(bytes: Uint8Array): number {
-    return this.#builder.pack(bytes)
+    return this.#staging.pack(bytes)
   }
 
   /** Stages the entry at `at` of `bytes`, which will lie at `offset` of the row. */
@@ -311,15 +284,14 @@ export class UnitState {
     this.logTime = Math.max(this.logTime, logTimeAt(view, at))
     this.stored.entries++
     this.stored.bytes += lengthAt(view, at)
-    if (this.index.holds(position)) this.#builder.withoutJunk(position)
-    this.#builder.data(position, { offset, bytes: lengthAt(view, at), hash, streams })
-    this.#noteData(position, hash, this.#nextRow, offset, streams)
+    this.#staging.data(position, { offset, bytes: lengthAt(view, at), hash, streams }, this.index.holds(position))
+    this.#noteData(position, hash, this.#staging.row, offset, streams)
     this.failpoint?.('unit.put', { unit: this.identity, position, kind: 'data', hash, epoch })
   }
 
   /** Stages junk. */
   putJunk(range: Span, epoch: number): void {
-    this.#builder.junk(range)
+    this.#staging.junk(range)
     for (let at = range.from; at < range.to && this.failpoint !== undefined; at += range.step) {
       this.failpoint('unit.put', { unit: this.identity, position: at, kind: 'junk', hash: 0, epoch })
     }
@@ -329,14 +301,14 @@ export class UnitState {
   setMeta(change: { sealed?: number; opened?: number }): void {
     this.sealed = change.sealed ?? this.sealed
     this.opened = change.opened ?? this.opened
-    this.#metaChanged = true
+    this.#staging.changeMeta()
   }
 
   installLayout(layout: Layout): void {
     this.layout = layout
     this.sealed = layout.epoch
     this.logTime = Math.max(this.logTime, layout.logTime)
-    this.#metaChanged = true
+    this.#staging.changeMeta()
     this.#become(layout)
     if (layout.trim > this.trim) {
       // A unit trims only what was decided in every chain: so all of it is decided here too.
@@ -377,7 +349,7 @@ export class UnitState {
       hash: this.index.hash(position),
       epoch,
     })
-    if (position > this.prefix) this.#above.push(position)
+    if (position > this.prefix) this.#staging.decided(position)
   }
 
   /**
@@ -460,78 +432,35 @@ export class UnitState {
     this.prefix = Math.max(this.prefix, before)
     this.damaged.deleteBelow(before)
     this.index.forgetBelow(before)
-    this.#untrimmed = this.streams[Symbol.iterator]()
-    this.#rows.dropBelow(before)
-    this.#metaChanged = true
+    this.streams.trim()
+    this.#staging.dropBelow(before)
+    this.#staging.changeMeta()
     this.tidy()
     this.failpoint?.('unit.trimmed', { unit: this.identity, before })
   }
 
   /** Something below the trim mark is still there: `tidy` takes a slice of it. */
   get untidy(): boolean {
-    return this.#rows.dropping || this.#untrimmed !== undefined
+    return this.#staging.isDropping || this.streams.isUntidy
   }
 
   /** Lets go of a slice of what was trimmed: rows with the next commit, and the beginnings of lists. */
   tidy(): void {
     const { dropRowsMax, dropBytesMax } = this.limits
-    for (const row of this.#rows.takeDropped({ rows: dropRowsMax, bytes: dropBytesMax })) {
-      this.#drop.push(row)
-      this.entries.forget(row)
-    }
-    for (let left = LISTS_A_STEP; left > 0 && this.#untrimmed !== undefined; left--) {
-      const { done, value } = this.#untrimmed.next()
-      if (done === true) this.#untrimmed = undefined
-      else this.#trimList(...value)
-    }
+    const dropped = this.#staging.dropSome({ rows: dropRowsMax, bytes: dropBytesMax })
+    for (const row of dropped) this.entries.forget(row)
+    this.streams.tidy(this.trim)
   }
 
-  #trimList(stream: number, list: PositionList): void {
-    list.removeBelow(this.trim)
-    if (list.length === 0) this.streams.delete(stream)
-  }
-
+  /** What must become durable; `undefined` when nothing has changed. */
   takeCommit(): Commit | undefined {
-    if (this.#builder.empty && !this.#metaChanged && this.#drop.length === 0) return undefined
-    const row = this.#takeRow()
-    const expectEpoch = this.#durableEpoch
-    const meta = this.#metaChanged ? { epoch: this.sealed, text: this.#metaText() } : undefined
-    if (meta !== undefined) this.#durableEpoch = meta.epoch
-    const drop = this.#drop
-    this.#metaChanged = false
-    this.#drop = []
-    return { expectEpoch, meta, row, drop }
-  }
-
-  #takeRow(): Commit['row'] {
-    if (this.#builder.empty) return undefined
-    const { header, pieces } = this.#builder.finish(this.prefix, this.logTime, this.#above)
-    const id = this.#nextRow++
-    const bytes = concat(pieces)
-    this.#rows.add(id, this.#stagedTop, bytes.byteLength)
-    this.entries.keep(id, bytes)
-    this.#builder = new RowBuilder()
-    this.#above = []
-    this.#stagedTop = -1
-    return { id, header, bytes }
-  }
-
-  #metaText(): string {
-    return JSON.stringify({
-      version: 1,
-      layout: this.layout ?? null,
-      sealed: this.sealed,
-      opened: this.opened,
-      trim: this.trim,
-      prefix: this.prefix,
-      logTime: Math.ceil(this.logTime),
-      highest: this.highest,
-    })
+    const meta = (): { epoch: number; text: string } => ({ epoch: this.sealed, text: writeMeta(this) })
+    const commit = this.#staging.take(this, meta)
+    if (commit?.row !== undefined) this.entries.keep(commit.row.id, commit.row.bytes)
+    return commit
   }
 
   // ---- memory
-
-  #stagedTop = -1
 
   #noteData(position: number, hash: number, row: number, offset: number, streams: readonly number[]): void {
     const before = this.index.flags(position)
@@ -541,16 +470,8 @@ export class UnitState {
     this.index.setData(position, hash, row, offset)
     if (isOther) this.index.replace(position)
     this.highest = Math.max(this.highest, position)
-    this.#stagedTop = Math.max(this.#stagedTop, position)
-    for (const stream of streams) {
-      const list = this.streams.get(stream)
-      if (list !== undefined) list.add(position)
-      else {
-        const fresh = new PositionList()
-        fresh.add(position)
-        this.streams.set(stream, fresh)
-      }
-    }
+    this.#staging.reaches(position)
+    this.streams.add(streams, position)
   }
 
   /** Where it replaces data the lists go on naming the position: `nextIn` passes it over. */
@@ -561,20 +482,16 @@ export class UnitState {
     }
     this.index.setJunk(range)
     if (from < to) this.highest = Math.max(this.highest, from + Math.floor((to - 1 - from) / step) * step)
-    this.#stagedTop = Math.max(this.#stagedTop, to - 1)
+    this.#staging.reaches(to - 1)
   }
 
-  /**
-   * The lowest position at or above `position` in the list of a stream, -1 when there is none. What was trimmed or
-   * replaced since it was listed may still be there, and is passed over: to look for it in every list would take long.
-   */
-  nextIn(list: PositionList, stream: number, position: number): number {
-    for (let at = list.next(Math.max(position, this.trim)); at >= 0; at = list.next(at + 1)) {
-      const flags = this.index.flags(at)
-      if ((flags & DATA) !== 0 && ((flags & REPLACED) === 0 || this.entries.isOf(at, stream))) return at
-      list.remove(at)
-    }
-    if (list.length === 0) this.streams.delete(stream)
-    return -1
+  /** The lowest position of a stream at or above `position`, -1 when there is none. */
+  nextIn(stream: number, position: number): number {
+    return this.streams.next(stream, Math.max(position, this.trim), this.#belongs)
+  }
+
+  readonly #belongs = (position: number, stream: number): boolean => {
+    const flags = this.index.flags(position)
+    return (flags & DATA) !== 0 && ((flags & REPLACED) === 0 || this.entries.isOf(position, stream))
   }
 }

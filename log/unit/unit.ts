@@ -195,13 +195,11 @@ export class Unit {
     const { state } = this
     // Whose it was does not matter any more: places below the mark may be forgotten.
     if (from < state.trim) return { completeTo: state.trim, trim: state.trim, more: false, count: 0, entries: [] }
-    const list = state.streams.get(stream)
     const entries: Uint8Array[] = []
     let completeTo = Math.min(state.prefix, this.requireCovered({ from, ...chain }))
     let more = false
     let bytes = 0
-    const next = (at: number): number => (list === undefined ? -1 : state.nextIn(list, stream, at))
-    for (let position = next(from); position >= 0; position = next(position + 1)) {
+    for (let position = state.nextIn(stream, from); position >= 0; position = state.nextIn(stream, position + 1)) {
       if (position >= to) {
         completeTo = Math.min(completeTo, position)
         break

@@ -17,6 +17,8 @@
  * used for half of `idleMs` is not trusted with a request.
  *
  * Owns: pending requests and reconnecting. Read next: `server.ts` for the other side.
+ *
+ * Long: requests, subscriptions and the doubt about silence are the life of one connection.
  */
 import type { Struct } from 'superstruct'
 import { SirtakiError, asError } from '../errors.ts'
@@ -529,44 +531,5 @@ export class Peer {
       }
     }
     for (const events of ended) events.closed()
-  }
-}
-
-/** All peers of a process, by address. */
-export class Peers {
-  readonly context: PeerContext
-  readonly #peers = new Map<string, Peer>()
-  #closed = false
-
-  constructor(context: PeerContext) {
-    this.context = context
-  }
-
-  at(address: string): Peer {
-    const known = this.#peers.get(address)
-    if (known !== undefined) return known
-    const peer = new Peer(address, this.context)
-    if (this.#closed) peer.close()
-    else this.#peers.set(address, peer)
-    return peer
-  }
-
-  /** What somebody has owed an answer to for longest. */
-  owed(): Owed | undefined {
-    let oldest: Owed | undefined
-    for (const { owed } of this.#peers.values()) {
-      if (owed !== undefined && (oldest === undefined || owed.since < oldest.since)) oldest = owed
-    }
-    return oldest
-  }
-
-  abandon(address: string, error: SirtakiError): void {
-    this.#peers.get(address)?.abandon(error)
-  }
-
-  close(): void {
-    this.#closed = true
-    for (const peer of this.#peers.values()) peer.close()
-    this.#peers.clear()
   }
 }

@@ -4,6 +4,8 @@
  *
  * Where several parts of the protocol guard the same thing, `also` takes the other guard away (the sentence says so).
  * Read next: `plant.ts` (how a patch is made), `main.ts` (how a bug is searched for), INVARIANTS (the ids).
+ *
+ * Long: a list.
  */
 
 import type { Fault } from '../harness/plan.ts'
@@ -260,12 +262,12 @@ export const bugs: readonly Bug[] = [
     sentence: 'A resolve reports what the first unit holds before it is forced onto the others.',
     breaks: ['L5'],
     seed: 1,
-    file: 'log/cluster/resolve.ts',
+    file: 'log/cluster/resolve-round.ts',
     find: '    await Promise.all(this.chain.units.slice(1).map(async (unit, i) => {',
     replace: '    void Promise.all(this.chain.units.slice(1).map(async (unit, i) => {',
     also: [
       {
-        file: 'log/cluster/resolve.ts',
+        file: 'log/cluster/resolve-round.ts',
         find: '...this.#emptyRanges()])])\n    }))',
         replace: '...this.#emptyRanges()])])\n    })).catch(() => undefined)',
       },
@@ -585,7 +587,7 @@ export const bugs: readonly Bug[] = [
       'A range of junk is forced on the others also where the first unit holds data that came while it was filled.',
     breaks: ['L3', 'L1', 'L5'],
     seed: 15,
-    file: 'log/cluster/resolve.ts',
+    file: 'log/cluster/resolve-round.ts',
     find: '    if (this.#notEmpty.size === 0) return [this.#empty]\n',
     replace: '    return [this.#empty]\n',
   },
@@ -825,10 +827,10 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/log/epochs/whole.test.ts'],
-    file: 'log/epochs/reconfigure.ts',
+    file: 'log/epochs/restarted.ts',
     find: '  const holds = above.from >= above.to || (await holdsDecided(cluster, above, restarted.unit, peer.unit))\n',
     replace: '  const holds = above.from >= 0\n',
-    also: [{ file: 'log/epochs/reconfigure.ts', find: 'import { holdsDecided, isSame,', replace: 'import { isSame,' }],
+    also: [{ file: 'log/epochs/restarted.ts', find: 'import { holdsDecided, isSame,', replace: 'import { isSame,' }],
   },
   {
     name: 'seat-stays-at-the-address',
@@ -1088,7 +1090,7 @@ export const bugs: readonly Bug[] = [
     breaks: ['L11'],
     seed: 14,
     faults: ['loseWrites'],
-    file: 'log/epochs/reconfigure.ts',
+    file: 'log/epochs/restarted.ts',
     find: 'driver.notWhole.has(identity) || driver.intent.restored',
     replace: 'driver.intent.restored',
   },
@@ -1129,7 +1131,7 @@ export const bugs: readonly Bug[] = [
     sentence: 'Neighbouring segments are made one when they have as many chains, whoever stands in these.',
     breaks: ['L5', 'L2', 'L11'],
     seed: 1,
-    file: 'log/epochs/next-layout.ts',
+    file: 'log/layout.ts',
     find: 'JSON.stringify(chains.map((chain) => chain.map(({ identity }) => identity)))',
     replace: 'JSON.stringify(chains.length)',
   },
@@ -1282,7 +1284,7 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/log/unit/growth.test.ts'],
     file: 'log/unit/unit-state.ts',
-    find: '    if (this.trim > 0) this.#rows.dropBelow(this.trim)\n',
+    find: '    if (this.trim > 0) this.#staging.dropBelow(this.trim)\n',
     replace: '',
   },
   {
@@ -1304,8 +1306,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/log/unit/subscriptions.test.ts'],
     file: 'log/unit/unit-state.ts',
-    find: 'for (let at = list.next(Math.max(position, this.trim)); at >= 0',
-    replace: 'for (let at = list.next(position); at >= 0',
+    find: 'this.streams.next(stream, Math.max(position, this.trim), this.#belongs)',
+    replace: 'this.streams.next(stream, position, this.#belongs)',
   },
   {
     name: 'replaced-data-stays-listed',
@@ -1375,7 +1377,7 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/log/playback/stream-player.test.ts'],
-    file: 'log/cluster/resolve.ts',
+    file: 'log/cluster/resolve-round.ts',
     find: 'return Math.max(this.#layout.tail, this.#cluster.granted)',
     replace: 'return Math.max(Infinity, this.#cluster.granted)',
     also: [

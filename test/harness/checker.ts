@@ -4,6 +4,8 @@
  *
  * Owns: the run's knowledge of the truth (decided values, grants, layouts). A violation is thrown at once and ends
  * the run. Read next: `sim-cluster.ts` (who calls it), INVARIANTS (the ids).
+ *
+ * Long: all invariants over one history of the log.
  */
 import { JUNK_HASH } from '../../log/entry.ts'
 import { chainIndex, checkLayout, layoutText, segmentOf, unitsOf, type Layout } from '../../log/layout.ts'

@@ -2,6 +2,8 @@
  * What one seed draws: the shape of the cluster, the load, and an explicit list of faults that can be shrunk.
  *
  * Read next: `sim-cluster.ts`, `shrink.ts`.
+ *
+ * Long: everything that a seed decides is drawn here, in one order.
  */
 import type { Limits } from '../../log/limits.ts'
 import { limits as usual } from '../../log/limits.ts'

@@ -3,11 +3,13 @@
  *
  * `runPlan` plays a plan from genesis over the load and its faults to the end, where everything heals and must converge
  * (L11). Read next: `plan.ts`, `checker.ts`, `sim-client.ts`.
+ *
+ * Long: every process, fault and check of the world is wired here once.
  */
 import { LogClient } from '../../log/client/client.ts'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { init } from '../../log/epochs/genesis.ts'
-import { acceptorCount, type Intent } from '../../log/epochs/next-layout.ts'
+import { acceptorCount } from '../../log/epochs/next-layout.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { asError, isError } from '../../log/errors.ts'
 import type { Layout } from '../../log/layout.ts'
@@ -30,6 +32,7 @@ import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
+import type { Intent } from '../../log/epochs/intent.ts'
 
 /** What a run came to. */
 export interface RunResult {

@@ -1,4 +1,8 @@
-/** Sessions and views over a log that junks, doubles, loses and delays: once, in order, and nobody blocked. */
+/**
+ * Sessions and views over a log that junks, doubles, loses and delays: once, in order, and nobody blocked.
+ *
+ * Long: a list of cases.
+ */
 import test from 'ava'
 import fc from 'fast-check'
 import { number, object } from 'superstruct'

@@ -83,13 +83,35 @@ const memoryOf = ({ units, sequencer, client }: BenchCluster): readonly [number,
   residentMb(client.pid),
 ]
 
+type Tell = (name: string, value: number, unit: string, note?: string) => void
+
+/** How much memory each process took in the last third more than in the middle one. */
+function tellMemory(memory: readonly (readonly [number, number, number])[], perSecond: number, tell: Tell): void {
+  const third = Math.floor(memory.length / 3)
+  const mean = (part: 0 | 1 | 2, from: number, to: number): number =>
+    Math.round(memory.slice(from, to).reduce((sum, one) => sum + one[part], 0) / Math.max(1, third))
+  for (const [part, name, note] of [
+    [0, 'unit', `it indexed ${Math.round((perSecond * OVERLOAD_MS) / SECOND / 3 / 1000)}k entries more, 17 bytes each`],
+    [1, 'sequencer', ''],
+    [2, 'client', 'of which the bench keeps eight bytes a call'],
+  ] as const) {
+    const [middle, last] = [mean(part, third, 2 * third), mean(part, memory.length - third, memory.length)]
+    tell(
+      `memory.${name}`,
+      last - middle,
+      'MB grown',
+      `${middle} MB in the middle third, ${last} MB in the last${note === '' ? '' : `; ${note}`}`,
+    )
+  }
+}
+
 async function overload(context: SpecialContext): Promise<void> {
   const cluster = await BenchCluster.start(context.processes, join(context.folder, 'overload'), {
     chains: 1,
     unix: false,
   })
   const { address, client } = cluster
-  const tell = (name: string, value: number, unit: string, note?: string): void => {
+  const tell: Tell = (name, value, unit, note) => {
     context.tell({ name: `overload.${name}`, system: 'sirtaki', value, unit, ...(note === undefined ? {} : { note }) })
   }
   context.progress('overload: looking for saturation')
@@ -121,27 +143,7 @@ async function overload(context: SpecialContext): Promise<void> {
     `of admitted calls, from the intended start; p50 ${over.admitted.p50Ms} ms, the generator was up to `
       + `${Math.round(over.generatorLagMs)} ms late`,
   )
-  const third = Math.floor(memory.length / 3)
-  const mean = (part: 0 | 1 | 2, from: number, to: number): number =>
-    Math.round(memory.slice(from, to).reduce((sum, one) => sum + one[part], 0) / Math.max(1, third))
-  for (const [part, name, note] of [
-    [
-      0,
-      'unit',
-      `it indexed ${Math.round((over.admitted.perSecond * OVERLOAD_MS) / SECOND / 3 / 1000)}k entries more, `
-        + '17 bytes each',
-    ],
-    [1, 'sequencer', ''],
-    [2, 'client', 'of which the bench keeps eight bytes a call'],
-  ] as const) {
-    const [middle, last] = [mean(part, third, 2 * third), mean(part, memory.length - third, memory.length)]
-    tell(
-      `memory.${name}`,
-      last - middle,
-      'MB grown',
-      `${middle} MB in the middle third, ${last} MB in the last${note === '' ? '' : `; ${note}`}`,
-    )
-  }
+  tellMemory(memory, over.admitted.perSecond, tell)
   const after = await load(client, address, { rate: saturation * NORMAL_SHARE, ms: 5_000 })
   tell(
     'after',

@@ -11,13 +11,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { recover, votesOf, type Decision } from '../../log/epochs/recover.ts'
-import {
-  surveyRecovery,
-  type ChainReport,
-  type Conflict,
-  type RecoveryReport,
-  type Value,
-} from '../../log/epochs/remains.ts'
+import type { ChainReport, Conflict, RecoveryReport, Value } from '../../log/epochs/remains.ts'
 import { isMajority, openSegment, type Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import type { Span } from '../../log/ranges.ts'
@@ -27,6 +21,7 @@ import { Failure, exits } from '../cli/failure.ts'
 import { sizeText, type Output } from '../cli/output.ts'
 import { entryValue } from '../cluster/entry-text.ts'
 import { withUnits } from '../cluster/open-log.ts'
+import { surveyRecovery } from '../../log/epochs/chain-report.ts'
 
 interface RecoverFlags {
   readonly without?: readonly string[]

@@ -17,6 +17,8 @@ import {
   placesOf,
   unitsOf,
   whole,
+  AcceptorMember,
+  SequencerMember,
   type Layout,
   type UnitMember,
 } from '../../log/layout.ts'
@@ -142,68 +144,56 @@ class Running {
   // ---- who is there, and what each knows
 
   async #members(): Promise<void> {
-    const layout = this.#layout
-    await Promise.all(
-      [...unitsOf(layout), ...layout.spares].map((unit) =>
-        this.#asking(unit.address, async () => {
-          const peer = this.#log.cluster.peer(unit.address)
-          const { identity, boot, sealed, opened } = await peer.control('identify', {}, Identity)
-          if (identity !== unit.identity) {
-            this.#findings.add(
-              unit.address,
-              `another disk answers there: ${identity}, epoch ${layout.epoch} names ${unit.identity}`,
-            )
-            return
-          }
-          const isSpare = layout.spares.some((spare) => spare.identity === identity)
-          this.#checkLayout(unit.address, (await peer.control('layout', {}, LayoutAnswer)).layout, isSpare)
-          if (isSpare) return
-          if (boot !== unit.boot) {
-            this.#findings.add(
-              unit.address,
-              `it was restarted, and epoch ${layout.epoch} names its start of before: see sirtaki status`,
-            )
-          } else if (sealed > layout.epoch) {
-            this.#findings.add(
-              unit.address,
-              `sealed for epoch ${sealed}, which has not opened: sirtaki reconfigure opens it`,
-            )
-          } else if (opened < layout.epoch && layout.epoch > 1) {
-            this.#findings.add(unit.address, `epoch ${layout.epoch} has not opened there: sirtaki reconfigure opens it`)
-          }
-        }),
-      ),
-    )
-    await Promise.all(
-      layout.acceptors.map(({ address, identity }) =>
-        this.#asking(address, async () => {
-          const { acceptor, initialised } = await this.#log.cluster.peer(address).control('identify', {}, Identity)
-          if (acceptor !== identity) {
-            this.#findings.add(
-              address,
-              `its acceptor is another one than epoch ${layout.epoch} names: its register was lost. sirtaki `
-                + (isMajority(layout.acceptors.length - 1, layout)
-                  ? 'reconfigure names the new one'
-                  : 'recover --without-acceptors goes on without it'),
-            )
-          } else if (!initialised) {
-            this.#findings.add(address, 'its acceptor belongs to no cluster yet: start the unit again')
-          }
-        }),
-      ),
-    )
-    const { sequencer } = layout
+    const { spares, acceptors, sequencer, epoch } = this.#layout
+    const units = [...unitsOf(this.#layout), ...spares]
+    await Promise.all(units.map((unit) => this.#asking(unit.address, () => this.#unit(unit))))
+    await Promise.all(acceptors.map((one) => this.#asking(one.address, () => this.#acceptor(one))))
     if (sequencer === null) {
-      this.#findings.add('sequencer', `epoch ${layout.epoch} has none: start one with sirtaki sequencer`)
+      this.#findings.add('sequencer', `epoch ${epoch} has none: start one with sirtaki sequencer`)
       return
     }
-    await this.#asking(sequencer.address, async () => {
-      const peer = this.#log.cluster.peer(sequencer.address)
-      if ((await peer.control('identify', {}, Identity)).boot !== sequencer.boot) {
-        this.#findings.add(sequencer.address, `another start of the sequencer than epoch ${layout.epoch} names`)
-      }
-      this.#checkLayout(sequencer.address, (await peer.control('layout', {}, LayoutAnswer)).layout, false)
-    })
+    await this.#asking(sequencer.address, () => this.#sequencer(sequencer))
+  }
+
+  async #unit(unit: UnitMember): Promise<void> {
+    const { epoch, spares } = this.#layout
+    const add = (what: string): void => {
+      this.#findings.add(unit.address, what)
+    }
+    const peer = this.#log.cluster.peer(unit.address)
+    const { identity, boot, sealed, opened } = await peer.control('identify', {}, Identity)
+    if (identity !== unit.identity) {
+      add(`another disk answers there: ${identity}, epoch ${epoch} names ${unit.identity}`)
+      return
+    }
+    const isSpare = spares.some((spare) => spare.identity === identity)
+    this.#checkLayout(unit.address, (await peer.control('layout', {}, LayoutAnswer)).layout, isSpare)
+    if (isSpare) return
+    if (boot !== unit.boot) add(`it was restarted, and epoch ${epoch} names its start of before: see sirtaki status`)
+    else if (sealed > epoch) add(`sealed for epoch ${sealed}, which has not opened: sirtaki reconfigure opens it`)
+    else if (opened < epoch && epoch > 1) add(`epoch ${epoch} has not opened there: sirtaki reconfigure opens it`)
+  }
+
+  async #acceptor({ address, identity }: AcceptorMember): Promise<void> {
+    const layout = this.#layout
+    const { acceptor, initialised } = await this.#log.cluster.peer(address).control('identify', {}, Identity)
+    if (acceptor !== identity) {
+      const what = `its acceptor is another one than epoch ${layout.epoch} names: its register was lost`
+      const way = isMajority(layout.acceptors.length - 1, layout)
+        ? 'sirtaki reconfigure names the new one'
+        : 'sirtaki recover --without-acceptors goes on without it'
+      this.#findings.add(address, `${what}. ${way}`)
+    } else if (!initialised) {
+      this.#findings.add(address, 'its acceptor belongs to no cluster yet: start the unit again')
+    }
+  }
+
+  async #sequencer({ address, boot }: SequencerMember): Promise<void> {
+    const peer = this.#log.cluster.peer(address)
+    if ((await peer.control('identify', {}, Identity)).boot !== boot) {
+      this.#findings.add(address, `another start of the sequencer than epoch ${this.#layout.epoch} names`)
+    }
+    this.#checkLayout(address, (await peer.control('layout', {}, LayoutAnswer)).layout, false)
   }
 
   /** Spares learn layouts when they can: an older one is no fault. */

@@ -6,7 +6,6 @@ import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
 import { init } from '../../../log/epochs/genesis.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
 import { recover, type Decision } from '../../../log/epochs/recover.ts'
-import { surveyRecovery } from '../../../log/epochs/remains.ts'
 import { systemClock } from '../../../log/io/clock.ts'
 import { systemRandom } from '../../../log/io/random.ts'
 import { openSegment, type Layout } from '../../../log/layout.ts'
@@ -19,6 +18,7 @@ import { AcceptedAnswer, Empty, Identity, Promised, Sealed } from '../../../log/
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { STORE_HEAD_BYTES, readOffered, sealStore, writeRestore } from '../../../log/wire/messages.ts'
+import { surveyRecovery } from '../../../log/epochs/chain-report.ts'
 
 const limits: Limits = { ...usual, requestMs: 2_000 }
 const WINDOW = 8

@@ -2,6 +2,8 @@
  * Drives of the bounds of servers: doors, units, the sequencer.
  *
  * Read next: `../../harness/hand-cluster.ts`, `../limits.test.ts`.
+ *
+ * Long: a list, one drive a bound.
  */
 import { resolveRange } from '../../../log/cluster/resolve.ts'
 import { SirtakiError } from '../../../log/errors.ts'
@@ -10,11 +12,14 @@ import { JunkAnswer, readError, writeJson } from '../../../log/wire/control.ts'
 import { FLAG_ERROR, FRAME_HEAD_BYTES, FRAME_VERSION, FrameParser, encodeFrame } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { kinds, readAsk, readReadItems, writePositions } from '../../../log/wire/messages.ts'
-import { Peers, type Peer } from '../../../log/wire/rpc.ts'
+import type { Peer } from '../../../log/wire/rpc.ts'
 import { openDoor, type Caller, type Door } from '../../../log/wire/server.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
-import { type Far, HandCluster, doors, payload, whichOf } from '../../harness/hand-cluster.ts'
+import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
 import { acknowledgedOnce, appends, type Drive } from './client.ts'
+import { Peers } from '../../../log/wire/peers.ts'
+import type { Far } from '../../harness/hand-wires.ts'
+import { doors } from '../../harness/hand-wires.ts'
 
 /** A connection made with bare hands: what it was told at the end, and whether it has ended. */
 interface Dialled {

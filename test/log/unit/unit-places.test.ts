@@ -2,6 +2,8 @@
  * A unit with several places: members of closed segments, newcomers, copies and repair. Positions as literals.
  *
  * Read next: `unit.test.ts`, `copy.test.ts` for the flows over these.
+ *
+ * Long: a list of cases.
  */
 import test from 'ava'
 import { concat } from '../../../log/bytes/bytes.ts'

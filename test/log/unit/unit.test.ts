@@ -1,4 +1,8 @@
-/** The unit as a machine, with positions as literals. `a` is the first unit of its chain, `b` is not. */
+/**
+ * The unit as a machine, with positions as literals. `a` is the first unit of its chain, `b` is not.
+ *
+ * Long: a list of cases.
+ */
 import test from 'ava'
 import fc from 'fast-check'
 import { SirtakiError, isError } from '../../../log/errors.ts'

@@ -1,4 +1,8 @@
-/** Both ends of a connection over bytes in memory and a clock in the hands of the test. */
+/**
+ * Both ends of a connection over bytes in memory and a clock in the hands of the test.
+ *
+ * Long: a list of cases.
+ */
 import test from 'ava'
 import fc from 'fast-check'
 import { SirtakiError, isError } from '../../../log/errors.ts'
@@ -9,10 +13,11 @@ import { readError, writeJson } from '../../../log/wire/control.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { kinds } from '../../../log/wire/messages.ts'
-import { Peers, type Peer } from '../../../log/wire/rpc.ts'
+import type { Peer } from '../../../log/wire/rpc.ts'
 import { openDoor, type Caller, type Door, type Request } from '../../../log/wire/server.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
 import { layoutOf } from '../layouts.ts'
+import { Peers } from '../../../log/wire/peers.ts'
 
 const nothing = new Uint8Array(0)
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values)
