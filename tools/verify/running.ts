@@ -10,6 +10,7 @@ import { integer, type } from 'superstruct'
 import type { LogClient } from '../../log/client/client.ts'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
 import { asError } from '../../log/errors.ts'
+import type { AcceptorMember, SequencerMember } from '../../log/layout.ts'
 import {
   chainsOf,
   isMajority,
@@ -17,8 +18,6 @@ import {
   placesOf,
   unitsOf,
   whole,
-  AcceptorMember,
-  SequencerMember,
   type Layout,
   type UnitMember,
 } from '../../log/layout.ts'
