@@ -125,7 +125,10 @@ test('generated configurations name every server', (t) => {
 listen: 127.0.0.1:2
 http: 127.0.0.1:12
 jetstream { store_dir: "/da ta", sync_interval: always, max_mem: 1G, max_file: 20G }
-cluster { name: bench, listen: 127.0.0.1:22, routes: [ nats://127.0.0.1:21, nats://127.0.0.1:22, nats://127.0.0.1:23 ] }
+cluster {
+  name: bench, listen: 127.0.0.1:22
+  routes: [ nats://127.0.0.1:21, nats://127.0.0.1:22, nats://127.0.0.1:23 ]
+}
 `,
   )
   const members = [

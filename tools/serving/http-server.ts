@@ -4,7 +4,7 @@
  * A page is made at once from what is known, is small and is handed to the kernel whole. Owns: the bounds of the
  * connections, and that pages stay on this machine unless somebody says otherwise. Read next: `health.ts`, `metric.ts`.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SirtakiError } from '../../log/errors.ts'
 import { formatTcp, parseAddress } from '../../log/io/address.ts'
 
@@ -44,6 +44,8 @@ const HEAD_BYTES_MAX = 8_192
  */
 export async function openHttp({ address, isPublic, pages }: HttpOptions): Promise<HttpServer> {
   const { host, port } = requireAddress(address, isPublic)
+  // Loaded where there are pages: it brings a client of the web with it, a tenth of what a start of the command costs.
+  const { createServer } = await import('node:http')
   const server = createServer(
     {
       headersTimeout: PATIENCE_MS,
