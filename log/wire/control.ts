@@ -210,7 +210,7 @@ function validate<T, S>(value: unknown, struct: Struct<T, S>): ReturnType<Struct
   try {
     return struct.validate(value)
   } catch (cause) {
-    throw new SirtakiError('BAD_FRAME', 'a control message has values that cannot even be told', { cause })
+    throw new SirtakiError('BAD_FRAME', 'a control message has values that cannot even be printed', { cause })
   }
 }
 

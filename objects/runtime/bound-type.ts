@@ -160,7 +160,7 @@ function misfit<I>(value: unknown, input: Struct<I, unknown>): string | undefine
   try {
     return input.validate(value)[0]?.message
   } catch {
-    return 'it holds values that cannot even be told'
+    return 'it holds values that cannot even be printed'
   }
 }
 

@@ -98,7 +98,7 @@ test('servers of another version, or that tell none, are named', (t) => {
     '1.0.0',
   )
   t.is(odd.level, 'warn')
-  t.is(odd.text, 'this command is 1.0.0, a:1 0.9.0, b:1 does not tell its version: run the same version everywhere')
+  t.is(odd.text, 'this command is 1.0.0, a:1 0.9.0, b:1 does not report its version: run the same version everywhere')
 })
 
 test('syncs are measured where the folder would be, and nothing stays behind', async (t) => {

@@ -60,7 +60,7 @@ export async function openLoopRun(
     write(
       `open loop at ${rate.toLocaleString('en')}/s: ${admitted.perSecond.toLocaleString('en')}/s answered, `
         + `p50 ${admitted.p50Ms} ms, p99 ${admitted.p99Ms} ms, p99.9 ${admitted.p999Ms} ms from the intended `
-        + `start; ${refused.toLocaleString('en')} told to come again, ${failed} `
+        + `start; ${refused.toLocaleString('en')} refused with a retry later, ${failed} `
         + `failed${failure === undefined ? '' : ` (${failure})`}`,
     )
   }
@@ -133,7 +133,7 @@ async function overload(context: SpecialContext): Promise<void> {
     Math.round((100 * over.admitted.perSecond) / saturation),
     '% of saturation',
     `${over.admitted.perSecond}/s answered of ${Math.round((over.offered * SECOND) / OVERLOAD_MS)}/s `
-      + `offered, ${over.refused} told to come again, ${over.failed} `
+      + `offered, ${over.refused} refused with a retry later, ${over.failed} `
       + `failed${over.failure === undefined ? '' : `: ${over.failure}`}`,
   )
   tell(

@@ -81,7 +81,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'where segments are too many, wait until copies are merged (sirtaki status shows how far), then repeat',
       'look at what each member says: sirtaki status --json',
       'run the same version of Sirtaki everywhere',
-      'leave a member that tells nonsense out: sirtaki reconfigure remove UNIT',
+      'leave a member that reports nonsense out: sirtaki reconfigure remove UNIT',
     ],
   },
   BOOT: {
@@ -126,7 +126,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     ],
     actions: [
       'with other units in the chain: put the folder aside and leave the unit out with sirtaki reconfigure remove UNIT',
-      'without another copy: sirtaki recover tells what is left, or restore the folder from a backup',
+      'without another copy: sirtaki recover shows what is left, or restore the folder from a backup',
       'find all that is damaged: sirtaki verify --deep, or of a stopped unit sirtaki verify --data DIR',
       'one damaged position is read from another unit of its chain; try sirtaki read POSITION',
     ],
@@ -236,7 +236,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     actions: [
       'leave the unit out: sirtaki reconfigure remove UNIT',
       'with another disk: start the unit on its own folder again, or sirtaki reconfigure replace IDENTITY ADDRESS',
-      'a chain without a whole unit: sirtaki recover tells what is left of it, and goes on with that',
+      'a chain without a whole unit: sirtaki recover shows what is left of it, and goes on with that',
     ],
   },
   OVERLOADED: {
@@ -282,7 +282,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   STOPPED: {
     meaning: 'the part that was asked has stopped and will not go on',
-    causes: ['a unit that was told to end, or whose disk failed', 'a view whose op ran out of stack or memory'],
+    causes: ['a unit that was shut down, or whose disk failed', 'a view whose op ran out of stack or memory'],
     actions: [
       'see which unit it is: sirtaki status',
       'start it again: sirtaki unit --data DIR --listen HOST:PORT',

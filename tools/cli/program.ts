@@ -90,7 +90,7 @@ export function makeProgram(): Command {
     )
   }
   // Last, since it is a flag but no setting: neither the file nor the environment may give it.
-  return program.version(ownVersion, '--version', 'tell the version')
+  return program.version(ownVersion, '--version', 'print the version')
 }
 
 /** Errors are told by `../main.ts`, in one line. */

@@ -83,7 +83,7 @@ export function wantedLayout(base: Layout, survey: Survey, intent: Intent): Layo
     throw new SirtakiError(
       'NOT_WHOLE',
       `${thrown.message}: start that unit again and wait until its positions are copied (sirtaki status `
-        + 'shows how far). If its disk is gone for good, sirtaki recover tells what is left',
+        + 'shows how far). If its disk is gone for good, sirtaki recover shows what is left',
       { cause: thrown, facts: thrown.facts, next: 'stop' },
     )
   }

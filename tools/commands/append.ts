@@ -18,7 +18,7 @@ interface AppendFlags {
 /** Makes the command. */
 export const appendCommand = (): Command =>
   new Command('append')
-    .description('append one entry and tell its position')
+    .description('append one entry and print its position')
     .argument('<text>', 'what to append; - reads all of stdin')
     .option('--stream <n>', 'a stream that the entry belongs to; several times for several', streams)
     .option('--force', `also into the streams of the objects, 0 to ${OBJECT_STREAMS - 1}`)

@@ -16,7 +16,7 @@ const known = Object.keys(codes).filter(isCode).sort()
 /** Makes the command. */
 export const explainCommand = (): Command =>
   new Command('explain')
-    .description('tell what an error code means and what to do; without a code, tell all of them')
+    .description('print what an error code means and what to do; without a code, print all of them')
     // The choices are for completion and the help; the reader takes any case and names the nearest code.
     .addArgument(new Argument('[code]', 'the code at the end of a message').choices(known).argParser(codeOf))
     .action((code: Code | undefined, _flags: object, command: Command) => {

@@ -13,7 +13,7 @@ import { withLog } from '../cluster/open-log.ts'
 /** Makes the command. */
 export const readCommand = (): Command =>
   new Command('read')
-    .description('tell what positions hold; exit code 4 when one is trimmed or not written')
+    .description('print what positions hold; exit code 4 when one is trimmed or not written')
     .argument('<position...>', 'positions of the log', positions)
     .action(async (wanted: readonly number[], _flags: object, command: Command) => {
       const context = contextOf(command)
@@ -29,6 +29,6 @@ export const readCommand = (): Command =>
         }
       })
       if (missing.length > 0) {
-        throw new Failure(exits.notFound, `${missing.join(', ')}: sirtaki status tells what the log holds`)
+        throw new Failure(exits.notFound, `${missing.join(', ')}: sirtaki status shows what the log holds`)
       }
     })

@@ -121,7 +121,7 @@ function didYouMean(odd: string, names: readonly string[]): string {
 /** The flags that all of them take. */
 const planned = (command: Command): Command =>
   command
-    .option('--dry-run', 'only tell the plan and what may be lost')
+    .option('--dry-run', 'only print the plan and what may be lost')
     .option('--yes', 'go on though the cluster survives less afterwards')
     .option('--no-wait', 'do not wait until closed positions are copied and merged')
 

@@ -40,7 +40,7 @@ const SHOWN = 20
 /** Makes the command. */
 export const recoverCommand = (): Command =>
   new Command('recover')
-    .description('tell what is left of chains without a whole unit; with decisions, go on with that')
+    .description('show what is left of chains without a whole unit; with decisions, go on with that')
     .option(
       '--without <unit...>',
       'addresses or identities of units that are gone for good, or whose values are not to be used',

@@ -31,9 +31,9 @@ const PATIENCE_MIN_MS = 250
 export const statusCommand = (): Command =>
   new Command('status')
     .description(
-      'tell the layout, the sequencer and every unit; exit code 3: one does not answer, 1: the cluster is degraded',
+      'show the layout, the sequencer and every unit; exit code 3: one does not answer, 1: the cluster is degraded',
     )
-    .option('--watch', 'tell it over and over; q or Ctrl-C ends it')
+    .option('--watch', 'show it again and again; q or Ctrl-C ends it')
     .option(
       '--every <ms>',
       'time between two looks of --watch',

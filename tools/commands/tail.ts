@@ -27,7 +27,7 @@ const POLL_MS = 100
 /** Makes the command. */
 export const tailCommand = (): Command =>
   new Command('tail')
-    .description('tell the newest entries of the log or of a stream')
+    .description('print the newest entries of the log or of a stream')
     .option('--stream <n>', 'only this stream', wholeFrom(0, 'a stream', 0xffff_ffff))
     .option('--follow', 'go on with what is appended until Ctrl-C')
     .option('--from <position>', 'everything from this position on', position)

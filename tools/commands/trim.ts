@@ -31,7 +31,7 @@ export const trimCommand = (): Command =>
   new Command('trim')
     .description('drop everything below a position on every unit, for good')
     .requiredOption('--before <position>', 'the first position to keep', position)
-    .option('--dry-run', 'only tell what would be dropped')
+    .option('--dry-run', 'only print what would be dropped')
     .option('--force', 'also what the objects need: they are lost')
     .action(async (flags: TrimFlags, command: Command) => {
       const context = contextOf(command)

@@ -54,7 +54,7 @@ export function openFilesMax(): number | undefined {
 /** Judges how many files a process may have open. */
 export function judgeOpenFiles(files: number | undefined): Check {
   const wanted = limits.connectionsMax + OWN_FILES
-  if (files === undefined) return check('open files', 'warn', 'this system does not tell how many files may be open')
+  if (files === undefined) return check('open files', 'warn', 'this system does not say how many files may be open')
   const facts = { files: Number.isFinite(files) ? files : null, wanted }
   if (files >= wanted) {
     return check('open files', 'ok', Number.isFinite(files) ? `${files} may be open` : 'as many as are wanted', facts)

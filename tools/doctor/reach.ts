@@ -147,7 +147,7 @@ export function judgeVersions(
   const odd = servers.filter(({ version }) => version !== own)
   const facts = { own, servers: Object.fromEntries(servers.map(({ address, version }) => [address, version ?? null])) }
   if (odd.length === 0) return check('versions', 'ok', `all run ${own}, as this command does`, facts)
-  const others = odd.map(({ address, version }) => `${address} ${version ?? 'does not tell its version'}`).join(', ')
+  const others = odd.map(({ address, version }) => `${address} ${version ?? 'does not report its version'}`).join(', ')
   return check('versions', 'warn', `this command is ${own}, ${others}: run the same version everywhere`, facts)
 }
 

@@ -92,7 +92,7 @@ export function requireAddress(address: string, isPublic: boolean): { readonly h
   if (!isPublic && !isLoopback(parsed.host)) {
     throw new SirtakiError(
       'BAD_ARGUMENT',
-      `--http ${address} can be reached from other machines, and whoever reaches it may look: use `
+      `--http ${address} can be reached from other machines, and everybody who reaches it can read it: use `
         + `127.0.0.1:${parsed.port}, or say --http-public`,
       { facts: { address } },
     )

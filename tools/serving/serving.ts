@@ -57,7 +57,7 @@ const LOOK_MS = 1_000
 export const servingOptions = (command: Command): Command =>
   command
     .addOption(
-      new Option('--log <format>', 'how it tells what happens, on stderr: lines for people, or one JSON object each')
+      new Option('--log <format>', 'how it reports what happens, on stderr: lines for people, or one JSON object each')
         .choices(logFormats)
         .default('pretty'),
     )
@@ -110,7 +110,9 @@ export async function showPages<S extends { readonly role: string; readonly epoc
 ): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
   const healthOf = (status: S): Health =>
-    signal.aborted ? { isHealthy: false, reason: 'stopping: it was told to end' } : judge(status, performance.now())
+    signal.aborted
+      ? { isHealthy: false, reason: 'stopping: it was asked to shut down' }
+      : judge(status, performance.now())
   const server = await openHttp({
     address: http,
     isPublic: httpPublic === true,
