@@ -58,7 +58,7 @@ test('an input that cannot even be put into words is refused, not thrown at', (t
   })
   const driver = new SpaceDriver(type)
   const set = type.bind(driver.space.journal).op('set')
-  t.is(set?.refusal([{ toString: [] }]), 'it holds values that cannot even be told')
+  t.is(set?.refusal([{ toString: [] }]), 'it holds values that cannot even be printed')
   t.throws(() => set?.run([{ toString: [] }]), { any: true, instanceOf: Rejection })
 })
 
