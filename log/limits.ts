@@ -8,7 +8,10 @@
 export interface Limits {
   /** How far grants may run ahead of the decided prefix: the most holes that one failure can leave. */
   readonly window: number
-  /** One entry: larger values belong into blobs, and a frame must hold several entries. */
+  /**
+   * One entry: the largest request of ZooKeeper (1 MiB) or etcd (1.5 MiB) fits with its head. Larger values belong into
+   * blobs, and a frame must hold several entries.
+   */
   readonly entryBytesMax: number
   /** One frame: what a receiver may be made to allocate before it has checked anything. */
   readonly frameBytesMax: number
@@ -115,8 +118,8 @@ export interface Limits {
 /** The values to start from. */
 export const limits: Limits = {
   window: 65_536,
-  entryBytesMax: 1 << 20,
-  frameBytesMax: 4 << 20,
+  entryBytesMax: 2 << 20,
+  frameBytesMax: 8 << 20,
   clientBytesMax: 16 << 20,
   clientEntriesMax: 16_384,
   appendsWaitingMax: 32_768,

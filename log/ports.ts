@@ -21,7 +21,7 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds, monotonic, from an arbitrary start. */
   now(): number
-  /** Milliseconds since 1970: for people only, never for a decision. */
+  /** Milliseconds since 1970: where log time begins at genesis, and for people. Never for a decision. */
   wall(): number
   /** Runs `run` once after everything that this turn of the event loop has received. */
   turn(run: () => void): void

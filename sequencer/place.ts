@@ -63,7 +63,7 @@ export class Place {
     this.#log = log
     this.#told = deposed
     this.#members = new Guard(cluster, {
-      asSequencer: true,
+      logTime: (epoch) => (machine.epoch === epoch ? machine.logTime(cluster.ports.clock.now()) : 0),
       log,
       isNamed: () => this.#isNamed(),
       standby: () => (this.#standsBy && !this.#closed && !this.#leaving ? this.#member() : undefined),

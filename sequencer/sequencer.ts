@@ -32,6 +32,8 @@ export class Sequencer {
   #layout: Layout | undefined
   #tail = 0
   #prefix = 0
+  /** Log time at `#startedAt`. */
+  #base = 0
   #logTime = 0
   /** What every sequencer that follows starts from, or more. */
   #provenTime = 0
@@ -95,10 +97,11 @@ export class Sequencer {
         { facts: { epoch: this.epoch } },
       )
     }
+    // Its own clock went on while nothing was appended, which no unit knows of.
+    this.#base = Math.max(this.#layout === undefined ? 0 : this.logTime(now), layout.logTime)
     this.#layout = layout
     this.#tail = layout.tail
     this.#prefix = layout.tail
-    this.#logTime = Math.max(this.#logTime, layout.logTime)
     this.#provenTime = Math.max(this.#provenTime, layout.logTime)
     this.#startedAt = now
     this.#streams = new Map()
@@ -120,10 +123,12 @@ export class Sequencer {
     return this.#layout
   }
 
-  /** Log time in milliseconds: from the sealed maximum on by our own monotonic clock, never back. */
+  /**
+   * Log time in whole milliseconds: from the highest that is known at the bootstrap on by our own monotonic clock. It
+   * goes on in idle hours, and never back.
+   */
   logTime(now: number): number {
-    const base = this.#layout?.logTime ?? 0
-    this.#logTime = Math.max(this.#logTime, base + now - this.#startedAt)
+    this.#logTime = Math.max(this.#logTime, Math.floor(this.#base + now - this.#startedAt))
     return this.#logTime
   }
 

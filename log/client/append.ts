@@ -201,7 +201,7 @@ export class Appender {
         Math.min(limits.batchEntriesMax, limits.clientEntriesMax - this.#entries, Math.floor(layout.window / 4)),
       )
       const waiting = this.#queue.length
-      const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax - this.#bytes, limits.frameBytesMax / 2))
+      const batch = this.#takeBatch(max, Math.min(limits.clientBytesMax - this.#bytes, limits.frameBytesMax / 4))
       if (batch.length > 0) this.#requestTokens(layout, batch, layout.sequencer.address)
       else if (this.#queue.length === waiting) return
     }

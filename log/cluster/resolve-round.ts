@@ -355,7 +355,7 @@ export class Round {
     }
   }
 
-  /** Offers in requests of half a frame, each of one at least: the answer may bring what the unit holds instead. */
+  /** Offers in requests of a quarter of a frame, each of one at least: the answer may bring what the unit holds instead. */
   #parts(offers: readonly Offer[]): Offer[][] {
     const { frameBytesMax } = this.#cluster.limits
     const parts: Offer[][] = []
@@ -365,7 +365,7 @@ export class Round {
       const last = parts.at(-1)
       if (last === undefined || bytes > room) {
         parts.push([offer])
-        room = frameBytesMax / 2 - bytes
+        room = frameBytesMax / 4 - bytes
       } else {
         last.push(offer)
         room -= bytes

@@ -119,7 +119,7 @@ function firstLayout(
     tail: 0,
     window: window ?? cluster.limits.window,
     trim: 0,
-    logTime: 0,
+    logTime: Math.floor(cluster.ports.clock.wall()),
     featureLevel: FEATURE_LEVEL,
     segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }],
     spares: [],

@@ -10,7 +10,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import { openSegment, unitsOf, type Layout, type SequencerMember, type UnitMember } from '../layout.ts'
 import { Identity } from '../wire/control.ts'
-import { readCurrent, writeEpoch } from '../wire/tail-messages.ts'
+import { readCurrent, writeEpoch, writeProbe } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
 import { moveOf, type Sighting, type Move } from './guard-move.ts'
 import { reconfigure } from './reconfigure.ts'
@@ -27,8 +27,11 @@ export interface GuardOptions {
   readonly standby?: (() => SequencerMember | undefined) | undefined
   /** One's own identity, not probed. */
   readonly self?: string | undefined
-  /** Whether the sequencer's process asks: then units need not look around themselves. */
-  readonly asSequencer?: boolean | undefined
+  /**
+   * Given by a sequencer's process: then units need not look around themselves. Gives the log time of the epoch that it
+   * serves, 0 while it serves none.
+   */
+  readonly logTime?: ((epoch: number) => number) | undefined
   /** Whether this is the sequencer that the newest layout names. */
   readonly isNamed?: (() => boolean) | undefined
 }
@@ -96,11 +99,13 @@ export class Guard {
 
   async #probeUnit(layout: Layout, { identity, boot, address }: UnitMember): Promise<void> {
     const { limits, ports } = this.#cluster
+    const { epoch } = layout
+    const { logTime } = this.#options
     const asked = this.#cluster
       .peer(address)
       .request(
-        this.#options.asSequencer === true ? 'probe' : 'current',
-        writeEpoch(layout.epoch),
+        logTime === undefined ? 'current' : 'probe',
+        logTime === undefined ? writeEpoch(epoch) : writeProbe({ epoch, logTime: logTime(epoch) }),
         limits.probeMs * limits.suspicionProbes,
       )
       .then(readCurrent)
@@ -128,7 +133,6 @@ export class Guard {
     } catch {
       this.#detector.missed(identity)
       // An answer that comes late is one of a living unit: who has so much to do that all are late is slow, not gone.
-      const { epoch } = layout
       asked.then(
         ({ boot: answers, ...late }) => {
           if (answers === boot && this.#cluster.layout?.epoch === epoch) {

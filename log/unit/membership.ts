@@ -10,6 +10,7 @@ import { SirtakiError, invariant } from '../errors.ts'
 import { unitsOf, layoutText, type Layout } from '../layout.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
 import type { UnitState } from './unit-state.ts'
+import type { Probe } from '../wire/tail-messages.ts'
 
 /** Damaged positions that a unit tells of itself at most. */
 const DAMAGED_TOLD = 64
@@ -75,9 +76,17 @@ export class Membership {
       trim: state.trim,
       prefix: state.prefix,
       heldTo: state.heldTo(),
-      logTime: Math.ceil(state.logTime),
+      logTime: Math.ceil(Math.max(state.logTime, state.heardTime)),
       salvaged: state.salvaged,
     }
+  }
+
+  /**
+   * Hears the log time of the sequencer that serves its epoch: told when sealed, so that log time does not go back by an
+   * idle hour. In memory only: an entry says it durably.
+   */
+  hear({ epoch, logTime }: Probe): void {
+    if (this.#state.serves(epoch)) this.#state.heardTime = Math.max(this.#state.heardTime, logTime)
   }
 
   /**

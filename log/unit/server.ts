@@ -80,7 +80,10 @@ export class UnitServer {
       store,
       unit: this.unit,
       execute: (request) => this.#requests.execute(request),
-      answered: () => this.#answered(),
+      answered: () => {
+        this.#tellLayout()
+      },
+      push: () => this.#subscriptions.push(),
       failed: (error) => {
         for (const listener of this.#stopListeners) listener(error)
       },
@@ -219,12 +222,7 @@ export class UnitServer {
     return this.#requests.probedAtMs
   }
 
-  /** Tells callers of a newer layout, and subscribers of what is decided. True where one of them is behind. */
-  #answered(): boolean {
-    this.#tellLayout()
-    return this.#subscriptions.push()
-  }
-
+  /** Tells callers of a newer layout. */
   #tellLayout(): void {
     const { layout, role } = this.unit.state
     if (layout === undefined || layout === this.#told || role !== 'serving') return

@@ -29,8 +29,6 @@ interface Answers {
 }
 /** What a request takes while it waits, in bytes. */
 const sizeOf = ({ body }: Request): number => FRAME_HEAD_BYTES + body.byteLength
-const nothing: Answers = { callers: new Set(), all: [] }
-
 /** What steps are made of. */
 export interface StepsOptions {
   readonly ports: Ports
@@ -39,10 +37,10 @@ export interface StepsOptions {
   readonly unit: Unit
   /** Executes one request; gives the body of the answer, `undefined` for those that have none. */
   readonly execute: (request: Request) => Uint8Array | undefined
-  /**
-   * Called when answers have left, to push what follows from them: true where somebody could not be told everything.
-   */
-  readonly answered: () => boolean
+  /** Called when answers have left. */
+  readonly answered: () => void
+  /** Pushes what is decided to who subscribes: true where somebody is behind. */
+  readonly push: () => boolean
   /** Called once, when nothing leaves any more. */
   readonly failed: (error: SirtakiError) => void
 }
@@ -55,12 +53,15 @@ export class Steps {
   readonly #unit: Unit
   readonly #execute: StepsOptions['execute']
   readonly #answered: StepsOptions['answered']
+  readonly #pushDecided: StepsOptions['push']
   readonly #failed: StepsOptions['failed']
   #queue: Request[] = []
   #queueBytes = 0
   #changes: Change[] = []
   readonly #afterCommit: (() => void)[] = []
   #scheduled = false
+  /** A push waits for the end of this turn. */
+  #pushes = false
   #committing = false
   #stopped: SirtakiError | undefined
   #pushTimer: Timer | undefined
@@ -73,13 +74,14 @@ export class Steps {
   #commitMean = 0
   readonly #commitMs = new LatencyEstimate()
 
-  constructor({ ports, limits, store, unit, execute, answered, failed }: StepsOptions) {
+  constructor({ ports, limits, store, unit, execute, answered, push, failed }: StepsOptions) {
     this.#ports = ports
     this.#limits = limits
     this.#store = store
     this.#unit = unit
     this.#execute = execute
     this.#answered = answered
+    this.#pushDecided = push
     this.#failed = failed
   }
 
@@ -105,9 +107,11 @@ export class Steps {
       return
     }
     // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death. Whose
-    // turn it is need not be durable either.
-    if (request.kind === 'turn' || request.kind === 'turnOver' || (request.kind === 'probe' && this.#committing)) {
+    // turn it is need not be durable either, and a mark says of others what they have made durable.
+    const { kind } = request
+    if (kind === 'turn' || kind === 'turnOver' || kind === 'marks' || (kind === 'probe' && this.#committing)) {
       this.#answerNow(request)
+      if (kind === 'marks') this.#pushSoon()
       return
     }
     const bytes = sizeOf(request)
@@ -125,6 +129,24 @@ export class Steps {
     this.#queueBytes += bytes
     this.#queue.push(request)
     this.#schedule()
+  }
+
+  /** What is decided goes to subscribers at the end of the turn, whether a commit runs or not: nobody waits for it. */
+  #pushSoon(): void {
+    if (this.#pushes) return
+    this.#pushes = true
+    this.#ports.clock.turn(() => {
+      this.#pushes = false
+      if (this.#stopped === undefined) this.#push()
+    })
+  }
+
+  #push(): void {
+    if (!this.#pushDecided() || this.#pushTimer !== undefined) return
+    this.#pushTimer = this.#ports.clock.timer(this.#limits.markIdleMs, () => {
+      this.#pushTimer = undefined
+      if (this.#stopped === undefined) this.#push()
+    })
   }
 
   /** Nothing of what it tells has to be durable. */
@@ -294,14 +316,9 @@ export class Steps {
     // The turn that waited for the commit is this one: waiting for its end would be a round of the event loop more.
     for (const caller of answers.callers) caller.hold()
     for (const answer of answers.all) answer()
-    const behind = this.#answered()
+    this.#answered()
+    this.#push()
     for (const caller of answers.callers) caller.release()
-    if (behind && this.#pushTimer === undefined) {
-      this.#pushTimer = this.#ports.clock.timer(this.#limits.markIdleMs, () => {
-        this.#pushTimer = undefined
-        if (!this.#committing) this.#answer(nothing)
-      })
-    }
   }
 
   /** The last resort: no acknowledgement leaves any more, whatever was asked (L10). */

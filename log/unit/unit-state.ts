@@ -59,6 +59,8 @@ export class UnitState {
   /** Highest position ever held, -1 for none. */
   highest = -1
   logTime = 0
+  /** The highest log time that a sequencer of an epoch served here has told, in memory only. */
+  heardTime = 0
   /** Rows were left out when the folder was opened: what is here may lack what was decided. */
   salvaged: boolean
   /** Positions whose bytes were found to be other than what was stored. */

@@ -2,6 +2,7 @@
  * The messages of reading tails: how far a unit is, whether an epoch is current, the sequencer's tails. By hand,
  * because every linearizable read sends all of them and the sequencer follows the decided prefix with the first.
  *
+ *     probe     epoch u32, log time f64          answer  as current
  *     progress  epoch u32                        answer  prefix f64, and from version 3 on log time f64
  *     current   epoch u32           answer  slot, installed, sealed u32, commit f64, state u8, identity, boot text
  *     tails     epoch u32, n u32, stream u32 *   answer  epoch u32, tail f64, log time f64, n u32, tail f64 *
@@ -10,6 +11,24 @@
  */
 import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { SirtakiError } from '../errors.ts'
+
+/**
+ * `probe`: that of a guard which is a sequencer. `logTime`: that of a sequencer which serves the epoch, in milliseconds, so
+ * that a unit brings it into the next one though nothing was appended; 0 of any other.
+ */
+export interface Probe {
+  readonly epoch: number
+  readonly logTime: number
+}
+export const writeProbe = ({ epoch, logTime }: Probe): Uint8Array => new ByteWriter(12).u32(epoch).f64(logTime).done()
+export function readProbe(body: Uint8Array): Probe {
+  const reader = new ByteReader(body)
+  const epoch = reader.u32()
+  const logTime = reader.f64()
+  if (!(logTime >= 0)) throw new SirtakiError('BAD_FRAME', `a probe with log time ${logTime}`)
+  reader.end()
+  return { epoch, logTime }
+}
 
 /** The question of `progress` and `current`. */
 export const writeEpoch = (epoch: number): Uint8Array => new ByteWriter(4).u32(epoch).done()

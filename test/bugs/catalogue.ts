@@ -53,6 +53,29 @@ const ownsAll: Edit = {
 /** Every bug. */
 export const bugs: readonly Bug[] = [
   {
+    name: 'log-time-stands-still-when-idle',
+    sentence:
+      'A sequencer that stays in its place begins an epoch at what units have stored: idle hours are forgotten.',
+    breaks: ['Q3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/sequencer/sequencer.test.ts'],
+    file: 'sequencer/sequencer.ts',
+    find: 'this.#layout === undefined ? 0 : this.logTime(now)',
+    replace: '0',
+  },
+  {
+    name: 'log-time-heard-by-nobody',
+    sentence: 'Units do not keep the log time that probes bring: the next sequencer goes back by an idle hour.',
+    breaks: ['Q3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/log/unit/server.test.ts', 'test/log/unit/unit.test.ts'],
+    file: 'log/unit/membership.ts',
+    find: 'if (this.#state.serves(epoch)) this.#state.heardTime',
+    replace: 'if (epoch < 0) this.#state.heardTime',
+  },
+  {
     name: 'missed-in-one-frame',
     sentence:
       'All that a slow subscriber has missed goes in one push, however much it is: more than a frame may '

@@ -6,6 +6,7 @@
 import type { ExecutionContext } from 'ava'
 import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
+import { limits } from '../../log/limits.ts'
 
 /** Makes a cluster of a test's own: gives further clients of it. */
 export type MakeCluster = (
@@ -154,7 +155,7 @@ export function logClientContract(
 
   clusters('what is too large or on odd streams is refused before a position is taken', async (t, log) => {
     const { tail } = await log.tail()
-    await t.throwsAsync(log.append(new Uint8Array((1 << 20) + 1)), { code: 'OVERSIZE' })
+    await t.throwsAsync(log.append(new Uint8Array(limits.entryBytesMax + 1)), { code: 'OVERSIZE' })
     await t.throwsAsync(log.append(encode('x'), { streams: [21, 21] }), { code: 'BAD_ARGUMENT' })
     await t.throwsAsync(log.append(encode('x'), { streams: [-1] }), { code: 'BAD_ARGUMENT' })
     await t.throwsAsync(log.append(encode('x'), { streams: [16, 15] }), {
@@ -170,12 +171,12 @@ export function logClientContract(
   })
 
   clusters('the largest entry on the most streams goes through, an empty one too', async (t, log) => {
-    const largest = await log.append(new Uint8Array(1 << 20).fill(7), {
+    const largest = await log.append(new Uint8Array(limits.entryBytesMax).fill(7), {
       streams: Array.from({ length: 64 }, (_, i) => 16 + i),
     })
     const empty = await log.append(new Uint8Array(0), { streams: [0xffff_ffff] })
     const back = await log.read(largest.position)
-    t.is(back.kind === 'data' ? back.entry.payload.byteLength : 0, 1 << 20)
+    t.is(back.kind === 'data' ? back.entry.payload.byteLength : 0, limits.entryBytesMax)
     t.deepEqual(
       (await log.readStream({ stream: 0xffff_ffff })).map(({ position }) => position),
       [empty.position],

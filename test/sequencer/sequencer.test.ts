@@ -138,11 +138,17 @@ test('Q2: one bootstrap an epoch, by the layout that names this start', (t) => {
 test('Q3: log time goes on from the sealed maximum by the own clock, and never back', (t) => {
   const s = sequencerOf({ logTime: 5000 })
   t.is(s.logTime(1000), 5000)
-  t.is(s.logTime(1250), 5250)
+  t.is(s.logTime(1250.75), 5250)
   t.is(s.logTime(1100), 5250)
-  s.bootstrap(layoutOf({ epoch: 2, logTime: 5100, sequencer: 's' }), 2000)
-  t.is(s.logTime(2010), 5250)
-  t.is(s.logTime(2300), 5400)
+})
+
+test('Q3: log time does not stand still over an epoch, however long nothing was appended', (t) => {
+  const s = sequencerOf({ logTime: 5000 })
+  s.bootstrap(layoutOf({ epoch: 2, logTime: 5100, sequencer: 's' }), 601_000)
+  t.is(s.logTime(601_000), 605_000)
+  t.is(s.logTime(601_010), 605_010)
+  s.bootstrap(layoutOf({ epoch: 3, logTime: 700_000, sequencer: 's' }), 602_000)
+  t.is(s.logTime(602_001), 700_001)
 })
 
 test('L11: overdue is what was granted long ago and is not known decided', (t) => {

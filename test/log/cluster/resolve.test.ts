@@ -15,20 +15,20 @@ import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
 import type { ResolvedMap } from '../../../log/cluster/resolve-round.ts'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
-const MIB = 1 << 20
+const LARGEST = limits.entryBytesMax
 
 function layoutOf({ layout }: Cluster): Layout {
   if (layout === undefined) throw new Error('no layout')
   return layout
 }
 
-/** Puts an entry of one MiB at a position of one unit. */
+/** Puts the largest entry at a position of one unit. */
 function store(raw: Cluster, unit: string, position: number, which: number): Promise<Uint8Array> {
   const { cluster, epoch } = layoutOf(raw)
   const entry = encodeEntry(
     clusterSeed(cluster),
     { position, epoch, writer: 1, logTime: 0, streams: [], previous: [] },
-    payload(which, MIB),
+    payload(which, LARGEST),
   )
   const frame = new Uint8Array(FRAME_HEAD_BYTES + STORE_HEAD_BYTES + entry.byteLength)
   frame.set(entry, FRAME_HEAD_BYTES + STORE_HEAD_BYTES)
@@ -49,7 +49,7 @@ function areWhole(t: ExecutionContext, hand: HandCluster, found: ResolvedMap, fr
       .map(([position, { kind, bytes }]) => [
         position,
         kind,
-        whichOf(readEntry(bytes ?? new Uint8Array(0), { seed, entryBytesMax: MIB, streamsMax: 64 }).payload),
+        whichOf(readEntry(bytes ?? new Uint8Array(0), { seed, entryBytesMax: LARGEST, streamsMax: 64 }).payload),
       ])
       .sort(([a], [b]) => Number(a) - Number(b)),
     upTo(5).map((i) => [from + i, 'data', i]),
@@ -67,7 +67,7 @@ function areWhole(t: ExecutionContext, hand: HandCluster, found: ResolvedMap, fr
 }
 
 test(
-  'L3: five entries of one MiB, each on another unit and none on the first, are decided with requests that '
+  'L3: five entries of the largest size, each on another unit and none on the first, are decided with requests that '
     + 'fit into frames',
   async (t) => {
     const hand = await HandCluster.start({ fillFloorMs: 10_000 }, { units: 6 })
@@ -91,7 +91,7 @@ test(
   },
 )
 
-test('L3: five entries of one MiB that came between asking and filling are taken in answers that fit', async (t) => {
+test('L3: five entries of the largest size that came between asking and filling are taken in answers that fit', async (t) => {
   const hand = await HandCluster.start({ fillFloorMs: 10_000 }, { units: 2 })
   const raw = await hand.raw()
   const writer = await hand.raw('writer')

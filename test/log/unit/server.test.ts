@@ -10,7 +10,7 @@ import { UnitServer } from '../../../log/unit/server.ts'
 import { Empty, Identity, JunkAnswer, Promised } from '../../../log/wire/control.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
-import { HandCluster } from '../../harness/hand-cluster.ts'
+import { HandCluster, payload } from '../../harness/hand-cluster.ts'
 
 class TestRegister implements Register {
   #kept: string | undefined
@@ -151,4 +151,37 @@ test('P24: a detector is told how long a commit takes while it is under way', as
   await hand.advance(1_000)
   t.deepEqual([hand.sequencer.machine.epoch, hand.unit('unit-2').commitMs > 900], [epoch, true])
   hand.store('unit-2').goOn()
+})
+
+test('Q4: marks need no commit: what they decide is pushed while the disk is busy', async (t) => {
+  const hand = await HandCluster.start()
+  const [writer, other, reader] = [await hand.client('a'), await hand.client('b'), await hand.client('reader')]
+  const got: number[] = []
+  const ended = new AbortController()
+  const subscribed = (async (): Promise<void> => {
+    for await (const entry of reader.subscribe({ stream: 27, signal: ended.signal })) got.push(entry.position)
+  })()
+  await hand.advance(50)
+  hand.store('unit-0').commitMs = 100
+  void writer.append(payload(1), { streams: [27] })
+  await hand.advance(50)
+  // Its commit begins when that of the first is done, and takes another 100 ms.
+  void other.append(payload(2))
+  await hand.advance(90)
+  t.is(got.length, 1)
+  ended.abort()
+  await hand.advance(50)
+  await subscribed
+})
+
+test('Q3: an idle cluster does not forget how late it is: the next sequencer goes on from there', async (t) => {
+  const hand = await HandCluster.start({ probeMs: 200 })
+  const log = await hand.client()
+  const before = await hand.done(log.append(payload(1)), 50)
+  await hand.advance(600_000)
+  await hand.sequencer.close()
+  const next = await hand.sequencerAt('sequencer-2')
+  await hand.done(next.start({ takeOver: true }), 5_000)
+  const after = await hand.done(log.append(payload(2)), 5_000)
+  t.true(after.logTime - before.logTime >= 600_000 - 200, String(after.logTime - before.logTime))
 })

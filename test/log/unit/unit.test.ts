@@ -355,6 +355,14 @@ test(
   },
 )
 
+test('Q3: what a unit heard of log time under its own epoch it tells when it is sealed', (t) => {
+  const b = new HandUnit('b')
+  b.unit.membership.hear({ epoch: 2, logTime: 9_000 })
+  b.unit.membership.hear({ epoch: 1, logTime: 700.5 })
+  b.unit.membership.hear({ epoch: 1, logTime: 600 })
+  t.is(b.unit.membership.seal('c1', 2).logTime, 701)
+})
+
 test('L6: a layout is installed only by the start that it names, and only when it is no older than the seal', (t) => {
   const b = new HandUnit('b')
   b.unit.membership.seal('c1', 3)
