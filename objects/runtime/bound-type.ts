@@ -120,7 +120,7 @@ class Context<S extends object, T> implements RawContext<S, T> {
     this.#type.current.cell.set(state)
   }
   readonly reject = (reason: string, facts: Readonly<Record<string, Value>> = {}): never => {
-    throw new Rejection(canonical(reason), canonical(facts))
+    throw this.#journal.refuse(new Rejection(canonical(reason), canonical(facts)))
   }
 }
 

@@ -2,7 +2,7 @@
  * The state of a space: records (object, table, key) -> {value, created, modified}, changed in place, with the
  * changes of the entry at hand listed so that they can be taken back.
  *
- *     begin() ─ set, delete ─ ... ─ either rollback() or nothing: the next begin() makes them stay
+ *     begin() ─ step: set, delete ─ ... ─ refused or thrown: taken back; else the next begin() makes them stay
  *
  * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Values are frozen
  * copies, so a reader may keep what it got. Keeps: O3, P57. Read next: `digest.ts`, `space.ts`.
@@ -86,6 +86,8 @@ export class Journal {
   patches: Patch[] = []
   /** First changes since the last digest; `takeDirty` empties it. */
   #dirty: Patch[] = []
+  #isOpen = false
+  #rejection: Rejection | undefined
 
   constructor(recordsMax = RECORDS_MAX) {
     this.recordsMax = recordsMax
@@ -96,6 +98,40 @@ export class Journal {
     this.time = time
     this.session = session
     if (this.patches.length > 0) this.patches = []
+  }
+
+  /**
+   * Runs one step: only in it may records change, and a refusal holds whatever the step does after it. What a step has
+   * changed stays unless it is refused or throws; then everything since `begin` is taken back.
+   *
+   * @throws Rejection of a refused step, or whatever `run` throws.
+   */
+  step<R>(run: () => R): R {
+    this.#isOpen = true
+    this.#rejection = undefined
+    try {
+      const result = run()
+      if (this.#rejection !== undefined) throw this.#rejection
+      return result
+    } catch (thrown) {
+      this.rollback()
+      // An op may have caught its refusal and thrown something else.
+      throw this.#rejection ?? thrown
+    } finally {
+      this.#isOpen = false
+    }
+  }
+
+  /** Refuses the step: gives what to throw. The first refusal is the one that counts. */
+  refuse(rejection: Rejection): Rejection {
+    this.#rejection ??= rejection
+    return rejection
+  }
+
+  /** @throws SirtakiError `MISUSE` outside a step: an op may have kept its tables, a program those of a handle. */
+  requireOpen(): void {
+    if (this.#isOpen) return
+    throw new SirtakiError('MISUSE', 'records change only while an op is applied: append an op instead')
   }
 
   record(store: RowStore, key: string, before: Row<unknown> | undefined, after: Row<unknown> | undefined): void {
@@ -151,6 +187,7 @@ export class Cell<V> implements RowStore {
 
   /** @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large. */
   set(value: V): void {
+    this.#journal.requireOpen()
     const before = this.#row
     const { position } = this.#journal
     this.#row = new Row(canonical(value, RECORD_WEIGHT_MAX), before?.created ?? position, position)
@@ -205,12 +242,13 @@ export class RowTable<V> implements RowStore, Table<V> {
    * @throws Rejection `the table is full` when there are `recordsMax` others.
    */
   set(key: string, value: V): void {
+    this.#journal.requireOpen()
     if (typeof key !== 'string' || !key.isWellFormed()) {
       throw new SirtakiError('BAD_ARGUMENT', `a key of table ${this.name} is no well-formed text`)
     }
     const before = this.#rows.get(key)
     const { position, recordsMax } = this.#journal
-    if (before === undefined && this.#rows.size >= recordsMax) throw full(this)
+    if (before === undefined && this.#rows.size >= recordsMax) throw this.#journal.refuse(full(this))
     this.#put(key, before, new Row(canonical(value, RECORD_WEIGHT_MAX), before?.created ?? position, position))
   }
 
@@ -226,6 +264,7 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
 
   delete(key: string): boolean {
+    this.#journal.requireOpen()
     const before = this.#rows.get(key)
     if (before === undefined) return false
     this.#put(key, before, undefined)

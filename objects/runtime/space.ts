@@ -206,9 +206,9 @@ export class Space {
     try {
       const input = readInput(payload, decoded.inputAt)
       if (input === undefined) return rejected(decoded, position, 'the input is no value')
-      return { kind: 'result', position, session, number, value: slot.object.run(op, input) }
+      const { object } = slot
+      return { kind: 'result', position, session, number, value: this.journal.step(() => object.run(op, input)) }
     } catch (thrown) {
-      this.journal.rollback()
       if (thrown instanceof Rejection) return rejected(decoded, position, thrown.reason, thrown.facts)
       // Stack depths and memory differ from view to view: going on would make the state differ.
       if (isExhausted(thrown) || isError(thrown, 'INVARIANT')) throw cannotApply(target, position, thrown)

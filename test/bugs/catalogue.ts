@@ -53,6 +53,28 @@ const ownsAll: Edit = {
 /** Every bug. */
 export const bugs: readonly Bug[] = [
   {
+    name: 'swallowed-refusal-stays',
+    sentence: 'An op that catches its own refusal goes on, and what it has written stays.',
+    breaks: ['O3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/space.test.ts'],
+    file: 'objects/runtime/records.ts',
+    find: 'if (this.#rejection !== undefined) throw this.#rejection',
+    replace: '',
+  },
+  {
+    name: 'write-outside-a-step',
+    sentence: 'Whoever has kept the tables of an object writes to them when no op is applied.',
+    breaks: ['O3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/space.test.ts'],
+    file: 'objects/runtime/records.ts',
+    find: 'if (this.#isOpen) return',
+    replace: 'if (!this.#isOpen || this.#isOpen) return',
+  },
+  {
     name: 'log-time-stands-still-when-idle',
     sentence:
       'A sequencer that stays in its place begins an epoch at what units have stored: idle hours are forgotten.',

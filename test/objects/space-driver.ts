@@ -38,6 +38,22 @@ export const Ledger = defineObject({
       draft.total = -1
       return ctx.reject('changed my mind', { keys: keys.length })
     }),
+    putAndSwallow: op(string(), (_draft, key, ctx) => {
+      ctx.tables.rows.set(key, { n: 1 })
+      try {
+        ctx.reject('first', { key })
+      } catch {
+        ctx.tables.rows.set(`${key}2`, { n: 2 })
+      }
+      return 'went on'
+    }),
+    swallowThenThrow: op(string(), (_draft, key, ctx) => {
+      try {
+        ctx.reject('first', { key })
+      } catch {
+        throw new TypeError('another one')
+      }
+    }),
     putThenThrow: op(string(), (_draft, key, ctx) => {
       ctx.tables.rows.set(key, { n: 1 })
       throw new TypeError('engine text')

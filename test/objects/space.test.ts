@@ -56,6 +56,44 @@ test('O3: a rejected op leaves nothing behind but its number', (t) => {
   t.is(driver.space.session(session)?.next, 2)
 })
 
+test('O3: a refusal that an op swallows is one all the same, and what it does after it is taken back', (t) => {
+  const driver = new SpaceDriver(Ledger)
+  const session = driver.open()
+  t.like(driver.op(session, 0, 'putAndSwallow', 'a'), { kind: 'rejected', reason: 'first', facts: { key: 'a' } })
+  t.like(driver.op(session, 1, 'swallowThenThrow', 'b'), { kind: 'rejected', reason: 'first', facts: { key: 'b' } })
+  t.deepEqual([driver.ledger().exists, driver.ledger().tables.rows.size], [false, 0])
+  t.like(driver.op(session, 2, 'put', put('a', 1)), { kind: 'result' })
+})
+
+test('O3: records change only while an op is applied', (t) => {
+  const driver = new SpaceDriver(Ledger)
+  driver.op(driver.open(), 0, 'put', put('a', 1))
+  const { tables, cell } = driver.ledger()
+  const { digest } = driver.space.digest()
+  t.throws(
+    () => {
+      tables.rows.set('b', { n: 1 })
+    },
+    { code: 'MISUSE' },
+  )
+  t.throws(() => tables.rows.delete('a'), { code: 'MISUSE' })
+  t.throws(
+    () => {
+      tables.rows.update('a', (row) => {
+        row.n = 2
+      })
+    },
+    { code: 'MISUSE' },
+  )
+  t.throws(
+    () => {
+      cell.set({ total: 9 })
+    },
+    { code: 'MISUSE' },
+  )
+  t.is(driver.space.digest().digest, digest)
+})
+
 test('O3: an op that throws fails without leaving anything, whatever it threw', (t) => {
   const driver = new SpaceDriver(Ledger)
   const session = driver.open()
