@@ -355,7 +355,9 @@ export class Round {
     }
   }
 
-  /** Offers in requests of a quarter of a frame, each of one at least: the answer may bring what the unit holds instead. */
+  /**
+   * Offers in requests of a quarter of a frame, each of one at least: the answer may bring what the unit holds instead.
+   */
   #parts(offers: readonly Offer[]): Offer[][] {
     const { frameBytesMax } = this.#cluster.limits
     const parts: Offer[][] = []

@@ -82,8 +82,8 @@ export class Membership {
   }
 
   /**
-   * Hears the log time of the sequencer that serves its epoch: told when sealed, so that log time does not go back by an
-   * idle hour. In memory only: an entry says it durably.
+   * Hears the log time of the sequencer that serves its epoch: told when sealed, so that log time does not go back by
+   * an idle hour. In memory only: an entry says it durably.
    */
   hear({ epoch, logTime }: Probe): void {
     if (this.#state.serves(epoch)) this.#state.heardTime = Math.max(this.#state.heardTime, logTime)

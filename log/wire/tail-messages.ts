@@ -13,8 +13,8 @@ import { ByteReader, ByteWriter } from '../bytes/bytes.ts'
 import { SirtakiError } from '../errors.ts'
 
 /**
- * `probe`: that of a guard which is a sequencer. `logTime`: that of a sequencer which serves the epoch, in milliseconds, so
- * that a unit brings it into the next one though nothing was appended; 0 of any other.
+ * `probe`: that of a guard which is a sequencer. `logTime`: that of a sequencer which serves the epoch, in
+ * milliseconds, so that a unit brings it into the next one though nothing was appended; 0 of any other.
  */
 export interface Probe {
   readonly epoch: number

@@ -126,6 +126,18 @@ const CASES: readonly Case[] = [
   clean('session-order', 'ONE_BY_ONE', 'full'),
   clean('session-order', 'P=9', 'full', 'bitstate'),
 
+  clean('session', ''),
+  clean('session', 'RESUME PROOF=1 TIMEOUT=2'),
+  violated('session', 'BUG_NO_GRACE'),
+  violated('session', 'BUG_UNPROVED'),
+  violated('session', 'BUG_END_WITHOUT_EPOCH'),
+  violated('session', 'BUG_PROVED_FROM_ANSWER'),
+  violated('session', 'BUG_CONFIRMED_FROM_ANSWER TIMEOUT=5'),
+  clean('session', 'BUG_BEATS_AFTER_LOSS'),
+  violated('session', 'BUG_BEATS_AFTER_LOSS BUG_CONFIRMS_WHILE_ENDING'),
+  violated('session', 'RESUME BUG_END_IGNORES_RESUME'),
+  clean('session', 'RESUME', 'full', 'collapse'),
+
   clean('genesis', 'NO_REPLACE'),
   clean('genesis', 'IN_ORDER'),
   clean('genesis', 'IN_ORDER SAME_UNITS'),
