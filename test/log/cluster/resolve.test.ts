@@ -91,7 +91,7 @@ test(
   },
 )
 
-test('L3: five of the largest entries that came between asking and filling are taken in answers that fit', async (t) => {
+test('L3: five large entries that came between asking and filling are taken in answers that fit', async (t) => {
   const hand = await HandCluster.start({ fillFloorMs: 10_000 }, { units: 2 })
   const raw = await hand.raw()
   const writer = await hand.raw('writer')
