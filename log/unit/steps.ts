@@ -29,6 +29,12 @@ interface Answers {
 }
 /** What a request takes while it waits, in bytes. */
 const sizeOf = ({ body }: Request): number => FRAME_HEAD_BYTES + body.byteLength
+
+/** Refuses a request that came too late. */
+function refuseStopped({ caller, kind, request }: Request, { message }: SirtakiError): void {
+  caller.refuse(kind, request, new SirtakiError('STOPPED', `this unit has stopped: ${message}`, { next: 'refresh' }))
+}
+
 /** What steps are made of. */
 export interface StepsOptions {
   readonly ports: Ports
@@ -99,11 +105,7 @@ export class Steps {
   /** Takes a request into the next step. */
   enqueue(request: Request): void {
     if (this.#stopped !== undefined) {
-      request.caller.refuse(
-        request.kind,
-        request.request,
-        new SirtakiError('STOPPED', `this unit has stopped: ${this.#stopped.message}`, { next: 'refresh' }),
-      )
+      refuseStopped(request, this.#stopped)
       return
     }
     // A detector wants to know how long this commit takes already: a stall is slowness, silence would be death. Whose
@@ -149,15 +151,25 @@ export class Steps {
     })
   }
 
-  /** Nothing of what it tells has to be durable. */
+  /** For requests whose answer says nothing that has to be durable. */
   #answerNow(request: Request): void {
     const { caller, kind } = request
     try {
       const body = this.#execute(request)
       if (body !== undefined) caller.answer(kind, request.request, body)
     } catch (thrown) {
-      caller.refuse(kind, request.request, asError(thrown, 'BAD_FRAME'))
+      const refusal = this.#refusalOf(thrown)
+      if (refusal !== undefined) caller.refuse(kind, request.request, refusal)
     }
+  }
+
+  /** What a request is refused with that threw; `undefined` where this unit has to stop, and has. */
+  #refusalOf(thrown: unknown): SirtakiError | undefined {
+    const error = asError(thrown, 'BAD_FRAME')
+    // The only disk that a request touches by itself is the acceptor's register.
+    if (!isError(error, 'INVARIANT', 'IO')) return error
+    this.fail(error)
+    return undefined
   }
 
   /**
@@ -239,14 +251,10 @@ export class Steps {
           })
         }
       } catch (thrown) {
-        const error = asError(thrown, 'BAD_FRAME')
-        // The only disk that a request touches by itself is the acceptor's register.
-        if (isError(error, 'INVARIANT', 'IO')) {
-          this.fail(error)
-          return
-        }
+        const refusal = this.#refusalOf(thrown)
+        if (refusal === undefined) return
         answers.all.push(() => {
-          caller.refuse(kind, request, error)
+          caller.refuse(kind, request, refusal)
         })
       }
     }
@@ -330,15 +338,7 @@ export class Steps {
       code: error.code,
       message: error.message,
     })
-    const queue = this.#queue
-    this.#queue = []
-    for (const { caller, kind, request } of queue) {
-      caller.refuse(
-        kind,
-        request,
-        new SirtakiError('STOPPED', `this unit has stopped: ${error.message}`, { next: 'refresh' }),
-      )
-    }
+    for (const request of this.#queue.splice(0)) refuseStopped(request, error)
     for (const { reject } of this.#changes.splice(0)) reject(error)
     this.#failed(error)
   }
