@@ -21,7 +21,6 @@ import {
   writeAsk,
   writeMarks,
   writeOffers,
-  type AskedBody,
   type Held,
   type Mark,
   type Offer,
@@ -65,17 +64,22 @@ type Value = { readonly kind: EntryKind; readonly hash: number; readonly bytes: 
 /** What an offer, or an answer to it, needs beside its bytes. */
 const OFFER_HEAD_BYTES = 32
 const HOLE: Resolved = { kind: 'hole', hash: 0, bytes: undefined }
+/** It is below a trim mark. */
 export const GONE: Resolved = { kind: 'trimmed', hash: 0, bytes: undefined }
 const JUNKED: Resolved = { kind: 'junk', hash: 0, bytes: undefined }
 const JUNK: Value = { kind: KIND_JUNK, hash: 0, bytes: undefined }
 
+/** One pass over a part of one chain: `ask`, `sort`, `settle`, `force`, in this order. */
 export class Round {
   readonly chain: Chain
   readonly #cluster: Cluster
   readonly #layout: Layout
   readonly #options: ResolveOptions
   readonly #out: Sink
-  #asked: (Answer | SirtakiError)[] = []
+  /** What the units answered, in the order of the chain; `undefined` for one that did not. */
+  #answers: (Answer | undefined)[] = []
+  /** Why the first unit did not answer. */
+  #firstError: SirtakiError | undefined
   #askedAt = 0
   /** Offers of data for an empty first unit, and runs of positions at which it is to hold junk. */
   #offers: Offer[] = []
@@ -102,33 +106,31 @@ export class Round {
     const body = writeAsk({ epoch: this.#layout.epoch, from, to, withBytes: true })
     let until = to
     this.#askedAt = this.#cluster.ports.clock.now()
-    const answers = await Promise.all(
-      this.chain.units.map(async (unit): Promise<AskedBody | SirtakiError> => {
+    this.#answers = await Promise.all(
+      this.chain.units.map(async (unit, i): Promise<Answer | undefined> => {
         try {
-          return readAsked(await this.#cluster.peer(unit.address).request('ask', body))
+          const asked = readAsked(await this.#cluster.peer(unit.address).request('ask', body))
+          until = Math.min(until, asked.to)
+          return {
+            held: new Map(asked.held.map((held) => [held.position, held])),
+            prefix: asked.prefix,
+            trim: asked.trim,
+          }
         } catch (thrown) {
           const error = asError(thrown)
           if (error.next === 'refresh') throw error
-          return error
+          if (i === 0) this.#firstError = error
+          return undefined
         }
       }),
     )
-    this.#asked = answers.map((answer) => {
-      if (answer instanceof SirtakiError) return answer
-      until = Math.min(until, answer.to)
-      return {
-        held: new Map(answer.held.map((held) => [held.position, held])),
-        prefix: answer.prefix,
-        trim: answer.trim,
-      }
-    })
     // At least one position a pass, whatever the bounds of an answer.
     return Math.max(until, from + 1)
   }
 
   /** Decides for each position what is to be done. */
   sort(from: number, until: number): void {
-    const answered = this.#asked.filter((asked): asked is Answer => !(asked instanceof SirtakiError))
+    const answered = this.#answers.filter((answer) => answer !== undefined)
     const trim = Math.max(0, ...answered.map((asked) => asked.trim))
     const mayFill =
       this.#options.mayFill && this.#options.own === undefined && answered.length === this.chain.units.length
@@ -136,11 +138,10 @@ export class Round {
     let held = Math.max(trim, ...answered.map((asked) => asked.prefix)) - 1
     for (const asked of answered) for (const position of asked.held.keys()) held = Math.max(held, position)
     const fillTo = mayFill ? Math.min(until, this.#fillBelow) : from
-    const answers = this.#asked.map((asked) => (asked instanceof SirtakiError ? undefined : asked))
     const rights = { mayFill: this.#options.mayFill, fillBelow: this.#fillBelow, own: this.#options.own }
     let at = from
     for (; at < until && !(at > held && at < fillTo); at += this.chain.step) {
-      this.#sortOne(at, verdictOf(at, answers, rights))
+      this.#sortOne(at, verdictOf(at, this.#answers, rights))
     }
     if (at >= until) return
     this.#empty = { from: at, to: fillTo, step: this.chain.step }
@@ -184,15 +185,10 @@ export class Round {
       case 'damaged':
         throw verdict.everywhere ? goneAt(at) : damagedAt(at, this.chain)
       case 'silent':
-        throw this.#whyFirstIsSilent()
+        throw this.#firstError ?? new SirtakiError('BAD_LAYOUT', 'a chain without units')
       default:
         verdict satisfies never
     }
-  }
-
-  #whyFirstIsSilent(): SirtakiError {
-    const [first] = this.#asked
-    return first instanceof SirtakiError ? first : new SirtakiError('BAD_LAYOUT', 'a chain without units')
   }
 
   #mark(position: number, { kind, hash }: Value): void {
@@ -295,8 +291,7 @@ export class Round {
     const { epoch } = this.#layout
     await Promise.all(
       this.chain.units.slice(1).map(async (unit, i) => {
-        const asked = this.#asked[i + 1]
-        const known = asked === undefined || asked instanceof SirtakiError ? undefined : asked
+        const known = this.#answers[i + 1]
         const offers: Offer[] = []
         const junk: number[] = []
         for (const [position, value] of this.#values) {
@@ -396,10 +391,8 @@ export class Round {
   /** What is decided is on every unit of the chain, or that unit has lost it. */
   #requireHeld(at: number): void {
     this.chain.units.forEach((unit, i) => {
-      const asked = this.#asked[i]
-      if (asked !== undefined && !(asked instanceof SirtakiError) && at >= asked.trim && !asked.held.has(at)) {
-        throw lacksAt(at, unit)
-      }
+      const answer = this.#answers[i]
+      if (answer !== undefined && at >= answer.trim && !answer.held.has(at)) throw lacksAt(at, unit)
     })
   }
 

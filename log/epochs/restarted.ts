@@ -7,8 +7,8 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError } from '../errors.ts'
 import { placesOf, type Layout, type Place, type UnitMember } from '../layout.ts'
 import type { Sealed } from '../wire/control.ts'
-import { holdsDecided, isSame, lackingFrom } from './whole.ts'
 import type { Driver } from './driver.ts'
+import { holdsDecided, isSame, lackingFrom } from './whole.ts'
 
 interface Member {
   readonly unit: UnitMember
@@ -35,24 +35,10 @@ export async function requireWhole(
   // Who is known to lack something joins anew in this very proposal; who was recovered has what there is.
   const judged = (identity: string): boolean =>
     driver.notWhole.has(identity) || driver.intent.restored?.some((one) => one.identity === identity) === true
-  for (const restarted of members.filter(
-    ({ unit, answer }) => answer.role === 'recovering' && !judged(unit.identity),
-  )) {
-    const lost =
-      restarted.answer.salvaged === true
-        ? 'was salvaged'
-        : (
-            await Promise.all(
-              restarted.places.map((place) =>
-                lacks(
-                  driver.cluster,
-                  restarted,
-                  place,
-                  members.filter(({ unit }) => !driver.notWhole.has(unit.identity)),
-                ),
-              ),
-            )
-          ).find((text) => text !== undefined)
+  const peers = members.filter(({ unit }) => !driver.notWhole.has(unit.identity))
+  for (const restarted of members) {
+    if (restarted.answer.role !== 'recovering' || judged(restarted.unit.identity)) continue
+    const lost = restarted.answer.salvaged === true ? 'was salvaged' : await lossOf(driver.cluster, restarted, peers)
     if (lost === undefined) continue
     driver.notWhole.add(restarted.unit.identity)
     driver.cluster.ports.failpoint?.('drive.notWhole', { identity: restarted.unit.identity })
@@ -62,6 +48,12 @@ export async function requireWhole(
       { next: 'again', facts: { address: restarted.unit.address, identity: restarted.unit.identity } },
     )
   }
+}
+
+/** What a restarted unit lacks in any of its places; `undefined` when nothing. */
+async function lossOf(cluster: Cluster, restarted: Member, peers: readonly Member[]): Promise<string | undefined> {
+  const found = await Promise.all(restarted.places.map((place) => lacks(cluster, restarted, place, peers)))
+  return found.find((text) => text !== undefined)
 }
 
 /**
