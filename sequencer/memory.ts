@@ -8,8 +8,8 @@ import { Cluster } from '../log/cluster/cluster.ts'
 import { init } from '../log/epochs/genesis.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
-import type { Clock, Ports, Random, Register } from '../log/ports.ts'
-import { MemoryStore } from '../log/unit/memory-store.ts'
+import type { Clock, Ports, Random } from '../log/ports.ts'
+import { MemoryStore, memoryRegister } from '../log/unit/memory-store.ts'
 import { UnitServer } from '../log/unit/server.ts'
 import { memoryTransport } from '../log/wire/memory-transport.ts'
 import { keepSequencer } from './keep.ts'
@@ -26,16 +26,6 @@ export interface MemoryOptions {
   readonly chains?: number | undefined
   readonly unitsPerChain?: number | undefined
   readonly limits?: Partial<Limits> | undefined
-}
-
-function memoryRegister(): Register {
-  let kept: string | undefined
-  return {
-    read: () => kept,
-    write: (value) => {
-      kept = value
-    },
-  }
 }
 
 /** Starts units and a sequencer. Ready for appends when it settles. */

@@ -1,9 +1,11 @@
 /**
- * A store of a unit in memory, for `memory:` and for tests: durable as long as the object lives.
+ * The disk of a unit in memory, its store and its register, for `memory:` and for tests: durable as long as the objects
+ * live.
  *
  * Read next: `store.ts` for the contract.
  */
 import { SirtakiError } from '../errors.ts'
+import type { Register } from '../ports.ts'
 import { ChunkTable } from './chunk-table.ts'
 import type { StoredHeader } from './row-block.ts'
 import type { Commit, StoreImage, UnitStore } from './store.ts'
@@ -96,5 +98,16 @@ export class MemoryStore implements UnitStore {
 
   close(): void {
     // Nothing is open: the rows live as long as the object.
+  }
+}
+
+/** A register that an acceptor finds again as long as the object lives. */
+export function memoryRegister(): Register {
+  let kept: string | undefined
+  return {
+    read: () => kept,
+    write: (value) => {
+      kept = value
+    },
   }
 }

@@ -7,27 +7,17 @@ import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
 import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
-import type { Ports, Register } from '../../log/ports.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import type { Ports } from '../../log/ports.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
-
-function register(): Register {
-  let kept: string | undefined
-  return {
-    read: () => kept,
-    write: (value) => {
-      kept = value
-    },
-  }
-}
 
 async function unit(ports: Ports, address: string): Promise<UnitServer> {
   const server = new UnitServer({
     ports,
     limits,
     store: new MemoryStore(address),
-    register: register(),
+    register: memoryRegister(),
     address,
     name: address,
   })

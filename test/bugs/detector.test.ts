@@ -4,41 +4,10 @@
  */
 import test from 'ava'
 import { Detector } from '../../log/epochs/detector.ts'
-import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
+import { layoutOf } from '../log/layouts.ts'
 
-const three: Layout = {
-  cluster: 'c',
-  epoch: 1,
-  sequencer: null,
-  tail: 8,
-  window: 8,
-  trim: 0,
-  logTime: 0,
-  featureLevel: 1,
-  spares: [],
-  absent: [],
-  drops: [],
-  acceptors: [
-    { identity: 'x', address: 'a:1' },
-    { identity: 'y', address: 'b:1' },
-    { identity: 'z', address: 'c:1' },
-  ],
-  segments: [
-    {
-      from: 0,
-      to: null,
-      kind: 'chain',
-      chains: [
-        [
-          { identity: 'a', boot: '1', address: 'a:1' },
-          { identity: 'b', boot: '1', address: 'b:1' },
-          { identity: 'c', boot: '1', address: 'c:1' },
-        ],
-      ],
-    },
-  ],
-}
+const three = layoutOf({ tail: 8, window: 8 })
 const well = { commitMs: 1, idle: false, leaving: false }
 
 function missed(one: Detector, member: string): void {

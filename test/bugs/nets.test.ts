@@ -1,41 +1,22 @@
 /** What a unit refuses though no right client asks for it: nets below nets, which no run of the simulator gets to. */
 import test from 'ava'
 import { KIND_DATA, KIND_JUNK, JUNK_HASH, clusterSeed, encodeEntry } from '../../log/entry.ts'
-import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { Unit } from '../../log/unit/unit.ts'
 import { DAMAGED_HERE, DECIDED_OTHER, TRIMMED } from '../../log/wire/messages.ts'
 import { HandCluster } from '../harness/hand-cluster.ts'
+import { layoutOf } from '../log/layouts.ts'
 
-const second: Layout = {
+const second = layoutOf({
   cluster: 'c',
-  epoch: 1,
-  acceptors: [{ identity: 'a', address: 'a:1' }],
-  sequencer: null,
   tail: 8,
   window: 8,
-  trim: 0,
-  logTime: 0,
-  featureLevel: 1,
-  spares: [],
-  absent: [],
-  drops: [],
-  segments: [
-    {
-      from: 0,
-      to: null,
-      kind: 'chain',
-      chains: [
-        [
-          { identity: 'first', boot: 'boot', address: 'a:1' },
-          { identity: 'second', boot: 'boot', address: 'b:1' },
-        ],
-      ],
-    },
-  ],
-}
+  chains: [['first', 'second']],
+  acceptors: ['a'],
+  boots: { first: 'boot', second: 'boot' },
+})
 
 /** The second unit of a chain, at epoch 1 with tail 8. */
 function unit(): Unit {
@@ -177,17 +158,11 @@ test('Y1: who has lost its register is another acceptor, and votes no more under
   const hand = await HandCluster.start()
   const store = new MemoryStore('disk')
   const start = (address: string): UnitServer => {
-    let kept: string | undefined
     return new UnitServer({
       ports: hand.ports(address),
       limits,
       store,
-      register: {
-        read: () => kept,
-        write: (value) => {
-          kept = value
-        },
-      },
+      register: memoryRegister(),
       address,
       name: address,
     })

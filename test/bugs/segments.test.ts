@@ -12,21 +12,11 @@ import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
 import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
-import type { Failpoint, Ports, Register } from '../../log/ports.ts'
+import type { Failpoint, Ports } from '../../log/ports.ts'
 import { copyParts } from '../../log/unit/copy.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
-
-function register(): Register {
-  let kept: string | undefined
-  return {
-    read: () => kept,
-    write: (value) => {
-      kept = value
-    },
-  }
-}
 
 const dies: Failpoint = (name) => {
   if (name === 'drive.installed') throw new SirtakiError('STOPPED', 'the driver dies', { next: 'stop' })
@@ -43,7 +33,14 @@ async function halfOpen(
   const ports: Ports = { clock: systemClock, random: systemRandom, transport: memoryTransport(systemClock) }
   const [a, b] = ['a', 'b'].map(
     (address) =>
-      new UnitServer({ ports, limits, store: new MemoryStore(address), register: register(), address, name: address }),
+      new UnitServer({
+        ports,
+        limits,
+        store: new MemoryStore(address),
+        register: memoryRegister(),
+        address,
+        name: address,
+      }),
   )
   if (a === undefined || b === undefined) throw new Error('two units were made')
   await Promise.all([a.listen(), b.listen()])

@@ -14,7 +14,7 @@ import { makeClock } from '../../log/io/clock.ts'
 import { systemRandom as random } from '../../log/io/random.ts'
 import { limits as usual } from '../../log/limits.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { ObjectClient } from '../../objects/client.ts'
@@ -52,17 +52,11 @@ class World {
     const ports: Ports = { clock: world.clock, random, transport: world.#inner }
     for (const address of UNITS) {
       const store = new HangingStore(random.id())
-      let kept: string | undefined
       const unit = new UnitServer({
         ports,
         limits,
         store,
-        register: {
-          read: () => kept,
-          write: (value) => {
-            kept = value
-          },
-        },
+        register: memoryRegister(),
         address,
         name: address,
       })
@@ -284,9 +278,7 @@ test.serial(
     })
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : 0
-    const folder = makeFolder((run) => {
-      t.teardown(run)
-    })
+    const folder = makeFolder(t)
     const silent = createServer((socket) => {
       t.teardown(() => {
         socket.destroy()

@@ -22,21 +22,21 @@ let names = 0
 
 const memory =
   (shape: { chains?: number; unitsPerChain?: number }): MakeCluster =>
-  (teardown) => {
+  (t) => {
     const address = `memory:contract-${names++}`
     return Promise.resolve({
       client: async () => {
         const { client, close } = await connectLog(address, shape)
-        teardown(close)
+        t.teardown(close)
         return client
       },
     })
   }
 
 /** Three units with a folder each and a sequencer, over sockets of this machine. */
-const sockets: MakeCluster = async (teardown) => {
+const sockets: MakeCluster = async (t) => {
   const ports = systemPorts({ unreferenced: true })
-  const folder = makeFolder(teardown)
+  const folder = makeFolder(t)
   const units = ['a', 'b', 'c'].map(
     (name) =>
       new UnitServer({
@@ -56,26 +56,26 @@ const sockets: MakeCluster = async (teardown) => {
   const sequencer = new SequencerServer({ ports, limits, address: '127.0.0.1:0', name: 'sequencer', units: addresses })
   await sequencer.listen()
   await sequencer.start()
-  teardown(async () => {
+  t.teardown(async () => {
     await sequencer.close()
     await Promise.all(units.map((unit) => unit.close()))
   })
   return {
     client: async () => {
       const { client, close } = await connectLog(`tcp://${addresses.join()}`)
-      teardown(close)
+      t.teardown(close)
       return client
     },
   }
 }
 
 /** The first client hosts, the others join it. */
-const folder: MakeCluster = (teardown) => {
-  const path = makeFolder(teardown)
+const folder: MakeCluster = (t) => {
+  const path = makeFolder(t)
   return Promise.resolve({
     client: async () => {
       const { client, close } = await connectLog(`file:${path}`)
-      teardown(close)
+      t.teardown(close)
       return client
     },
   })

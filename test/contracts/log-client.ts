@@ -7,11 +7,10 @@ import type { ExecutionContext } from 'ava'
 import type { LogClient } from '../../log/client/client.ts'
 import type { Entry } from '../../log/entry.ts'
 import { limits } from '../../log/limits.ts'
+import type { Teardown } from '../log/io/folder.ts'
 
 /** Makes a cluster of a test's own: gives further clients of it. */
-export type MakeCluster = (
-  teardown: (run: () => void | Promise<void>) => void,
-) => Promise<{ readonly client: () => Promise<LogClient> }>
+export type MakeCluster = (t: Teardown) => Promise<{ readonly client: () => Promise<LogClient> }>
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textOf = ({ payload }: Entry): string => new TextDecoder().decode(payload)
@@ -38,9 +37,7 @@ export function logClientContract(
   ): void => {
     test(`${name}: ${title}`, async (t) => {
       t.timeout(60_000)
-      const { client } = await makeCluster((undo) => {
-        t.teardown(undo)
-      })
+      const { client } = await makeCluster(t)
       await run(t, await client(), client)
     })
   }

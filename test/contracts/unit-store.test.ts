@@ -28,8 +28,8 @@ unitStoreContract(test, 'memory', () => {
   }
 })
 
-unitStoreContract(test, 'sqlite', (teardown) => {
-  const folder = makeFolder(teardown)
+unitStoreContract(test, 'sqlite', (t) => {
+  const folder = makeFolder(t)
   const start = (reserveMb: number): SqliteStore =>
     new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb })
   // No disk has room for a reserve of 2^40 megabytes.

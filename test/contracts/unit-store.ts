@@ -7,6 +7,7 @@
 import type { ExecutionContext, TestFn } from 'ava'
 import { isError } from '../../log/errors.ts'
 import type { Commit, Row, StoreImage, UnitStore } from '../../log/unit/store.ts'
+import type { Teardown } from '../log/io/folder.ts'
 
 /** A disk that outlives its stores. */
 export interface Disk {
@@ -36,19 +37,9 @@ export const headersOf = (image: StoreImage): readonly (readonly [number, readon
   [...image.headers].map(({ id, header, bytesLength }) => [id, [...header], bytesLength])
 
 /** Runs the contract; `makeDisk` gives a blank disk. */
-export function unitStoreContract(
-  test: TestFn,
-  name: string,
-  makeDisk: (teardown: (run: () => void) => void) => Disk,
-): void {
+export function unitStoreContract(test: TestFn, name: string, makeDisk: (t: Teardown) => Disk): void {
   const disks = (title: string, run: (t: ExecutionContext, disk: Disk) => Promise<void>): void => {
-    test(`${name}: ${title}`, (t) =>
-      run(
-        t,
-        makeDisk((undo) => {
-          t.teardown(undo)
-        }),
-      ))
+    test(`${name}: ${title}`, (t) => run(t, makeDisk(t)))
   }
 
   disks('a blank disk has an identity, epoch 0 and nothing else', async (t, disk) => {

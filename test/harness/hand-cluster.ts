@@ -11,11 +11,13 @@ import { LogClient } from '../../log/client/client.ts'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { clusterSeed, encodeEntry } from '../../log/entry.ts'
 import { init } from '../../log/epochs/genesis.ts'
+import type { Intent } from '../../log/epochs/intent.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { isError } from '../../log/errors.ts'
 import type { Layout } from '../../log/layout.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
 import type { Ports, Random, Register, Transport } from '../../log/ports.ts'
+import { memoryRegister } from '../../log/unit/memory-store.ts'
 import { superviseUnit, type Rejoin } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
@@ -24,7 +26,6 @@ import { SequencerServer } from '../../sequencer/server.ts'
 import { HandClock, countingRandom } from './hand-clock.ts'
 import type { Far } from './hand-wires.ts'
 import { Wire, HandStore, doors } from './hand-wires.ts'
-import type { Intent } from '../../log/epochs/intent.ts'
 
 /** Shape of a cluster. */
 export interface HandShape {
@@ -73,14 +74,8 @@ export class HandCluster {
   }
 
   async #unit(address: string): Promise<void> {
-    let kept: string | undefined
     const store = new HandStore(address, this.clock)
-    this.#registers.set(address, {
-      read: () => kept,
-      write: (value) => {
-        kept = value
-      },
-    })
+    this.#registers.set(address, memoryRegister())
     this.stores.push(store)
     this.units.push(await this.#open(address, store))
   }
@@ -124,13 +119,7 @@ export class HandCluster {
   async replaceDisk(address: string, identity: string): Promise<UnitServer> {
     const at = this.units.findIndex((unit) => unit.options.address === address)
     await this.units[at]?.close()
-    let kept: string | undefined
-    this.#registers.set(address, {
-      read: () => kept,
-      write: (value) => {
-        kept = value
-      },
-    })
+    this.#registers.set(address, memoryRegister())
     const store = new HandStore(identity, this.clock)
     const unit = await this.#open(address, store)
     this.stores[at] = store

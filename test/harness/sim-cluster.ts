@@ -9,6 +9,7 @@
 import { LogClient } from '../../log/client/client.ts'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { init } from '../../log/epochs/genesis.ts'
+import type { Intent } from '../../log/epochs/intent.ts'
 import { acceptorCount } from '../../log/epochs/next-layout.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { asError, isError } from '../../log/errors.ts'
@@ -32,7 +33,6 @@ import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
-import type { Intent } from '../../log/epochs/intent.ts'
 
 /** What a run came to. */
 export interface RunResult {
@@ -52,6 +52,12 @@ export interface RunOptions {
   readonly log?: ((text: string) => void) | undefined
 }
 
+interface SequencerSlot {
+  readonly process: SimProcess
+  readonly address: string
+  readonly standby: boolean
+  server: SequencerServer | undefined
+}
 interface UnitSlot {
   readonly process: SimProcess
   readonly address: string
@@ -170,12 +176,7 @@ class SimCluster {
   readonly shared = new SharedHistory()
   readonly #options: RunOptions
   readonly #units: UnitSlot[] = []
-  #sequencers: {
-    readonly process: SimProcess
-    readonly address: string
-    server: SequencerServer | undefined
-    readonly standby?: boolean
-  }[] = []
+  #sequencers: SequencerSlot[] = []
   #clients: SimClient[] = []
   readonly #history = new ObjectHistory()
   #objects: (SimObjects | undefined)[] = []
@@ -337,9 +338,7 @@ class SimCluster {
     }
     if (
       layout.sequencer !== null
-      && this.#sequencers.some(
-        ({ server, standby }) => standby === true && server?.member.boot === layout.sequencer?.boot,
-      )
+      && this.#sequencers.some(({ server, standby }) => standby && server?.member.boot === layout.sequencer?.boot)
       && before.sequencer?.boot !== layout.sequencer.boot
     ) {
       this.#count('epoch.namesStandby')
@@ -424,6 +423,19 @@ class SimCluster {
   }
 
   async #startSequencer(i: number, takeOver: boolean): Promise<void> {
+    const { process, server } = await this.#listeningSequencer(i, false)
+    void this.#keepTrying(process, () => server.start({ takeOver, timeoutMs: 2_000 }))
+  }
+
+  async #startStandby(i = this.#sequencers.length): Promise<void> {
+    const { process, server } = await this.#listeningSequencer(i, true)
+    void this.#keepTrying(process, () => server.standBy())
+  }
+
+  async #listeningSequencer(
+    i: number,
+    standby: boolean,
+  ): Promise<SequencerSlot & { readonly server: SequencerServer }> {
     const process = this.world.process(`seq-${i}`)
     const address = `s${i}:1`
     const server = new SequencerServer({
@@ -436,10 +448,11 @@ class SimCluster {
         this.#log(`${process.name}: ${text}`)
       },
     })
-    this.#sequencers[i] = { process, address, server }
+    const sequencer = { process, address, server, standby }
+    this.#sequencers[i] = sequencer
     this.#watchSequencer(process, server)
     await server.listen()
-    void this.#keepTrying(process, () => server.start({ takeOver, timeoutMs: 2_000 }))
+    return sequencer
   }
 
   /** What stops a sequencer is its own mistake: no peer and no fault can bring it to that. */
@@ -448,25 +461,6 @@ class SimCluster {
       this.#log(`${process.name} stopped: ${error.message}`)
       if (process.alive && error.code === 'INVARIANT') this.#failure ??= error
     })
-  }
-
-  async #startStandby(i = this.#sequencers.length): Promise<void> {
-    const process = this.world.process(`seq-${i}`)
-    const address = `s${i}:1`
-    const server = new SequencerServer({
-      ports: this.#ports(process),
-      limits: this.#limits(process),
-      address,
-      name: process.name,
-      units: this.#units.map((unit) => unit.address),
-      log: (text) => {
-        this.#log(`${process.name}: ${text}`)
-      },
-    })
-    this.#sequencers[i] = { process, address, server, standby: true }
-    this.#watchSequencer(process, server)
-    await server.listen()
-    void this.#keepTrying(process, () => server.standBy())
   }
 
   /** The spares of the plan, before anything goes wrong. */
@@ -1026,10 +1020,10 @@ class SimCluster {
 
   /** The sequencer dies for good: who stands by takes over. */
   #killSequencer(): void {
-    if (!this.#sequencers.some(({ standby, process }) => standby === true && process.alive)) return
+    if (!this.#sequencers.some(({ standby, process }) => standby && process.alive)) return
     const newest = this.checker.newest?.sequencer?.boot
     const slot = this.#sequencers.find(
-      ({ process, server, standby }) => process.alive && standby !== true && server?.member.boot === newest,
+      ({ process, server, standby }) => process.alive && !standby && server?.member.boot === newest,
     )
     if (slot !== undefined) this.#kill(slot.process, false)
   }
@@ -1040,7 +1034,7 @@ class SimCluster {
 
   #restartSequencer(downMs: number): void {
     void this.#restart(
-      this.#sequencers.findLastIndex(({ standby }) => standby !== true),
+      this.#sequencers.findLastIndex(({ standby }) => !standby),
       downMs,
     )
   }
@@ -1054,7 +1048,7 @@ class SimCluster {
       this.world.schedule(downMs, undefined, resolve)
     })
     slot.process.alive = true
-    await (slot.standby === true ? this.#startStandby(i) : this.#startSequencer(i, false))
+    await (slot.standby ? this.#startStandby(i) : this.#startSequencer(i, false))
   }
 
   #drive(killAfterMs: number | undefined): void {
@@ -1065,7 +1059,7 @@ class SimCluster {
       name: process.name,
       addresses: this.#units.map((unit) => unit.address),
     })
-    const sequencer = this.#sequencers.findLast(({ standby }) => standby !== true)?.server
+    const sequencer = this.#sequencers.findLast(({ standby }) => !standby)?.server
     // A driver that wants a new epoch although nothing has changed: it says that the sequencer has moved to where it
     // is.
     const spare = this.#sequencers.at(0)?.server
@@ -1186,7 +1180,7 @@ class SimCluster {
   #ensureSequencer(): void {
     const haveAllEnded = this.#sequencers.every(
       ({ server, process, standby }) =>
-        !process.alive || this.#refused.has(process) || (server?.deposed === true && standby !== true),
+        !process.alive || this.#refused.has(process) || (server?.deposed === true && !standby),
     )
     if (haveAllEnded) void this.#startSequencer(this.#sequencers.length, true)
   }

@@ -1,14 +1,12 @@
 /** Real processes that wait for a call, or for nothing: which of them end, and with what. */
 import test from 'ava'
 import { hostOf } from '../../log/io/host-folder.ts'
-import { makeFolder } from '../log/io/folder.ts'
+import { makeFolder, type Teardown } from '../log/io/folder.ts'
 import { RealCluster, RealProcess } from './processes.ts'
 
-type Teardown = (run: () => void | Promise<void>) => void
-
-async function program(address: string, what: string, teardown: Teardown): Promise<RealProcess> {
+async function program(address: string, what: string, t: Teardown): Promise<RealProcess> {
   const started = new RealProcess('attended-process.ts', [address, what])
-  teardown(() => started.kill())
+  t.teardown(() => started.kill())
   await started.start('ready')
   return started
 }
@@ -20,17 +18,9 @@ test.beforeEach((t) => {
 test.serial(
   'P73: a program that awaits a call when all servers are gone hears of it, and then ends with 0',
   async (t) => {
-    const cluster = await RealCluster.start((run) => {
-      t.teardown(run)
-    })
+    const cluster = await RealCluster.start(t)
     const address = `tcp://${cluster.addresses.join()}`
-    const programs = await Promise.all(
-      ['append', 'op', 'sync', 'read'].map((what) =>
-        program(address, what, (run) => {
-          t.teardown(run)
-        }),
-      ),
-    )
+    const programs = await Promise.all(['append', 'op', 'sync', 'read'].map((what) => program(address, what, t)))
     await cluster.kill(...cluster.units, cluster.sequencer)
     for (const one of programs) one.send('go')
     const ended = await Promise.all(
@@ -46,24 +36,14 @@ test.serial(
 test.serial(
   'P73: an idle client does not keep its program alive, and a subscription that somebody reads does',
   async (t) => {
-    const cluster = await RealCluster.start((run) => {
-      t.teardown(run)
-    })
-    const folder = makeFolder((run) => {
-      t.teardown(run)
-    })
+    const cluster = await RealCluster.start(t)
+    const folder = makeFolder(t)
     const host = new RealProcess('file-process.ts', [folder, 'host'])
     t.teardown(() => host.kill())
     await host.start('ready')
     const addresses = [`tcp://${cluster.addresses.join()}`, 'memory:', `file:${folder}`]
     for (const what of ['idle', 'subscribe']) {
-      const programs = await Promise.all(
-        addresses.map((address) =>
-          program(address, what, (run) => {
-            t.teardown(run)
-          }),
-        ),
-      )
+      const programs = await Promise.all(addresses.map((address) => program(address, what, t)))
       t.deepEqual(
         await Promise.all(programs.map(async (one) => [await one.ended(), one.lines])),
         programs.map(() => [0, ['ready', 'done']]),
@@ -80,9 +60,7 @@ test.serial(
   async (t) => {
     t.timeout(60_000 * ROUNDS)
     for (let round = 0; round < ROUNDS; round++) {
-      const folder = makeFolder((run) => {
-        t.teardown(run)
-      })
+      const folder = makeFolder(t)
       const all = ['host', 'a', 'b', 'c', 'd', 'e', 'f'].map(
         (name) => new RealProcess('file-process.ts', [folder, name]),
       )

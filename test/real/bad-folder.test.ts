@@ -34,9 +34,7 @@ async function drop(cluster: RealCluster, i: number, client: LogClient): Promise
 
 test.serial('L2: a folder in use, a damaged register and a damaged WAL', async (t) => {
   t.timeout(160_000)
-  const cluster = await RealCluster.start((run) => {
-    t.teardown(run)
-  })
+  const cluster = await RealCluster.start(t)
   const client = await cluster.client()
   const positions = await appendRows(client, 30)
   t.deepEqual(await cluster.startRefused(0, cluster.folderOf('unit-a'), '127.0.0.1:0'), ['IN_USE', 2])
@@ -78,9 +76,7 @@ test.serial('L2: a folder in use, a damaged register and a damaged WAL', async (
 
 test.serial('L2: a damaged database loses nothing that another unit has', async (t) => {
   t.timeout(100_000)
-  const cluster = await RealCluster.start((run) => {
-    t.teardown(run)
-  })
+  const cluster = await RealCluster.start(t)
   const client = await cluster.client()
   const positions = await appendRows(client, 60)
   await cluster.kill(cluster.unit(1))
@@ -101,9 +97,7 @@ test.serial('L2: a damaged database loses nothing that another unit has', async 
 
 test.serial('L6: a unit with the folder of another cluster is refused, and can be left out', async (t) => {
   t.timeout(100_000)
-  const cluster = await RealCluster.start((run) => {
-    t.teardown(run)
-  })
+  const cluster = await RealCluster.start(t)
   const client = await cluster.client()
   const positions = await appendRows(client, 10)
   const stranger = new RealProcess('unit-process.ts', [cluster.folderOf('stranger'), '127.0.0.1:0', 'stranger'])

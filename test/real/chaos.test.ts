@@ -14,9 +14,7 @@ test.serial(
   'L2: units are killed and stand still under a recorded load: nothing acknowledged is missing',
   async (t) => {
     t.timeout(200_000)
-    const folder = makeFolder((run) => {
-      t.teardown(run)
-    })
+    const folder = makeFolder(t)
     const child = spawn(
       process.execPath,
       [MAIN, '--minutes', '0.25', '--only', 'kill,pause', '--rate', '400', '--least', '10', '--dir', folder],

@@ -3,10 +3,8 @@ import test from 'ava'
 import { hostOf } from '../../log/io/host-folder.ts'
 import { connect } from '../../objects/connect.ts'
 import { Counter } from '../../objects/counter.ts'
-import { makeFolder } from '../log/io/folder.ts'
+import { makeFolder, type Teardown } from '../log/io/folder.ts'
 import { RealProcess } from './processes.ts'
-
-type Teardown = (run: () => void | Promise<void>) => void
 
 /** A process that counts in the folder's cluster. */
 class Counting {
@@ -18,9 +16,9 @@ class Counting {
     this.process = new RealProcess('file-process.ts', [folder, name])
   }
 
-  static async start(folder: string, name: string, teardown: Teardown): Promise<Counting> {
+  static async start(folder: string, name: string, t: Teardown): Promise<Counting> {
     const counting = new Counting(folder, name)
-    teardown(() => counting.process.kill())
+    t.teardown(() => counting.process.kill())
     counting.pid = Number(await counting.process.start('ready'))
     return counting
   }
@@ -82,19 +80,9 @@ test.serial(
     + 'acknowledged is missing',
   async (t) => {
     t.timeout(100_000)
-    const folder = makeFolder((run) => {
-      t.teardown(run)
-    })
-    const first = await Counting.start(folder, 'first', (run) => {
-      t.teardown(run)
-    })
-    const others = await Promise.all(
-      ['a', 'b', 'c'].map((name) =>
-        Counting.start(folder, name, (run) => {
-          t.teardown(run)
-        }),
-      ),
-    )
+    const folder = makeFolder(t)
+    const first = await Counting.start(folder, 'first', t)
+    const others = await Promise.all(['a', 'b', 'c'].map((name) => Counting.start(folder, name, t)))
     const all = [first, ...others]
     t.is(hostOf({ path: folder })?.pid, first.pid)
     for (const one of all) one.process.send('go')
@@ -136,15 +124,9 @@ test.serial(
 
 test.serial('P50: while the host is stopped the others are told its pid; they go on when it does', async (t) => {
   t.timeout(100_000)
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await Counting.start(folder, 'host', (run) => {
-    t.teardown(run)
-  })
-  const other = await Counting.start(folder, 'other', (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await Counting.start(folder, 'host', t)
+  const other = await Counting.start(folder, 'other', t)
   t.is(await other.add(), 'added 1')
   host.process.signal('SIGSTOP')
   t.regex(
@@ -162,15 +144,9 @@ test.serial('P50: while the host is stopped the others are told its pid; they go
 
 test.serial('P50: a stopped host that is killed blocks nobody', async (t) => {
   t.timeout(100_000)
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await Counting.start(folder, 'host', (run) => {
-    t.teardown(run)
-  })
-  const other = await Counting.start(folder, 'other', (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await Counting.start(folder, 'host', t)
+  const other = await Counting.start(folder, 'other', t)
   host.process.signal('SIGSTOP')
   const adding = other.add()
   await host.process.kill()
@@ -182,15 +158,9 @@ test.serial(
   'a host that closes hands over at once, and the last one leaves a folder that was ended in good order',
   async (t) => {
     t.timeout(100_000)
-    const folder = makeFolder((run) => {
-      t.teardown(run)
-    })
-    const host = await Counting.start(folder, 'host', (run) => {
-      t.teardown(run)
-    })
-    const other = await Counting.start(folder, 'other', (run) => {
-      t.teardown(run)
-    })
+    const folder = makeFolder(t)
+    const host = await Counting.start(folder, 'host', t)
+    const other = await Counting.start(folder, 'other', t)
     other.process.send('go')
     await other.adds(20)
     host.process.send('end')
@@ -207,16 +177,8 @@ test.serial(
 
 test.serial('many processes that start at once on an empty folder make one cluster', async (t) => {
   t.timeout(100_000)
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const all = await Promise.all(
-    ['a', 'b', 'c', 'd'].map((name) =>
-      Counting.start(folder, name, (run) => {
-        t.teardown(run)
-      }),
-    ),
-  )
+  const folder = makeFolder(t)
+  const all = await Promise.all(['a', 'b', 'c', 'd'].map((name) => Counting.start(folder, name, t)))
   t.deepEqual(await Promise.all(all.map((one) => one.add())), ['added 1', 'added 1', 'added 1', 'added 1'])
   t.true(all.some((one) => one.pid === hostOf({ path: folder })?.pid))
 })

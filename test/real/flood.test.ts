@@ -10,9 +10,9 @@ import { limits, type Limits } from '../../log/limits.ts'
 import { writeJson } from '../../log/wire/control.ts'
 import { encodeFrame } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
+import { Peers } from '../../log/wire/peers.ts'
 import type { Peer } from '../../log/wire/rpc.ts'
 import { RealProcess } from './processes.ts'
-import { Peers } from '../../log/wire/peers.ts'
 
 const MB = 1 << 20
 const hello = encodeFrame(kinds.hello, 0, 0, writeJson({ cluster: null, name: 'flood' }))

@@ -13,13 +13,13 @@ import { RegisterFile } from '../../log/io/register-file.ts'
 import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { scanWal } from '../../log/io/wal-scan.ts'
 import { commit, headersOf, rowOf } from '../contracts/unit-store.ts'
-import { makeFolder } from '../log/io/folder.ts'
+import { makeFolder, type Teardown } from '../log/io/folder.ts'
 
 const run = (...command: readonly string[]): boolean => spawnSync(command[0] ?? '', command.slice(1)).status === 0
 
 /** Mounts an empty file system of `megabytes`, taken down when the test ends; gives its folder. */
-function mountDisk(megabytes: number, teardown: (undo: () => void) => void): string | undefined {
-  const folder = makeFolder(teardown)
+function mountDisk(megabytes: number, t: Teardown): string | undefined {
+  const folder = makeFolder(t)
   const [image, disk] = [join(folder, 'image'), join(folder, 'disk')]
   mkdirSync(disk)
   const mounted =
@@ -27,7 +27,7 @@ function mountDisk(megabytes: number, teardown: (undo: () => void) => void): str
     && run('mkfs.ext4', '-q', '-m', '0', '-O', '^has_journal', image)
     && run('mount', '-o', 'loop', image, disk)
   if (mounted) {
-    teardown(() => {
+    t.teardown(() => {
       run('umount', '-l', disk)
     })
   }
@@ -36,14 +36,12 @@ function mountDisk(megabytes: number, teardown: (undo: () => void) => void): str
 
 /** Whether this process may mount here. */
 function canMount(): boolean {
-  const undo: (() => void)[] = []
+  const undo: (() => void | Promise<void>)[] = []
   const mounted =
     process.platform === 'linux'
     && process.getuid?.() === 0
-    && mountDisk(4, (each) => {
-      undo.push(each)
-    }) !== undefined
-  for (const each of undo.toReversed()) each()
+    && mountDisk(4, { teardown: (each) => undo.push(each) }) !== undefined
+  for (const each of undo.toReversed()) void each()
   return mounted
 }
 
@@ -72,10 +70,7 @@ const freeOf = (disk: string): number => {
 const mounting = canMount() ? test.serial : test.serial.skip
 const storeOn = (disk: string): SqliteStore =>
   new SqliteStore({ folder: join(disk, 'unit'), random: systemRandom, walMb: 2, reserveMb: 8, checkpointFrames: 50 })
-const mount = (t: ExecutionContext): string =>
-  mountDisk(64, (undo) => {
-    t.teardown(undo)
-  }) ?? ''
+const mount = (t: ExecutionContext): string => mountDisk(64, t) ?? ''
 
 /** Commits rows of 20 kB until one is not kept or the store is full; gives how many were. */
 async function commitUntil(

@@ -8,9 +8,7 @@ import { RealCluster } from './processes.ts'
 
 test.serial('L2: a client, the sequencer and one unit are killed and come back, one after the other', async (t) => {
   t.timeout(100_000)
-  const cluster = await RealCluster.start((run) => {
-    t.teardown(run)
-  })
+  const cluster = await RealCluster.start(t)
   const load = await Load.start(cluster)
   await load.acknowledges(100)
   await load.clientProcess?.kill()
@@ -30,9 +28,7 @@ test.serial(
   'L2: a unit stands still for a second; then all units and the sequencer are killed and come back',
   async (t) => {
     t.timeout(100_000)
-    const cluster = await RealCluster.start((run) => {
-      t.teardown(run)
-    })
+    const cluster = await RealCluster.start(t)
     const load = await Load.start(cluster)
     await load.acknowledges(100)
     cluster.unit(1).signal('SIGSTOP')

@@ -14,9 +14,7 @@ import { init } from '../../log/epochs/genesis.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import { limits } from '../../log/limits.ts'
 import { connectLog } from '../../sequencer/connect.ts'
-import { makeFolder } from '../log/io/folder.ts'
-
-type Teardown = (run: () => void | Promise<void>) => void
+import { makeFolder, type Teardown } from '../log/io/folder.ts'
 
 /** One process with the lines it has said. */
 export class RealProcess {
@@ -96,19 +94,19 @@ export class RealCluster {
   readonly folder: string
   readonly units: RealProcess[] = []
   readonly addresses: string[] = []
-  readonly #teardown: Teardown
+  readonly #t: Teardown
   sequencer = new RealProcess('sequencer-process.ts', [])
 
-  constructor(teardown: Teardown) {
-    this.#teardown = teardown
-    this.folder = makeFolder(teardown)
+  constructor(t: Teardown) {
+    this.#t = t
+    this.folder = makeFolder(t)
   }
 
   /** Starts everything and makes a cluster of it. */
-  static async start(teardown: Teardown): Promise<RealCluster> {
-    const cluster = new RealCluster(teardown)
+  static async start(t: Teardown): Promise<RealCluster> {
+    const cluster = new RealCluster(t)
     // Registered first, run last: the folder goes when nobody writes into it.
-    teardown(() => cluster.kill(...cluster.units, cluster.sequencer))
+    t.teardown(() => cluster.kill(...cluster.units, cluster.sequencer))
     for (const name of ['unit-a', 'unit-b', 'unit-c']) {
       cluster.units.push(new RealProcess('unit-process.ts', [cluster.folderOf(name), '127.0.0.1:0', name]))
     }
@@ -159,14 +157,14 @@ export class RealCluster {
 
   async client(name = 'client'): Promise<LogClient> {
     const { client, close } = await connectLog(this.url, { name, timeoutMs: 10_000 })
-    this.#teardown(close)
+    this.#t.teardown(close)
     return client
   }
 
   /** A client in a process of its own. */
   async clientProcess(): Promise<RealProcess> {
     const client = new RealProcess('client-process.ts', [this.url])
-    this.#teardown(() => client.kill())
+    this.#t.teardown(() => client.kill())
     await client.start('ready')
     return client
   }

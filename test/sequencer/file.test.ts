@@ -13,9 +13,7 @@ import { SqliteStore } from '../../log/io/sqlite-store.ts'
 import { limits } from '../../log/limits.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { connectLog, type ConnectedLog } from '../../sequencer/connect.ts'
-import { makeFolder } from '../log/io/folder.ts'
-
-type Teardown = (run: () => void | Promise<void>) => void
+import { makeFolder, type Teardown } from '../log/io/folder.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textAt = async (client: LogClient, position: number): Promise<string> => {
@@ -23,10 +21,11 @@ const textAt = async (client: LogClient, position: number): Promise<string> => {
   return found.kind === 'data' ? new TextDecoder().decode(found.entry.payload) : found.kind
 }
 
-async function joined(folder: string, teardown: Teardown): Promise<ConnectedLog> {
-  const connected = await connectLog(`file:${folder}`, { timeoutMs: 10_000 })
-  teardown(() => connected.close())
-  return connected
+const connectTo = (folder: string): Promise<ConnectedLog> => connectLog(`file:${folder}`, { timeoutMs: 10_000 })
+async function joined(folder: string, t: Teardown): Promise<ConnectedLog> {
+  const one = await connectTo(folder)
+  t.teardown(() => one.close())
+  return one
 }
 
 const children = new URL('../../', import.meta.url).pathname
@@ -50,38 +49,22 @@ test.beforeEach((t) => {
 })
 
 test('L2: what was appended is there after the host closed, for those who stay and for those who come', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await joined(folder, (run) => {
-    t.teardown(run)
-  })
-  const other = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await joined(folder, t)
+  const other = await joined(folder, t)
   const { position } = await host.client.append(encode('kept'))
   await host.close()
   t.is(await textAt(other.client, position), 'kept')
   const next = await other.client.append(encode('next'), { timeoutMs: 10_000 })
   t.true(next.position > position)
   await other.close()
-  const later = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const later = await joined(folder, t)
   t.deepEqual([await textAt(later.client, position), await textAt(later.client, next.position)], ['kept', 'next'])
 })
 
 test('Y1: several that race for an empty folder make one cluster, also where its host has closed', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const all = await Promise.all(
-    [1, 2, 3, 4].map(() =>
-      joined(folder, (run) => {
-        t.teardown(run)
-      }),
-    ),
-  )
+  const folder = makeFolder(t)
+  const all = await Promise.all([1, 2, 3, 4].map(() => joined(folder, t)))
   const clusters = await Promise.all(all.map(async ({ client }) => (await client.layout()).cluster))
   t.is(new Set(clusters).size, 1)
   const positions = await Promise.all(all.map(async ({ client }) => (await client.append(encode('x'))).position))
@@ -95,22 +78,16 @@ test('Y1: several that race for an empty folder make one cluster, also where its
 })
 
 test('a folder is the same cluster under another name', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   mkdirSync(join(folder, 'x'.repeat(120)))
   symlinkSync(join(folder, 'x'.repeat(120)), join(folder, 'short'))
   await t.throwsAsync(connectLog(`file:${join(folder, 'x'.repeat(120))}`), {
     code: 'BAD_ADDRESS',
     message: /symbolic link/,
   })
-  const one = await joined(join(folder, 'short'), (run) => {
-    t.teardown(run)
-  })
+  const one = await joined(join(folder, 'short'), t)
   symlinkSync(join(folder, 'x'.repeat(120)), join(folder, 'other'))
-  const other = await joined(join(folder, 'other'), (run) => {
-    t.teardown(run)
-  })
+  const other = await joined(join(folder, 'other'), t)
   const { position } = await one.client.append(encode('once'))
   t.is(await textAt(other.client, position), 'once')
   await one.close()
@@ -118,12 +95,8 @@ test('a folder is the same cluster under another name', async (t) => {
 })
 
 test('P50: a host whose lock file is removed stops hosting and says why; another one takes over', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await joined(folder, t)
   const { position } = await host.client.append(encode('before'))
   rmSync(join(folder, 'host.lock'))
   const error = await t.throwsAsync(async () => {
@@ -131,21 +104,15 @@ test('P50: a host whose lock file is removed stops hosting and says why; another
   })
   t.regex(error.message, /hosts .* no longer: .*host\.lock was removed/)
   t.is(hostOf({ path: folder }), undefined)
-  const other = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const other = await joined(folder, t)
   t.is(await textAt(other.client, position), 'before')
   t.is(await textAt(host.client, position), 'before')
   await host.client.append(encode('as a guest'), { timeoutMs: 10_000 })
 })
 
 test('L10: a host whose log is removed stops within a second and says why', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await joined(folder, t)
   await host.client.append(encode('before'))
   rmSync(join(folder, 'unit'), { recursive: true })
   const began = performance.now()
@@ -157,12 +124,8 @@ test('L10: a host whose log is removed stops within a second and says why', asyn
 })
 
 test('P50: a folder that was copied in use is refused with what to do, and the original goes on', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await joined(join(folder, 'original'), (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await joined(join(folder, 'original'), t)
   await host.client.append(encode('x'))
   execFileSync('cp', ['-r', join(folder, 'original'), join(folder, 'copy')])
   const error = await t.throwsAsync(connectLog(`file:${join(folder, 'copy')}`), { code: 'DAMAGED' })
@@ -171,25 +134,17 @@ test('P50: a folder that was copied in use is refused with what to do, and the o
 })
 
 test('a folder that was copied while nobody used it is a cluster with all that was in it', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const host = await joined(join(folder, 'original'), (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  const host = await joined(join(folder, 'original'), t)
   const { position } = await host.client.append(encode('copied'))
   await host.close()
   execFileSync('cp', ['-r', join(folder, 'original'), join(folder, 'copy')])
-  const other = await joined(join(folder, 'copy'), (run) => {
-    t.teardown(run)
-  })
+  const other = await joined(join(folder, 'copy'), t)
   t.is(await textAt(other.client, position), 'copied')
 })
 
 test('L6: a unit of another kind of cluster is refused and not changed', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   const ports = systemPorts({ unreferenced: true })
   const make = (): UnitServer =>
     new UnitServer({
@@ -216,9 +171,7 @@ test('L6: a unit of another kind of cluster is refused and not changed', async (
 
 test('a folder that may not be written to is an IO error that names it', async (t) => {
   const user = process.getuid?.() === 0 ? 65_534 : undefined
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   t.teardown(() => {
     chmodSync(folder, 0o755)
   })
@@ -234,13 +187,9 @@ test('sockets of another user are told as such, not as a busy host', async (t) =
     t.pass()
     return
   }
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   chmodSync(folder, 0o755)
-  await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  await joined(folder, t)
   const said = runScript(tryConnecting(folder), 65_534)
   t.regex(
     said,
@@ -249,12 +198,8 @@ test('sockets of another user are told as such, not as a busy host', async (t) =
 })
 
 test('a socket that was removed is named, with whose end helps', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  await joined(folder, t)
   rmSync(join(folder, 'unit.sock'))
   const said = runScript(tryConnecting(folder))
   t.regex(
@@ -266,10 +211,8 @@ test('a socket that was removed is named, with whose end helps', async (t) => {
 })
 
 test('L2: a log that was salvaged is hosted by nobody until somebody has looked at what is left', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  await (await joined(folder, () => undefined)).close()
+  const folder = makeFolder(t)
+  await (await connectTo(folder)).close()
   writeFileSync(join(folder, 'unit', 'unit.salvaged'), 'by hand')
   await t.throwsAsync(connectLog(`file:${folder}`), {
     code: 'NOT_WHOLE',
@@ -278,10 +221,8 @@ test('L2: a log that was salvaged is hosted by nobody until somebody has looked 
 })
 
 test('why this process could not host is said when nobody did in time', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  await (await joined(folder, () => undefined)).close()
+  const folder = makeFolder(t)
+  await (await connectTo(folder)).close()
   await t.throwsAsync(connectLog(`file:${folder}`, { timeoutMs: 8_000, limits: { requestMs: 0 } }), {
     message: /nobody hosted .* in time; this process could not: /,
   })
@@ -289,9 +230,7 @@ test('why this process could not host is said when nobody did in time', async (t
 
 test('P50: a start that fails is told as it is and lets the lock go, also in a read-only folder', async (t) => {
   const user = process.getuid?.() === 0 ? 65_534 : undefined
-  const parent = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const parent = makeFolder(t)
   chmodSync(parent, 0o777)
   const folder = join(parent, 'log')
   t.teardown(() => {
@@ -319,10 +258,10 @@ test('P50: a start that fails is told as it is and lets the lock go, also in a r
 })
 
 /** A disk of so many megabytes, where this user may mount one. */
-function mountSmall(path: string, megabytes: number, teardown: Teardown): boolean {
+function mountSmall(path: string, megabytes: number, t: Teardown): boolean {
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path], { stdio: 'ignore' })
   if (status === 0) {
-    teardown(() => {
+    t.teardown(() => {
       spawnSync('umount', [path])
     })
   }
@@ -335,26 +274,20 @@ async function appendOn(client: LogClient): Promise<void> {
 }
 
 test('P32: on a full disk a folder is opened for who reads; without a reserve what is missing is said', async (t) => {
-  const disk = makeFolder((run) => {
-    t.teardown(run)
-  })
-  if (
-    !mountSmall(disk, 40, (run) => {
-      t.teardown(run)
-    })
-  ) {
+  const disk = makeFolder(t)
+  if (!mountSmall(disk, 40, t)) {
     t.pass('this user may mount no disk')
     return
   }
   const folder = join(disk, 'log')
-  const host = await joined(folder, () => undefined)
+  const host = await connectTo(folder)
   const { position } = await host.client.append(encode('kept'))
   await host.close()
   const filled = (name: string): void => {
     spawnSync('dd', ['if=/dev/zero', `of=${join(disk, name)}`, 'bs=4k'], { stdio: 'ignore' })
   }
   filled('one')
-  const reader = await joined(folder, () => undefined)
+  const reader = await connectTo(folder)
   t.is(await textAt(reader.client, position), 'kept')
   await t.throwsAsync(appendOn(reader.client), { message: /disk of .* is full/ })
   await reader.close()
@@ -364,9 +297,7 @@ test('P32: on a full disk a folder is opened for who reads; without a reserve wh
   })
   rmSync(join(disk, 'one'))
   rmSync(join(disk, 'two'))
-  const writer = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const writer = await joined(folder, t)
   t.is(
     await textAt(writer.client, (await writer.client.append(encode('more'), { timeoutMs: 20_000 })).position),
     'more',
@@ -374,9 +305,7 @@ test('P32: on a full disk a folder is opened for who reads; without a reserve wh
 })
 
 test('a damaged log is told to who connects, and nobody keeps the lock', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   mkdirSync(join(folder, 'unit'))
   writeFileSync(join(folder, 'unit', 'unit.db'), Buffer.alloc(8192, 'garbage '))
   await t.throwsAsync(connectLog(`file:${folder}`), { code: 'DAMAGED', message: /unit\.db is damaged/ })
@@ -384,12 +313,8 @@ test('a damaged log is told to who connects, and nobody keeps the lock', async (
 })
 
 test('a process that only joins does not load better-sqlite3', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
-  await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
+  await joined(folder, t)
   const script = `
     import { registerHooks } from 'node:module'
     const seen = []
@@ -414,12 +339,8 @@ test('a process that only joins does not load better-sqlite3', async (t) => {
 })
 
 test('waiting for a host ends with its signal', async (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   await t.throwsAsync(connectLog(`file:${folder}`, { signal: AbortSignal.abort() }), { code: 'ABORTED' })
-  const connected = await joined(folder, (run) => {
-    t.teardown(run)
-  })
+  const connected = await joined(folder, t)
   t.true((await connected.client.append(encode('x'))).position >= 0)
 })

@@ -9,11 +9,7 @@ import { startHost } from '../../sequencer/host.ts'
 import { makeFolder } from '../log/io/folder.ts'
 
 test('P50: a host lets its lock go though something else of it cannot be closed', async (t) => {
-  const folder = openHostFolder(
-    makeFolder((run) => {
-      t.teardown(run)
-    }),
-  )
+  const folder = openHostFolder(makeFolder(t))
   const ports = systemPorts()
   const host = await startHost({
     ports: { ...ports, transport: placedTransport(ports.transport, folder) },

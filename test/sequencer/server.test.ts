@@ -5,8 +5,8 @@ import { Cluster } from '../../log/cluster/cluster.ts'
 import { init } from '../../log/epochs/genesis.ts'
 import { SirtakiError, isError, type Code } from '../../log/errors.ts'
 import { limits as usual } from '../../log/limits.ts'
-import type { Ports, Register } from '../../log/ports.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import type { Ports } from '../../log/ports.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { readGrant, writeToken } from '../../log/wire/messages.ts'
@@ -16,15 +16,6 @@ import { HandClock, countingRandom } from '../harness/hand-clock.ts'
 import { HandCluster } from '../harness/hand-cluster.ts'
 
 const limits = { ...usual, window: 4 }
-const register = (): Register => {
-  let kept: string | undefined
-  return {
-    read: () => kept,
-    write: (value) => {
-      kept = value
-    },
-  }
-}
 
 /** The value of a promise that must settle within `ms`. */
 async function within<T>(clock: HandClock, promise: Promise<T>, ms = 2_000): Promise<T> {
@@ -70,7 +61,7 @@ async function start(): Promise<{
     ports,
     limits,
     store: new MemoryStore('u'),
-    register: register(),
+    register: memoryRegister(),
     address: 'unit',
     name: 'unit',
   })

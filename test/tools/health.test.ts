@@ -2,36 +2,10 @@
 import test from 'ava'
 import type { SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
 import { SEALED_MS, UnitHealth, sequencerHealth } from '../../tools/serving/health.ts'
+import { sequencerStatus, unitStatus } from './statuses.ts'
 
-const unit = (role: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
-  name: 'u',
-  identity: 'i',
-  boot: 'b',
-  role,
-  cluster: 'c',
-  epoch: 3,
-  sealed: 4,
-  opened: 3,
-  prefix: 0,
-  highest: -1,
-  trim: 0,
-  streams: 0,
-  connections: 0,
-  store: { kind: 'memory', diskBytes: 0 },
-  ...facts,
-})
-const sequencer = (role: string): SequencerStatus => ({
-  name: 's',
-  boot: 'b',
-  role,
-  epoch: 3,
-  tail: 0,
-  prefix: 0,
-  holes: 0,
-  streams: 0,
-  waiting: 0,
-  connections: 0,
-})
+const unit = (role: string, facts: Partial<UnitStatus> = {}): UnitStatus => unitStatus({ role, sealed: 4, ...facts })
+const sequencer = (role: string): SequencerStatus => sequencerStatus({ role })
 const healthOf = (status: UnitStatus): boolean => new UnitHealth().judge(status, 0).isHealthy
 
 test('a unit that serves or is spare is healthy; one in any other role says why not', (t) => {

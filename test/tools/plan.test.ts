@@ -1,11 +1,11 @@
 /** What the next epoch would change, and what may be lost on the way: from layouts alone. */
 import test from 'ava'
+import type { Intent, Survey } from '../../log/epochs/intent.ts'
 import { nextLayout } from '../../log/epochs/next-layout.ts'
 import { openSegment, type Layout } from '../../log/layout.ts'
 import type { Identity } from '../../log/wire/control.ts'
 import { lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../../tools/cluster/plan.ts'
 import { layoutOf } from '../log/layouts.ts'
-import type { Intent, Survey } from '../../log/epochs/intent.ts'
 
 const answerOf = (name: string, kind = 'unit'): Identity => ({
   kind,

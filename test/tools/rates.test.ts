@@ -3,35 +3,28 @@ import test from 'ava'
 import type { Layout } from '../../log/layout.ts'
 import type { SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
 import { ratesOf, type Look } from '../../tools/cluster/rates.ts'
+import { sequencerStatus, unitStatus } from './statuses.ts'
 
-const unit: UnitStatus = {
-  name: 'u',
+const unit = unitStatus({
   identity: 'disk',
   boot: 'b1',
-  role: 'serving',
-  cluster: 'c',
   epoch: 2,
   sealed: 2,
   opened: 2,
   prefix: 10,
   highest: 11,
-  trim: 0,
   streams: 1,
   connections: 3,
-  store: { kind: 'memory', diskBytes: 0 },
-}
-const sequencer: SequencerStatus = {
-  name: 's',
+})
+const sequencer = sequencerStatus({
   boot: 's1',
-  role: 'ready',
   epoch: 2,
   tail: 100,
   prefix: 90,
   holes: 10,
   streams: 1,
-  waiting: 0,
   connections: 2,
-}
+})
 const layout: Layout = {
   cluster: 'c',
   epoch: 2,

@@ -1,40 +1,13 @@
 /** What `status` and `doctor` make of a cluster that is not as it was made. */
 import test from 'ava'
-import type { Members, OtherUnit, SequencerStatus, UnitStatus } from '../../tools/cluster/members.ts'
+import type { Members, OtherUnit, UnitStatus } from '../../tools/cluster/members.ts'
 import { standingOf } from '../../tools/cluster/standing.ts'
 import { layoutOf, type LayoutShape } from '../log/layouts.ts'
 import { json, line, run, start, startCluster, type Ran, type TestCluster } from './command-line.ts'
+import { sequencerStatus, unitStatus } from './statuses.ts'
 
-const statusOf = (identity: string, facts: Partial<UnitStatus> = {}): UnitStatus => ({
-  name: identity,
-  identity,
-  boot: 'b',
-  role: 'serving',
-  cluster: 'c1',
-  epoch: 3,
-  sealed: 3,
-  opened: 3,
-  prefix: 0,
-  highest: -1,
-  trim: 0,
-  streams: 0,
-  connections: 0,
-  store: { kind: 'memory', diskBytes: 0 },
-  ...facts,
-})
-const ready: SequencerStatus = {
-  name: 's',
-  boot: 's',
-  role: 'ready',
-  epoch: 3,
-  tail: 0,
-  prefix: 0,
-  holes: 0,
-  streams: 0,
-  waiting: 0,
-  connections: 0,
-  standbys: ['sequencer at t:1'],
-}
+const statusOf = (identity: string, facts: Partial<UnitStatus> = {}): UnitStatus =>
+  unitStatus({ name: identity, identity, ...facts })
 
 interface Shape extends LayoutShape {
   readonly units?: readonly OtherUnit[]
@@ -49,7 +22,12 @@ function members({ units = [], left = [], standbys = ['sequencer at t:1'], ...sh
     spares: [],
     absent: left,
     units: units.map((unit) => ({ chain: 0, boot: 'b', ...unit })),
-    sequencer: { address: 'sequencer:1', boot: 's', status: { ...ready, standbys: [...standbys] }, problem: undefined },
+    sequencer: {
+      address: 'sequencer:1',
+      boot: 's',
+      status: sequencerStatus({ standbys: [...standbys] }),
+      problem: undefined,
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
 import { limits as usual, type Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
-import { MemoryStore } from '../../log/unit/memory-store.ts'
+import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
@@ -27,17 +27,11 @@ interface Disagreeing {
 async function startDisagreeing(t: ExecutionContext): Promise<Disagreeing> {
   const ports: Ports = { clock: systemClock, random: systemRandom, transport: memoryTransport(systemClock) }
   const unit = async (name: string): Promise<UnitServer> => {
-    let kept: string | undefined
     const server = new UnitServer({
       ports,
       limits,
       store: new MemoryStore(name),
-      register: {
-        read: () => kept,
-        write: (value) => {
-          kept = value
-        },
-      },
+      register: memoryRegister(),
       address: name,
       name,
     })

@@ -5,6 +5,7 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import type { Cluster } from '../../../log/cluster/cluster.ts'
+import type { ResolvedMap } from '../../../log/cluster/resolve-round.ts'
 import { resolveRange } from '../../../log/cluster/resolve.ts'
 import { clusterSeed, encodeEntry, readEntry } from '../../../log/entry.ts'
 import type { Layout } from '../../../log/layout.ts'
@@ -12,7 +13,6 @@ import { limits } from '../../../log/limits.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { STORE_HEAD_BYTES, readOffers, sealStore } from '../../../log/wire/messages.ts'
 import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
-import type { ResolvedMap } from '../../../log/cluster/resolve-round.ts'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 const LARGEST = limits.entryBytesMax

@@ -7,12 +7,12 @@
  */
 import test from 'ava'
 import fc from 'fast-check'
+import type { Intent, Survey, Findings } from '../../../log/epochs/intent.ts'
 import { namesAll, nextLayout } from '../../../log/epochs/next-layout.ts'
 import { isError } from '../../../log/errors.ts'
 import { chainOf, openSegment, type Layout } from '../../../log/layout.ts'
 import type { Identity } from '../../../log/wire/control.ts'
 import { layoutOf } from '../layouts.ts'
-import type { Intent, Survey, Findings } from '../../../log/epochs/intent.ts'
 
 const UNITS = ['a', 'b', 'c', 'd', 'e', 'f']
 const WINDOW = 4

@@ -4,11 +4,11 @@
  * Long: a list of cases.
  */
 import test from 'ava'
+import { checkDrops, type Survey, type Findings } from '../../../log/epochs/intent.ts'
 import { namesAll, nextLayout } from '../../../log/epochs/next-layout.ts'
 import { openSegment, type Layout } from '../../../log/layout.ts'
 import type { Identity } from '../../../log/wire/control.ts'
 import { layoutOf, type LayoutShape } from '../layouts.ts'
-import { checkDrops, type Survey, type Findings } from '../../../log/epochs/intent.ts'
 
 const base = layoutOf({ epoch: 4, tail: 50, sequencer: 's' })
 const answerOf = (identity: string, boot: string, acceptor: string, kind = 'unit'): Identity => ({

@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { LogClient } from '../../../log/client/client.ts'
 import { Cluster } from '../../../log/cluster/cluster.ts'
 import { clusterSeed, encodeEntry } from '../../../log/entry.ts'
+import { surveyRecovery } from '../../../log/epochs/chain-report.ts'
 import { init } from '../../../log/epochs/genesis.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
 import { recover, type Decision } from '../../../log/epochs/recover.ts'
@@ -11,14 +12,13 @@ import { systemRandom } from '../../../log/io/random.ts'
 import { openSegment, type Layout } from '../../../log/layout.ts'
 import { limits as usual, type Limits } from '../../../log/limits.ts'
 import type { Ports, Register } from '../../../log/ports.ts'
-import { MemoryStore } from '../../../log/unit/memory-store.ts'
+import { MemoryStore, memoryRegister } from '../../../log/unit/memory-store.ts'
 import { UnitServer } from '../../../log/unit/server.ts'
 import type { Commit } from '../../../log/unit/store.ts'
 import { AcceptedAnswer, Empty, Identity, Promised, Sealed } from '../../../log/wire/control.ts'
 import { FRAME_HEAD_BYTES } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { STORE_HEAD_BYTES, readOffered, sealStore, writeRestore } from '../../../log/wire/messages.ts'
-import { surveyRecovery } from '../../../log/epochs/chain-report.ts'
 
 const limits: Limits = { ...usual, requestMs: 2_000 }
 const WINDOW = 8
@@ -50,16 +50,6 @@ class LosingStore extends MemoryStore {
   }
 }
 
-function register(): Register {
-  let kept: string | undefined
-  return {
-    read: () => kept,
-    write: (value) => {
-      kept = value
-    },
-  }
-}
-
 /** One chain of units `a`, `b`, ... under epoch 1, every store a row of its own: the row of position 0 is 1. */
 class Bench {
   readonly ports: Ports = { clock: systemClock, random: systemRandom, transport: memoryTransport(systemClock) }
@@ -81,7 +71,7 @@ class Bench {
   }
 
   async unit(name: string, store: LosingStore): Promise<void> {
-    const kept = this.#registers.get(name) ?? register()
+    const kept = this.#registers.get(name) ?? memoryRegister()
     const server = new UnitServer({ ports: this.ports, limits, store, register: kept, address: name, name })
     this.#stores.set(name, store)
     this.#registers.set(name, kept)
@@ -148,7 +138,7 @@ class Bench {
 
   /** The unit's next start finds no register. */
   loseRegister(name: string): void {
-    this.#registers.set(name, register())
+    this.#registers.set(name, memoryRegister())
   }
   written(name: string): string | undefined {
     return this.#registers.get(name)?.read()

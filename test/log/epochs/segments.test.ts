@@ -1,12 +1,12 @@
 /** Many changes one after the other, faster than segments are merged: over clusters in memory. */
 import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
+import type { Intent } from '../../../log/epochs/intent.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
 import { isError } from '../../../log/errors.ts'
 import { openSegment, type Layout } from '../../../log/layout.ts'
 import { HandCluster } from '../../harness/hand-cluster.ts'
 import { appends } from '../limits/client.ts'
-import type { Intent } from '../../../log/epochs/intent.ts'
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 200, window: 8 }
 const names = ['unit-0', 'unit-1', 'unit-2', 'unit-3', 'unit-4']

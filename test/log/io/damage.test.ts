@@ -13,14 +13,10 @@ import fc from 'fast-check'
 import { makeFolder } from './folder.ts'
 import { readBack, shapedRow, write, type Found, type Reading } from './written.ts'
 
-const undo: (() => void)[] = []
-const root = makeFolder((run) => {
-  undo.push(run)
-})
-test.after.always(() => {
-  undo.forEach((run) => {
-    run()
-  })
+const root = makeFolder({
+  teardown: (run) => {
+    test.after.always(run)
+  },
 })
 
 const written = write(join(root, 'unit'), 199)

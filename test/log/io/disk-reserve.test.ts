@@ -10,13 +10,7 @@ import { DiskReserve } from '../../../log/io/disk-reserve.ts'
 import { makeFolder } from './folder.ts'
 
 const MB = 2 ** 20
-const placeFor = (t: ExecutionContext): string =>
-  join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'unit.reserve',
-  )
+const placeFor = (t: ExecutionContext): string => join(makeFolder(t), 'unit.reserve')
 
 /** A reserve as a start makes it. */
 function opened(path: string, bytes = 2 * MB, roomBytes = 1): DiskReserve {

@@ -9,10 +9,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
+/** Undoes things when a test ends: what ava gives to each. */
+export interface Teardown {
+  teardown(run: () => void | Promise<void>): void
+}
+
 /** Makes an empty folder that is removed when the test ends. */
-export function makeFolder(teardown: (run: () => void) => void): string {
+export function makeFolder(t: Teardown): string {
   const folder = mkdtempSync(join(tmpdir(), 'sirtaki-'))
-  teardown(() => {
+  t.teardown(() => {
     rmSync(folder, { recursive: true, force: true })
   })
   return folder

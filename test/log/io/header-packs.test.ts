@@ -10,7 +10,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { isError } from '../../../log/errors.ts'
 import type { SqliteStore } from '../../../log/io/sqlite-store.ts'
-import { makeFolder } from './folder.ts'
+import { makeFolder, type Teardown } from './folder.ts'
 import { sayings, sayingsOf, shapedRow, storeIn as makeStore } from './written.ts'
 
 const PACK_ROWS = 4
@@ -68,8 +68,8 @@ function begin(folder: string): SqliteStore {
 }
 
 /** A folder with rows 1 to `count`, closed in good order. */
-function folderWith(count: number, teardown: (run: () => void) => void): string {
-  const folder = makeFolder(teardown)
+function folderWith(count: number, t: Teardown): string {
+  const folder = makeFolder(t)
   const store = begin(folder)
   for (let id = 1; id <= count; id++) commit(store, id)
   store.close()
@@ -84,9 +84,7 @@ const load = (store: SqliteStore): void => {
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1)
 
 test('blocks that are behind have a pack, the last one has none, and all rows are read', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   t.deepEqual(blocksIn(folder), [0, 1, 2, 3])
   const store = storeIn(folder)
   t.deepEqual(idsIn(store), upTo(18))
@@ -100,9 +98,7 @@ test('blocks that are behind have a pack, the last one has none, and all rows ar
 })
 
 test('what is read from packs is no row: they are believed as far as the sums of all rows', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   inside(folder, (database) => {
     database.exec('update row set header = zeroblob(9) where id = 5')
   })
@@ -112,9 +108,7 @@ test('what is read from packs is no row: they are believed as far as the sums of
 })
 
 test('a pack goes with the first of its rows', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   const store = storeIn(folder)
   load(store)
   commit(store, 19, [5, 9])
@@ -136,9 +130,7 @@ test('a pack goes with the first of its rows', (t) => {
 })
 
 test('L2: a pack whose bits are flipped is passed over, and written anew', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   const [, second] = packsIn(folder)
   const broken = Buffer.from(second?.says ?? [])
   broken.writeUInt8(broken.readUInt8(9) ^ 1, 9)
@@ -153,9 +145,7 @@ test('L2: a pack whose bits are flipped is passed over, and written anew', (t) =
 })
 
 test('L2: a pack that is back after one of its rows was dropped is damage', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   const [, second] = packsIn(folder)
   const store = storeIn(folder)
   load(store)
@@ -183,9 +173,7 @@ test('L2: a pack that is back after one of its rows was dropped is damage', (t) 
 })
 
 test('headers that are read in part, or while commits come, make no pack', (t) => {
-  const folder = folderWith(18, (undo) => {
-    t.teardown(undo)
-  })
+  const folder = folderWith(18, t)
   const store = storeIn(folder)
   for (const part of store.open().blocks ?? []) if ('id' in part && part.id === 17) break
   for (let id = 19; id <= 25; id++) commit(store, id)
@@ -212,9 +200,7 @@ test('L2: after any commits, drops and openings the headers are those of the row
   fc.assert(
     fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
       const undo: (() => void)[] = []
-      const folder = makeFolder((run) => {
-        undo.push(run)
-      })
+      const folder = makeFolder({ teardown: (run) => undo.push(run) })
       let store = begin(folder)
       let ids: number[] = []
       let next = 1

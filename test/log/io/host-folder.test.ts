@@ -19,9 +19,7 @@ function codeOf(directory: string): string | undefined {
 }
 
 test('a folder is made, but not its parent, and not in place of a file', (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   t.deepEqual(openHostFolder(join(folder, 'new')), {
     path: join(folder, 'new'),
     unit: join(folder, 'new', 'unit'),
@@ -34,9 +32,7 @@ test('a folder is made, but not its parent, and not in place of a file', (t) => 
 })
 
 test('what names no folder, or one whose sockets would have too long a name, is BAD_ADDRESS', (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   t.is(codeOf(''), 'BAD_ADDRESS')
   t.is(codeOf('//host/folder'), 'BAD_ADDRESS')
   t.is(codeOf('a\0b'), 'BAD_ADDRESS')
@@ -47,9 +43,7 @@ test('what names no folder, or one whose sockets would have too long a name, is 
 })
 
 test('the folder of a unit is refused', (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   mkdirSync(join(folder, 'unit-a'))
   writeFileSync(join(folder, 'unit-a', 'unit.db'), '')
   t.is(codeOf(join(folder, 'unit-a')), 'WRONG_CLUSTER')
@@ -97,9 +91,7 @@ test(
   'a record of the host that is half written counts as none; a process that does not exist is neither stopped '
     + 'nor not',
   (t) => {
-    const path = makeFolder((run) => {
-      t.teardown(run)
-    })
+    const path = makeFolder(t)
     t.is(hostOf({ path }), undefined)
     writeFileSync(join(path, 'host.pid'), '12')
     t.is(hostOf({ path }), undefined)

@@ -7,7 +7,7 @@ import { isError, type SirtakiError } from '../../../log/errors.ts'
 import { hostOf } from '../../../log/io/host-folder.ts'
 import { takeHostLock, type HostLock } from '../../../log/io/host-lock.ts'
 import { RealProcess } from '../../real/processes.ts'
-import { makeFolder } from './folder.ts'
+import { makeFolder, type Teardown } from './folder.ts'
 
 /** The error of an attempt that is expected to fail. */
 function refusal(attempt: () => unknown): SirtakiError | undefined {
@@ -19,9 +19,9 @@ function refusal(attempt: () => unknown): SirtakiError | undefined {
   }
 }
 
-function take(path: string, teardown: (run: () => void) => void): HostLock {
+function take(path: string, t: Teardown): HostLock {
   const lock = takeHostLock({ path })
-  teardown(() => {
+  t.teardown(() => {
     lock.release()
   })
   return lock
@@ -33,12 +33,8 @@ const copy = (from: string, to: string): void => {
 }
 
 test('P50: only one holds the lock, the other is told its pid, and released it is free', (t) => {
-  const path = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const lock = take(path, (run) => {
-    t.teardown(run)
-  })
+  const path = makeFolder(t)
+  const lock = take(path, t)
   lock.check()
   const error = refusal(() => takeHostLock({ path }))
   t.like(error, { code: 'IN_USE', next: 'again', facts: { path, pid: process.pid } })
@@ -47,15 +43,11 @@ test('P50: only one holds the lock, the other is told its pid, and released it i
   lock.release()
   lock.release()
   t.deepEqual(readdirSync(path), ['host.lock'])
-  take(path, (run) => {
-    t.teardown(run)
-  }).check()
+  take(path, t).check()
 })
 
 test('P50: a killed process blocks nobody, a stopped one does', async (t) => {
-  const path = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const path = makeFolder(t)
   const holder = new RealProcess('../log/io/host-lock-child.ts', [path])
   t.teardown(() => holder.kill())
   const pid = Number(await holder.start('holds'))
@@ -66,19 +58,13 @@ test('P50: a killed process blocks nobody, a stopped one does', async (t) => {
   )
   await holder.kill()
   t.is(hostOf({ path })?.pid, pid)
-  take(path, (run) => {
-    t.teardown(run)
-  }).check()
+  take(path, t).check()
   t.is(hostOf({ path })?.pid, process.pid)
 })
 
 test('P50: a holder whose lock file was removed or replaced finds out, and nobody else gets in meanwhile', (t) => {
-  const path = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const lock = take(path, (run) => {
-    t.teardown(run)
-  })
+  const path = makeFolder(t)
+  const lock = take(path, t)
   rmSync(join(path, 'host.lock'))
   t.like(
     refusal(() => {
@@ -96,20 +82,14 @@ test('P50: a holder whose lock file was removed or replaced finds out, and nobod
     /was replaced/,
   )
   lock.release()
-  take(path, (run) => {
-    t.teardown(run)
-  }).check()
+  take(path, t).check()
 })
 
 test('P50: a folder that was copied in use is refused until somebody vouches for it; the original goes on', (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   const [path, copied] = [join(folder, 'original'), join(folder, 'copy')]
   execFileSync('mkdir', [path])
-  const lock = take(path, (run) => {
-    t.teardown(run)
-  })
+  const lock = take(path, t)
   copy(path, copied)
   const error = refusal(() => takeHostLock({ path: copied }))
   t.like(error, { code: 'DAMAGED', facts: { path: copied, pid: process.pid } })
@@ -118,36 +98,24 @@ test('P50: a folder that was copied in use is refused until somebody vouches for
   lock.check()
   t.is(refusal(() => takeHostLock({ path }))?.code, 'IN_USE')
   rmSync(join(copied, 'host.pid'))
-  take(copied, (run) => {
-    t.teardown(run)
-  }).check()
+  take(copied, t).check()
 })
 
 test('a folder that was copied or moved while nobody used it is as good as the first', (t) => {
-  const folder = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const folder = makeFolder(t)
   const [path, copied, moved] = [join(folder, 'original'), join(folder, 'copy'), join(folder, 'moved')]
   execFileSync('mkdir', [path])
-  take(path, (run) => {
-    t.teardown(run)
-  }).release()
+  take(path, t).release()
   copy(path, copied)
-  take(copied, (run) => {
-    t.teardown(run)
-  }).check()
+  take(copied, t).check()
   t.is(hostOf({ path: copied })?.pid, process.pid)
   renameSync(path, moved)
-  take(moved, (run) => {
-    t.teardown(run)
-  }).check()
+  take(moved, t).check()
   t.is(hostOf({ path: moved })?.pid, process.pid)
 })
 
 test('a lock file that is no database is damage that says what to remove', (t) => {
-  const path = makeFolder((run) => {
-    t.teardown(run)
-  })
+  const path = makeFolder(t)
   writeFileSync(join(path, 'host.lock'), Buffer.alloc(4096, 'garbage '))
   const error = refusal(() => takeHostLock({ path }))
   t.is(error?.code, 'DAMAGED')
@@ -155,24 +123,15 @@ test('a lock file that is no database is damage that says what to remove', (t) =
 })
 
 test('a folder in which no file can be made is an IO error that names it', (t) => {
-  const path = join(
-    makeFolder((run) => {
-      t.teardown(run)
-    }),
-    'missing',
-  )
+  const path = join(makeFolder(t), 'missing')
   const error = refusal(() => takeHostLock({ path }))
   t.is(error?.code, 'IO')
   t.true(error?.message.includes(path))
 })
 
 test('the record of the holder is removed by its holder only', (t) => {
-  const path = makeFolder((run) => {
-    t.teardown(run)
-  })
-  const lock = take(path, (run) => {
-    t.teardown(run)
-  })
+  const path = makeFolder(t)
+  const lock = take(path, t)
   const other = '4194305 1:2\n'
   writeFileSync(join(path, 'host.pid'), other)
   lock.release()

@@ -18,13 +18,7 @@ import { Peer, Visitors } from './peer.ts'
 // Long enough for a machine that has much else to do.
 const transport = netTransport({ lingerMs: 2_000 })
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-const socketPath = (t: ExecutionContext): string =>
-  join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    's',
-  )
+const socketPath = (t: ExecutionContext): string => join(makeFolder(t), 's')
 
 /** A door and one connection through it. */
 async function meet(t: ExecutionContext, address: string) {

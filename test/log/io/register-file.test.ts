@@ -12,13 +12,7 @@ import { SirtakiError } from '../../../log/errors.ts'
 import { RegisterFile } from '../../../log/io/register-file.ts'
 import { changeFile, makeFolder } from './folder.ts'
 
-const placeFor = (t: ExecutionContext): string =>
-  join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'register',
-  )
+const placeFor = (t: ExecutionContext): string => join(makeFolder(t), 'register')
 
 test('a register that was never written is undefined', (t) => {
   t.is(new RegisterFile(placeFor(t)).read(), undefined)

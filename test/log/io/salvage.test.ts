@@ -12,10 +12,7 @@ import { commit, headersOf } from '../../contracts/unit-store.ts'
 import { changeFile, makeFolder, runChild } from './folder.ts'
 import { readBack, shapedRow, storeIn, write } from './written.ts'
 
-const folderFor = (t: ExecutionContext): string =>
-  makeFolder((undo) => {
-    t.teardown(undo)
-  })
+const folderFor = (t: ExecutionContext): string => makeFolder(t)
 const databaseOf = (folder: string): string => join(folder, 'unit.db')
 const walOf = (folder: string): string => join(folder, 'unit.db-wal')
 const flip = (path: string, at: number): void => {

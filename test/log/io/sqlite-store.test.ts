@@ -12,7 +12,7 @@ import { isError, type SirtakiError } from '../../../log/errors.ts'
 import { systemRandom } from '../../../log/io/random.ts'
 import { SqliteStore } from '../../../log/io/sqlite-store.ts'
 import { commit, headersOf, rowOf } from '../../contracts/unit-store.ts'
-import { canTrace, changeFile, makeFolder, runChild, startChild } from './folder.ts'
+import { canTrace, changeFile, makeFolder, runChild, startChild, type Teardown } from './folder.ts'
 import { beginOfLast, framesOf } from './wal-frames.ts'
 
 const storeIn = (folder: string): SqliteStore =>
@@ -39,8 +39,8 @@ function refusal(folder: string): SirtakiError | undefined {
 }
 
 /** A folder whose owner committed `count` rows and was killed. */
-function crashedFolder(teardown: (run: () => void) => void, count: number): string {
-  const folder = makeFolder(teardown)
+function crashedFolder(t: Teardown, count: number): string {
+  const folder = makeFolder(t)
   runChild([folder, 'crash', count])
   return folder
 }
@@ -48,9 +48,7 @@ function crashedFolder(teardown: (run: () => void) => void, count: number): stri
 const walOf = (folder: string): string => join(folder, 'unit.db-wal')
 
 test('L9: what was acknowledged before kill -9 is there afterwards', async (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const child = startChild([folder, 'stream'])
   const lines = await Promise.all(Array.from({ length: 700 }, () => child.next()))
   await child.kill()
@@ -67,15 +65,8 @@ test('L9: what was acknowledged before kill -9 is there afterwards', async (t) =
 })
 
 test('P31: a bit flipped in the middle of the WAL is damage, and the folder stays as it was', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 30)
-  const copy = join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'copy',
-  )
+  const folder = crashedFolder(t, 30)
+  const copy = join(makeFolder(t), 'copy')
   cpSync(folder, copy, { recursive: true })
   changeFile(walOf(copy), (wal) => {
     wal.writeUInt8(wal.readUInt8(200_000) ^ 1, 200_000)
@@ -89,9 +80,7 @@ test('P31: a bit flipped in the middle of the WAL is damage, and the folder stay
 })
 
 test('P31: the torn end of a commit that was never acknowledged is accepted, whatever is left of it', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 30)
+  const folder = crashedFolder(t, 30)
   changeFile(walOf(folder), (wal) => {
     wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000)
   })
@@ -102,9 +91,7 @@ test('P31: the torn end of a commit that was never acknowledged is accepted, wha
 })
 
 test('P31: a crash after the crash that tore the WAL is accepted too', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 5)
+  const folder = crashedFolder(t, 5)
   changeFile(walOf(folder), (wal) => {
     wal.fill(0, beginOfLast(wal, 1), beginOfLast(wal, 1) + 3000)
   })
@@ -116,9 +103,7 @@ test('P31: a crash after the crash that tore the WAL is accepted too', (t) => {
 })
 
 test('a store that opens begins a WAL without leftovers', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 5)
+  const folder = crashedFolder(t, 5)
   const store = storeIn(folder)
   store.open()
   t.true(readFileSync(walOf(folder)).every((byte) => byte === 0))
@@ -126,9 +111,7 @@ test('a store that opens begins a WAL without leftovers', (t) => {
 })
 
 test('P31: a WAL that is gone after a crash is damage, not one without rows; salvage takes what is left', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 30)
+  const folder = crashedFolder(t, 30)
   rmSync(walOf(folder))
   const error = refusal(folder)
   t.is(error?.code, 'DAMAGED')
@@ -144,9 +127,7 @@ test('P31: a WAL that is gone after a crash is damage, not one without rows; sal
 })
 
 test('P31: a WAL shorter than it was grown to is damage after a crash, and nothing after a good end', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 30)
+  const folder = crashedFolder(t, 30)
   const wal = readFileSync(walOf(folder))
   writeFileSync(walOf(folder), wal.subarray(0, 100_000))
   t.regex(refusal(folder)?.message ?? '', /has 100000 of its 1048576 bytes/)
@@ -157,9 +138,7 @@ test('P31: a WAL shorter than it was grown to is damage after a crash, and nothi
 })
 
 test('a database that is missing beside its WAL is damage, not a blank unit', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 5)
+  const folder = crashedFolder(t, 5)
   writeFileSync(join(folder, 'unit.db'), '')
   const error = refusal(folder)
   t.is(error?.code, 'DAMAGED')
@@ -167,9 +146,7 @@ test('a database that is missing beside its WAL is damage, not a blank unit', (t
 })
 
 test('a database that is missing beside the register is damage that says so, not a blank unit', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   idsIn(folder)
   writeFileSync(join(folder, 'acceptor.register'), 'of this unit')
   rmSync(join(folder, 'unit.db'))
@@ -183,9 +160,7 @@ test('a database that is missing beside the register is damage that says so, not
 })
 
 test('a lock file that is no database is named, made anew, and costs nothing', (t) => {
-  const folder = crashedFolder((undo) => {
-    t.teardown(undo)
-  }, 5)
+  const folder = crashedFolder(t, 5)
   writeFileSync(join(folder, 'unit.lock'), Buffer.alloc(4096, 'garbage '))
   const told: string[] = []
   const store = new SqliteStore({
@@ -204,9 +179,7 @@ test('a lock file that is no database is named, made anew, and costs nothing', (
 })
 
 test('a database overwritten with garbage is damage', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   idsIn(folder)
   writeFileSync(join(folder, 'unit.db'), Buffer.alloc(8192, 'garbage '))
   const error = refusal(folder)
@@ -215,9 +188,7 @@ test('a database overwritten with garbage is damage', (t) => {
 })
 
 test('the database of another program is refused and not touched', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const other = new Database(join(folder, 'unit.db'))
   other.exec('create table shopping(item text)')
   other.close()
@@ -227,9 +198,7 @@ test('the database of another program is refused and not touched', (t) => {
 })
 
 test('a folder of a newer format is refused with advice', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   idsIn(folder)
   const newer = new Database(join(folder, 'unit.db'))
   newer.exec('update about set format = 99')
@@ -240,9 +209,7 @@ test('a folder of a newer format is refused with advice', (t) => {
 })
 
 test('a second process is told who uses the folder, and may have it after the first was killed', async (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const child = startChild([folder, 'hold'])
   t.is(await child.next(), 'open')
   const error = refusal(folder)
@@ -254,9 +221,7 @@ test('a second process is told who uses the folder, and may have it after the fi
 })
 
 test('a second store of one process is told too, and the first goes on', async (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const store = storeIn(folder)
   store.open()
   t.is(refusal(folder)?.code, 'IN_USE')
@@ -267,9 +232,7 @@ test('a second store of one process is told too, and the first goes on', async (
 })
 
 test('a folder is made, but neither its parent nor in place of a file', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   writeFileSync(join(folder, 'file'), '')
   t.deepEqual(idsIn(join(folder, 'new')), [])
   const missing = refusal(join(folder, 'no', 'where'))
@@ -281,9 +244,7 @@ test('a folder is made, but neither its parent nor in place of a file', (t) => {
 })
 
 test('a folder whose place for the database is taken is an IO error that names it', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   mkdirSync(join(folder, 'unit.db'))
   const error = refusal(folder)
   t.is(error?.code, 'IO')
@@ -291,9 +252,7 @@ test('a folder whose place for the database is taken is an IO error that names i
 })
 
 test('a closed folder holds the database and the reserve alone, and a blank one gets the hint in its name', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, identityHint: 'unit-a' })
   t.regex(store.open().identity, /^unit-a-[0-9a-f]{32}$/)
   t.true(existsSync(join(folder, 'unit.pid')))
@@ -303,9 +262,7 @@ test('a closed folder holds the database and the reserve alone, and a blank one 
 })
 
 test('the WAL does not outgrow what it was grown to', async (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const store = new SqliteStore({ folder, random: systemRandom, walMb: 1, reserveMb: 1, checkpointFrames: 100 })
   store.open()
   const errors = await Promise.all(
@@ -321,9 +278,7 @@ test('the WAL does not outgrow what it was grown to', async (t) => {
 })
 
 test('L10: after a commit that failed every other one fails with the same error', async (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const folder = makeFolder(t)
   const store = storeIn(folder)
   store.open()
   await commit(store, { expectEpoch: 0, row: rowOf(0) })
@@ -337,12 +292,7 @@ test('L10: after a commit that failed every other one fails with the same error'
 })
 
 test('L10: a store whose folder was removed says so within a second, and acknowledges nothing more', async (t) => {
-  const folder = join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'unit',
-  )
+  const folder = join(makeFolder(t), 'unit')
   const store = storeIn(folder)
   store.open()
   const failed = new Promise<SirtakiError>((tell) => {
@@ -361,11 +311,7 @@ test('L10: a store whose folder was removed says so within a second, and acknowl
 })
 
 test('a store that is not open says so', async (t) => {
-  const store = storeIn(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-  )
+  const store = storeIn(makeFolder(t))
   t.true(isError(await commit(store, { expectEpoch: 0 }), 'CLOSED'))
   t.throws(() => store.read(0), { message: /is not open/ })
 })
@@ -374,15 +320,8 @@ test('a store that is not open says so', async (t) => {
 const traced = canTrace() ? test : test.skip
 
 traced('P29: every commit is synced before it is acknowledged', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
-  const trace = join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'trace',
-  )
+  const folder = makeFolder(t)
+  const trace = join(makeFolder(t), 'trace')
   runChild(
     [folder, 'commit', 50],
     ['strace', '-f', '-e', 'trace=fsync,fdatasync,write', '-e', 'signal=none', '-o', trace],
@@ -399,23 +338,14 @@ traced('P29: every commit is synced before it is acknowledged', (t) => {
 })
 
 traced('P30: one failed sync ends all acknowledgements, though the disk would work again', (t) => {
-  const folder = makeFolder((undo) => {
-    t.teardown(undo)
-  })
-  const trace = join(
-    makeFolder((undo) => {
-      t.teardown(undo)
-    }),
-    'trace',
-  )
+  const folder = makeFolder(t)
+  const trace = join(makeFolder(t), 'trace')
   const calls = 'trace=fsync,fdatasync'
   runChild([folder, 'commit', 0], ['strace', '-f', '-e', calls, '-o', trace])
   const setup = readFileSync(trace, 'utf8')
     .split('\n')
     .filter((line) => line.includes('sync(')).length
-  const again = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const again = makeFolder(t)
   const { lines } = runChild(
     [again, 'commit', 6],
     ['strace', '-f', '-e', calls, '-e', `inject=fsync,fdatasync:error=EIO:when=${setup + 4}`, '-o', trace],

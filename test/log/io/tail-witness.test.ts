@@ -22,9 +22,7 @@ const codeOf = (found: Found): string => (found.kind === 'refused' ? found.code 
 
 /** A unit of which a copy was made before it went on by ten rows, all under a witness. */
 function restored(t: ExecutionContext): Place {
-  const root = makeFolder((undo) => {
-    t.teardown(undo)
-  })
+  const root = makeFolder(t)
   const place = { folder: join(root, 'unit'), copy: join(root, 'copy'), witness: join(root, 'witness') }
   write(place.folder, 30, { witness: place.witness })
   cpSync(place.folder, place.copy, { recursive: true })

@@ -9,17 +9,13 @@ import { scanWal } from '../../../log/io/wal-scan.ts'
 import { makeFolder } from './folder.ts'
 import { beginOfLast, frameBytesOf, framesOf, recordWal, tear } from './wal-frames.ts'
 
-const undo: (() => void)[] = []
 const record = recordWal(
-  makeFolder((run) => {
-    undo.push(run)
+  makeFolder({
+    teardown: (run) => {
+      test.after.always(run)
+    },
   }),
 )
-test.after.always(() => {
-  undo.forEach((run) => {
-    run()
-  })
-})
 
 const someCommit = fc.constantFrom(...record)
 const longWals = record

@@ -12,14 +12,14 @@ import { JunkAnswer, readError, writeJson } from '../../../log/wire/control.ts'
 import { FLAG_ERROR, FRAME_HEAD_BYTES, FRAME_VERSION, FrameParser, encodeFrame } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { kinds, readAsk, readReadItems, writePositions } from '../../../log/wire/messages.ts'
+import { Peers } from '../../../log/wire/peers.ts'
 import type { Peer } from '../../../log/wire/rpc.ts'
 import { openDoor, type Caller, type Door } from '../../../log/wire/server.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
 import { HandCluster, payload, whichOf } from '../../harness/hand-cluster.ts'
-import { acknowledgedOnce, appends, type Drive } from './client.ts'
-import { Peers } from '../../../log/wire/peers.ts'
 import type { Far } from '../../harness/hand-wires.ts'
 import { doors } from '../../harness/hand-wires.ts'
+import { acknowledgedOnce, appends, type Drive } from './client.ts'
 
 /** A connection made with bare hands: what it was told at the end, and whether it has ended. */
 interface Dialled {

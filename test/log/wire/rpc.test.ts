@@ -13,11 +13,11 @@ import { readError, writeJson } from '../../../log/wire/control.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame, type Frame } from '../../../log/wire/frame.ts'
 import { memoryTransport } from '../../../log/wire/memory-transport.ts'
 import { kinds } from '../../../log/wire/messages.ts'
+import { Peers } from '../../../log/wire/peers.ts'
 import type { Peer } from '../../../log/wire/rpc.ts'
 import { openDoor, type Caller, type Door, type Request } from '../../../log/wire/server.ts'
 import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
 import { layoutOf } from '../layouts.ts'
-import { Peers } from '../../../log/wire/peers.ts'
 
 const nothing = new Uint8Array(0)
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values)

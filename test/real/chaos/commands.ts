@@ -127,8 +127,9 @@ async function ran(args: readonly string[]): Promise<string> {
 }
 
 /**
- * Runs a command as an operator does: again where the cluster cannot be reached or another one was quicker. @throws
- * Error as `ran`.
+ * Runs a command as an operator does: again where the cluster cannot be reached or another one was quicker.
+ *
+ * @throws Error as `ran`.
  */
 async function repeated<T>(args: readonly string[], read: (end: Ended) => T | undefined): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -8,11 +8,7 @@ import { judge, type Judgement } from './judge.ts'
 
 /** Judges these lines; instants are small numbers. */
 function judged(t: ExecutionContext, lines: readonly string[]): Judgement {
-  const history = new HistoryFiles(
-    makeFolder((run) => {
-      t.teardown(run)
-    }),
-  )
+  const history = new HistoryFiles(makeFolder(t))
   for (const line of lines) t.true(history.take(line), line)
   history.flush()
   return judge(history, { isReadBack: true })
