@@ -6,7 +6,6 @@ export {
   type Operation,
   type Verdict,
 } from './testing/linearizability.ts'
-
 export {
   checkLogHistory,
   counterModel,

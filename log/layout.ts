@@ -3,8 +3,8 @@
  * agreed, so any learnt copy is good and only currency needs a quorum.
  *
  * Owns: its shape, its checks, the questions one asks of it. Keeps: Y1 (with `epochs/acceptor.ts`), Y4.
- * Read next: `epochs/acceptor.ts`, `epochs/reconfigure.ts`. @source CORFU NSDI'12 3.1 (projection), Delos OSDI'20
- * (MetaStore).
+ * Read next: `epochs/acceptor.ts`, `epochs/reconfigure.ts`.
+ * @source CORFU NSDI'12 3.1 (projection), Delos OSDI'20 (MetaStore).
  */
 import {
   array,

@@ -60,8 +60,9 @@ export class ObjectClient implements AsyncDisposable {
   }
 
   /**
-   * Opens an object for the client's own session. Nothing is appended: an object is made by its first op. @throws as
-   * `ObjectSession.open`.
+   * Opens an object for the client's own session. Nothing is appended: an object is made by its first op.
+   *
+   * @throws as `ObjectSession.open`.
    */
   open<S extends object, T, O extends Ops>(
     type: ObjectType<S, T, O>,

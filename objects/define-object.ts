@@ -75,7 +75,9 @@ export interface HandleBase<S, T> extends AsyncDisposable {
   /** The last position whose entry, if it is one of this space, has been applied; -1 before the first. */
   readonly position: number
   /**
-   * Plays up to the tail as of now, or to `atLeast`, inclusive. @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
+   * Plays up to the tail as of now, or to `atLeast`, inclusive.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
    */
   sync(options?: CallOptions & { readonly atLeast?: number | undefined }): Promise<void>
   close(): Promise<void>

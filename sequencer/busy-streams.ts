@@ -2,7 +2,8 @@
  * Which streams are written most, in bounded memory: the counters of Misra and Gries.
  *
  * A stream with more than one in `size` of the entries is always among them. For people only.
- * Read next: `sequencer.ts`. @source Misra, Gries: Finding repeated elements, 1982.
+ * Read next: `sequencer.ts`.
+ * @source Misra, Gries: Finding repeated elements, 1982.
  */
 
 /** A prime, so that streams written in turn are all looked at. */

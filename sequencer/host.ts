@@ -198,8 +198,9 @@ function withWay(thrown: unknown, { path }: HostFolder): unknown {
 }
 
 /**
- * Last come, first closed; each of them, whatever the others throw: the lock is the last. @throws the first of these
- * errors.
+ * Last come, first closed; each of them, whatever the others throw: the lock is the last.
+ *
+ * @throws the first of these errors.
  */
 async function endAll(ends: readonly (() => void | Promise<void>)[]): Promise<void> {
   const errors: unknown[] = []

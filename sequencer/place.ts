@@ -9,13 +9,13 @@
  * Read next: `../log/epochs/reconfigure.ts`, `../log/epochs/guard.ts`.
  */
 import type { Cluster } from '../log/cluster/cluster.ts'
+import { isTurnOf } from '../log/epochs/driver.ts'
 import { Guard } from '../log/epochs/guard.ts'
 import { reconfigure } from '../log/epochs/reconfigure.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
 import type { Layout, SequencerMember } from '../log/layout.ts'
 import { Identity } from '../log/wire/control.ts'
 import type { Sequencer } from './sequencer.ts'
-import { isTurnOf } from '../log/epochs/driver.ts'
 
 /** What a place is taken with. */
 export interface PlaceOptions {
@@ -93,8 +93,9 @@ export class Place {
   }
 
   /**
-   * Takes the place unless another sequencer lives; with `takeOver` also then. @throws SirtakiError as
-   * `SequencerServer.start`.
+   * Takes the place unless another sequencer lives; with `takeOver` also then.
+   *
+   * @throws SirtakiError as `SequencerServer.start`.
    */
   async start({ takeOver, ...options }: PlaceCall & { readonly takeOver?: boolean } = {}): Promise<Layout> {
     // It may be named by an epoch that opens only when somebody leaves a lost unit out: that is its matter from then
@@ -118,8 +119,9 @@ export class Place {
   }
 
   /**
-   * Takes the place when nobody is in it, and stands by again when deposed. @throws SirtakiError as
-   * `SequencerServer.standBy`.
+   * Takes the place when nobody is in it, and stands by again when deposed.
+   *
+   * @throws SirtakiError as `SequencerServer.standBy`.
    */
   async standBy(options: PlaceCall = {}): Promise<Layout> {
     this.#standsBy = true

@@ -38,8 +38,9 @@ export function crc32Of(bytes: Uint8Array, from: number, to: number, seed = 0): 
 }
 
 /**
- * Tables of the reversed polynomial, eight bytes at a time. @source Kounavis, Berry: Novel table lookup-based
- * algorithms for high-performance CRC generation, 2008 (slicing-by-8).
+ * Tables of the reversed polynomial, eight bytes at a time.
+ * @source Kounavis, Berry: Novel table lookup-based algorithms for high-performance CRC generation, 2008
+ *   (slicing-by-8).
  */
 const T0 = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte

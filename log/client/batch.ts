@@ -4,16 +4,16 @@
  * Pure but for the fields of an append that are filled in on the way. Read next: `append.ts`.
  */
 import { viewOf } from '../bytes/bytes.ts'
+import { abortedBefore, timedOut } from '../cluster/calls.ts'
 import type { Due } from '../cluster/deadlines.ts'
 import type { Backoff } from '../cluster/retry.ts'
 import { packPrevious, entryBytes, writeEntry, type Previous, type EntryHead } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { UnitMember } from '../layout.ts'
 import { type Layout } from '../layout.ts'
+import type { Limits } from '../limits.ts'
 import { FRAME_HEAD_BYTES } from '../wire/frame.ts'
 import { STORE_HEAD_BYTES, type GrantBody, type TokenRun } from '../wire/messages.ts'
-import type { Limits } from '../limits.ts'
-import { abortedBefore, timedOut } from '../cluster/calls.ts'
 
 /** Where an append ended. `previous` belongs to the streams one by one. */
 export interface Appended {

@@ -118,7 +118,9 @@ export class LogClient implements AsyncDisposable {
 
   /**
    * Appends one entry, also on streams of the objects (0 to 15): for their runtime, and for who knows what a foreign
-   * entry does there. @throws SirtakiError as `append`.
+   * entry does there.
+   *
+   * @throws SirtakiError as `append`.
    */
   appendAnywhere(payload: Uint8Array, options: AppendOptions = NO_OPTIONS): Promise<Appended> {
     const odd = oddAppend(payload, options)
@@ -132,7 +134,9 @@ export class LogClient implements AsyncDisposable {
 
   /**
    * Appends several entries, each for itself, in ascending positions as long as nothing fails. Any number: they go by
-   * thousands. @throws as `append`.
+   * thousands.
+   *
+   * @throws as `append`.
    */
   async appendMany(payloads: readonly Uint8Array[], options: AppendOptions = {}): Promise<Appended[]> {
     if (!Array.isArray(payloads)) throw badArgument('appendMany', 'an array of payloads', payloads)
@@ -147,7 +151,9 @@ export class LogClient implements AsyncDisposable {
   }
 
   /**
-   * Reads one position. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
+   * Reads one position.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
    */
   read(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
     return this.#calls.run('read', options, (call) => this.#reader.read(position, call))
@@ -168,16 +174,18 @@ export class LogClient implements AsyncDisposable {
   }
 
   /**
-   * The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it. @throws as
-   * `tail`.
+   * The tail of one stream for a flow that has its own deadline, linearizable: no call is made of it.
+   *
+   * @throws as `tail`.
    */
   tailOf(stream: number, flow: FlowOptions): Promise<number> {
     return this.#tails.of(stream, flow)
   }
 
   /**
-   * Brings a position below the tail to decided. @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`,
-   * next `again`; `CLOSED`.
+   * Brings a position below the tail to decided.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`, `DAMAGED`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
    */
   fill(position: number, options: CallOptions = NO_OPTIONS): Promise<ReadResult> {
     return this.#calls.run('fill', options, (call) => this.#reader.fill(position, call))

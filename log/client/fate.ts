@@ -8,13 +8,13 @@
  * A flow. Keeps: L1 (where nobody can tell any more it is not made again), L2, P15. Read next: `../cluster/resolve.ts`.
  */
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Resolved } from '../cluster/resolve-round.ts'
 import { resolveOne } from '../cluster/resolve.ts'
 import { Backoff } from '../cluster/retry.ts'
 import { encodeEntry, clusterSeed } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
 import type { GrantBody } from '../wire/messages.ts'
 import { headOf, type Append, type Batch } from './batch.ts'
-import type { Resolved } from '../cluster/resolve-round.ts'
 
 /** What becomes of an append. */
 export interface Outcomes {

@@ -11,10 +11,10 @@ import { addressesOf, unitsOf, type Layout } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 import type { Ports } from '../ports.ts'
 import { LayoutAnswer } from '../wire/control.ts'
+import { Peers } from '../wire/peers.ts'
 import type { Peer } from '../wire/rpc.ts'
 import { timedOut, type FlowOptions } from './calls.ts'
 import { Backoff, RetryBudget, pause } from './retry.ts'
-import { Peers } from '../wire/peers.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {
@@ -298,8 +298,9 @@ export class Cluster {
   }
 
   /**
-   * After a failed try: learns a newer layout where the error says so, else waits a little. @throws what cannot be
-   * tried again.
+   * After a failed try: learns a newer layout where the error says so, else waits a little.
+   *
+   * @throws what cannot be tried again.
    */
   afterError(thrown: unknown, epoch: number, backoff: Backoff, signal?: AbortSignal): Promise<void> {
     const error = asError(thrown)
@@ -324,8 +325,9 @@ export class Cluster {
   }
 
   /**
-   * Waits before the next try; a layout newer than `epoch` ends it, for then everything is different. @throws
-   * SirtakiError `ABORTED`.
+   * Waits before the next try; a layout newer than `epoch` ends it, for then everything is different.
+   *
+   * @throws SirtakiError `ABORTED`.
    */
   async backOff(backoff: Backoff, epoch: number, signal?: AbortSignal): Promise<void> {
     if ((this.#layout?.epoch ?? 0) > epoch) return

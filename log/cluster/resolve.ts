@@ -85,7 +85,9 @@ export async function resolveOne(
 }
 
 /**
- * The lowest position that some unit does not know decided. @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`.
+ * The lowest position that some unit does not know decided.
+ *
+ * @throws SirtakiError `EPOCH`, `RECOVERING`, `UNREACHABLE`.
  */
 export async function lowestUndecided(cluster: Cluster, layout: Layout): Promise<number> {
   const prefixes = await Promise.all(

@@ -3,7 +3,8 @@
  *
  * What it promised or accepted is in its register before it is answered. Its identity stands in that register: a lost
  * or unreadable register is another acceptor, which no layout names. Keeps: Y1, Y2, P21.
- * Read next: `reconfigure.ts` (the proposer). @source Lamport, Paxos made simple; CORFU NSDI'12 3.1 (auxiliary).
+ * Read next: `reconfigure.ts` (the proposer).
+ * @source Lamport, Paxos made simple; CORFU NSDI'12 3.1 (auxiliary).
  */
 import { boolean, integer, nullable, object, string, type Infer } from 'superstruct'
 import { SirtakiError, isError } from '../errors.ts'

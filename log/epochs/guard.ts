@@ -12,9 +12,9 @@ import { openSegment, unitsOf, type Layout, type SequencerMember, type UnitMembe
 import { Identity } from '../wire/control.ts'
 import { readCurrent, writeEpoch, writeProbe } from '../wire/tail-messages.ts'
 import { Detector } from './detector.ts'
+import { isTurnOf } from './driver.ts'
 import { moveOf, type Sighting, type Move } from './guard-move.ts'
 import { reconfigure } from './reconfigure.ts'
-import { isTurnOf } from './driver.ts'
 
 /** Who was told to wait for another driver waits for so many times what finding that out took. */
 const TURN_TRIES = 2

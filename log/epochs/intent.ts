@@ -64,8 +64,9 @@ export const named = (names: readonly string[] | undefined, unit: { identity: st
   names?.some((name) => name === unit.identity || name === unit.address) === true
 
 /**
- * Checks that every unit to leave out is there, once, before the first try: after it they may be gone. @throws
- * SirtakiError `BAD_ARGUMENT`.
+ * Checks that every unit to leave out is there, once, before the first try: after it they may be gone.
+ *
+ * @throws SirtakiError `BAD_ARGUMENT`.
  */
 export function checkDrops(base: Layout, intent: Intent): void {
   const units = [...base.segments.flatMap((segment) => segment.chains.flat()), ...base.spares, ...base.absent]

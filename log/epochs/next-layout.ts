@@ -23,8 +23,8 @@ import {
   type SequencerMember,
   type UnitMember,
 } from '../layout.ts'
-import { stayOf, type Stay } from './stay.ts'
 import { addressIn, named, type Survey, type Intent, type Findings } from './intent.ts'
+import { stayOf, type Stay } from './stay.ts'
 
 /** Segments that wishes leave for what goes wrong: each loss that a spare makes up for takes one. */
 const SEGMENTS_KEPT = 8

@@ -39,8 +39,6 @@ import {
   type Accepted,
   type Rank,
 } from '../wire/control.ts'
-import { namesAll, nextLayout } from './next-layout.ts'
-import { wholeUnits } from './whole.ts'
 import {
   isOutdated,
   isTurnOf,
@@ -51,8 +49,10 @@ import {
   askMajority,
   type Driver,
 } from './driver.ts'
-import { requireWhole } from './restarted.ts'
 import { addressIn, checkDrops, type Intent, type Survey, type Findings } from './intent.ts'
+import { namesAll, nextLayout } from './next-layout.ts'
+import { requireWhole } from './restarted.ts'
+import { wholeUnits } from './whole.ts'
 
 /**
  * What a driver may be told. `step` is for people: which step begins. `under`: the epoch under which the intent was

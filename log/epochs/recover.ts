@@ -42,6 +42,7 @@ import { isMajority, unitsOf, whole, type Layout } from '../layout.ts'
 import { firstOfClass, type Span } from '../ranges.ts'
 import { Identity, Sealed } from '../wire/control.ts'
 import { DECIDED_OTHER, readOffered, writeRestore, type Offer } from '../wire/messages.ts'
+import { surveyRecovery } from './chain-report.ts'
 import { reconfigure, type ReconfigureOptions } from './reconfigure.ts'
 import {
   called,
@@ -58,7 +59,6 @@ import {
   type SurveyOptions,
   type Value,
 } from './remains.ts'
-import { surveyRecovery } from './chain-report.ts'
 
 /**
  * What was decided for positions of a chain. `why`: decided somewhere, the only value, taken by choice, lost for ever,

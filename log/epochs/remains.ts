@@ -132,7 +132,9 @@ export const called = (
   === true
 
 /**
- * Every chain of every segment, with who may know of it. @throws SirtakiError `EPOCH` when a newer epoch has opened.
+ * Every chain of every segment, with who may know of it.
+ *
+ * @throws SirtakiError `EPOCH` when a newer epoch has opened.
  */
 export async function scenesOf(cluster: Cluster, layout: Layout, options: SurveyOptions): Promise<Scene[]> {
   const sources = await sourcesOf(cluster, layout, options)

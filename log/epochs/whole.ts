@@ -161,8 +161,9 @@ const isEqual = (ours: DigestAnswer, theirs: DigestAnswer): boolean =>
 
 /**
  * Whether a unit holds what another one knows decided at positions of a range, one by one: of some of them it knows, of
- * their neighbours not. Where one of the two is of the version before, nobody can tell. @throws SirtakiError
- * `UNREACHABLE`, `TIMEOUT`.
+ * their neighbours not. Where one of the two is of the version before, nobody can tell.
+ *
+ * @throws SirtakiError `UNREACHABLE`, `TIMEOUT`.
  */
 export async function holdsDecided(
   cluster: Cluster,

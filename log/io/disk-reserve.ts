@@ -67,8 +67,9 @@ export class DiskReserve {
   }
 
   /**
-   * Gives the reserve to whoever needs room, and counts as full; tells whether there was anything to give. @throws the
-   * system's error.
+   * Gives the reserve to whoever needs room, and counts as full; tells whether there was anything to give.
+   *
+   * @throws the system's error.
    */
   giveBack(): boolean {
     this.#full = true

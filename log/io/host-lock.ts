@@ -35,8 +35,9 @@ export class HostLock {
   }
 
   /**
-   * Looks whether the file held is still the one at the path. @throws SirtakiError `STOPPED` when it is not: another
-   * process may host by now.
+   * Looks whether the file held is still the one at the path.
+   *
+   * @throws SirtakiError `STOPPED` when it is not: another process may host by now.
    */
   check(): void {
     const file = join(this.#path, 'host.lock')

@@ -13,7 +13,8 @@
  *                                                            ^ content start          usable bytes ^
  *
  * A page that fails is left out with all its rows. What a row says is checked by its sum, in `salvage.ts`.
- * Read next: `salvage.ts`. @source SQLite, Database File Format, 1.3 to 2.
+ * Read next: `salvage.ts`.
+ * @source SQLite, Database File Format, 1.3 to 2.
  */
 import { readSync } from 'node:fs'
 import { viewOf } from '../bytes/bytes.ts'

@@ -46,8 +46,9 @@ const checksum = (version: number, number: string | undefined, value: Uint8Array
 export const copiesOf = (path: string): readonly [string, string] => [path, `${path}-2`]
 
 /**
- * Reads both copies and changes nothing. @throws SirtakiError `UNSUPPORTED` for a newer format, `IO` when a file cannot
- * be read.
+ * Reads both copies and changes nothing.
+ *
+ * @throws SirtakiError `UNSUPPORTED` for a newer format, `IO` when a file cannot be read.
  */
 export const readCopies = (path: string): readonly RegisterCopy[] => copiesOf(path).map(readCopy)
 

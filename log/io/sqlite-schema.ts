@@ -208,7 +208,9 @@ export function readMeta(
 }
 
 /**
- * How far the store has come: what its last row says or `total`, whichever is newer. @throws SirtakiError `DAMAGED`.
+ * How far the store has come: what its last row says or `total`, whichever is newer.
+ *
+ * @throws SirtakiError `DAMAGED`.
  */
 export function readTotal(sql: Statements, folder: string): Total {
   const total = sql.total.get()

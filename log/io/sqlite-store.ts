@@ -474,8 +474,9 @@ export class SqliteStore implements UnitStore {
   }
 
   /**
-   * Runs a transaction. @throws an error that `isFull` when it found no room and nothing of it is left; any other
-   * leaves the disk unknown.
+   * Runs a transaction.
+   *
+   * @throws an error that `isFull` when it found no room and nothing of it is left; any other leaves the disk unknown.
    */
   #transact<T>(sql: Statements, run: () => T): T {
     try {

@@ -222,8 +222,9 @@ export function scanFolder(folder: string): WalScan {
 }
 
 /**
- * Fills an open file with `piece` from `from` up to `to`; tells whether there was room. @throws the system's error, but
- * none of a full disk.
+ * Fills an open file with `piece` from `from` up to `to`; tells whether there was room.
+ *
+ * @throws the system's error, but none of a full disk.
  */
 export function fill(descriptor: number, piece: Uint8Array, from: number, to: number): boolean {
   try {

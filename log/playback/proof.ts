@@ -4,7 +4,8 @@
  * Either a majority of the epoch's acceptors have promised no slot above it, or all units of one chain of the open
  * segment are installed at it and not sealed above. Only as many acceptors as are needed are asked at first; the
  * others when one of them fails, answers something else or is late: every process that is woken up costs a read about
- * 30 us. Keeps: L7, O1, P5. Read next: `tail.ts`. @source docs/rules.md, L7 and P5.
+ * 30 us. Keeps: L7, O1, P5. Read next: `tail.ts`.
+ * @source docs/rules.md, L7 and P5.
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, asError } from '../errors.ts'

@@ -8,6 +8,7 @@
 import { viewOf } from '../bytes/bytes.ts'
 import type { FlowOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { Resolved } from '../cluster/resolve-round.ts'
 import { lowestUndecided, resolveAll, resolveOne } from '../cluster/resolve.ts'
 import { decodeEntry, readEntry, clusterSeed, type Decided } from '../entry.ts'
 import { SirtakiError, asError } from '../errors.ts'
@@ -15,7 +16,6 @@ import { chainOf, segmentOf, unitsOf, type Layout } from '../layout.ts'
 import { Empty } from '../wire/control.ts'
 import { DAMAGED_HERE, DATA_DECIDED, JUNK_DECIDED, TRIMMED, readReadItems, writePositions } from '../wire/messages.ts'
 import type { TailReader } from './tail.ts'
-import type { Resolved } from '../cluster/resolve-round.ts'
 
 /** What a position holds for a reader. `unwritten`: nothing is decided there, and every unit of the chain said so. */
 export type ReadResult =

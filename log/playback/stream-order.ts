@@ -6,8 +6,8 @@
  * An entry is due when everything of the stream before it has been delivered: `previous` lies below `next`, or says
  * `{before: b}` with b at or below `next`. Otherwise only a complete answer of the index over the gap helps: `previous`
  * may prove junk, and whatever the index held at some moment proves nothing (P43). If any entry that came early is
- * due, the lowest of them is. Keeps: Q4, L2. Read next: `stream-player.ts`. @source Tango SOSP'13 4 (streams),
- * repaired by `completeTo`: docs/rules.md, Q4 and P43.
+ * due, the lowest of them is. Keeps: Q4, L2. Read next: `stream-player.ts`.
+ * @source Tango SOSP'13 4 (streams), repaired by `completeTo`: docs/rules.md, Q4 and P43.
  */
 import type { Entry } from '../entry.ts'
 

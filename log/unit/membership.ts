@@ -9,8 +9,8 @@
 import { SirtakiError, invariant } from '../errors.ts'
 import { unitsOf, layoutText, type Layout } from '../layout.ts'
 import type { Identity, Sealed } from '../wire/control.ts'
-import type { UnitState } from './unit-state.ts'
 import type { Probe } from '../wire/tail-messages.ts'
+import type { UnitState } from './unit-state.ts'
 
 /** Damaged positions that a unit tells of itself at most. */
 const DAMAGED_TOLD = 64

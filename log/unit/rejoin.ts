@@ -13,7 +13,9 @@
  */
 import { Cluster } from '../cluster/cluster.ts'
 import { Backoff, pause } from '../cluster/retry.ts'
+import { isTurnOf } from '../epochs/driver.ts'
 import { Guard } from '../epochs/guard.ts'
+import type { Intent } from '../epochs/intent.ts'
 import { reconfigure } from '../epochs/reconfigure.ts'
 import { missingParts, type Part } from '../epochs/whole.ts'
 import { asError, isError } from '../errors.ts'
@@ -21,8 +23,6 @@ import { SEGMENTS_MAX, openSegment, placesOf, type AbsentMember, type Layout } f
 import { copyParts } from './copy.ts'
 import { Scrub, repairAll } from './repair.ts'
 import type { UnitServer } from './server.ts'
-import type { Intent } from '../epochs/intent.ts'
-import { isTurnOf } from '../epochs/driver.ts'
 
 /** A running supervision; `close` ends it. */
 export interface Rejoin {

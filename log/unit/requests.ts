@@ -47,10 +47,10 @@ import {
 import type { Caller, Request } from '../wire/server.ts'
 import { readEpoch, writeCurrent, writeProgress, readProbe } from '../wire/tail-messages.ts'
 import { readBack, type Range } from './read-back.ts'
+import type { Steps } from './steps.ts'
 import type { UnitStore } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Unit } from './unit.ts'
-import type { Steps } from './steps.ts'
 
 const newestOf = (a: Layout | undefined, b: Layout | undefined): Layout | null =>
   (b !== undefined && b.epoch > (a?.epoch ?? 0) ? b : a) ?? null
@@ -371,8 +371,9 @@ export class Requests {
   }
 
   /**
-   * A salvaged unit whose epoch is open and that has copied everything is like any other; whether it was one. @throws
-   * SirtakiError `IO`.
+   * A salvaged unit whose epoch is open and that has copied everything is like any other; whether it was one.
+   *
+   * @throws SirtakiError `IO`.
    */
   noteWhole(): boolean {
     const { state } = this.#unit

@@ -11,11 +11,11 @@ import type { Limits } from '../limits.ts'
 import type { Ports, Register } from '../ports.ts'
 import { openDoor, type Door } from '../wire/server.ts'
 import type { Range } from './read-back.ts'
+import { Requests } from './requests.ts'
+import { Steps } from './steps.ts'
 import type { UnitStore } from './store.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Unit } from './unit.ts'
-import { Steps } from './steps.ts'
-import { Requests } from './requests.ts'
 
 /** What a unit process is started with. */
 export interface UnitServerOptions {

@@ -70,8 +70,9 @@ export interface UnitStore {
   /** The bytes of a row, `undefined` when there is no such row. @throws SirtakiError `DAMAGED`, `IO`. */
   read(row: number): Uint8Array | undefined
   /**
-   * The unit has fetched what was left out: the next image is not salvaged. Durable when it returns. @throws
-   * SirtakiError `IO`.
+   * The unit has fetched what was left out: the next image is not salvaged. Durable when it returns.
+   *
+   * @throws SirtakiError `IO`.
    */
   healed(): void
   /** For people: kind, place, bytes on disk, and those that are free for more, where the system says so. */

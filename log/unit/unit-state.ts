@@ -17,9 +17,9 @@ import { DATA, DECIDED, PositionIndex, REPLACED } from './position-index.ts'
 import { PositionSet } from './position-list.ts'
 import { visitBlock } from './row-block.ts'
 import { visitRow } from './row.ts'
+import { Staging } from './staging.ts'
 import type { Commit, StoreImage } from './store.ts'
 import { StreamLists } from './stream-lists.ts'
-import { Staging } from './staging.ts'
 import { readMeta, writeMeta, type UnitMeta } from './unit-meta.ts'
 
 /** What a unit is made of. `readRow` reads a stored row's bytes. */

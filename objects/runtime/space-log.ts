@@ -17,8 +17,9 @@ export interface SpacePlayer {
   /** Offers a decided entry that its writer has at hand. What is due is delivered before it returns. */
   offer(entry: Entry): void
   /**
-   * Settles when everything of the stream below `to` has been delivered. @throws SirtakiError `TRIMMED`, `TIMEOUT`,
-   * `ABORTED`, `CLOSED`.
+   * Settles when everything of the stream below `to` has been delivered.
+   *
+   * @throws SirtakiError `TRIMMED`, `TIMEOUT`, `ABORTED`, `CLOSED`.
    */
   playTo(to: number, options?: FlowOptions): Promise<void>
   close(): void
@@ -34,8 +35,9 @@ export interface SpaceLog {
   /** Why an append of so many bytes would be refused at once. */
   overloaded(bytes: number): SirtakiError | undefined
   /**
-   * The stream's tail, exclusive: above every append acknowledged before the call. @throws SirtakiError `TIMEOUT`,
-   * `ABORTED`.
+   * The stream's tail, exclusive: above every append acknowledged before the call.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`.
    */
   tail(stream: number, flow: FlowOptions): Promise<number>
   /** Says who owes an answer at present, for messages. */

@@ -32,8 +32,9 @@ export function canonical(value: unknown, weightMax = Infinity): unknown {
 }
 
 /**
- * Gives a copy of a value, in its one form, that belongs to the caller. @throws SirtakiError `BAD_ARGUMENT` when it is
- * none.
+ * Gives a copy of a value, in its one form, that belongs to the caller.
+ *
+ * @throws SirtakiError `BAD_ARGUMENT` when it is none.
  */
 export function ownCopy<V>(value: V): V
 export function ownCopy(value: unknown): unknown {

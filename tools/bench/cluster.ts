@@ -10,13 +10,13 @@ import { join } from 'node:path'
 import { number, type } from 'superstruct'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { init } from '../../log/epochs/genesis.ts'
+import type { Intent } from '../../log/epochs/intent.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
 import { systemPorts } from '../../log/io/connect.ts'
 import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import type { Answer, Ask } from './client.ts'
 import type { Processes } from './processes.ts'
-import type { Intent } from '../../log/epochs/intent.ts'
 
 /** How a cluster is put together. */
 export interface Shape {

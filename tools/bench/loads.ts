@@ -10,12 +10,12 @@ import { limits } from '../../log/limits.ts'
 import { Identity } from '../../log/wire/control.ts'
 import { encodeFrame } from '../../log/wire/frame.ts'
 import { kinds, readGrant, writeToken } from '../../log/wire/messages.ts'
+import { Peers } from '../../log/wire/peers.ts'
 import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter.ts'
 import { connectLog, type ConnectedLog } from '../../sequencer/connect.ts'
 import { measure, measured, measuredOnce, type Measured } from './measure.ts'
 import { openLoop, type OpenLoop } from './open-loop.ts'
-import { Peers } from '../../log/wire/peers.ts'
 
 const STREAM = 29
 const LOCAL_READS = 1_000

@@ -2,7 +2,8 @@
  * The open loop: calls start by the clock, whether or not earlier ones have come back, and latency counts from the
  * start that was intended. A closed loop stops asking while a system stands still, and so does not see the stall.
  *
- * Read next: `measure.ts`, `overload.ts`. @source Schroeder, Wierman, Harchol-Balter: Open Versus Closed (NSDI'06).
+ * Read next: `measure.ts`, `overload.ts`.
+ * @source Schroeder, Wierman, Harchol-Balter: Open Versus Closed (NSDI'06).
  */
 import { isError } from '../../log/errors.ts'
 import { measured, type Measured } from './measure.ts'
@@ -13,7 +14,7 @@ export interface OpenLoopOptions {
   readonly ms: number
 }
 /**
- * `admitted`: the calls that were answered; `refused`: told to come again; `failed`: any other error, the first one's
+ * `admitted`: the calls that were answered; `refused`: told to retry; `failed`: any other error, the first one's
  * text beside it.
  */
 export interface OpenLoop {

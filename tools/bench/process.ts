@@ -16,10 +16,10 @@ import type { Layout } from '../../log/layout.ts'
 import { limits } from '../../log/limits.ts'
 import { superviseUnit } from '../../log/unit/rejoin.ts'
 import { UnitServer } from '../../log/unit/server.ts'
+import { Peers } from '../../log/wire/peers.ts'
 import { openDoor } from '../../log/wire/server.ts'
 import { writeProgress } from '../../log/wire/tail-messages.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
-import { Peers } from '../../log/wire/peers.ts'
 
 const [role = '', first = '', second = ''] = process.argv.slice(2)
 const ports = systemPorts()

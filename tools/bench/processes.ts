@@ -51,8 +51,9 @@ export class Processes {
   }
 
   /**
-   * Starts a file of this folder (named without its extension) and waits for its first message. @throws Error when it
-   * ends or stays silent.
+   * Starts a file of this folder (named without its extension) and waits for its first message.
+   *
+   * @throws Error when it ends or stays silent.
    */
   start(file: string, args: readonly string[]): Promise<Started> {
     const child = fork(join(import.meta.dirname, `${file}${extname(import.meta.filename)}`), args, {

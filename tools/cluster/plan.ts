@@ -8,13 +8,13 @@
  * A chain survives as many losses as it has whole copies but one, where it has fewest; acceptors as many as leave a
  * majority. Read next: `../../log/epochs/next-layout.ts` (who makes the next layout), `../commands/reconfigure.ts`.
  */
+import type { Intent, Survey } from '../../log/epochs/intent.ts'
 import { namesAll, nextLayout } from '../../log/epochs/next-layout.ts'
 import { missingParts, partsOf } from '../../log/epochs/whole.ts'
 import { SirtakiError, isError } from '../../log/errors.ts'
 import { chainsOf, openSegment, segmentOf, unitsOf, type Layout, type UnitMember } from '../../log/layout.ts'
 import { firstOfClass } from '../../log/ranges.ts'
 import { sizeText } from '../cli/output.ts'
-import type { Intent, Survey } from '../../log/epochs/intent.ts'
 
 /** What a unit holds, as it says itself: its positions of [trim, highest], which take about so many bytes. */
 export interface Holding {

@@ -5,10 +5,10 @@
  * Read next: `../commands/reconfigure.ts`, `../../log/epochs/intent.ts`.
  */
 import type { LogClient } from '../../log/client/client.ts'
+import type { Intent } from '../../log/epochs/intent.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { openSegment, unitsOf, type Layout, type UnitMember } from '../../log/layout.ts'
 import { Identity } from '../../log/wire/control.ts'
-import type { Intent } from '../../log/epochs/intent.ts'
 
 /** The cluster as it is, and what may be asked of it. */
 export class Wishes {

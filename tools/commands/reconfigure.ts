@@ -8,6 +8,7 @@
  */
 import { Command, Option } from 'commander'
 import type { LogClient } from '../../log/client/client.ts'
+import type { Intent, Survey } from '../../log/epochs/intent.ts'
 import { reconfigure, surveyOf } from '../../log/epochs/reconfigure.ts'
 import { missingParts } from '../../log/epochs/whole.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
@@ -21,7 +22,6 @@ import { UnitStatus, type Copy } from '../cluster/members.ts'
 import { withLog } from '../cluster/open-log.ts'
 import { lostAgain, lowered, planOf, planText, wantedLayout, type Holding, type Plan } from '../cluster/plan.ts'
 import { Wishes } from '../cluster/wishes.ts'
-import type { Intent, Survey } from '../../log/epochs/intent.ts'
 
 interface ReconfigureFlags {
   readonly dryRun?: boolean

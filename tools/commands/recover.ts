@@ -10,6 +10,7 @@
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { clusterSeed, readEntry } from '../../log/entry.ts'
+import { surveyRecovery } from '../../log/epochs/chain-report.ts'
 import { recover, votesOf, type Decision } from '../../log/epochs/recover.ts'
 import type { ChainReport, Conflict, RecoveryReport, Value } from '../../log/epochs/remains.ts'
 import { isMajority, openSegment, type Layout } from '../../log/layout.ts'
@@ -21,7 +22,6 @@ import { Failure, exits } from '../cli/failure.ts'
 import { sizeText, type Output } from '../cli/output.ts'
 import { entryValue } from '../cluster/entry-text.ts'
 import { withUnits } from '../cluster/open-log.ts'
-import { surveyRecovery } from '../../log/epochs/chain-report.ts'
 
 interface RecoverFlags {
   readonly without?: readonly string[]

@@ -79,8 +79,9 @@ async function runSequencer(context: Context, log: Log, flags: SequencerFlags): 
 }
 
 /**
- * Settles when it is told to end. @throws SirtakiError when it cannot have the place; Failure when another one has
- * taken it.
+ * Settles when it is told to end.
+ *
+ * @throws SirtakiError when it cannot have the place; Failure when another one has taken it.
  */
 async function holdPlace(
   server: SequencerServer,

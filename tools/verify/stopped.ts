@@ -43,7 +43,9 @@ interface Opened {
 }
 
 /**
- * Checks folders. @throws SirtakiError `IN_USE` when a unit runs on one, `IO`, `BAD_ARGUMENT` where there is no unit.
+ * Checks folders.
+ *
+ * @throws SirtakiError `IN_USE` when a unit runs on one, `IO`, `BAD_ARGUMENT` where there is no unit.
  */
 export async function verifyStopped(folders: readonly string[], options: StoppedOptions): Promise<Verified> {
   const findings = new Findings()

@@ -59,8 +59,9 @@ function onPath(tool: string): boolean {
 }
 
 /**
- * Makes a build unless it is there, and gives its folder. @throws Error with the last line of the log, and where the
- * log is
+ * Makes a build unless it is there, and gives its folder.
+ *
+ * @throws Error with the last line of the log, and where the log is
  */
 export async function install(build: Build, progress: (text: string) => void): Promise<string> {
   const folder = place(build)

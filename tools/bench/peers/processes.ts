@@ -81,8 +81,9 @@ export class Processes {
   }
 
   /**
-   * Waits until `answers` gives true; what it throws means not yet. @throws Error when a process ends before, or time
-   * is up
+   * Waits until `answers` gives true; what it throws means not yet.
+   *
+   * @throws Error when a process ends before, or time is up
    */
   ready(answers: () => Promise<boolean>): Promise<void> {
     const poll = async (signal: AbortSignal): Promise<void> => {
