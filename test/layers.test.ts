@@ -30,6 +30,9 @@ const layers: readonly (readonly string[])[] = [
 /** What the values of the log take from each other: the only imports between files of one layer that are no folder. */
 const among = ['log/entry.ts', 'log/layout.ts', 'log/ranges.ts']
 
+/** What objects may know of the sequencer: how to connect, and the sessions that both fold from the same entries. */
+const shown = ['sequencer/connect.ts', 'sequencer/session-entry.ts', 'sequencer/session-table.ts']
+
 /** The layer of a file and its place there. */
 function placeOf(file: string): { readonly layer: number; readonly place: string } {
   const places = layers.flatMap((layer, at) => layer.map((place) => ({ layer: at, place })))
@@ -51,7 +54,7 @@ const files = globSync(['*.ts', '{log,sequencer,objects,testing}/**/*.ts'], { cw
 function mayImport(from: string, to: string): boolean {
   const here = placeOf(from)
   const there = placeOf(to)
-  const isPrivate = there.place === 'sequencer/' && here.place.startsWith('objects/') && to !== 'sequencer/connect.ts'
+  const isPrivate = there.place === 'sequencer/' && here.place.startsWith('objects/') && !shown.includes(to)
   const isSame = here.place === there.place || (among.includes(from) && among.includes(to))
   return !isPrivate && (isSame || there.layer < here.layer)
 }
@@ -77,6 +80,8 @@ test('an import up, across and into what is private is seen', (t) => {
   t.false(mayImport('log/wire/rpc.ts', 'log/cluster/cluster.ts'))
   t.false(mayImport('log/unit/unit.ts', 'log/playback/read.ts'))
   t.false(mayImport('objects/client.ts', 'sequencer/server.ts'))
+  t.false(mayImport('objects/runtime/space.ts', 'sequencer/session-keeper.ts'))
   t.false(mayImport('log/errors.ts', 'log/limits.ts'))
   t.true(mayImport('objects/client.ts', 'log/client/client.ts'))
+  t.true(mayImport('objects/runtime/space.ts', 'sequencer/session-table.ts'))
 })
