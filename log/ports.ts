@@ -21,6 +21,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds, monotonic, from an arbitrary start. */
   now(): number
+  /**
+   * Milliseconds since the machine began, monotonic: those that it was suspended count, settings of the wall clock do
+   * not. Coarser than `now`, and dearer: for how old a promise is.
+   */
+  uptime(): number
   /** Milliseconds since 1970: where log time begins at genesis, and for people. Never for a decision. */
   wall(): number
   /** Runs `run` once after everything that this turn of the event loop has received. */

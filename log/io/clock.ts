@@ -3,6 +3,7 @@
  *
  * Owns: that a timer never fires early. Read next: `../ports.ts`.
  */
+import { uptime } from 'node:os'
 import type { Clock, Timer } from '../ports.ts'
 
 /** Node turns a longer delay into one millisecond. */
@@ -19,6 +20,7 @@ export function makeClock({ unreferenced = false }: ClockOptions = {}): Clock {
   return {
     ...(unreferenced ? { hold: holder() } : {}),
     now: () => performance.now(),
+    uptime: () => uptime() * 1000,
     wall: () => Date.now(),
     turn: (run) => {
       setImmediate(run)

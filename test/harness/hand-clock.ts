@@ -18,6 +18,9 @@ export class HandClock implements Clock {
   #now = 0
   #order = 0
   #due: Due[] = []
+  #suspendedMs = 0
+  /** How far somebody has set the wall clock ahead. */
+  wallAheadMs = 0
 
   /** How many timers wait. */
   get timers(): number {
@@ -27,8 +30,11 @@ export class HandClock implements Clock {
   now(): number {
     return this.#now
   }
+  uptime(): number {
+    return this.#now + this.#suspendedMs
+  }
   wall(): number {
-    return this.#now
+    return this.#now + this.#suspendedMs + this.wallAheadMs
   }
   turn(run: () => void): void {
     this.timer(0, run)
@@ -54,6 +60,11 @@ export class HandClock implements Clock {
       await drain()
     }
     this.#now = end
+  }
+
+  /** The machine was suspended: nothing ran, and only its uptime and the wall clock went on. */
+  suspend(ms: number): void {
+    this.#suspendedMs += ms
   }
 
   /** Runs what is due now. */

@@ -95,6 +95,7 @@ export class Simulator {
   clockOf(process: SimProcess): Clock {
     return {
       now: () => this.now + process.aheadMs,
+      uptime: () => this.now + process.aheadMs,
       wall: () => 1_700_000_000_000 + this.now,
       turn: (run) => {
         this.schedule(0, process, run)

@@ -63,6 +63,13 @@ test('a turn runs after what this one has begun', async (t) => {
   t.deepEqual(order, ['now', 'microtask', 'turn'])
 })
 
+test('uptime goes on at the pace of the clock', async (t) => {
+  const before = { uptime: systemClock.uptime(), now: systemClock.now() }
+  await waited(100)
+  const went = systemClock.uptime() - before.uptime
+  t.true(went >= 80 && Math.abs(went - (systemClock.now() - before.now)) <= 30, `${went} ms`)
+})
+
 test('timers of an unreferenced clock let the process end', (t) => {
   const clock = join(import.meta.dirname, '../../../log/io/clock.ts')
   const imports = `import { makeClock } from ${JSON.stringify(clock)}`
