@@ -15,8 +15,10 @@ import { Reader, requirePosition, type ReadResult } from '../playback/read.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Subscriber } from '../playback/subscriber.ts'
 import { TailReader, type Tails } from '../playback/tail.ts'
+import type { HeartbeatAnswer } from '../wire/heartbeat-messages.ts'
 import { Appender } from './append.ts'
 import type { Appended } from './batch.ts'
+import { sendHeartbeat } from './heartbeat.ts'
 
 /** How an append goes. */
 export interface AppendOptions extends CallOptions {
@@ -180,6 +182,16 @@ export class LogClient implements AsyncDisposable {
    */
   tailOf(stream: number, flow: FlowOptions): Promise<number> {
     return this.#tails.of(stream, flow)
+  }
+
+  /**
+   * Says to the sequencer that these incarnations of sessions live, 65,536 at most. `confirmed`, one for each: nobody
+   * ends that one before its timeout is over, counted from this call. `tail`: exclusive, of stream 1.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`; `TIMEOUT`, `ABORTED`, next `again`; `CLOSED`.
+   */
+  heartbeat(incarnations: readonly number[], options: CallOptions = NO_OPTIONS): Promise<HeartbeatAnswer> {
+    return this.#calls.run('heartbeat', options, (call) => sendHeartbeat(this.cluster, incarnations, call))
   }
 
   /**

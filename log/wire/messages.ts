@@ -45,6 +45,7 @@ export const kinds = {
   token: 50,
   tails: 51,
   bootstrap: 52,
+  heartbeat: 53,
 } as const
 /** The name of a kind of frame. */
 export type Kind = keyof typeof kinds

@@ -98,6 +98,7 @@ const MEMBERS: ReadonlySet<Kind> = new Set([
   'trim',
   'token',
   'tails',
+  'heartbeat',
 ])
 
 /** One other process, reached over one connection that is opened when needed. */
