@@ -1,5 +1,5 @@
 /** Objects and their runtime, for tools that play a space by themselves: `sirtaki/objects`. */
-export { Counter } from './objects/counter.ts'
+export { Counter } from './objects/counter/type.ts'
 export { ObjectClient, ObjectSession, ROOT_STREAM, type ObjectClientOptions } from './objects/client.ts'
 export {
   defineObject,
@@ -12,12 +12,26 @@ export {
   type ReservedOp,
 } from './objects/define-object.ts'
 export type { Digest } from './objects/runtime/digest.ts'
-export type { AnyObjectType, Op, OpContext, OpMaker, RawContext } from './objects/runtime/object-type.ts'
-export { OpDecoder, readInput, type SpaceEntry, type Target } from './objects/runtime/op-entry.ts'
-export type { Patch, ReadonlyTable, Table } from './objects/runtime/records.ts'
+export type {
+  AnyObjectType,
+  Cancelled,
+  Context,
+  Ended,
+  Hooks,
+  Op,
+  OpContext,
+  OpMaker,
+  Waiting,
+} from './objects/runtime/object-type.ts'
+export { orderKey } from './objects/runtime/object-type.ts'
+export { OpDecoder, readInput, type SpaceEntry, type What } from './objects/runtime/entry.ts'
+export type { Settlement } from './objects/runtime/journal.ts'
+export type { ReadonlyTable, Table } from './objects/runtime/records.ts'
+export type { Patch } from './objects/runtime/row.ts'
 export type { SessionMark } from './objects/runtime/session-marks.ts'
 export { spaceLogOf, type SpaceLog, type SpacePlayer } from './objects/runtime/space-log.ts'
-export { Space, type Applied, type Outcome } from './objects/runtime/space.ts'
-export type { Value } from './objects/runtime/values.ts'
+export type { Applied, Outcome, Played } from './objects/runtime/outcome.ts'
+export { Space } from './objects/runtime/space.ts'
+export type { Input, Value } from './objects/runtime/values.ts'
 export { View, type SyncOptions } from './objects/runtime/view.ts'
 export { Client, connect, type ConnectOptions } from './objects/connect.ts'

@@ -42,20 +42,28 @@ export const codes = {
   FULL: 'again',
   /** A rule that must always hold does not: the part has stopped. */
   INVARIANT: 'stop',
+  /** The idempotency key was used for another op, or for one whose result was not kept. */
+  KEY_REUSED: 'stop',
   /** Somebody else has the address, the folder or the place of the sequencer. */
   IN_USE: 'stop',
   /** The disk or the system refused. */
   IO: 'stop',
   /** Two calls of the program contradict each other. */
   MISUSE: 'stop',
+  /** Another version of the object's type is active. */
+  NOT_ACTIVE: 'stop',
   /** The unit belongs to a cluster already. */
   NOT_BLANK: 'stop',
+  /** The object is in use: it has holders, waits or taken items. */
+  NOT_EMPTY: 'stop',
   /** The layout does not name that unit. */
   NOT_MEMBER: 'refresh',
   /** The server belongs to no cluster yet, or no sequencer is named. */
   NOT_READY: 'refresh',
   /** A unit lacks what its chain knows decided. */
   NOT_WHOLE: 'stop',
+  /** A newer version of the object's type is active than this process has code for. */
+  OLD_CODE: 'stop',
   /** A queue or the window is full; nothing was sent. */
   OVERLOADED: 'again',
   /** An entry, an op or a frame is larger than allowed. */
@@ -64,28 +72,43 @@ export const codes = {
   RECOVERING: 'refresh',
   /** The object refused the op; `reason` and its facts are in `facts`. */
   REJECTED: 'stop',
+  /** The session has ended, or this process could not confirm it in time: what it held is not its own any more. */
+  SESSION_LOST: 'unknown',
+  /** The session goes on in another process. */
+  SESSION_MOVED: 'again',
+  /** Nothing is run for that object at that position: an operator has said so. */
+  SKIPPED: 'stop',
   /** The part that was asked has stopped and will not go on. */
   STOPPED: 'stop',
   /** No answer came before the deadline. */
   TIMEOUT: 'unknown',
+  /** A bound of the space is reached: records, objects, sessions, waits, or what one session owns. */
+  TOO_MANY: 'stop',
   /** The position, or the beginning of the stream, was dropped for good. */
   TRIMMED: 'stop',
   /** Nobody answers at the address, or the connection broke. */
   UNREACHABLE: 'again',
   /** This version cannot do that. */
   UNSUPPORTED: 'stop',
+  /** An op that may wait stands in a transaction. */
+  WAIT_IN_TRANSACTION: 'stop',
   /** The message is meant for another chain, or another place in it, than the unit has. */
   WRONG_CHAIN: 'refresh',
   /** The server or the folder belongs to another cluster. */
   WRONG_CLUSTER: 'stop',
+  /** The path has an object of another type. */
+  WRONG_TYPE: 'stop',
   /** The two ends speak different versions of the protocol. */
   WRONG_VERSION: 'stop',
   /** Positions below are not decided yet. */
   YOUNG: 'again',
 } as const satisfies Record<string, Next>
 
-/** A stable error code. */
+/** A stable error code of ours. */
 export type Code = keyof typeof codes
+
+/** Any error code: ours, or one that a type of objects refuses with. */
+export type AnyCode = Code | (string & NonNullable<unknown>)
 
 /** Facts that go with an error: plain values, for people and for machines. */
 export type Facts = Readonly<Record<string, unknown>>
@@ -103,14 +126,14 @@ export interface ErrorOptions {
 /** The only error that Sirtaki throws on purpose. */
 export class SirtakiError extends Error {
   override readonly name = 'SirtakiError'
-  readonly code: Code
+  readonly code: AnyCode
   readonly next: Next
   readonly facts: Facts
 
-  constructor(code: Code, message: string, options: ErrorOptions = {}) {
+  constructor(code: AnyCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.next = options.next ?? codes[code]
+    this.next = options.next ?? (isCode(code) ? codes[code] : 'stop')
     this.facts = options.facts ?? {}
   }
 
@@ -124,7 +147,7 @@ export class SirtakiError extends Error {
 export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)
 
 /** Narrows to a `SirtakiError`, of one of the codes where any are named. */
-export const isError = (error: unknown, ...wanted: readonly Code[]): error is SirtakiError =>
+export const isError = (error: unknown, ...wanted: readonly AnyCode[]): error is SirtakiError =>
   error instanceof SirtakiError && (wanted.length === 0 || wanted.includes(error.code))
 
 /** Gives any thrown thing as a `SirtakiError`; what is none already becomes `code` with the thing as cause. */

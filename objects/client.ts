@@ -5,47 +5,62 @@
  *
  * Read next: `define-object.ts`, `runtime/view.ts`, `runtime/session.ts`.
  */
+import { sha256 } from '../log/bytes/hash.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
-import { SirtakiError, invariant } from '../log/errors.ts'
-import type { Calls, Handle, HandleBase, ObjectType, Ops } from './define-object.ts'
+import { SirtakiError } from '../log/errors.ts'
+import { SESSION_TIMEOUT_MS_MIN, type Identity } from '../sequencer/session-entry.ts'
+import type { Handle, ObjectType } from './define-object.ts'
+import { makeHandle } from './handle.ts'
 import type { Digest } from './runtime/digest.ts'
+import { isObjectPath } from './runtime/entry.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
-import { encodeTarget, isObjectPath } from './runtime/op-entry.ts'
+import type { SessionState, Ticket } from './runtime/session-life.ts'
 import type { SessionMark } from './runtime/session-marks.ts'
-import { Session, type CallTarget } from './runtime/session.ts'
+import { Session } from './runtime/session.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 
 /** The stream of the space `/`. Stream 0 is the system space's. */
 export const ROOT_STREAM = 1
 
-/** How the objects of a log are opened. */
-export interface ObjectClientOptions {
-  /** Of the client's own session, for people. */
+/** The longest timeout that a session of this library asks for. */
+export const SESSION_TIMEOUT_MS_MAX = 3_600_000
+
+/** What happens to handles when their session is lost: another one is opened, or they fail from there on. */
+export type OnLost = 'reopen' | 'stop'
+
+/** How a session is made. */
+export interface ObjectSessionOptions {
+  /** For people. */
   readonly name?: string | undefined
-  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
-  readonly types?: readonly AnyObjectType[] | undefined
+  /** After so long without a confirmed heartbeat the session ends: from 2,000 ms to an hour, 10,000 unless told. */
+  readonly timeoutMs?: number | undefined
+  /** Whom it speaks for, such as ['digest', 'ann:...']. Nobody checks that yet. */
+  readonly identities?: readonly Identity[] | undefined
+  readonly onLost?: OnLost | undefined
+  /** Goes on with the session of another process, whose `ticket()` this is. */
+  readonly resume?: Ticket | undefined
 }
 
-/** Whatever a handle needs of who made it. */
-interface Owner {
-  readonly view: View
-  readonly session: Session
+/** How the objects of a log are opened. The client's own session is made of the same options. */
+export interface ObjectClientOptions extends ObjectSessionOptions {
+  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
+  readonly types?: readonly AnyObjectType[] | undefined
 }
 
 /** The objects of one cluster, as one process sees them. The log's client belongs to whoever made it. */
 export class ObjectClient implements AsyncDisposable {
   readonly #view: View
-  readonly #name: string
+  readonly #options: ObjectSessionOptions
   readonly #sessions = new Set<ObjectSession>()
   readonly #own: ObjectSession
 
-  constructor(log: LogClient | SpaceLog, { name = 'client', types = [] }: ObjectClientOptions = {}) {
+  constructor(log: LogClient | SpaceLog, { types = [], ...options }: ObjectClientOptions = {}) {
     this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, types)
-    this.#name = name
-    this.#own = this.#make(name)
+    this.#options = { name: 'client', ...options }
+    this.#own = this.#make(this.#options)
   }
 
   /**
@@ -64,7 +79,7 @@ export class ObjectClient implements AsyncDisposable {
    *
    * @throws as `ObjectSession.open`.
    */
-  open<S extends object, T, O extends Ops>(
+  open<S, T, O extends object>(
     type: ObjectType<S, T, O>,
     path: string,
     options: CallOptions = {},
@@ -72,9 +87,19 @@ export class ObjectClient implements AsyncDisposable {
     return this.#own.open(type, path, options)
   }
 
-  /** Makes another session over the same view; its first op opens it. */
-  session({ name = this.#name }: { readonly name?: string | undefined } = {}): Promise<ObjectSession> {
-    return Promise.resolve(this.#make(name))
+  /**
+   * Makes another session over the same view; its first op opens it. With `resume`, the session of another process
+   * goes on here: what it holds stays its own, and the other process is told `SESSION_MOVED`.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`; of a resume `SESSION_LOST` when the session has ended or the secret is wrong.
+   */
+  async session(options: ObjectSessionOptions = {}): Promise<ObjectSession> {
+    const { name } = this.#options
+    if (options.resume === undefined) return this.#make({ name, ...options })
+    await this.#view.sync()
+    const session = this.#make({ name, ...options, resume: requireTicket(this.#view, options.resume) })
+    await session.resumed()
+    return session
   }
 
   /**
@@ -97,19 +122,19 @@ export class ObjectClient implements AsyncDisposable {
     return this.#view.sessions()
   }
 
-  /** Ends sessions and playing; calls under way are refused with `CLOSED`. The log's client stays open. */
-  close(): Promise<void> {
+  /** Ends sessions, each in the log, and playing. The log's client stays open. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.close()))
     this.#view.close()
     this.#sessions.clear()
-    return Promise.resolve()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  #make(name: string): ObjectSession {
-    const session = new ObjectSession(this.#view, name, () => {
+  #make(options: ObjectSessionOptions): ObjectSession {
+    const session = new ObjectSession(this.#view, options, () => {
       this.#sessions.delete(session)
     })
     this.#sessions.add(session)
@@ -117,16 +142,25 @@ export class ObjectClient implements AsyncDisposable {
   }
 }
 
-/** One session: its ops apply in the order they were called. */
+/**
+ * One session: its ops apply in the order they were called, and what it owns goes when it ends.
+ *
+ * After a loss its handles go on in another session (unless `onLost` is `stop`); what the lost one held is not its own
+ * any more.
+ */
 export class ObjectSession implements AsyncDisposable {
   readonly #view: View
-  readonly #session: Session
+  readonly #options: ObjectSessionOptions
   readonly #closed: () => void
+  readonly #listeners = new Set<(state: SessionState) => void>()
+  #session: Session
+  #isClosed = false
 
-  constructor(view: View, name: string, closed: () => void) {
+  constructor(view: View, options: ObjectSessionOptions, closed: () => void) {
     this.#view = view
-    this.#session = new Session(view, name)
+    this.#options = checkedOptions(options)
     this.#closed = closed
+    this.#session = this.#begin(options.resume)
   }
 
   get name(): string {
@@ -136,6 +170,26 @@ export class ObjectSession implements AsyncDisposable {
   get position(): number | undefined {
     return this.#session.position
   }
+  get state(): SessionState {
+    return this.#session.state
+  }
+  /** Aborts when the session at hand is lost or closed; another one has another signal. */
+  get signal(): AbortSignal {
+    return this.#session.signal
+  }
+
+  /** Calls `listener` with every state that the session gets into; gives what ends that. */
+  onState(listener: (state: SessionState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** What lets another process go on with the session; `undefined` before it is open. */
+  ticket(): Ticket | undefined {
+    return this.#session.ticket
+  }
 
   /**
    * Opens an object for this session. Nothing is appended: an object is made by its first op.
@@ -143,77 +197,87 @@ export class ObjectSession implements AsyncDisposable {
    * @throws SirtakiError `BAD_ARGUMENT` for what is no type or no path; `MISUSE`; `CLOSED`; where the type has to be
    *   played anew also `TRIMMED`, `STOPPED`, and `TIMEOUT` or `ABORTED`, next `again`.
    */
-  async open<S extends object, T, O extends Ops>(
+  async open<S, T, O extends object>(
     type: ObjectType<S, T, O>,
     path: string,
     options: CallOptions = {},
   ): Promise<Handle<S, T, O>> {
     requireType(type)
-    if (typeof path !== 'string' || !isObjectPath(path)) {
-      throw new SirtakiError('BAD_ARGUMENT', `${JSON.stringify(path)} names no object: use a path like /hits`)
-    }
+    requirePath(path)
     await this.#view.register(type, options)
-    return makeHandle(type, path, { view: this.#view, session: this.#session })
+    return makeHandle(type, path, { view: this.#view, session: () => this.current() })
   }
 
-  close(): Promise<void> {
-    this.#session.close()
+  /** The session at hand; another one where that was lost. @throws SirtakiError why there is none. */
+  current(): Session {
+    const { stopped } = this.#session
+    if (stopped === undefined) return this.#session
+    const isOver = this.#isClosed || this.#options.onLost === 'stop' || this.#options.resume !== undefined
+    if (isOver || this.#view.stopped !== undefined) throw this.#view.stopped ?? stopped
+    return (this.#session = this.#begin(undefined))
+  }
+
+  /** Settles when a resume is applied. @throws SirtakiError `SESSION_LOST`, `TIMEOUT`. */
+  async resumed(): Promise<void> {
+    await this.#session.opened()
+  }
+
+  /** Ends it, in the log too: calls under way get a second. It resolves in any case. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#session.close()
     this.#closed()
-    return Promise.resolve()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+
+  #begin(resume: Ticket | undefined): Session {
+    const { name = 'client', timeoutMs, identities: ids } = this.#options
+    const session = new Session(this.#view, { name, timeoutMs, ids, resume })
+    session.onState((state) => {
+      if (session === this.#session) for (const listener of [...this.#listeners]) listener(state)
+    })
+    return session
+  }
 }
 
-function makeHandle<S extends object, T, O extends Ops>(
-  type: ObjectType<S, T, O>,
-  path: string,
-  { view, session }: Owner,
-): Handle<S, T, O> {
-  let closed = false
-  const object = () => type.bind(view.journal).object(path)
-  const close = (): Promise<void> => {
-    closed = true
-    return Promise.resolve()
+/** @throws SirtakiError `BAD_ARGUMENT`. */
+function checkedOptions(options: ObjectSessionOptions): ObjectSessionOptions {
+  const { name = 'client', timeoutMs } = options
+  if (typeof name !== 'string' || name.length > 256 || !name.isWellFormed()) {
+    throw badArgument('session', 'name as a text of at most 256 characters', name)
   }
-  const handle: HandleBase<S, T> = {
-    path,
-    get state() {
-      return object().state
-    },
-    get tables() {
-      return object().tables
-    },
-    get position() {
-      return view.position
-    },
-    sync: (options) => view.sync(options),
-    close,
-    [Symbol.asyncDispose]: close,
+  const isOdd =
+    timeoutMs !== undefined
+    && !(Number.isInteger(timeoutMs) && timeoutMs >= SESSION_TIMEOUT_MS_MIN && timeoutMs <= SESSION_TIMEOUT_MS_MAX)
+  if (isOdd) {
+    throw badArgument(
+      'session',
+      `timeoutMs as an integer from ${SESSION_TIMEOUT_MS_MIN} to ${SESSION_TIMEOUT_MS_MAX}`,
+      timeoutMs,
+    )
   }
-  for (const [op, { refusal }] of Object.entries(type.ops)) {
-    const target = { object: path, type: type.name, version: type.version, op }
-    const to: CallTarget = { target, bytes: encodeTarget(target), refusal }
-    const call = (input: unknown, options?: CallOptions): Promise<unknown> =>
-      closed
-        ? Promise.reject(new SirtakiError('CLOSED', `the handle of ${path} is closed`, { next: 'stop' }))
-        : session.call(to, input, options)
-    Object.defineProperty(handle, op, { value: call, enumerable: true })
-  }
-  invariant(hasCalls(handle, type), 'O1', { path })
-  return handle
+  return options
 }
 
-/**
- * What a call answers with is what the op's `apply` returned, at whatever position: the one place where types meet the
- * log.
- */
-const hasCalls = <H extends object, O extends object>(
-  handle: H,
-  { ops }: { readonly ops: O },
-): handle is H & Calls<O> => Object.keys(ops).every((op) => op in handle)
+/** @throws SirtakiError `SESSION_LOST` for a session that is not live, or another secret. */
+function requireTicket(view: View, ticket: Ticket): Ticket {
+  const live = view.space.session(ticket.session)
+  const isIts = live?.secretHash === sha256(ticket.secret)
+  if (live !== undefined && isIts) return { ...ticket, incarnation: live.incarnation }
+  throw new SirtakiError('SESSION_LOST', `session ${ticket.session} has ended, or the secret is not its own`, {
+    next: 'stop',
+  })
+}
+
+/** @throws SirtakiError `BAD_ARGUMENT`. */
+function requirePath(path: unknown): void {
+  if (typeof path === 'string' && isObjectPath(path) && !path.startsWith('/.')) return
+  throw new SirtakiError('BAD_ARGUMENT', `${JSON.stringify(path)} names no object: use a path like /hits`)
+}
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
 function requireType(type: unknown): void {

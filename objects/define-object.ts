@@ -5,16 +5,19 @@
  *       ops: (op) => ({ hit: op(object({}), (draft) => ++draft.n) }) })
  *
  * An op runs at playback, on every view, at the position of its entry: it must be a pure function of what it is given
- * (P33). Owns: the checks of a definition, the types of a handle. Read next: `runtime/object-type.ts`,
- * `runtime/bound-type.ts`.
+ * (P33). Owns: the checks of a definition, the types of a handle. Read next: `docs/objects.md`,
+ * `runtime/object-type.ts` (what an op can do), `runtime/bound-type.ts`.
  */
 import type { Struct } from 'superstruct'
 import type { CallOptions } from '../log/cluster/calls.ts'
-import { SirtakiError } from '../log/errors.ts'
+import { SirtakiError, isCode, type Next } from '../log/errors.ts'
 import { BoundType, type BoundTypeOptions } from './runtime/bound-type.ts'
-import type { AnyObjectType, AnyOp, Op, OpMaker } from './runtime/object-type.ts'
-import { Journal, RECORD_WEIGHT_MAX, type ReadonlyTable } from './runtime/records.ts'
-import { canonical } from './runtime/values.ts'
+import type { Guard } from './runtime/fields.ts'
+import type { Journal } from './runtime/journal.ts'
+import type { AnyObjectType, Hooks, Op, OpMaker, OpOf, ReadableObject, Waiting } from './runtime/object-type.ts'
+import { makeOps } from './runtime/ops.ts'
+import { RECORD_WEIGHT_MAX, type TableOptions } from './runtime/records.ts'
+import { canonical, type Input } from './runtime/values.ts'
 
 /** Names of ops that would break a handle, or will be its own. */
 const reserved = [
@@ -23,6 +26,7 @@ const reserved = [
   'finally',
   'toJSON',
   'path',
+  'type',
   'state',
   'tables',
   'position',
@@ -33,45 +37,78 @@ const reserved = [
   'release',
   'at',
   'digest',
+  'describe',
+  'exists',
 ] as const
 
 /** A name that no op may have; at run time those of `Object.prototype` are refused as well. */
 export type ReservedOp = (typeof reserved)[number]
 
 /** The ops of a type. */
-export type Ops = { readonly [name: string]: AnyOp } & { readonly [K in ReservedOp]?: never }
+export type Ops<S, T> = { readonly [name: string]: OpOf<S, T> } & { readonly [K in ReservedOp]?: never }
+
+/** What a table holds: a struct of its values, or a guard made by `fields`. */
+export type TableShape<V> = Struct<V, unknown> | Guard<V>
 
 /** What a type is made of. */
-export interface ObjectDefinition<S extends object, T, O> {
-  /** Letters, digits, dots and dashes. It is in every entry, with `version`. */
+export interface ObjectDefinition<S, T, O> extends Hooks<NoInfer<S>, NoInfer<T>> {
+  /** Letters, digits, dots and dashes. It is in every entry, with `version`. Names in `sirtaki.` are ours. */
   readonly name: string
   readonly version: number
   /** One small value, 64 KiB at most; what grows belongs into tables. */
-  readonly state: Struct<S, unknown>
+  readonly state: TableShape<S>
   readonly initial: () => NoInfer<S>
   /** Collections: records by key, with the type of their values. */
-  readonly tables?: { readonly [K in keyof T]: Struct<T[K], unknown> }
+  readonly tables?: { readonly [K in keyof T]: TableShape<T[K]> }
+  /** The field that names the session which owns a record (0: nobody): it goes when that session ends. */
+  readonly owned?: { readonly [K in keyof NoInfer<T>]?: keyof NoInfer<T>[K] & string }
+  /** Tables whose keys are paths. */
+  readonly nested?: readonly (keyof NoInfer<T> & string)[]
+  /** Tables whose records may weigh 2 MiB. */
+  readonly large?: readonly (keyof NoInfer<T> & string)[]
+  /** Owned tables whose rows are waits: `ctx.wait` puts them, the runtime alone takes them out. */
+  readonly waits?: readonly (keyof NoInfer<T> & string)[]
+  /** Codes that ops refuse with, and what a caller may do then. Others come to the caller as `REJECTED`. */
+  readonly refusals?: Readonly<Record<string, Next>>
   readonly ops: (op: OpMaker<NoInfer<S>, NoInfer<T>>) => O
 }
 
+/** What a caller needs of an op. */
+export type CallCheck = Pick<OpOf<never, never>, 'waits' | 'refusal'>
+
 /** A type of objects. */
-export interface ObjectType<S extends object, T, O> extends AnyObjectType {
+export interface ObjectType<S, T, O> extends AnyObjectType {
   /** The ops by name, for their types and the check of inputs; only a space can run them. */
   readonly ops: O
+  readonly calls: ReadonlyMap<string, CallCheck>
+  readonly refusals: ReadonlyMap<string, Next>
   /** The type in the space of `journal`, always the same one. */
   bind(journal: Journal): BoundType<S, T>
 }
 
+/** What a caller gets of what an op answers with. */
+export type Outcome<R> = Exclude<R, Waiting>
+
 /** The ops as a caller sees them. A promise settles with the outcome computed at the op's position. */
 export type Calls<O> = {
-  readonly [K in keyof O]: O[K] extends Op<infer I, infer R> ? (input: I, options?: CallOptions) => Promise<R> : never
+  readonly [K in keyof O]: O[K] extends Op<infer _S, infer _T, infer I, infer R>
+    ? (input: I, options?: OpCallOptions) => Promise<Outcome<R>>
+    : never
+}
+
+/** How an op is called. */
+export interface OpCallOptions extends CallOptions {
+  /** For an op that waits: until it has its outcome, however long that takes. */
+  readonly forever?: boolean | undefined
+  /** Asked again with the same key within a day, the same op is not applied again: its first result comes back. */
+  readonly idempotencyKey?: string | undefined
 }
 
 /** What every handle has. `state` and `tables` are a consistent snapshot at `position`, which never goes back. */
-export interface HandleBase<S, T> extends AsyncDisposable {
+export interface HandleBase<S, T> extends AsyncDisposable, ReadableObject<S, T> {
   readonly path: string
-  readonly state: Readonly<S>
-  readonly tables: { readonly [K in keyof T]: ReadonlyTable<T[K]> }
+  /** Whether there is such an object: its first op has been applied, and it has not ended. */
+  readonly exists: boolean
   /** The last position whose entry, if it is one of this space, has been applied; -1 before the first. */
   readonly position: number
   /**
@@ -80,6 +117,8 @@ export interface HandleBase<S, T> extends AsyncDisposable {
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
    */
   sync(options?: CallOptions & { readonly atLeast?: number | undefined }): Promise<void>
+  /** What people want to know of it. */
+  describe(): Readonly<Record<string, Input>>
   close(): Promise<void>
 }
 
@@ -91,21 +130,28 @@ export type Handle<S, T, O> = HandleBase<S, T> & Calls<O>
  *
  * @throws SirtakiError `BAD_ARGUMENT` when a name is reserved or malformed, or `initial` does not fit `state`.
  */
-export function defineObject<S extends object, O extends Ops, T = unknown>(
+export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>(
   definition: ObjectDefinition<S, T, O>,
 ): ObjectType<S, T, O> {
-  const { name, version, state, initial: makeInitial, ops } = definition
+  const { name, version, ops: makeAll } = definition
   if (!/^[\w][\w.-]{0,127}$/.test(name)) {
     throw bad(`the type name ${JSON.stringify(name)}`, 'use letters, digits, dots and dashes, 128 at most')
   }
   if (!Number.isInteger(version) || version < 1 || version > 0xffff_ffff) {
     throw bad(`version ${version} of type ${name}`, 'use integers from 1')
   }
-  const initial = canonical(makeInitial(), RECORD_WEIGHT_MAX)
-  const [misfit] = state.validate(initial)
-  if (misfit !== undefined) throw bad(`the initial state of type ${name}`, misfit.message)
-  const tables = tableNames(name, definition.tables)
-  const options: BoundTypeOptions<S, T> = { name, version, initial, tables, ops }
+  const ops = checkedOps(name, makeAll(makeOps<S, T>()))
+  const options: BoundTypeOptions<S, T> = {
+    name,
+    version,
+    initial: initialOf(definition),
+    tables: tableNames(name, definition.tables),
+    tableOptions: tableOptions(definition),
+    waits: new Set(definition.waits),
+    refusals: refusalsOf(name, definition.refusals ?? {}),
+    ops: new Map<string, OpOf<S, T>>(Object.entries(ops)),
+    hooks: definition,
+  }
   const bound = new WeakMap<Journal, BoundType<S, T>>()
   const bind = (journal: Journal): BoundType<S, T> => {
     const known = bound.get(journal)
@@ -114,25 +160,43 @@ export function defineObject<S extends object, O extends Ops, T = unknown>(
     bound.set(journal, made)
     return made
   }
-  // Ops are made anew for every space; these are asked for names and inputs only.
-  return { name, version, bind, ops: checkedOps(name, opsOf(options, ops)) }
+  return { name, version, bind, ops, calls: options.ops, refusals: options.refusals }
 }
 
-function opsOf<S extends object, T, O extends Ops>(options: BoundTypeOptions<S, T>, ops: (op: OpMaker<S, T>) => O): O {
-  const made: O[] = []
-  void new BoundType<S, T>(new Journal(), {
-    ...options,
-    ops: (op) => {
-      const all = ops(op)
-      made.push(all)
-      return all
-    },
-  })
-  for (const all of made) return all
-  throw bad(`type ${options.name}`, 'its ops could not be made')
+function initialOf<S, T, O>({ name, state, initial: make }: ObjectDefinition<S, T, O>): S {
+  const initial = canonical(make(), RECORD_WEIGHT_MAX)
+  const misfit = typeof state === 'function' ? (state(initial) ? undefined : 'it does not fit') : fitOf(state, initial)
+  if (misfit !== undefined) throw bad(`the initial state of type ${name}`, misfit)
+  return initial
 }
 
-function checkedOps<O extends Ops>(type: string, ops: O): O {
+const fitOf = <S>(state: Struct<S, unknown>, initial: S): string | undefined => state.validate(initial)[0]?.message
+
+function tableOptions<S, T, O>(
+  definition: ObjectDefinition<S, T, O>,
+): { readonly [K in keyof T]?: TableOptions<T[K]> } {
+  const { owned, nested = [], large = [], waits = [] } = definition
+  const options: { [K in keyof T]?: TableOptions<T[K]> } = {}
+  for (const name of tableNames(definition.name, definition.tables)) {
+    const owner = owned?.[name]
+    if (waits.includes(name) && owner === undefined) {
+      throw bad(`table ${name} of type ${definition.name}`, 'rows of waits must be owned: name the field in `owned`')
+    }
+    options[name] = { owner, isNested: nested.includes(name), isLarge: large.includes(name) }
+  }
+  return options
+}
+
+function refusalsOf(type: string, refusals: Readonly<Record<string, Next>>): Map<string, Next> {
+  for (const code of Object.keys(refusals)) {
+    if (!/^[A-Z][A-Z0-9_]{0,63}$/.test(code) || (isCode(code) && !type.startsWith('sirtaki.'))) {
+      throw bad(`the refusal ${JSON.stringify(code)} of type ${type}`, 'it is malformed, or a code of the runtime')
+    }
+  }
+  return new Map(Object.entries(refusals))
+}
+
+function checkedOps<O extends object>(type: string, ops: O): O {
   const odd = Object.keys(ops).find(
     (op) => reserved.some((name) => name === op) || op in Object.prototype || !/^[a-zA-Z][\w]{0,63}$/.test(op),
   )
@@ -144,7 +208,7 @@ function checkedOps<O extends Ops>(type: string, ops: O): O {
 
 function tableNames<T>(
   type: string,
-  tables: { readonly [K in keyof T]: Struct<T[K], unknown> } | undefined,
+  tables: { readonly [K in keyof T]: TableShape<T[K]> } | undefined,
 ): (keyof T & string)[] {
   const names: (keyof T & string)[] = []
   for (const table in tables) {

@@ -14,7 +14,7 @@ import type { Layout } from '../layout.ts'
 import { Reader, requirePosition, type ReadResult } from '../playback/read.ts'
 import { StreamPlayer, type StreamEvents } from '../playback/stream-player.ts'
 import { Subscriber } from '../playback/subscriber.ts'
-import { TailReader, type Tails } from '../playback/tail.ts'
+import { TailReader, type StreamTail, type Tails } from '../playback/tail.ts'
 import type { HeartbeatAnswer } from '../wire/heartbeat-messages.ts'
 import { Appender } from './append.ts'
 import type { Appended } from './batch.ts'
@@ -180,7 +180,7 @@ export class LogClient implements AsyncDisposable {
    *
    * @throws as `tail`.
    */
-  tailOf(stream: number, flow: FlowOptions): Promise<number> {
+  tailOf(stream: number, flow: FlowOptions): Promise<StreamTail> {
     return this.#tails.of(stream, flow)
   }
 

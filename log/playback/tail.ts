@@ -35,6 +35,12 @@ interface Caller {
 
 const isStillThere = ({ options }: Caller): boolean => options.isOver !== true
 
+/** The tail of one stream, exclusive, and a log time that is not above that of any entry behind it. */
+export interface StreamTail {
+  readonly tail: number
+  readonly logTime: number
+}
+
 /** The tail reads of one client. */
 export class TailReader {
   readonly #cluster: Cluster
@@ -63,13 +69,13 @@ export class TailReader {
     })
   }
 
-  /** Gives that of one stream. @throws as `linearizable`. */
-  of(stream: number, options: FlowOptions): Promise<number> {
+  /** Gives that of one stream, with its log time. @throws as `linearizable`. */
+  of(stream: number, options: FlowOptions): Promise<StreamTail> {
     if (this.#one[0] !== stream) this.#one = [stream]
     const streams = this.#one
     return new Promise((resolve, reject) => {
       const answered = (tails: Tails): void => {
-        resolve(tails.streams.get(stream) ?? tails.tail)
+        resolve({ tail: tails.streams.get(stream) ?? tails.tail, logTime: tails.logTime })
       }
       this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve: answered, reject })
     })

@@ -1,18 +1,20 @@
 /**
- * A type of objects in one space: its objects, and its ops tied to whichever of them an entry is for.
+ * A type of objects in one space: its objects, and the steps that its ops and hooks take on them.
  *
- * Everything here knows the types of state and tables; what is below (`space.ts`) sees only `AnyBoundType`.
- * Keeps: O3 (an op sees its input, its object and its entry, nothing else). Read next: `space.ts`,
- * `../define-object.ts`.
+ * Everything here knows the types of state and tables; what is below (`space.ts`) sees only `AnyBoundType`. A step has
+ * a context of its own, made for it. Keeps: O3 (an op sees its input, its object and its entry, nothing else), O12.
+ * Read next: `context.ts`, `space.ts`, `../define-object.ts`.
  */
-import type { Draft } from 'immer'
-import { is, type Struct } from 'superstruct'
-import { produce } from './draft.ts'
+import type { Next } from '../../log/errors.ts'
+import { StepContext, type RowTables } from './context.ts'
+import type { ObjectDeadlines } from './deadlines.ts'
+import type { Journal } from './journal.ts'
 import { typeId } from './object-type.ts'
-import type { AnyBoundType, AnyObject, AnyOp, Op, OpMaker, RawContext } from './object-type.ts'
-import { Cell, RowTable, type Journal } from './records.ts'
+import type { AnyBoundType, AnyObject, Ended, Hooks, OldObject, Once, OpOf } from './object-type.ts'
+import { Cell, RowTable, type TableOptions } from './records.ts'
 import { Rejection } from './rejection.ts'
-import { canonical, ownCopy, type Value } from './values.ts'
+import type { RowStore } from './row.ts'
+import { ownCopy, type Input, type Value } from './values.ts'
 
 /** What a bound type is made of. */
 export interface BoundTypeOptions<S, T> {
@@ -20,169 +22,241 @@ export interface BoundTypeOptions<S, T> {
   readonly version: number
   readonly initial: S
   readonly tables: readonly (keyof T & string)[]
-  readonly ops: (op: OpMaker<S, T>) => Readonly<Record<string, AnyOp>>
+  readonly tableOptions: { readonly [K in keyof T]?: TableOptions<T[K]> }
+  /** Tables whose rows are waits. */
+  readonly waits: ReadonlySet<string>
+  readonly refusals: ReadonlyMap<string, Next>
+  readonly ops: ReadonlyMap<string, OpOf<S, T>>
+  readonly hooks: Hooks<S, T>
 }
 
-/** The tables of one object. */
-export type RowTables<T> = { readonly [K in keyof T]: RowTable<T[K]> }
-
 /** One object: its small value and its tables. */
-export class BoundObject<S extends object, T> implements AnyObject {
+export class BoundObject<S, T> implements AnyObject {
+  readonly path: string
   readonly type: BoundType<S, T>
   readonly cell: Cell<S>
   readonly tables: RowTables<T>
+  #due: RowTable<number> | undefined
+  #deadlines: ObjectDeadlines | undefined
+  #once: RowTable<Once> | undefined
 
-  constructor(type: BoundType<S, T>, cell: Cell<S>, tables: RowTables<T>) {
+  constructor(type: BoundType<S, T>, path: string) {
+    const { journal, options } = type
+    this.path = path
     this.type = type
-    this.cell = cell
-    this.tables = tables
+    this.cell = new Cell<S>(journal, path, typeId(options.name, options.version))
+    this.tables = makeTables<T>(journal, path, options)
   }
 
   get exists(): boolean {
     return this.cell.value !== undefined
   }
   get state(): S {
-    return this.cell.value ?? this.type.initial
+    return this.cell.value ?? this.type.options.initial
+  }
+  get isEmpty(): boolean {
+    return this.stores().every((store) => store === this.cell || store.size === 0)
+  }
+  get due(): RowTable<number> | undefined {
+    return this.#due
+  }
+  get deadlines(): ObjectDeadlines {
+    const deadlines = (this.#deadlines ??= this.type.journal.deadlines.of(this.path, (key) => this.#due?.get(key)))
+    this.#due ??= new RowTable<number>(this.type.journal, this.path, '$due', {
+      changed: (key, before, after) => {
+        deadlines.changed(key, before, after)
+      },
+    })
+    return deadlines
+  }
+  get once(): RowTable<Once> {
+    return (this.#once ??= new RowTable<Once>(this.type.journal, this.path, '$once'))
   }
 
-  run(op: AnyOp, input: Value): unknown {
-    this.type.current = this
-    if (!this.exists) this.cell.set(this.type.initial)
-    return op.run(input)
+  get owned(): number {
+    return this.type.options.tables.reduce((sum, name) => sum + this.tables[name].owned, 0)
+  }
+
+  storeFor(table: string): RowStore | undefined {
+    if (table === '$due') void this.deadlines
+    if (table === '$once') void this.once
+    return this.store(table)
+  }
+  stores(): RowStore[] {
+    const stores: RowStore[] = [this.cell]
+    for (const name of this.type.options.tables) stores.push(this.tables[name])
+    for (const store of [this.#due, this.#once]) if (store !== undefined) stores.push(store)
+    return stores
+  }
+  store(table: string): RowStore | undefined {
+    if (table === '') return this.cell
+    return this.stores().find((store) => store !== this.cell && store.name === table)
+  }
+
+  run(op: string, input: Input): unknown {
+    const found = this.type.options.ops.get(op)
+    if (found === undefined) throw new Rejection('the type has no such op', { op })
+    if (!this.exists) this.cell.set(this.type.options.initial)
+    const ctx = new StepContext<S, T>(this)
+    const value = found.run(input, ctx)
+    return ctx.resultOf(value)
+  }
+
+  runDue(key: string): void {
+    this.type.options.hooks.due?.(key, new StepContext<S, T>(this))
+  }
+
+  dropOwned(session: number, clean: boolean): () => void {
+    const { tables: names, hooks } = this.type.options
+    const { owners } = this.type.journal
+    const keys = new Map(names.map((name) => [name, owners.keysOf(session, this.tables[name])]))
+    const rows = droppedRows<T>(names, this.tables, keys)
+    return () => {
+      hooks.ended?.({ clean, rows }, new StepContext<S, T>(this))
+    }
+  }
+
+  cancel(op: number): void {
+    const ctx = new StepContext<S, T>(this)
+    const row = ctx.unwait(op, true)
+    this.type.options.hooks.cancelled?.({ op, row }, ctx)
+  }
+
+  isOver(time: number): boolean {
+    return this.type.options.hooks.over?.(this.state, time) === true
+  }
+
+  /** Takes the place of an object of another version: its records go, what they held comes in here. */
+  upgradeFrom(old: AnyObject): void {
+    const found = copyOf(old)
+    for (const store of old.stores()) for (const key of [...store.rows()].map(([one]) => one)) store.delete(key)
+    this.cell.set(this.type.options.initial)
+    this.#take(found, ['$due', '$once'])
+    const { upgrade } = this.type.options.hooks
+    if (upgrade !== undefined) upgrade(found, new StepContext<S, T>(this))
+    else this.#take(found, ['', ...this.type.options.tables])
+  }
+
+  #take(found: OldObject, tables: readonly string[]): void {
+    for (const table of tables) {
+      const rows = [...(table === '' ? [['', found.state] as const] : found.table(table))]
+      const store = rows.length === 0 ? undefined : this.storeFor(table)
+      for (const [key, value] of rows) store?.replace(key, value)
+    }
+  }
+
+  describe(): Readonly<Record<string, Input>> {
+    const { name, version, hooks } = this.type.options
+    const row = this.cell.row()
+    return {
+      path: this.path,
+      type: name,
+      version,
+      created: row?.created ?? -1,
+      modified: row?.modified ?? -1,
+      ...hooks.describe?.(this),
+    }
+  }
+
+  forget(): void {
+    this.type.forget(this.path)
   }
 }
 
 /** A type in one space. */
-export class BoundType<S extends object, T> implements AnyBoundType {
-  readonly initial: S
-  /** The object that the entry at hand is for. */
-  current: BoundObject<S, T>
-  readonly #journal: Journal
-  readonly #options: BoundTypeOptions<S, T>
+export class BoundType<S, T> implements AnyBoundType {
+  readonly journal: Journal
+  readonly options: BoundTypeOptions<S, T>
   readonly #objects = new Map<string, BoundObject<S, T>>()
-  readonly #ops: ReadonlyMap<string, AnyOp>
+  #nobody: BoundObject<S, T> | undefined
 
   constructor(journal: Journal, options: BoundTypeOptions<S, T>) {
-    this.#journal = journal
-    this.#options = options
-    this.initial = options.initial
-    this.current = this.#make('')
-    this.#ops = new Map(Object.entries(options.ops(makeOps(this, new Context(this, journal)))))
+    this.journal = journal
+    this.options = options
   }
 
-  op(name: string): AnyOp | undefined {
-    return this.#ops.get(name)
+  get name(): string {
+    return this.options.name
+  }
+  get version(): number {
+    return this.options.version
+  }
+  get refusals(): ReadonlyMap<string, Next> {
+    return this.options.refusals
   }
 
+  has(op: string): boolean {
+    return this.options.ops.has(op)
+  }
+
+  /** The object at a path; made where there is none: its caller sees to it that it is forgotten unless it comes to be. */
   object(path: string): BoundObject<S, T> {
     const known = this.#objects.get(path)
     if (known !== undefined) return known
-    const made = this.#make(path)
+    const made = new BoundObject<S, T>(this, path)
     this.#objects.set(path, made)
     return made
   }
 
-  #make(path: string): BoundObject<S, T> {
-    const { name, version, tables } = this.#options
-    return new BoundObject<S, T>(
-      this,
-      new Cell<S>(this.#journal, path, typeId(name, version)),
-      makeTables<T>(this.#journal, path, tables),
-    )
+  /** The object at a path for reading: an empty one where there is none, and nothing is made. */
+  read(path: string): BoundObject<S, T> {
+    return this.#objects.get(path) ?? (this.#nobody ??= new BoundObject<S, T>(this, ''))
+  }
+
+  forget(path: string): void {
+    this.#objects.delete(path)
   }
 }
 
-/** One for a type in a space: it looks at the object and the entry at hand. */
-class Context<S extends object, T> implements RawContext<S, T> {
-  readonly #type: BoundType<S, T>
-  readonly #journal: Journal
-
-  constructor(type: BoundType<S, T>, journal: Journal) {
-    this.#type = type
-    this.#journal = journal
-  }
-
-  get position(): number {
-    return this.#journal.position
-  }
-  get time(): number {
-    return this.#journal.time
-  }
-  get session(): number {
-    return this.#journal.session
-  }
-  get tables(): RowTables<T> {
-    return this.#type.current.tables
-  }
-
-  // Arrows: an op may take them out of its context.
-  readonly put = (state: S): void => {
-    this.#type.current.cell.set(state)
-  }
-  readonly reject = (reason: string, facts: Readonly<Record<string, Value>> = {}): never => {
-    throw this.#journal.refuse(new Rejection(canonical(reason), canonical(facts)))
-  }
+function copyOf(old: AnyObject): OldObject {
+  const tables = new Map(
+    old
+      .stores()
+      .map((store) => [
+        store === old.cell ? '' : store.name,
+        [...store.rows()].map(([key, { value }]): [string, Value] => [key, valueOf(value)]),
+      ]),
+  )
+  const [cell] = tables.get('') ?? []
+  return { version: old.type.version, state: cell?.[1] ?? null, table: (name) => tables.get(name) ?? [] }
 }
 
-function makeOps<S extends object, T>(type: BoundType<S, T>, ctx: RawContext<S, T>): OpMaker<S, T> {
-  const drafted = <I, R>(
-    input: Struct<I, unknown>,
-    apply: (draft: Draft<S>, input: I, ctx: RawContext<S, T>) => R,
-  ): Op<I, R> => ({
-    refusal: (value) => misfit(value, input),
-    run: (value) => {
-      if (!fits(value, input)) throw badInput()
-      const results: R[] = []
-      const { cell } = type.current
-      const before = type.current.state
-      const after = produce(before, (draft) => {
-        results.push(result(apply(draft, value, ctx)))
-      })
-      if (after !== before) cell.set(after)
-      return only(results)
-    },
-  })
-  const raw = <I, R>(
-    accepts: (input: unknown) => input is I,
-    apply: (state: Readonly<S>, input: I, ctx: RawContext<S, T>) => R,
-  ): Op<I, R> => ({
-    refusal: (value) => (accepts(value) ? undefined : 'the op does not accept it'),
-    run: (value) => {
-      if (!accepts(value)) throw badInput()
-      return result(apply(type.current.state, value, ctx))
-    },
-  })
-  return Object.assign(drafted, { raw })
+function valueOf(value: unknown): Value
+function valueOf(value: unknown): unknown {
+  return ownCopy(value)
 }
 
-/** Superstruct throws where it puts a value into words that has no text, such as {"toString":[]}. */
-function misfit<I>(value: unknown, input: Struct<I, unknown>): string | undefined {
-  try {
-    return input.validate(value)[0]?.message
-  } catch {
-    return 'it holds values that cannot even be printed'
-  }
+function makeTables<T>(
+  journal: Journal,
+  path: string,
+  options: Pick<BoundTypeOptions<never, T>, 'tables' | 'tableOptions'>,
+): RowTables<T>
+function makeTables(
+  journal: Journal,
+  path: string,
+  options: { readonly tables: readonly string[]; readonly tableOptions: object },
+): object {
+  const all = new Map<string, object>(Object.entries(options.tableOptions))
+  return Object.fromEntries(options.tables.map((name) => [name, new RowTable(journal, path, name, all.get(name))]))
 }
 
-function fits<I>(value: unknown, input: Struct<I, unknown>): value is I {
-  try {
-    return is(value, input)
-  } catch {
-    return false
-  }
-}
-
-const badInput = (): Rejection => new Rejection('the op does not accept the input', {})
-
-/** Copies a result out of the state: it may hold drafts, which end with the op. An op may also answer with nothing. */
-const result = <R>(value: R): R => (value === undefined ? value : ownCopy(value))
-
-function only<R>(results: readonly R[]): R {
-  for (const value of results) return value
-  throw new Rejection('the op ended without a result', {})
-}
-
-function makeTables<T>(journal: Journal, path: string, names: readonly (keyof T & string)[]): RowTables<T>
-function makeTables(journal: Journal, path: string, names: readonly string[]): object {
-  return Object.fromEntries(names.map((name) => [name, new RowTable(journal, path, name)]))
+/** Takes the records of these keys out of their tables. */
+function droppedRows<T>(
+  names: readonly (keyof T & string)[],
+  tables: RowTables<T>,
+  keys: ReadonlyMap<string, readonly string[]>,
+): Ended<T>['rows']
+function droppedRows(
+  names: readonly string[],
+  tables: Readonly<Record<string, RowTable<unknown>>>,
+  keys: ReadonlyMap<string, readonly string[]>,
+): object {
+  return Object.fromEntries(
+    names.map((name) => {
+      const table = tables[name]
+      const rows = (keys.get(name) ?? []).map((key) => [key, table?.get(key)])
+      for (const key of keys.get(name) ?? []) table?.delete(key)
+      return [name, rows]
+    }),
+  )
 }

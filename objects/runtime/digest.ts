@@ -3,9 +3,9 @@
  * two 32-bit lanes.
  *
  * A sum does not care for order, so it is a function of the state alone, whatever way led there; a deleted record is
- * taken out again. Only what changed since the last digest is hashed. Keeps: O3. Read next: `space.ts`.
+ * taken out again. Only what changed since the last digest is hashed. Keeps: O3. Read next: `space.ts`, `journal.ts`.
  */
-import type { Lanes, Patch, RowStore, Sum, Tally } from './records.ts'
+import type { Lanes, Patch, RowStore, Sum, Tally } from './row.ts'
 
 /** A digest at a position: `digest` over everything, `objects` by name, 16 hexadecimal digits each. */
 export interface Digest {
@@ -39,7 +39,7 @@ const finish = ({ low, high }: Lanes): Lanes => ({ low: mix(low, high), high: mi
 function mix(a: number, b: number): number {
   const first = Math.imul(a ^ (a >>> 16), 0x85ebca6b)
   const second = Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
-  return (first ^ (first >>> 13) ^ second ^ (second >>> 16)) >>> 0
+  return (first ^ (first >>> 13) ^ second ^ (second >>> 16)) | 0
 }
 
 /** The sums of a space. */
@@ -87,23 +87,23 @@ export class DigestSums {
   }
 
   #add(sum: Sum, low: number, high: number, records: number): void {
-    this.#low = (this.#low + low) >>> 0
-    this.#high = (this.#high + high) >>> 0
-    sum.low = (sum.low + low) >>> 0
-    sum.high = (sum.high + high) >>> 0
+    this.#low = (this.#low + low) | 0
+    this.#high = (this.#high + high) | 0
+    sum.low = (sum.low + low) | 0
+    sum.high = (sum.high + high) | 0
     sum.records += records
   }
 }
 
 /** Adds two sums. */
-export const addLanes = (a: Lanes, b: Lanes): Lanes => ({ low: (a.low + b.low) >>> 0, high: (a.high + b.high) >>> 0 })
+export const addLanes = (a: Lanes, b: Lanes): Lanes => ({ low: (a.low + b.low) | 0, high: (a.high + b.high) | 0 })
 
 /** Takes a sum out of another. */
 export const subtractLanes = (a: Lanes, b: Lanes): Lanes => ({
-  low: (a.low - b.low) >>> 0,
-  high: (a.high - b.high) >>> 0,
+  low: (a.low - b.low) | 0,
+  high: (a.high - b.high) | 0,
 })
 
 /** 16 hexadecimal digits. */
 export const hexOf = ({ low, high }: Lanes): string =>
-  high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
+  (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')

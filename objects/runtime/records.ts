@@ -1,167 +1,52 @@
 /**
- * The state of a space: records (object, table, key) -> {value, created, modified}, changed in place, with the
- * changes of the entry at hand listed so that they can be taken back.
+ * The records of an object: one small value and tables, records (object, table, key) -> {value, created, modified}.
  *
- *     begin() ─ step: set, delete ─ ... ─ refused or thrown: taken back; else the next begin() makes them stay
- *
- * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Values are frozen
- * copies, so a reader may keep what it got. Keeps: O3, P57. Read next: `digest.ts`, `space.ts`.
+ * Values are frozen copies, so a reader may keep what it got. What is derived from records (sorted keys, who owns them,
+ * children, deadlines) changes with every record, also where a step is taken back. Keeps: O3, P57. Read next:
+ * `journal.ts` (what can be taken back), `digest.ts`, `space.ts`.
  */
 import type { Draft } from 'immer'
 import { SirtakiError } from '../../log/errors.ts'
 import { produce } from './draft.ts'
+import type { Journal } from './journal.ts'
+import { Nested } from './nested.ts'
+import { OWNED_MAX } from './owners.ts'
 import { Rejection } from './rejection.ts'
+import { Row, type RowStore, type Tally } from './row.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { canonical } from './values.ts'
 
-/** What one record may weigh: a value that is changed as a whole must stay small, collections are tables. */
+/** What the small value may weigh, and a record of most tables: what is changed as a whole must stay small. */
 export const RECORD_WEIGHT_MAX = 64 * 1024
-
-/** Records of one table: a Map of V8 ends a process, not an op, beyond 2^24 entries. */
-export const RECORDS_MAX = 2 ** 24 - 1
-
-/** A record. Never changed but for the fields of the digest; a change makes a new one. */
-export class Row<V> {
-  readonly value: V
-  /** Positions of the entries that made the record and last changed it. */
-  readonly created: number
-  readonly modified: number
-  /** The digest's: the two lanes of its hash, and whether they are part of the sums. */
-  low = 0
-  high = 0
-  counted = false
-
-  constructor(value: V, created: number, modified: number) {
-    this.value = value
-    this.created = created
-    this.modified = modified
-  }
-}
-
-/** Two 32-bit lanes of a hash or of a sum of hashes. */
-export interface Lanes {
-  readonly low: number
-  readonly high: number
-}
-/** The digest's sum over the records of one object. */
-export interface Sum {
-  low: number
-  high: number
-  records: number
-}
-/** What the digest keeps with a table: the hash of the names so far, and the sum of its object. */
-export interface Tally {
-  readonly names: Lanes
-  readonly sum: Sum
-}
-
-/** Where the records of a patch live: a table of an object. */
-export interface RowStore {
-  readonly object: string
-  readonly name: string
-  /** The digest's. */
-  tally: Tally | undefined
-  row(key: string): Row<unknown> | undefined
-  /** Puts a record back as it was. */
-  restore(key: string, before: Row<unknown> | undefined): void
-}
-
-/** One change: `before` or `after` is absent where the record is. `store` has the names of object and table. */
-export interface Patch {
-  readonly store: RowStore
-  readonly key: string
-  readonly before: Row<unknown> | undefined
-  readonly after: Row<unknown> | undefined
-}
-
-/** The changes of the entry at hand, and those that the digest has not seen. */
-export class Journal {
-  /** Of the entry at hand. */
-  position = -1
-  time = 0
-  session = -1
-  /** Records of one table: an op that would make one more is refused. */
-  readonly recordsMax: number
-  /** Of the entry at hand or the last one, in order. */
-  patches: Patch[] = []
-  /** First changes since the last digest; `takeDirty` empties it. */
-  #dirty: Patch[] = []
-  #isOpen = false
-  #rejection: Rejection | undefined
-
-  constructor(recordsMax = RECORDS_MAX) {
-    this.recordsMax = recordsMax
-  }
-
-  begin(position: number, time: number, session: number): void {
-    this.position = position
-    this.time = time
-    this.session = session
-    if (this.patches.length > 0) this.patches = []
-  }
-
-  /**
-   * Runs one step: only in it may records change, and a refusal holds whatever the step does after it. What a step has
-   * changed stays unless it is refused or throws; then everything since `begin` is taken back.
-   *
-   * @throws Rejection of a refused step, or whatever `run` throws.
-   */
-  step<R>(run: () => R): R {
-    this.#isOpen = true
-    this.#rejection = undefined
-    try {
-      const result = run()
-      if (this.#rejection !== undefined) throw this.#rejection
-      return result
-    } catch (thrown) {
-      this.rollback()
-      // An op may have caught its refusal and thrown something else.
-      throw this.#rejection ?? thrown
-    } finally {
-      this.#isOpen = false
-    }
-  }
-
-  /** Refuses the step: gives what to throw. The first refusal is the one that counts. */
-  refuse(rejection: Rejection): Rejection {
-    this.#rejection ??= rejection
-    return rejection
-  }
-
-  /** @throws SirtakiError `MISUSE` outside a step: an op may have kept its tables, a program those of a handle. */
-  requireOpen(): void {
-    if (this.#isOpen) return
-    throw new SirtakiError('MISUSE', 'records change only while an op is applied: append an op instead')
-  }
-
-  record(store: RowStore, key: string, before: Row<unknown> | undefined, after: Row<unknown> | undefined): void {
-    const patch: Patch = { store, key, before, after }
-    this.patches.push(patch)
-    // A record that the sums do not hold yet is on the list already, or was made and dropped in between.
-    if (before === undefined || before.counted) this.#dirty.push(patch)
-  }
-
-  /** Takes back every change since `begin`. */
-  rollback(): void {
-    for (let patch = this.patches.pop(); patch !== undefined; patch = this.patches.pop()) {
-      patch.store.restore(patch.key, patch.before)
-    }
-  }
-
-  takeDirty(): readonly Patch[] {
-    const dirty = this.#dirty
-    this.#dirty = []
-    return dirty
-  }
-}
+/** What a record of a table may weigh that is declared large. */
+export const LARGE_WEIGHT_MAX = 2 * 1024 * 1024
+/** Characters of a key. */
+export const KEY_MAX = 4_096
 
 /** What a reader of a table may do. Values are frozen. */
 export interface ReadonlyTable<V> {
   readonly size: number
   get(key: string): V | undefined
   has(key: string): boolean
+  /** Positions of the entries that made a record and last changed it. */
+  positions(key: string): { readonly created: number; readonly modified: number } | undefined
   /** Keys in [from, to) with their values, in the order of their UTF-16 code units. Changes on the way are seen. */
   range(from?: string, to?: string): IterableIterator<readonly [key: string, value: V]>
+  /** Records that a session owns, in order, where the type says which field names the owner. */
+  of(session: number): (readonly [key: string, value: V])[]
+  /** Keys below a key, in order, where the type says that keys are nested. */
+  children(parent: string): string[]
+  /** How many there are. */
+  childCount(parent: string): number
+}
+
+/** What an op may do with a table besides. */
+export interface Table<V> extends ReadonlyTable<V> {
+  set(key: string, value: V): void
+  /** Changes a record through a draft. @throws SirtakiError `BAD_ARGUMENT` when there is none. */
+  update(key: string, change: (draft: Draft<V>) => void): void
+  /** Tells whether there was such a record. */
+  delete(key: string): boolean
 }
 
 /** The one small value of an object, kept as a record with the key ''. The table's name tells type and version. */
@@ -181,31 +66,57 @@ export class Cell<V> implements RowStore {
   get value(): V | undefined {
     return this.#row?.value
   }
+  get size(): number {
+    return this.#row === undefined ? 0 : 1
+  }
   row(): Row<V> | undefined {
     return this.#row
+  }
+  rows(): (readonly [string, Row<V>])[] {
+    return this.#row === undefined ? [] : [['', this.#row]]
   }
 
   /** @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large. */
   set(value: V): void {
     this.#journal.requireOpen()
-    const before = this.#row
     const { position } = this.#journal
-    this.#row = new Row(canonical(value, RECORD_WEIGHT_MAX), before?.created ?? position, position)
-    this.#journal.record(this, '', before, this.#row)
+    this.#put(new Row(canonical(value, RECORD_WEIGHT_MAX), this.#row?.created ?? position, position))
   }
 
+  delete(): boolean {
+    this.#journal.requireOpen()
+    if (this.#row === undefined) return false
+    this.#put(undefined)
+    return true
+  }
+
+  replace(_key: string, value: V): void {
+    this.set(value)
+  }
   restore(_key: string, before: Row<V> | undefined): void {
     this.#row = before
   }
+  load(_key: string, row: Row<V>): void {
+    this.#row = row
+  }
+
+  #put(after: Row<V> | undefined): void {
+    const before = this.#row
+    this.#row = after
+    this.#journal.record(this, '', before, after)
+  }
 }
 
-/** What an op may do with a table besides. */
-export interface Table<V> extends ReadonlyTable<V> {
-  set(key: string, value: V): void
-  /** Changes a record through a draft. @throws SirtakiError `BAD_ARGUMENT` when there is none. */
-  update(key: string, change: (draft: Draft<V>) => void): void
-  /** Tells whether there was such a record. */
-  delete(key: string): boolean
+/** What is particular about a table. */
+export interface TableOptions<V> {
+  /** The field that names the session that owns a record; 0 there: nobody. */
+  readonly owner?: (keyof V & string) | undefined
+  /** Keys are paths: the table knows the children of each. */
+  readonly isNested?: boolean
+  /** Records may weigh LARGE_WEIGHT_MAX. */
+  readonly isLarge?: boolean
+  /** Learns of every change. */
+  readonly changed?: (key: string, before: V | undefined, after: V | undefined) => void
 }
 
 /** The records of one table of one object. */
@@ -214,18 +125,29 @@ export class RowTable<V> implements RowStore, Table<V> {
   readonly name: string
   tally: Tally | undefined
   readonly #journal: Journal
+  readonly #options: TableOptions<V>
   readonly #rows = new Map<string, Row<V>>()
+  readonly #nested: Nested | undefined
+  readonly #isIndexed: boolean
   /** Made by the first range, kept from there on. */
   #sorted: SortedKeys | undefined
+  #owned = 0
 
-  constructor(journal: Journal, object: string, name: string) {
+  constructor(journal: Journal, object: string, name: string, options: TableOptions<V> = {}) {
     this.#journal = journal
     this.object = object
     this.name = name
+    this.#options = options
+    this.#nested = options.isNested === true ? new Nested() : undefined
+    this.#isIndexed = options.owner !== undefined || options.changed !== undefined || this.#nested !== undefined
   }
 
   get size(): number {
     return this.#rows.size
+  }
+  /** Records that some session owns. */
+  get owned(): number {
+    return this.#owned
   }
   get(key: string): V | undefined {
     return this.#rows.get(key)?.value
@@ -233,23 +155,51 @@ export class RowTable<V> implements RowStore, Table<V> {
   has(key: string): boolean {
     return this.#rows.has(key)
   }
+  positions(key: string): { readonly created: number; readonly modified: number } | undefined {
+    const row = this.#rows.get(key)
+    return row && { created: row.created, modified: row.modified }
+  }
   row(key: string): Row<V> | undefined {
     return this.#rows.get(key)
+  }
+  rows(): Iterable<readonly [string, Row<V>]> {
+    return this.#rows
+  }
+
+  of(session: number): (readonly [string, V])[] {
+    return this.#entries(this.#journal.owners.keysOf(session, this))
+  }
+  children(parent: string): string[] {
+    return this.#nested?.of(parent) ?? []
+  }
+  childCount(parent: string): number {
+    return this.#nested?.count(parent) ?? 0
   }
 
   /**
    * @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large, or the key is no well-formed text.
-   * @throws Rejection `the table is full` when there are `recordsMax` others.
+   * @throws Rejection `TOO_MANY` when there are `recordsMax` others, or the owner owns OWNED_MAX.
    */
   set(key: string, value: V): void {
     this.#journal.requireOpen()
-    if (typeof key !== 'string' || !key.isWellFormed()) {
-      throw new SirtakiError('BAD_ARGUMENT', `a key of table ${this.name} is no well-formed text`)
+    if (typeof key !== 'string' || key.length > KEY_MAX || !key.isWellFormed()) {
+      throw new SirtakiError(
+        'BAD_ARGUMENT',
+        `a key of table ${this.name} is no well-formed text of at most ${KEY_MAX} characters`,
+      )
     }
     const before = this.#rows.get(key)
     const { position, recordsMax } = this.#journal
-    if (before === undefined && this.#rows.size >= recordsMax) throw this.#journal.refuse(full(this))
-    this.#put(key, before, new Row(canonical(value, RECORD_WEIGHT_MAX), before?.created ?? position, position))
+    if (before === undefined && this.#rows.size >= recordsMax) {
+      throw this.#journal.refuse(new Rejection('TOO_MANY', { table: this.name, records: this.#rows.size }))
+    }
+    const weightMax = this.#options.isLarge === true ? LARGE_WEIGHT_MAX : RECORD_WEIGHT_MAX
+    const after = new Row(canonical(value, weightMax), before?.created ?? position, position)
+    const owner = this.#ownerOf(after.value)
+    if (owner > 0 && owner !== this.#ownerOf(before?.value) && this.#journal.owners.count(owner) >= OWNED_MAX) {
+      throw this.#journal.refuse(new Rejection('TOO_MANY', { table: this.name, session: owner, owned: OWNED_MAX }))
+    }
+    this.#put(key, before, after)
   }
 
   update(key: string, change: (draft: Draft<V>) => void): void {
@@ -281,24 +231,65 @@ export class RowTable<V> implements RowStore, Table<V> {
     }
   }
 
+  /** The first record in the order of making; what a table with a limit drops first. */
+  oldest(): readonly [key: string, value: V] | undefined {
+    for (const [key, { value }] of this.#rows) return [key, value]
+    return undefined
+  }
+
   restore(key: string, before: Row<V> | undefined): void {
-    this.#place(key, before)
+    this.#place(key, this.#rows.get(key), before)
+  }
+
+  replace(key: string, value: V): void {
+    this.set(key, value)
+  }
+  load(key: string, row: Row<V>): void {
+    this.#place(key, undefined, row)
+  }
+
+  #entries(keys: readonly string[]): (readonly [string, V])[] {
+    const entries: (readonly [string, V])[] = []
+    for (const key of keys) {
+      const row = this.#rows.get(key)
+      if (row !== undefined) entries.push([key, row.value])
+    }
+    return entries
   }
 
   #put(key: string, before: Row<V> | undefined, after: Row<V> | undefined): void {
-    this.#place(key, after)
+    this.#place(key, before, after)
     this.#journal.record(this, key, before, after)
   }
 
-  #place(key: string, row: Row<V> | undefined): void {
+  #place(key: string, before: Row<V> | undefined, row: Row<V> | undefined): void {
     if (row === undefined) {
       if (this.#rows.delete(key)) this.#sorted?.delete(key)
-      return
+    } else {
+      if (this.#sorted !== undefined && before === undefined) this.#sorted.add(key)
+      this.#rows.set(key, row)
     }
-    if (this.#sorted !== undefined && !this.#rows.has(key)) this.#sorted.add(key)
-    this.#rows.set(key, row)
+    if (this.#isIndexed) this.#index(key, before, row)
+  }
+
+  #index(key: string, before: Row<V> | undefined, after: Row<V> | undefined): void {
+    if (this.#nested !== undefined && (before === undefined) !== (after === undefined)) {
+      if (after === undefined) this.#nested.remove(key)
+      else this.#nested.add(key)
+    }
+    const [was, is] = [this.#ownerOf(before?.value), this.#ownerOf(after?.value)]
+    if (was !== is) {
+      this.#owned += (is > 0 ? 1 : 0) - (was > 0 ? 1 : 0)
+      if (was > 0) this.#journal.owners.remove(was, this, key)
+      if (is > 0) this.#journal.owners.add(is, this, key)
+    }
+    this.#options.changed?.(key, before?.value, after?.value)
+  }
+
+  #ownerOf(value: V | undefined): number {
+    const { owner } = this.#options
+    if (owner === undefined || value === undefined || value === null) return 0
+    const session = value[owner]
+    return typeof session === 'number' ? session : 0
   }
 }
-
-const full = ({ name, size }: { readonly name: string; readonly size: number }): Rejection =>
-  new Rejection('the table is full', { table: name, records: size })

@@ -1,17 +1,17 @@
 /**
- * What a refused op throws: `ctx.reject`, and tables that are full.
+ * What a refused op throws: `ctx.reject`, and the rules of the runtime.
  *
- * Read next: `space.ts`, which makes the outcome of it.
+ * Read next: `journal.ts` (it sticks to its step), `space.ts` (which makes the outcome of it).
  */
-import type { Value } from './values.ts'
+import type { Input } from './values.ts'
 
-/** A refusal with its facts. No error: it has no stack, which would cost more than the op. */
+/** A refusal: its code and its facts. No error: it has no stack, which would cost more than the op. */
 export class Rejection {
-  readonly reason: string
-  readonly facts: Readonly<Record<string, Value>>
+  readonly code: string
+  readonly facts: Readonly<Record<string, Input>>
 
-  constructor(reason: string, facts: Readonly<Record<string, Value>>) {
-    this.reason = reason
+  constructor(code: string, facts: Readonly<Record<string, Input>> = {}) {
+    this.code = code
     this.facts = facts
   }
 }

@@ -1,73 +1,65 @@
 /**
- * The sessions of a space and, of each, the number of its next op: part of the state, and of the digest.
+ * Of each live incarnation of a session, the number of its next op: part of the state, and of the digest.
  *
- * A mark moves with every op, also with one that is refused, so it is never taken back. Beyond SESSIONS_MAX marks the
- * session that opens takes the place of one that did nothing for long: the oldest that had no op since its last turn
- * (the clock of paging). Nothing of that one applies any more, so O4 holds. Keeps: O4. Read next: `space.ts`.
+ * A mark moves with every op, also with one that is refused, so it is never taken back; it comes and goes with its
+ * incarnation. Keeps: O4. Read next: `space.ts`, `../../sequencer/session-table.ts`.
  */
+import type { Session } from '../../sequencer/session-entry.ts'
 import { addLanes, hashText, subtractLanes } from './digest.ts'
-import type { Lanes } from './records.ts'
+import type { Lanes } from './row.ts'
 
-/** A session: named by the position that opened it. */
-export interface SessionMark {
-  readonly session: number
-  readonly name: string
-  /** The number of the op that applies next: lower ones have been applied, higher ones came too early. */
+/** A live session and the number of the op that applies next: lower ones have been applied, higher ones are too early. */
+export interface SessionMark extends Session {
   readonly next: number
 }
 
-/** `used`: position of its last op; `seen`: what that was at its last turn. */
 interface Mark {
-  readonly session: number
-  readonly name: string
+  readonly session: Session
   next: number
-  used: number
-  seen: number
   lanes: Lanes
   dirty: boolean
 }
 
-/** Sessions remembered: more than can be at work at once, far below what a Map can hold. */
-export const SESSIONS_MAX = 2 ** 18
-
 const NONE: Lanes = { low: 0, high: 0 }
 
-/** The marks of all sessions. */
+/** The marks of all live incarnations. */
 export class SessionMarks {
-  readonly #max: number
   readonly #marks = new Map<number, Mark>()
   #dirty: Mark[] = []
   #sum = NONE
 
-  constructor(max = SESSIONS_MAX) {
-    this.#max = max
+  /** A live session by its latest incarnation. */
+  of(incarnation: number): Session | undefined {
+    return this.#marks.get(incarnation)?.session
   }
 
-  get(session: number): SessionMark | undefined {
-    return this.#marks.get(session)
-  }
-
-  /** All of them, in the order of their positions. */
+  /** All of them, in the order of their sessions. */
   all(): SessionMark[] {
-    const all = [...this.#marks.values()].map(({ session, name, next }) => ({ session, name, next }))
+    const all = [...this.#marks.values()].map(({ session, next }) => ({ ...session, next }))
     return all.sort((a, b) => a.session - b.session)
   }
 
-  open(session: number, name: string): void {
-    if (this.#marks.size >= this.#max) this.#forgetOne()
-    const mark: Mark = { session, name, next: 0, used: session, seen: session, lanes: NONE, dirty: true }
-    this.#marks.set(session, mark)
+  open(session: Session, next = 0): void {
+    const mark: Mark = { session, next, lanes: NONE, dirty: true }
+    this.#marks.set(session.incarnation, mark)
     this.#dirty.push(mark)
+  }
+
+  drop(incarnation: number): void {
+    const mark = this.#marks.get(incarnation)
+    if (mark === undefined) return
+    this.#marks.delete(incarnation)
+    this.#sum = subtractLanes(this.#sum, mark.lanes)
+    mark.lanes = NONE
   }
 
   /**
    * Where op `number` stands: below 0 it has been applied before, above 0 it is too early, 0: it was next and has taken
-   * its number.
+   * its number; `undefined`: nobody's.
    */
-  take(session: number, number: number, position: number): number | undefined {
-    const mark = this.#marks.get(session)
+  take(incarnation: number, number: number): number | undefined {
+    const mark = this.#marks.get(incarnation)
     if (mark === undefined) return undefined
-    mark.used = position
     const ahead = number - mark.next
     if (ahead !== 0) return ahead
     mark.next++
@@ -78,33 +70,14 @@ export class SessionMarks {
     return 0
   }
 
-  /** Each that was used since its last turn gets another one. */
-  #forgetOne(): void {
-    for (const mark of this.#marks.values()) {
-      this.#marks.delete(mark.session)
-      if (mark.used === mark.seen) {
-        this.#leaveOut(mark)
-        return
-      }
-      mark.seen = mark.used
-      this.#marks.set(mark.session, mark)
-    }
-  }
-
-  #leaveOut(mark: Mark): void {
-    this.#sum = subtractLanes(this.#sum, mark.lanes)
-    this.#dirty = mark.dirty ? this.#dirty.filter((other) => other !== mark) : this.#dirty
-  }
-
   /** The sum over all marks. */
   lanes(): Lanes {
     for (const mark of this.#dirty) {
-      const lanes = hashText(
-        JSON.stringify(['', 'sessions', String(mark.session), { name: mark.name, next: mark.next }]),
-      )
+      mark.dirty = false
+      if (this.#marks.get(mark.session.incarnation) !== mark) continue
+      const lanes = hashText(JSON.stringify(['', 'sessions', mark.session, mark.next]))
       this.#sum = addLanes(subtractLanes(this.#sum, mark.lanes), lanes)
       mark.lanes = lanes
-      mark.dirty = false
     }
     this.#dirty = []
     return this.#sum

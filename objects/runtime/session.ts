@@ -1,98 +1,154 @@
 /**
- * A session: numbers the ops of one caller, appends them without waiting for one another, and tells each its outcome.
+ * A session: numbers the ops of one caller, appends them without waiting for one another, and gives each its outcome.
  *
- *     call ─ number ─ append ─ offer ─ view plays it ─┬ applied: the call settles
+ *     call ─ number ─ append ─ offer ─ view plays it ─┬ applied: the call settles, or waits for a later entry
  *                       ↑                             └ gap: held until its turn, then sent again in order, in one turn
  *                       └───────────────────────────────┘
  *
  * The session is opened by its first op. A number never gets lost: where the append of an op fails for good, its
  * caller gets the error, and an empty op with the same number is appended until either of the two is decided; so what
- * was called later is not blocked. Keeps: O4, O9. Read next: `space.ts` (what `number` means), `view.ts`.
+ * was called later is not blocked. A wait that was given up is cancelled, until that is applied or the session has
+ * ended: no grant leaks. Keeps: O4, O7, O9. Read next: `session-life.ts`, `space.ts` (what `number` means), `view.ts`.
  */
-import type { Appended } from '../../log/client/batch.ts'
 import { requireCallOptions } from '../../log/cluster/arguments.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { abortedBefore } from '../../log/cluster/calls.ts'
 import { Backoff, aborted } from '../../log/cluster/retry.ts'
-import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeOpen, OP_HEAD_BYTES, type Target } from './op-entry.ts'
+import { entryOf, newCall, resultOf, type Call, type Request } from './call.ts'
+import { encodeEmpty, encodeInput, encodeOp, encodeTarget } from './entry.ts'
+import type { Outcome } from './outcome.ts'
+import { RUNTIME_TYPE } from './runtime-ops.ts'
+import { SessionLife, type SessionOptions, type SessionState, type Ticket } from './session-life.ts'
 import type { SpaceLog } from './space-log.ts'
-import type { Applied, Outcome } from './space.ts'
-import { canonical } from './values.ts'
 import type { LocalSession, View } from './view.ts'
 
-/** Calls of one session that may be under way: beyond it a caller is told to wait for some of them. */
+/** Calls of one session that may be under way: beyond it a caller must wait for some of them. */
 export const CALLS_MAX = 65_536
 
-/** Whom a call is for, encoded once for a handle. */
-export interface CallTarget {
-  readonly target: Target
-  readonly bytes: Uint8Array
-  refusal(input: unknown): string | undefined
-}
+/** How long `close` waits for calls under way, and for its end to be applied. */
+const CLOSE_CALLS_MS = 1_000
+const CLOSE_END_MS = 2_000
 
-/** One op on its way: it is held, or its append is under way, or its entry waits to be played. */
-interface Call {
-  readonly number: number
-  readonly to: CallTarget
-  readonly input: Uint8Array
-  readonly deadline: number
-  readonly signal: AbortSignal | undefined
-  /** Its caller has been told an error; what is appended from now on is an empty op. */
-  abandoned: Backoff | undefined
-  /** Waits for its turn among the held calls. */
-  held: boolean
-  payload: Uint8Array
-  sending: Promise<Appended> | undefined
-  applied: Applied | undefined
-  wake: (() => void) | undefined
-  fail: ((error: SirtakiError) => void) | undefined
+/** How one call goes. */
+export interface SessionCallOptions extends CallOptions {
+  readonly forever?: boolean | undefined
 }
 
 /** A session of this process. */
 export class Session implements LocalSession {
-  readonly name: string
   readonly #view: View
   readonly #log: SpaceLog
   readonly #streams: readonly number[]
+  readonly #life: SessionLife
   readonly #calls = new Map<number, Call>()
+  /** Ops that wait, by position. */
+  readonly #waiting = new Map<number, Call>()
+  readonly #controller = new AbortController()
+  readonly #listeners = new Set<(state: SessionState) => void>()
   /** Calls that wait for their turn, by number. */
   #held: Call[] = []
   /** Number of the next call. */
   #next = 0
   /** Number of the op that the view applies next. */
   #turn = 0
-  #position: number | undefined
-  #opening = false
+  #incarnation: number | undefined
   #stopped: SirtakiError | undefined
+  /** Waits for the calls under way to end. */
+  #idle: (() => void) | undefined
 
-  constructor(view: View, name: string) {
-    this.name = canonical(name)
+  constructor(view: View, options: SessionOptions) {
     this.#view = view
     this.#log = view.log
     this.#streams = [view.stream]
+    this.#life = new SessionLife(view, options, {
+      opened: (incarnation) => {
+        this.#incarnation = incarnation
+        view.opened(this, incarnation)
+        this.#sendHeld()
+      },
+      state: (state) => {
+        for (const listener of [...this.#listeners]) listener(state)
+      },
+      over: (error) => {
+        this.#end(error)
+      },
+    })
     view.join(this)
+    if (options.resume !== undefined) this.#life.begin()
   }
 
-  /** What names the session in the log: the position that opened it; `undefined` before its first op. */
+  get name(): string {
+    return this.#life.name
+  }
+  get timeoutMs(): number {
+    return this.#life.timeoutMs
+  }
+  /** The position that opened it; `undefined` before its first op. */
   get position(): number | undefined {
-    return this.#position
+    return this.#life.session
+  }
+  get state(): SessionState {
+    return this.#life.state
+  }
+  /** Aborts when it is lost or closed; the reason is the error. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+  get ticket(): Ticket | undefined {
+    return this.#life.ticket
+  }
+  /** Why it is over. */
+  get stopped(): SirtakiError | undefined {
+    return this.#stopped
   }
   /** Ops that have not settled. */
   get outstanding(): number {
-    return this.#calls.size
+    return this.#calls.size + this.#waiting.size
+  }
+
+  /** Looks at the clocks now: whether it may still be counted on. */
+  get isCurrent(): boolean {
+    this.#life.look()
+    return this.#stopped === undefined
+  }
+
+  /** Calls `listener` with every state from now on; gives what ends that. */
+  onState(listener: (state: SessionState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** Opens it without an op; settles when the view has played that. @throws SirtakiError why it could not be. */
+  async opened(): Promise<void> {
+    this.#life.begin()
+    while (this.#stopped === undefined && this.#incarnation === undefined) await this.#change()
+    if (this.#incarnation !== undefined) await this.#view.playTo(this.#incarnation + 1)
+    if (this.#stopped !== undefined) throw this.#stopped
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = this.onState(() => {
+        end()
+        resolve()
+      })
+    })
   }
 
   /**
-   * Appends one op; settles with its outcome once the view has played it. Calls of one turn travel together.
+   * Appends one op or transaction; settles with its outcome once the view has played it. Calls of one turn travel
+   * together.
    *
-   * @throws SirtakiError `BAD_ARGUMENT`, `OVERSIZE`, `OVERLOADED` before anything is sent; `REJECTED`, `APPLY_FAILED`,
-   *   `CODE_MISSING` from apply; `TIMEOUT`, `ABORTED`, `CLOSED`, `STOPPED`: it may still take effect.
+   * @throws SirtakiError `BAD_ARGUMENT`, `OVERSIZE`, `OVERLOADED` before anything is sent; what apply refused it with;
+   *   `APPLY_FAILED`, `CODE_MISSING`; `SESSION_LOST`, `SESSION_MOVED`; `TIMEOUT`, `ABORTED`, `CLOSED`, `STOPPED`: it
+   *   may still take effect, a wait that is given up does not.
    */
-  call(to: CallTarget, input: unknown, options: CallOptions = {}): Promise<unknown> {
+  call(request: Request, options: SessionCallOptions = {}): Promise<unknown> {
     try {
-      const call = this.#admit(to, input, options)
+      const call = this.#admit(request, options)
       this.#calls.set(call.number, call)
       return this.#run(call)
     } catch (thrown) {
@@ -100,81 +156,126 @@ export class Session implements LocalSession {
     }
   }
 
-  /** Ends it in this process: calls under way are refused with `CLOSED`. */
-  close(): void {
-    this.stop(new SirtakiError('CLOSED', `session ${this.name} is closed`))
+  /** Ends it: calls under way get a second, then the end is appended and applied, or two seconds are over. */
+  async close(): Promise<void> {
+    if (this.#life.isOver || this.#idle !== undefined) return
+    const closed = new SirtakiError('CLOSED', `session ${this.name} is closed`)
+    for (const call of this.#waiting.values()) call.fail?.(closed)
+    if (this.#calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#log.clock.timer(CLOSE_CALLS_MS, resolve)
+        this.#idle = () => {
+          timer.cancel()
+          resolve()
+        }
+      })
+    }
+    this.#idle = () => undefined
+    await this.#life.close(CLOSE_END_MS)
   }
 
   stop(error: SirtakiError): void {
-    if (this.#stopped !== undefined) return
-    this.#stopped = error
-    this.#view.leave(this, this.#position)
-    for (const call of this.#calls.values()) call.fail?.(error)
-    this.#calls.clear()
-    this.#held = []
+    this.#life.lose(error)
   }
 
   played(outcome: Outcome): void {
-    if (outcome.kind === 'opened' || outcome.kind === 'ignored' || outcome.kind === 'duplicate') return
-    if (outcome.kind === 'unknown') {
-      this.stop(forgotten(this.name))
-      return
+    switch (outcome.kind) {
+      case 'opened':
+      case 'duplicate':
+      case 'tick':
+        return
+      case 'ignored':
+        this.#life.refused()
+        return
+      case 'resumed':
+        if (outcome.before.incarnation === this.#incarnation) this.#life.moved()
+        return
+      case 'ended':
+      case 'unknown':
+        this.#life.endedInLog()
+        return
+      case 'gap': {
+        const call = this.#calls.get(outcome.number)
+        if (call !== undefined) this.#hold(call)
+        return
+      }
+      default:
+        this.#applied(outcome)
     }
-    const call = this.#calls.get(outcome.number)
-    if (outcome.kind === 'gap') {
-      if (call !== undefined) this.#hold(call)
-      return
-    }
+  }
+
+  #applied(outcome: NonNullable<Call['applied']>): void {
     this.#turn = outcome.number + 1
+    const call = this.#calls.get(outcome.number)
     if (call !== undefined) {
       call.applied = outcome
       this.#calls.delete(call.number)
       this.#unhold(call)
+      if (outcome.kind === 'waiting') this.#waitFor(call, outcome.position)
+      const isGivenUp = call.abandoned !== undefined && call.request.waits
+      if (isGivenUp && (outcome.kind === 'waiting' || outcome.kind === 'result')) this.#cancel(call, outcome.position)
       call.wake?.()
+      if (this.#calls.size === 0) this.#idle?.()
     }
     this.#sendHeld()
   }
 
-  #admit(to: CallTarget, value: unknown, options: CallOptions): Call {
-    const { signal, timeoutMs } = requireCallOptions(to.target.op, options)
-    if (this.#stopped !== undefined) throw this.#stopped
-    const { object, op } = to.target
-    if (signal?.aborted === true) throw abortedBefore(`op ${op} of ${object}`, signal)
-    const input = canonical(value)
-    const refusal = to.refusal(input)
-    if (refusal !== undefined) {
-      throw new SirtakiError('BAD_ARGUMENT', `the input of ${op} of ${object} is refused: ${refusal}`)
+  #waitFor(call: Call, position: number): void {
+    if (call.abandoned !== undefined) return
+    this.#waiting.set(position, call)
+    this.#view.awaits(position, (settled) => {
+      this.#waiting.delete(position)
+      call.settled = settled
+      call.wake?.()
+    })
+  }
+
+  /** Gives a wait back, or what it was given, until that is applied. */
+  #cancel({ request: { object } }: Call, position: number): void {
+    const request = cancelOf(object, position)
+    const backoff = new Backoff(this.#log, this.#log.limits)
+    const again = (thrown: unknown): void => {
+      if (this.#stopped !== undefined || isError(thrown, 'CLOSED', 'STOPPED', 'CODE_MISSING')) return
+      void backoff.wait().then(() => {
+        this.call(request).catch(again)
+      })
     }
-    const bytes = encodeInput(input)
-    const length = OP_HEAD_BYTES + to.bytes.byteLength + bytes.byteLength
+    this.call(request).catch(again)
+  }
+
+  #admit(request: Request, options: SessionCallOptions): Call {
+    const { signal, timeoutMs } = requireCallOptions(request.what, options)
+    if (this.#stopped !== undefined) throw this.#stopped
+    this.#life.look()
+    if (this.#isStopped()) throw this.#stopped
+    if (this.#idle !== undefined) throw new SirtakiError('CLOSED', `session ${this.name} closes`, { next: 'stop' })
+    if (signal?.aborted === true) throw abortedBefore(request.what, signal)
+    if (request.waits && timeoutMs === undefined && signal === undefined && options.forever !== true) {
+      throw new SirtakiError(
+        'BAD_ARGUMENT',
+        `${request.what} may wait without end: give it timeoutMs, a signal, or forever: true`,
+      )
+    }
     const { entryBytesMax, requestMs } = this.#log.limits
-    if (length > entryBytesMax) {
+    if (request.bytes > entryBytesMax) {
       throw new SirtakiError(
         'OVERSIZE',
-        `op ${op} of ${object} takes ${length} bytes, at most ${entryBytesMax} are allowed: split it`,
-        { facts: { bytes: length, entryBytesMax } },
+        `${request.what} takes ${request.bytes} bytes, at most ${entryBytesMax} are allowed: split it`,
+        { facts: { bytes: request.bytes, entryBytesMax } },
       )
     }
     // Before it has a number: one that is taken must be appended, come what may.
-    const overloaded = this.#log.overloaded(length)
+    const overloaded = this.#log.overloaded(request.bytes)
     if (overloaded !== undefined) throw overloaded
-    if (this.#calls.size >= CALLS_MAX) {
+    if (this.outstanding >= CALLS_MAX) {
       throw new SirtakiError('OVERLOADED', `session ${this.name} has ${CALLS_MAX} ops under way: wait for some of them`)
     }
-    return {
-      number: this.#next++,
-      to,
-      input: bytes,
-      deadline: this.#log.clock.now() + (timeoutMs ?? requestMs),
-      signal,
-      abandoned: undefined,
-      held: false,
-      payload: NO_BYTES,
-      sending: undefined,
-      applied: undefined,
-      wake: undefined,
-      fail: undefined,
-    }
+    const patienceMs = timeoutMs ?? (request.waits ? Infinity : requestMs)
+    return newCall(this.#next++, request, { deadline: this.#log.clock.now() + patienceMs, signal })
+  }
+
+  #isStopped(): this is { stopped: SirtakiError } {
+    return this.#stopped !== undefined
   }
 
   /** Two promises a call in the straight case: this one and the append's. */
@@ -195,9 +296,12 @@ export class Session implements LocalSession {
         // The log cannot tell whether it was there. Apply drops the second of two, so it is appended once more.
         else if (isNewest && call.applied === undefined && !call.held) this.#send(call)
       }
-      return resultOf(call.applied, call)
+      while (isUnsettled(call)) await this.#wait(call)
+      return resultOf(call)
     } catch (thrown) {
-      if (call.applied !== undefined) return resultOf(call.applied, call)
+      if (call.settled !== undefined || (call.applied !== undefined && call.applied.kind !== 'waiting')) {
+        return resultOf(call)
+      }
       this.#abandon(call, asError(thrown))
       throw thrown
     }
@@ -205,23 +309,24 @@ export class Session implements LocalSession {
 
   #begin(call: Call): void {
     if (this.#stopped !== undefined) throw this.#stopped
-    if (this.#position !== undefined && this.#held.length === 0) {
+    if (this.#incarnation !== undefined && this.#held.length === 0) {
       this.#send(call)
       return
     }
     this.#hold(call)
-    if (this.#position === undefined && !this.#opening) void this.#open()
+    if (this.#incarnation === undefined) this.#life.begin()
   }
 
   #send(call: Call): void {
-    const session = this.#position
-    invariant(session !== undefined, 'O4', { number: call.number })
-    const { abandoned, to, number, input, deadline, signal } = call
-    call.payload = abandoned === undefined ? encodeOp(session, number, to.bytes, input) : encodeEmpty(session, number)
+    const incarnation = this.#incarnation
+    invariant(incarnation !== undefined, 'O4', { number: call.number })
+    const { abandoned, request, number, deadline, signal } = call
+    const isEmpty = abandoned !== undefined
+    call.payload = isEmpty ? encodeEmpty(incarnation, number) : request.encode(incarnation, number)
     // Its timer may be late, or have its turn after this one: then nothing is left of its time.
     const timeoutMs = Math.max(0, deadline - this.#log.clock.now())
     const streams = this.#streams
-    const options = abandoned === undefined ? { streams, signal, timeoutMs } : { streams, background: true }
+    const options = isEmpty ? { streams, background: true } : { streams, signal, timeoutMs }
     call.sending = this.#log.append(call.payload, options)
   }
 
@@ -243,7 +348,7 @@ export class Session implements LocalSession {
   /** Sends all that are held, in order and in one turn, once it is the turn of the first. */
   #sendHeld(): void {
     const [first] = this.#held
-    if (first === undefined || this.#position === undefined || first.number > this.#turn) return
+    if (first === undefined || this.#incarnation === undefined || first.number > this.#turn) return
     const due = this.#held
     this.#held = []
     for (const call of due) {
@@ -262,27 +367,17 @@ export class Session implements LocalSession {
         reject(this.#stopped)
         return
       }
-      const {
-        signal,
-        number,
-        to: { target },
-      } = call
-      const late = (): void => {
-        call.fail?.(
-          new SirtakiError(
-            'TIMEOUT',
-            `op ${target.op} of ${target.object} (${number} of session ${this.#position}) was not applied in time`,
-          ),
-        )
-      }
+      const { signal, deadline, request, abandoned } = call
       // An op that was given up is nobody's call any more: the process may end over it.
-      const release = call.abandoned === undefined ? this.#log.clock.hold?.() : undefined
+      const release = abandoned === undefined ? this.#log.clock.hold?.() : undefined
       const timer =
-        call.abandoned === undefined
-          ? this.#log.clock.timer(Math.max(0, call.deadline - this.#log.clock.now()), late)
+        abandoned === undefined && deadline !== Infinity
+          ? this.#log.clock.timer(Math.max(0, deadline - this.#log.clock.now()), () => {
+              call.fail?.(tooLate(call, this.position))
+            })
           : undefined
       const onAbort = (): void => {
-        if (signal !== undefined) call.fail?.(aborted(signal))
+        if (signal !== undefined) call.fail?.(isWaiting(call) ? gaveUp(request.what, signal) : aborted(signal))
       }
       const end = (): void => {
         timer?.cancel()
@@ -299,15 +394,23 @@ export class Session implements LocalSession {
         end()
         reject(error)
       }
-      if (call.abandoned === undefined) signal?.addEventListener('abort', onAbort, { once: true })
+      if (abandoned === undefined) signal?.addEventListener('abort', onAbort, { once: true })
+      if (abandoned === undefined && signal?.aborted === true) onAbort()
     })
   }
 
-  /** Sees to it that the call's number is taken all the same. */
+  /** Sees to it that the call's number is taken all the same, and that nothing that it waits for is given to it. */
   #abandon(call: Call, error: SirtakiError): void {
     this.#unhold(call)
     call.sending = undefined
     if (this.#stopped !== undefined) return
+    if (call.applied?.kind === 'waiting') {
+      const { position } = call.applied
+      this.#waiting.delete(position)
+      this.#view.forgets(position)
+      this.#cancel(call, position)
+      return
+    }
     if (error.code === 'CLOSED' || (call.abandoned !== undefined && error.next === 'stop')) {
       this.stop(error)
       return
@@ -319,85 +422,51 @@ export class Session implements LocalSession {
       .catch(() => undefined)
   }
 
-  async #open(): Promise<void> {
-    this.#opening = true
-    const backoff = new Backoff(this.#log, this.#log.limits)
-    const payload = encodeOpen(this.name)
-    while (this.#stopped === undefined) {
-      try {
-        const appended = await this.#log.append(payload, { streams: this.#streams, background: true })
-        if (!this.#isStopped()) this.#opened(appended, payload)
-        return
-      } catch (thrown) {
-        const error = asError(thrown)
-        if (error.code === 'CLOSED' || error.next === 'stop') this.stop(error)
-        else await backoff.wait()
-      }
-    }
-  }
-
-  #isStopped(): boolean {
-    return this.#stopped !== undefined
-  }
-
-  #opened(appended: Appended, payload: Uint8Array): void {
-    this.#position = appended.position
-    this.#view.opened(this, appended.position)
-    this.#view.offer(entryOf(appended, payload))
-    this.#sendHeld()
+  /** The life is over: so is everything under way. */
+  #end(error: SirtakiError): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = error
+    this.#view.leave(this, this.#incarnation)
+    for (const position of this.#waiting.keys()) this.#view.forgets(position)
+    for (const call of [...this.#calls.values(), ...this.#waiting.values()]) call.fail?.(error)
+    this.#calls.clear()
+    this.#waiting.clear()
+    this.#held = []
+    this.#idle?.()
+    this.#controller.abort(error)
   }
 }
 
-const NO_BYTES = new Uint8Array(0)
+const isWaiting = ({ applied }: Call): boolean => applied?.kind === 'waiting'
+const isUnsettled = (call: Call): boolean =>
+  isWaiting(call) && call.settled === undefined && call.abandoned === undefined
 
 /** @throws what an append failed with, but for its position having been trimmed before its fate was known. */
 function unlessTrimmed(thrown: unknown): undefined {
   if (!isError(thrown, 'TRIMMED') || thrown.next !== 'unknown') throw thrown
 }
 
-/** Nobody can say any more which of its ops were applied. */
-const forgotten = (name: string): SirtakiError =>
-  new SirtakiError(
-    'STOPPED',
-    `session ${name} was idle for so long that the space has forgotten it: open another one`,
-    { next: 'unknown' },
-  )
-
-/** Builds the entry that the log now holds, as far as playing it needs. */
-function entryOf({ position, epoch, logTime, streams, previous }: Appended, payload: Uint8Array): Entry {
-  const links = streams.map((stream, i) => ({ stream, previous: previous[i] ?? { before: position } }))
-  return { position, epoch, writer: 0, logTime, streams: links, payload, hash: 0, bytes: NO_BYTES }
+function tooLate(call: Call, session: number | undefined): SirtakiError {
+  const { request, number } = call
+  return isWaiting(call)
+    ? new SirtakiError('TIMEOUT', `${request.what} waited for its outcome in vain and was taken back`, {
+        next: 'again',
+      })
+    : new SirtakiError('TIMEOUT', `${request.what} (${number} of session ${session}) was not applied in time`)
 }
 
-/** Gives an op's result. @throws SirtakiError for every other outcome. */
-function resultOf(
-  applied: Applied,
-  {
-    to: {
-      target: { object, op },
-    },
-  }: Call,
-): unknown {
-  const { kind, position } = applied
-  switch (kind) {
-    case 'result':
-      return applied.value
-    case 'rejected':
-      throw new SirtakiError('REJECTED', `${op} of ${object} was rejected: ${applied.reason}`, {
-        facts: { ...applied.facts, reason: applied.reason, position },
-      })
-    case 'failed':
-      throw new SirtakiError('APPLY_FAILED', `${op} of ${object} failed at position ${position}; nothing of it stays`, {
-        cause: applied.cause,
-        facts: { position },
-      })
-    case 'opaque':
-      throw new SirtakiError('CODE_MISSING', `${object} was made by code that this process does not have`, {
-        facts: { position },
-      })
-    case 'empty':
-      throw new SirtakiError('ABORTED', `${op} of ${object} was given up`, { facts: { position }, next: 'again' })
-    default:
-      return applied satisfies never
+const gaveUp = (what: string, signal: AbortSignal): SirtakiError =>
+  new SirtakiError('ABORTED', `${what} was aborted and taken back`, { cause: signal.reason, next: 'again' })
+
+/** The op that takes a wait back. */
+function cancelOf(object: string, position: number): Request {
+  const target = encodeTarget({ type: RUNTIME_TYPE, version: 0, op: '$cancel' }, object)
+  const { bytes: input } = encodeInput({ op: position })
+  return {
+    what: `$cancel of ${object}`,
+    object,
+    waits: false,
+    bytes: target.byteLength + input.byteLength + 19,
+    encode: (incarnation, number) => encodeOp(incarnation, number, { target, input }),
   }
 }

@@ -5,12 +5,14 @@
  */
 import type { Appended } from '../../log/client/batch.ts'
 import type { AppendOptions, LogClient } from '../../log/client/client.ts'
-import type { FlowOptions } from '../../log/cluster/calls.ts'
+import type { CallOptions, FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
+import type { StreamTail } from '../../log/playback/tail.ts'
 import type { Clock, Random } from '../../log/ports.ts'
+import type { HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
 
 /** Plays one stream from where it was started on. */
 export interface SpacePlayer {
@@ -39,7 +41,13 @@ export interface SpaceLog {
    *
    * @throws SirtakiError `TIMEOUT`, `ABORTED`.
    */
-  tail(stream: number, flow: FlowOptions): Promise<number>
+  tail(stream: number, flow: FlowOptions): Promise<StreamTail>
+  /**
+   * Says that sessions live, by their incarnations; hears for which of them the sequencer vouches.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`.
+   */
+  heartbeat(incarnations: readonly number[], options: CallOptions): Promise<HeartbeatAnswer>
   /** Says who owes an answer at present, for messages. */
   waitsFor?(): string | undefined
   /** Plays a stream from its start, also what comes later. */
@@ -60,6 +68,7 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),
     tail: (stream, flow) => client.tailOf(stream, flow),
+    heartbeat: (incarnations, options) => client.heartbeat(incarnations, options),
     play: (stream, events) => {
       const player = client.player(stream, 0, events)
       return {

@@ -1,134 +1,142 @@
 /**
  * A space: the state machine that one stream plays. Entries go in, in order; outcomes come out.
  *
- *     payload ─ decode ─ session known? ─ number: lower: dropped │ higher: no │ it ─ object, op, input ─ run ─ outcome
+ *     entry ─ (a) deadlines ─ (b) sessions │ (c) number: lower: dropped, higher: no, it ─ gate ─ step ─ (d) close
  *
- * The session's mark moves with every op whose turn it was, also where the op is refused, fails or is skipped because
- * the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O11, P33,
- * P58. Read next: `records.ts`, `bound-type.ts`; who feeds it: `view.ts`.
+ * The mark of a session moves with every op whose turn it was, also where the op is refused, fails or is skipped
+ * because the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O5,
+ * O11, O12, O13, P33, P58. Read next: `journal.ts` (steps), `bound-type.ts`, `slots.ts`; who feeds it: `view.ts`.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
  */
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
-import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
+import type { Session, SessionEntry } from '../../sequencer/session-entry.ts'
+import { SessionTable } from '../../sequencer/session-table.ts'
+import { WAITING } from './context.ts'
+import { DigestSums, addLanes, hashText, hexOf, type Digest } from './digest.ts'
+import { OpDecoder, readInput, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
 import { isExhausted } from './exhausted.ts'
-import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType, type AnyOp } from './object-type.ts'
-import { OpDecoder, readInput, type KnownTarget, type SpaceEntry, type Target } from './op-entry.ts'
-import { Journal, RECORDS_MAX, type Lanes, type Patch } from './records.ts'
+import { Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
+import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
+import { refusalsOfOurs, type Outcome, type Played } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import { SESSIONS_MAX, SessionMarks, type SessionMark } from './session-marks.ts'
-import type { Value } from './values.ts'
-
-/** What became of an op whose turn it was. */
-export type Applied =
-  | {
-      readonly kind: 'result'
-      readonly position: number
-      readonly session: number
-      readonly number: number
-      readonly value: unknown
-    }
-  | {
-      readonly kind: 'rejected'
-      readonly position: number
-      readonly session: number
-      readonly number: number
-      readonly reason: string
-      readonly facts: Readonly<Record<string, Value>>
-    }
-  /** The op threw: `cause` is for people near by and never part of the state. */
-  | {
-      readonly kind: 'failed'
-      readonly position: number
-      readonly session: number
-      readonly number: number
-      readonly cause: unknown
-    }
-  /** `opaque`: the code of the object's type is missing here. */
-  | { readonly kind: 'opaque'; readonly position: number; readonly session: number; readonly number: number }
-  | { readonly kind: 'empty'; readonly position: number; readonly session: number; readonly number: number }
-
-/** What an entry came to. */
-export type Outcome =
-  | Applied
-  | { readonly kind: 'opened'; readonly position: number; readonly session: number }
-  /** Applied before. */
-  | { readonly kind: 'duplicate'; readonly position: number; readonly session: number; readonly number: number }
-  /** Too early: the one before it is missing. */
-  | { readonly kind: 'gap'; readonly position: number; readonly session: number; readonly number: number }
-  /** Of a session that the space has forgotten, or never knew: nothing of it is applied any more. */
-  | { readonly kind: 'unknown'; readonly position: number; readonly session: number; readonly number: number }
-  /** Not an entry of this space. */
-  | { readonly kind: 'ignored'; readonly position: number; readonly session: -1 }
+import type { Lanes, Row } from './row.ts'
+import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
+import { SessionMarks, type SessionMark } from './session-marks.ts'
+import { Slots, type Slot } from './slots.ts'
+import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
+import type { Input, Value } from './values.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
 export const DIGEST_EVERY = 4_096
+/** Changes that wait to be hashed, whatever happens. */
+const DIRTY_MAX = 65_536
+/** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
+const SKIPPED_MAX = 65_536
+/** Idempotency keys of one object, and for how long they are known. */
+const KEYS_MAX = 100_000
+const KEY_MS = 24 * 3_600_000
+/** Characters of a result that is kept with its key. */
+const KEPT_RESULT_MAX = 4_096
 
-type SpaceOp = Extract<SpaceEntry<Route>, { kind: 'op' }>
-/** Where the ops of one target go. */
+/** Where the ops of one op of a type go. */
 interface Route {
-  readonly slot: Slot
   readonly type: AnyBoundType | undefined
-  readonly op: AnyOp | undefined
-}
-/** One name: its object, or that its ops were skipped, so that nobody here knows what it is. */
-interface Slot {
-  object: AnyObject | undefined
-  opaque: boolean
 }
 
 /** What a space holds at most. The same on every view: they decide outcomes. */
 export interface SpaceBounds {
   /** Records of one table. */
   readonly recordsMax?: number | undefined
-  /** Names of objects that an op was ever for. */
   readonly objectsMax?: number | undefined
-  /** Sessions remembered. */
   readonly sessionsMax?: number | undefined
 }
 
-/** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
-const SKIPPED_MAX = 65_536
+/** One object of a snapshot: its records as they are; a row never changes. */
+export interface ObjectSnapshot {
+  readonly path: string
+  readonly type: string
+  readonly version: number
+  readonly rows: readonly (readonly [table: string, key: string, row: Row<unknown>])[]
+}
+/** Everything that playback needs behind a position. */
+export interface SpaceSnapshot {
+  /** The last position played. */
+  readonly position: number
+  readonly sessions: readonly SessionMark[]
+  readonly objects: readonly ObjectSnapshot[]
+}
 
 /** The state machine of one stream. */
 export class Space {
-  /** The changes of the last entry are in its `patches`. */
   readonly journal: Journal
   readonly #decoder = new OpDecoder<Route>()
-  readonly #marks: SessionMarks
-  readonly #objectsMax: number
+  readonly #table: SessionTable
+  readonly #marks = new SessionMarks()
   readonly #sums = new DigestSums()
   readonly #types = new Map<string, AnyBoundType>()
-  readonly #skipped = new Set<string>()
-  readonly #slots = new Map<string, Slot>()
+  readonly #skippedTypes = new Set<string>()
+  readonly #slots: Slots
+  readonly #system: SystemRecords
+  /** Objects that nothing runs on at a position, by position. */
+  readonly #skips = new Map<number, Set<string>>()
+  /** Whether it has once been at the tail: digests count from there on. */
+  isLive = false
   #position = -1
+  #time = 0
   #digestAt = DIGEST_EVERY
   #lastDigest: { readonly position: number; readonly lanes: Lanes } | undefined
 
-  constructor({ recordsMax = RECORDS_MAX, objectsMax = RECORDS_MAX, sessionsMax = SESSIONS_MAX }: SpaceBounds = {}) {
+  constructor({ recordsMax = RECORDS_MAX, objectsMax = RECORDS_MAX, sessionsMax }: SpaceBounds = {}) {
     this.journal = new Journal(recordsMax)
-    this.#marks = new SessionMarks(sessionsMax)
-    this.#objectsMax = objectsMax
+    this.#slots = new Slots(objectsMax)
+    this.#table = new SessionTable(sessionsMax)
+    this.#system = new SystemRecords(this.journal)
   }
 
   /** Position of the last entry, -1 before the first. */
   get position(): number {
     return this.#position
   }
-  /** Changes of the last entry, in order. */
-  get patches(): readonly Patch[] {
-    return this.journal.patches
+  /** Log time of the last entry. */
+  get time(): number {
+    return this.#time
   }
-  /** The digest at the last digest point: the first entry at or past a multiple of 4,096. */
+  /** What log time lacks to the sequencer's wall time. */
+  get wallOffset(): number {
+    return this.#system.offset
+  }
+  /** When the next deadline falls due in log time, or earlier; Infinity: there is none. */
+  get firstDeadline(): number {
+    return this.journal.deadlines.first
+  }
+  /** Whether the code of some object's type is missing here. */
+  get isOpaque(): boolean {
+    return this.#slots.isOpaque
+  }
+  /** The digest at the last digest point: the first entry at or past a multiple of 4,096, played while live. */
   get lastDigest(): { readonly position: number; readonly digest: string } | undefined {
     return this.#lastDigest && { position: this.#lastDigest.position, digest: hexOf(this.#lastDigest.lanes) }
   }
 
-  session(session: number): SessionMark | undefined {
-    return this.#marks.get(session)
-  }
+  /** All live sessions with the numbers of their next ops. */
   sessions(): SessionMark[] {
     return this.#marks.all()
+  }
+  session(session: number): Session | undefined {
+    return this.#table.ofSession(session)
+  }
+  /** The object at a path, if there is one whose code is known. */
+  object(path: string): AnyObject | undefined {
+    const object = this.#slots.get(path)?.object
+    return object?.exists === true ? object : undefined
+  }
+  objects(): AnyObject[] {
+    return this.#slots.objects()
+  }
+  /** The active versions of types by name. */
+  activeTypes(): [name: string, version: number][] {
+    return this.#system.types()
   }
 
   /**
@@ -139,12 +147,19 @@ export class Space {
    */
   register(type: AnyObjectType): boolean {
     const id = typeId(type.name, type.version)
-    if (this.#skipped.has(id) || (this.#skipped.size >= SKIPPED_MAX && !this.#types.has(id))) return false
+    const isSkipped = this.#skippedTypes.has(id) || this.#skippedTypes.size >= SKIPPED_MAX
+    if (isSkipped && !this.#types.has(id)) return false
     const bound = type.bind(this.journal)
     const known = this.#types.get(id)
     if (known !== undefined && known !== bound) throw twins(id)
     this.#types.set(id, bound)
     return true
+  }
+
+  /** Has nothing of an object run at a position (finding 28). To be said before that position is played. */
+  skip(position: number, object: string): void {
+    const objects = this.#skips.get(position) ?? new Set()
+    this.#skips.set(position, objects.add(object))
   }
 
   /**
@@ -153,15 +168,26 @@ export class Space {
    * @throws SirtakiError `UNSUPPORTED` for a format of a later version, `STOPPED` when an op ran out of stack or
    *   memory, `INVARIANT`: this view cannot go on.
    */
-  apply(entry: Entry): Outcome {
-    const { position } = entry
+  apply(entry: Entry): Played {
+    const { position, logTime, payload } = entry
     invariant(position > this.#position, 'Q4', { position, last: this.#position })
-    const decoded = this.#decoder.decode(entry.payload)
-    this.journal.begin(position, entry.logTime, 'session' in decoded ? decoded.session : position)
+    const { journal } = this
+    const decoded = this.#decoder.decode(payload)
+    journal.begin(position, logTime, logTime + this.#system.offset)
     this.#position = position
+    this.#time = logTime
+    if (journal.deadlines.first <= logTime) this.#fire(position, logTime)
     const outcome = this.#judge(entry, decoded)
-    if (position >= this.#digestAt) this.#digestPoint(position)
-    return outcome
+    this.#slots.close(logTime, (object) => journal.step(NOBODY, () => object.cell.delete('')))
+    if (position >= this.#digestAt || journal.dirty >= DIRTY_MAX) this.#digestPoint(position)
+    return {
+      position,
+      time: logTime,
+      outcome,
+      settled: journal.settlements,
+      events: journal.events,
+      patches: journal.patches,
+    }
   }
 
   /** The digest of the state as it is. */
@@ -169,75 +195,326 @@ export class Space {
     return { position: this.#position, digest: hexOf(this.#lanes()), objects: this.#sums.objects() }
   }
 
-  #judge(entry: Entry, decoded: SpaceEntry<Route>): Outcome {
-    const { position } = entry
-    if (decoded.kind === 'bad') return { kind: 'ignored', position, session: -1 }
-    if (decoded.kind === 'open') {
-      this.#marks.open(position, decoded.name)
-      return { kind: 'opened', position, session: position }
-    }
-    const { session, number } = decoded
-    const ahead = this.#marks.take(session, number, position)
-    if (ahead === undefined) return { kind: 'unknown', position, session, number }
-    if (ahead < 0) return { kind: 'duplicate', position, session, number }
-    if (ahead > 0) return { kind: 'gap', position, session, number }
-    if (decoded.kind === 'empty') return { kind: 'empty', position, session, number }
-    if (decoded.kind === 'unreadable') return rejected(decoded, position, 'the entry cannot be decoded')
-    const route = decoded.to.route ?? this.#routeOf(decoded.to)
-    if (route === undefined) return rejected(decoded, position, 'the space is full', { objects: this.#slots.size })
-    return this.#run(entry, decoded, route)
+  /** Everything that playback needs from here on, in one turn: rows are never changed, so they are not copied. */
+  snapshot(): SpaceSnapshot {
+    const objects: ObjectSnapshot[] = this.#slots.objects().map((object) => ({
+      path: object.path,
+      type: object.type.name,
+      version: object.type.version,
+      rows: object.stores().flatMap((store) => {
+        const table = store === object.cell ? '' : store.name
+        return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [table, key, row])
+      }),
+    }))
+    const system = this.#system.stores().flatMap((store, i) => {
+      return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [
+        i === 0 ? '' : store.name,
+        key,
+        row,
+      ])
+    })
+    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: system })
+    return { position: this.#position, sessions: this.#marks.all(), objects }
   }
 
-  #run({ position, payload }: Entry, decoded: SpaceOp, { slot, type, op }: Route): Outcome {
-    const {
-      session,
-      number,
-      to: { target },
-    } = decoded
-    if (slot.object?.exists === true) {
-      if (slot.object.type !== type) return rejected(decoded, position, 'the object is of another type')
-    } else if (slot.opaque || type === undefined) {
-      // Whether this op makes the object is for its code to say, so from here on nothing is known of it.
-      slot.opaque = true
-      this.#skip(typeId(target.type, target.version))
-      return { kind: 'opaque', position, session, number }
-    } else if (slot.object?.type !== type) slot.object = type.object(target.object)
-    if (op === undefined) return rejected(decoded, position, 'the type has no such op')
-    try {
-      const input = readInput(payload, decoded.inputAt)
-      if (input === undefined) return rejected(decoded, position, 'the input is no value')
-      const { object } = slot
-      return { kind: 'result', position, session, number, value: this.journal.step(() => object.run(op, input)) }
-    } catch (thrown) {
-      if (thrown instanceof Rejection) return rejected(decoded, position, thrown.reason, thrown.facts)
-      // Stack depths and memory differ from view to view: going on would make the state differ.
-      if (isExhausted(thrown) || isError(thrown, 'INVARIANT')) throw cannotApply(target, position, thrown)
-      return { kind: 'failed', position, session, number, cause: thrown }
+  /** Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. */
+  load({ position, sessions, objects }: SpaceSnapshot): void {
+    invariant(this.#position === -1, 'C4', { position: this.#position })
+    this.#position = position
+    this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
+    const live = sessions.map(({ next, ...session }) => ({ session, next }))
+    this.#table.load(live.map(({ session }) => session))
+    for (const { session, next } of live) this.#marks.open(session, next)
+    for (const { path, type, version, rows } of objects) {
+      const store = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
+      for (const [table, key, row] of rows) store?.(table)?.load(key, row)
     }
+    this.#slots.close(0, () => undefined)
+  }
+
+  readonly #systemStore = (table: string) => this.#system.stores()[table === '' ? 0 : 1]
+
+  #loaded(path: string, id: string) {
+    const type = this.#types.get(id)
+    if (type === undefined) {
+      this.#skipType(id)
+      this.#slots.hide(path)
+      return undefined
+    }
+    const object = type.object(path)
+    this.#slots.touch(path).object = object
+    return (table: string) => object.storeFor(table)
+  }
+
+  /** Fires what is due, object by object, each as a step of its own; a deadline goes before its step. */
+  #fire(position: number, time: number): void {
+    for (const deadlines of this.journal.deadlines.takeDue(time)) {
+      const slot = this.#slots.get(deadlines.object)
+      const object = slot?.object
+      const due = object?.due
+      if (slot === undefined || object === undefined || due === undefined || object.deadlines !== deadlines) continue
+      if (!this.#isSkipped(position, slot.path)) {
+        const isOld = (key: string): boolean => (due.row(key)?.modified ?? position) < position
+        for (const key of deadlines.takeDue(time, isOld)) {
+          if (!isOld(key) || (due.get(key) ?? Infinity) > time) continue
+          this.journal.step(NOBODY, () => due.delete(key))
+          this.#hook(object, () => {
+            object.runDue(key)
+          })
+        }
+      }
+      deadlines.rearm()
+      this.#slots.note(slot)
+    }
+  }
+
+  #judge(entry: Entry, decoded: SpaceEntry<Route>): Outcome {
+    const { position } = entry
+    if (decoded.kind === 'bad') return { kind: 'ignored', position }
+    if (decoded.kind === 'session') return this.#session(entry, decoded.entry)
+    const { incarnation, number } = decoded
+    const ahead = this.#marks.take(incarnation, number)
+    const name = { position, incarnation, number }
+    if (ahead === undefined) return { kind: 'unknown', ...name }
+    if (ahead !== 0) return { kind: ahead < 0 ? 'duplicate' : 'gap', ...name }
+    switch (decoded.kind) {
+      case 'empty':
+        return { kind: 'empty', ...name }
+      case 'unreadable':
+        return { kind: 'rejected', ...name, code: 'REJECTED', next: 'stop', facts: { reason: 'it cannot be decoded' } }
+      default:
+        return { ...this.#run(entry, decoded), ...name }
+    }
+  }
+
+  #session(entry: Entry, decoded: SessionEntry): Outcome {
+    const { position, epoch, logTime } = entry
+    if (decoded.kind === 'tick') {
+      if (decoded.epoch !== 0 && decoded.epoch === epoch) {
+        this.journal.step(NOBODY, () => {
+          this.#system.offset = decoded.wall - logTime
+        })
+      }
+      return { kind: 'tick', position }
+    }
+    const streams = entry.streams.map(({ stream }) => stream)
+    const change = this.#table.apply({ position, epoch, streams }, decoded)
+    if (change === undefined) return { kind: 'ignored', position }
+    if (change.kind === 'resumed') this.#marks.drop(change.before.incarnation)
+    if (change.kind === 'ended') {
+      this.#marks.drop(change.session.incarnation)
+      this.#endOwned(change.session.session, change.clean)
+    } else this.#marks.open(change.session)
+    return { ...change, position }
+  }
+
+  /** Drops what a session owned, object by object; in each the rows go first, then the type does what follows. */
+  #endOwned(session: number, clean: boolean): void {
+    for (const path of this.journal.owners.objectsOf(session)) {
+      const slot = this.#slots.get(path)
+      const object = slot?.object
+      if (slot === undefined || object === undefined) continue
+      const ended = this.journal.step(NOBODY, () => object.dropOwned(session, clean))
+      this.#slots.note(slot)
+      if (!this.#isSkipped(this.#position, path)) this.#hook(object, ended)
+    }
+  }
+
+  /** Runs a hook of a type as a step: one that is refused or throws changes nothing and stops nobody. */
+  #hook(object: AnyObject, run: () => void): void {
+    try {
+      this.journal.step(NOBODY, run)
+    } catch (thrown) {
+      if (mustStop(thrown)) throw cannotApply('a hook', object.path, this.#position, thrown)
+    }
+  }
+
+  #run(entry: Entry, decoded: OpEntry<Route>): Judged {
+    const parts = decoded.kind === 'op' ? [decoded.part] : decoded.parts
+    const [first] = parts
+    invariant(first !== undefined, 'O4', { position: entry.position })
+    let at = first
+    try {
+      for (const part of parts) {
+        at = part
+        this.#admit(part, entry.position)
+      }
+      if (this.#hideUnknown(parts)) return { kind: 'opaque' }
+      for (const part of parts) this.#upgrade((at = part))
+      const caller = this.#callerOf(decoded)
+      const { key } = decoded
+      const values = this.journal.step(caller, () => {
+        const known = key === undefined ? undefined : this.#once((at = first), key, entry)
+        if (known !== undefined) return [known.result]
+        const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
+        if (key !== undefined) this.#keep((at = first), { key, entry, results })
+        return results
+      })
+      if (decoded.kind === 'transaction') return { kind: 'result', value: values }
+      return values[0] === WAITING ? { kind: 'waiting' } : { kind: 'result', value: values[0] }
+    } catch (thrown) {
+      const index = decoded.kind === 'op' ? undefined : parts.indexOf(at)
+      if (thrown instanceof Rejection) return refusal(thrown, at, this.#refusalsOf(at), index)
+      // Stack depths and memory differ from view to view: going on would make the state differ.
+      if (mustStop(thrown)) throw cannotApply(at.what.what.op, at.object, entry.position, thrown)
+      return { kind: 'failed', cause: thrown }
+    }
+  }
+
+  /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
+  #admit({ what: { what }, object }: Part<Route>, position: number): void {
+    const { type, version } = what
+    if (type !== RUNTIME_TYPE) {
+      if (this.#system.active(type) === undefined) {
+        this.journal.step(NOBODY, () => {
+          this.#system.activate(type, version)
+        })
+      } else this.#system.requireActive(type, version)
+    }
+    if (this.#isSkipped(position, object)) throw new Rejection('SKIPPED', { object })
+    const isSystem = object.startsWith('/.')
+    if (isSystem && type !== RUNTIME_TYPE) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
+  }
+
+  /**
+   * Whether code is missing for a part. Then nothing is known of any of its objects from here on: whether the op makes
+   * or changes one is for that code to say.
+   */
+  #hideUnknown(parts: readonly Part<Route>[]): boolean {
+    const isUnknown = ({ what, object }: Part<Route>): boolean => {
+      const slot = this.#slots.get(object)
+      if (slot?.isOpaque === true) return true
+      if (what.what.type === RUNTIME_TYPE || this.#typeOf(what) !== undefined) return false
+      // There is another type's object, which every view sees: it refuses.
+      return parts.length > 1 || slot?.object?.exists !== true || slot.object.type.name === what.what.type
+    }
+    if (!parts.some(isUnknown)) return false
+    for (const { what, object } of parts) {
+      if (object === SYSTEM_PATH) continue
+      if (this.#typeOf(what) === undefined) this.#skipType(typeId(what.what.type, what.what.version))
+      this.#slots.hide(object)
+    }
+    return true
+  }
+
+  /** Makes an object of an older version one of the active one. A step of its own. */
+  #upgrade({ what, object: path }: Part<Route>): void {
+    const slot = this.#slots.get(path)
+    const type = this.#typeOf(what)
+    const old = slot?.object
+    if (slot === undefined || type === undefined || old?.exists !== true || old.type === type) return
+    if (old.type.name !== type.name || old.type.version > type.version) return
+    const made = type.object(path)
+    try {
+      this.journal.step(NOBODY, () => {
+        made.upgradeFrom(old)
+      })
+    } catch (thrown) {
+      made.forget()
+      throw thrown
+    }
+    old.forget()
+    slot.object = made
+  }
+
+  /** Runs one part in the open step. */
+  #part(part: Part<Route>, payload: Uint8Array, mayWait: boolean): unknown {
+    const { what, object: path } = part
+    const input = readInput(payload, part)
+    if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    if (what.what.type === RUNTIME_TYPE) {
+      const known = this.#slots.get(path)
+      if (known !== undefined) this.#slots.note(known)
+      const object = known?.object?.exists === true ? known.object : undefined
+      runRuntimeOp(what.what.op, input, { object, system: this.#system, sessions: () => this.#table.all() })
+      return null
+    }
+    const value = this.#objectFor(part).run(what.what.op, input)
+    if (value === WAITING && !mayWait) throw new Rejection('WAIT_IN_TRANSACTION', { op: what.what.op })
+    return value
+  }
+
+  /** The object of a part, made where there is none. @throws Rejection `WRONG_TYPE`, `TOO_MANY`. */
+  #objectFor({ what, object: path }: Part<Route>): AnyObject {
+    const type = this.#typeOf(what)
+    const slot: Slot = this.#slots.touch(path)
+    if (slot.object?.exists === true) {
+      if (slot.object.type === type) return slot.object
+      throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted: what.what.type })
+    }
+    invariant(type !== undefined, 'O3', { path, type: what.what.type })
+    slot.object?.forget()
+    slot.object = type.object(path)
+    return slot.object
+  }
+
+  /** What a key stands for already. @throws Rejection `KEY_REUSED` when it is another op, or its result was not kept. */
+  #once(part: Part<Route>, key: string, entry: Entry): { readonly result: Value | undefined } | undefined {
+    const object = this.#slots.get(part.object)?.object
+    const known = object?.exists === true ? object.once.get(key) : undefined
+    if (known === undefined || known.time + KEY_MS < entry.logTime) return undefined
+    const { position } = known
+    if (known.hash !== hashOf(entry.payload, part)) throw new Rejection('KEY_REUSED', { key, appliedAt: position })
+    if (known.isKept) return { result: known.result }
+    throw new Rejection('KEY_REUSED', { key, appliedAt: position, reason: 'it was applied; its result was not kept' })
+  }
+
+  /** Keeps what a key stands for with the first object, and forgets what is old. */
+  #keep(
+    part: Part<Route>,
+    { key, entry, results }: { readonly key: string; readonly entry: Entry; readonly results: readonly unknown[] },
+  ): void {
+    const once = this.#slots.get(part.object)?.object?.once
+    const [result] = results
+    if (result === WAITING) throw new Rejection('BAD_ARGUMENT', { reason: 'an op that waits takes no key' })
+    if (once === undefined) return
+    for (let oldest = once.oldest(); oldest !== undefined; oldest = once.oldest()) {
+      const isOld = oldest[1].time + KEY_MS < entry.logTime
+      if (!isOld && once.size < KEYS_MAX) break
+      once.delete(oldest[0])
+    }
+    once.delete(key)
+    const { position, logTime: time } = entry
+    const text = result === undefined ? undefined : JSON.stringify(result)
+    const isKept = text === undefined || text.length <= KEPT_RESULT_MAX
+    const kept: { readonly result?: Value } = text !== undefined && isKept ? { result: parsed(text) } : {}
+    once.set(key, { time, hash: hashOf(entry.payload, part), position, isKept, ...kept })
+  }
+
+  #callerOf({ incarnation, ids }: OpHead): Caller {
+    const session = this.#marks.of(incarnation)
+    invariant(session !== undefined, 'O4', { incarnation })
+    return { session: session.session, ids: ids ?? session.ids }
+  }
+
+  #refusalsOf({ what }: Part<Route>): AnyBoundType['refusals'] | undefined {
+    return this.#typeOf(what)?.refusals
+  }
+
+  #typeOf(known: KnownWhat<Route>): AnyBoundType | undefined {
+    if (known.route !== undefined) return known.route.type
+    const type = this.#types.get(typeId(known.what.type, known.what.version))
+    // A type may become known later.
+    if (type !== undefined) known.route = { type }
+    return type
+  }
+
+  #isSkipped(position: number, object: string): boolean {
+    return this.#skips.size > 0 && this.#skips.get(position)?.has(object) === true
   }
 
   /** Where names are kept that nobody bounds: of so many skipped types any may be another one. */
-  #skip(id: string): void {
-    if (this.#skipped.size < SKIPPED_MAX) this.#skipped.add(id)
-  }
-
-  /** `undefined`: the space has as many objects as it may have, and this is none of them. */
-  #routeOf(to: KnownTarget<Route>): Route | undefined {
-    const { target } = to
-    const type = this.#types.get(typeId(target.type, target.version))
-    const known = this.#slots.get(target.object)
-    if (known === undefined && this.#slots.size >= this.#objectsMax) return undefined
-    const slot: Slot = known ?? { object: undefined, opaque: false }
-    if (known === undefined) this.#slots.set(target.object, slot)
-    const route: Route = { slot, type, op: type?.op(target.op) }
-    // A type may become known later.
-    if (type !== undefined) to.route = route
-    return route
+  #skipType(id: string): void {
+    if (this.#skippedTypes.size < SKIPPED_MAX) this.#skippedTypes.add(id)
   }
 
   #digestPoint(position: number): void {
+    if (position < this.#digestAt) {
+      this.#sums.fold(this.journal.takeDirty())
+      return
+    }
     this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
-    this.#lastDigest = { position, lanes: this.#lanes() }
+    if (this.isLive) this.#lastDigest = { position, lanes: this.#lanes() }
   }
 
   #lanes(): Lanes {
@@ -246,17 +523,47 @@ export class Space {
   }
 }
 
-function rejected(
-  { session, number }: { readonly session: number; readonly number: number },
-  position: number,
-  reason: string,
-  facts: Readonly<Record<string, Value>> = {},
-): Outcome {
-  return { kind: 'rejected', position, session, number, reason, facts }
+type Judged =
+  | { readonly kind: 'result'; readonly value: unknown }
+  | { readonly kind: 'waiting' | 'opaque' }
+  | { readonly kind: 'failed'; readonly cause: unknown }
+  | ReturnType<typeof refusal>
+
+/** A refusal as its caller gets it. */
+function refusal(
+  { code, facts }: Rejection,
+  { object }: Part,
+  declared: AnyBoundType['refusals'] | undefined,
+  part: number | undefined,
+) {
+  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
+  const where: Readonly<Record<string, Input>> = part === undefined ? {} : { part, path: object }
+  return next === undefined
+    ? {
+        kind: 'rejected' as const,
+        code: 'REJECTED',
+        next: 'stop' as const,
+        facts: { ...facts, ...where, reason: code },
+      }
+    : { kind: 'rejected' as const, code, next, facts: { ...facts, ...where } }
 }
 
-const cannotApply = ({ op, object }: Target, position: number, cause: unknown): SirtakiError =>
-  new SirtakiError('STOPPED', `op ${op} of ${object} at position ${position} cannot be applied here`, {
+/** What an idempotency key was used for: op, type, object and input. */
+function hashOf(payload: Uint8Array, { what, object, inputFrom, to }: Part): string {
+  let text = ''
+  for (let i = inputFrom; i < to; i++) text += String.fromCharCode(payload[i] ?? 0)
+  return hexOf(hashText(JSON.stringify([what.what, object, text])))
+}
+
+function parsed(text: string): Value
+function parsed(text: string): unknown {
+  return JSON.parse(text)
+}
+
+const mustStop = (thrown: unknown): boolean => isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')
+
+const cannotApply = (op: string, object: string, position: number, cause: unknown): SirtakiError =>
+  new SirtakiError('STOPPED', `${op} of ${object} at position ${position} cannot be applied here`, {
     cause,
     facts: { position },
   })

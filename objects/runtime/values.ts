@@ -6,8 +6,11 @@
  */
 import { SirtakiError } from '../../log/errors.ts'
 
-/** A value. Key order is part of it; bytes are not among the values yet. */
+/** A value, as records hold it. Key order is part of it. */
 export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value }
+
+/** What inputs, results and facts of events may hold besides: bytes. Records hold them as text (`bytesText`). */
+export type Input = null | boolean | number | string | Uint8Array | readonly Input[] | { readonly [key: string]: Input }
 
 /** Nesting that every engine and stack size can follow. */
 export const DEPTH_MAX = 32
@@ -19,6 +22,8 @@ export const DEPTH_MAX = 32
 interface Budget {
   left: number
   readonly freeze: boolean
+  /** Takes the bytes on the way; without it they are no value. */
+  readonly bytes?: Uint8Array[]
 }
 
 /**
@@ -32,13 +37,39 @@ export function canonical(value: unknown, weightMax = Infinity): unknown {
 }
 
 /**
- * Gives a copy of a value, in its one form, that belongs to the caller.
+ * Gives a frozen copy of an input in its one form, with the bytes in it copied too, in their order.
+ *
+ * @throws SirtakiError `BAD_ARGUMENT` when it is none.
+ */
+export function canonicalInput(value: unknown): { readonly value: unknown; readonly bytes: readonly Uint8Array[] } {
+  const bytes: Uint8Array[] = []
+  return { value: copy(value, 0, { left: Infinity, freeze: true, bytes }), bytes }
+}
+
+/**
+ * Gives a copy of a value, in its one form, that belongs to the caller. Bytes are allowed.
  *
  * @throws SirtakiError `BAD_ARGUMENT` when it is none.
  */
 export function ownCopy<V>(value: V): V
 export function ownCopy(value: unknown): unknown {
-  return copy(value, 0, { left: Infinity, freeze: false })
+  return copy(value, 0, { left: Infinity, freeze: false, bytes: [] })
+}
+
+/** Bytes as records hold them: the letter b and a code unit below 256 for each; null stays null. */
+export function bytesText(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null
+  let text = 'b'
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] ?? 0)
+  return text
+}
+
+/** The bytes of a text that `bytesText` made. */
+export function textBytes(text: string | null): Uint8Array | null {
+  if (text === null) return null
+  const bytes = new Uint8Array(text.length - 1)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i + 1)
+  return bytes
 }
 
 function copy(value: unknown, depth: number, budget: Budget): unknown {
@@ -62,6 +93,12 @@ function copy(value: unknown, depth: number, budget: Budget): unknown {
 }
 
 function copyObject(value: object, depth: number, budget: Budget): object {
+  if (value instanceof Uint8Array && budget.bytes !== undefined) {
+    const bytes = Uint8Array.from(value)
+    budget.left -= bytes.byteLength
+    budget.bytes.push(bytes)
+    return bytes
+  }
   const out = Array.isArray(value) ? copyItems(value, depth, budget) : copyFields(value, depth, budget)
   return budget.freeze ? Object.freeze(out) : out
 }
@@ -76,7 +113,7 @@ function copyFields(value: object, depth: number, budget: Budget): Record<string
   if (!isPlain(value)) throw refused('an object that is not plain')
   const out: Record<string, unknown> = {}
   for (const key of Object.keys(value)) {
-    if (key === '__proto__') throw refused('the key __proto__')
+    if (isRefusedKey(key)) throw refused(`the key ${JSON.stringify(key)}`)
     out[text(key, budget)] = copy(value[key], depth + 1, budget)
   }
   return out
@@ -89,8 +126,11 @@ function text(value: string, budget: Budget): string {
   return value
 }
 
-/** Tells whether `value`, fresh from a parser, is a value in its one form. Never throws. */
-export function isCanonical(value: unknown, depth = 0): value is Value {
+/** Keys that mean something to the engine, or to us: bytes stand in JSON as {"\u0000": index}. */
+const isRefusedKey = (key: string): boolean => key === '__proto__' || key.startsWith('\u0000')
+
+/** Tells whether `value`, fresh from a parser and with its bytes in place, is one in its one form. Never throws. */
+export function isCanonical(value: unknown, depth = 0): value is Input {
   switch (typeof value) {
     case 'number':
       return Number.isFinite(value) && !Object.is(value, -0)
@@ -102,9 +142,10 @@ export function isCanonical(value: unknown, depth = 0): value is Value {
       if (value === null) return true
       if (depth >= DEPTH_MAX) return false
       if (Array.isArray(value)) return value.every((item) => isCanonical(item, depth + 1))
+      if (value instanceof Uint8Array) return true
       if (!isPlain(value)) return false
       for (const key of Object.keys(value)) {
-        if (key === '__proto__' || !key.isWellFormed() || !isCanonical(value[key], depth + 1)) return false
+        if (isRefusedKey(key) || !key.isWellFormed() || !isCanonical(value[key], depth + 1)) return false
       }
       return true
     }

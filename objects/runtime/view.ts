@@ -1,23 +1,28 @@
 /**
  * A view: one process's state of a space, played from its stream. All sessions of the process share it.
  *
- *     log ─ player ─ deliver(entries) ─ space.apply ─ outcome ─ the session of this process whose op it was
+ *     log ─ player ─ deliver(entries) ─ space.apply ─ watch items ─ settled waits ─ the outcome's session
  *                  └ reached(next) ─ whoever waits for a position
  *
  * A type that becomes known after ops of it were skipped is played anew from the start beside the view, and takes its
- * place once it has caught up; outcomes are told once, by whichever of the two is ahead. Keeps: O1, O3, O11. Read
- * next: `space.ts`, `session.ts`.
+ * place once it has caught up; outcomes are given once, by whichever of the two is ahead. Keeps: O1, O3, O6, O11. Read
+ * next: `space.ts`, `session.ts`, `heart.ts`, `ticker.ts`.
  */
 import { badArgument } from '../../log/cluster/arguments.ts'
 import { Calls, type CallOptions, type FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
+import { encodeTick } from '../../sequencer/session-entry.ts'
+import { entryOf } from './call.ts'
 import type { Digest } from './digest.ts'
+import { Heart } from './heart.ts'
+import type { Journal, Settlement } from './journal.ts'
 import { requireNoTwin, type AnyObjectType } from './object-type.ts'
-import type { Journal } from './records.ts'
+import type { Outcome, Played } from './outcome.ts'
 import type { SessionMark } from './session-marks.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
-import { Space, type Outcome } from './space.ts'
+import { Space } from './space.ts'
+import { Ticker } from './ticker.ts'
 
 /** A session of this process, as the view sees it. */
 export interface LocalSession {
@@ -45,15 +50,25 @@ interface Waiter {
   reject(error: SirtakiError): void
 }
 
+/** Ticks that one read makes at most where deadlines are due. */
+const TICKS_MAX = 3
+
 /** The state of one space in one process. */
 export class View {
   readonly stream: number
   readonly log: SpaceLog
+  /** 16 hexadecimal digits that name this view in the openings of its sessions. */
+  readonly process: string
+  readonly heart: Heart
   readonly #types: AnyObjectType[]
   readonly #sessions = new Map<number, LocalSession>()
   readonly #unopened = new Set<LocalSession>()
+  /** Calls of this process whose ops wait, by position. */
+  readonly #waits = new Map<number, (settled: Settlement) => void>()
   readonly #waiters = new Set<Waiter>()
+  readonly #hooks = new Set<(played: Played) => void>()
   readonly #calls: Calls
+  readonly #ticker: Ticker
   #current: Playback
   #replaying: Promise<void> | undefined
   #stopped: SirtakiError | undefined
@@ -61,8 +76,23 @@ export class View {
   constructor(log: SpaceLog, stream: number, types: readonly AnyObjectType[] = []) {
     this.log = log
     this.stream = stream
+    this.process = log.random.id().slice(0, 16).padStart(16, '0')
     this.#types = [...types]
     this.#calls = new Calls(log.clock, log.limits.requestMs, () => log.waitsFor?.())
+    this.#ticker = new Ticker({
+      log,
+      stream,
+      due: () => this.#current.space.firstDeadline,
+      rank: () => this.#rank(),
+      tick: (payload) => this.#tick(payload, { background: true }),
+    })
+    this.heart = new Heart({
+      log,
+      playTo: (tail) => this.playTo(tail),
+      sampled: (logTime) => {
+        this.#sampled(logTime)
+      },
+    })
     this.#current = this.#start()
   }
 
@@ -82,6 +112,14 @@ export class View {
   get space(): Space {
     return this.#current.space
   }
+  /** The types that it has code for. */
+  get types(): readonly AnyObjectType[] {
+    return this.#types
+  }
+  /** Log time by the latest sample and the time since. */
+  get logTime(): number {
+    return this.#ticker.estimate
+  }
 
   digest(): Digest {
     return this.#current.space.digest()
@@ -90,21 +128,37 @@ export class View {
     return this.#current.space.sessions()
   }
 
+  /** Calls `hook` with every entry that is played from now on, before its outcomes; gives what ends that. */
+  onPlayed(hook: (played: Played) => void): () => void {
+    this.#hooks.add(hook)
+    return () => {
+      this.#hooks.delete(hook)
+    }
+  }
+
   /** Takes a session that has no position yet. @throws SirtakiError `STOPPED`, `CLOSED`. */
   join(session: LocalSession): void {
     this.check()
     this.#unopened.add(session)
   }
 
-  /** Tells a session from now on what becomes of its ops. */
-  opened(session: LocalSession, position: number): void {
+  /** Reports to a session from now on what becomes of its ops. */
+  opened(session: LocalSession, incarnation: number): void {
     this.#unopened.delete(session)
-    this.#sessions.set(position, session)
+    this.#sessions.set(incarnation, session)
   }
 
-  leave(session: LocalSession, position: number | undefined): void {
+  leave(session: LocalSession, incarnation: number | undefined): void {
     this.#unopened.delete(session)
-    if (position !== undefined) this.#sessions.delete(position)
+    if (incarnation !== undefined) this.#sessions.delete(incarnation)
+  }
+
+  /** Calls `settle` when the op at a position, which waits, has its outcome. */
+  awaits(position: number, settle: (settled: Settlement) => void): void {
+    this.#waits.set(position, settle)
+  }
+  forgets(position: number): void {
+    this.#waits.delete(position)
   }
 
   /** @throws SirtakiError why the view stopped. */
@@ -145,7 +199,7 @@ export class View {
   }
 
   /**
-   * Plays up to the tail as of now, or to `atLeast`.
+   * Plays up to the tail as of now, or to `atLeast`. What is due at the tail's log time has fired then.
    *
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, next `again`; `BAD_ARGUMENT`; why the view cannot go on: `STOPPED`,
    *   `TRIMMED`, `CLOSED`.
@@ -157,8 +211,17 @@ export class View {
       if (atLeast !== undefined && !Number.isSafeInteger(atLeast)) {
         throw badArgument('sync', 'atLeast as a position', atLeast)
       }
-      const to = atLeast === undefined ? await this.log.tail(this.stream, call) : atLeast + 1
-      if (this.#current.next < to) await this.playTo(to, call)
+      if (atLeast !== undefined) {
+        if (this.#current.next < atLeast + 1) await this.playTo(atLeast + 1, call)
+        return
+      }
+      const { tail, logTime } = await this.log.tail(this.stream, call)
+      if (this.#current.next < tail) await this.playTo(tail, call)
+      this.#current.space.isLive = true
+      this.#sampled(logTime)
+      for (let ticks = 0; ticks < TICKS_MAX && this.#current.space.firstDeadline <= logTime; ticks++) {
+        await this.#tick(encodeTick(0, 0), call)
+      }
     })
   }
 
@@ -178,6 +241,29 @@ export class View {
   /** Stops playing; whoever waits is refused with `CLOSED`. */
   close(): void {
     this.#stop(new SirtakiError('CLOSED', 'the client is closed'))
+  }
+
+  /** Appends a tick; it is applied when this settles. */
+  async #tick(payload: Uint8Array, options: FlowOptions & { readonly background?: boolean }): Promise<void> {
+    const { signal, timeoutMs, background } = options
+    const appended = await this.log.append(payload, { streams: [this.stream], signal, timeoutMs, background })
+    this.offer(entryOf(appended, payload))
+    await this.playTo(appended.position + 1, options)
+  }
+
+  /** The place of this process among all that have live sessions, by the lowest incarnation of each. */
+  #rank(): number {
+    const lowest = new Map<string, number>()
+    for (const { process, incarnation } of this.sessions()) {
+      lowest.set(process, Math.min(incarnation, lowest.get(process) ?? Infinity))
+    }
+    const own = lowest.get(this.process)
+    return own === undefined ? -1 : [...lowest.values()].filter((other) => other < own).length
+  }
+
+  #sampled(logTime: number): void {
+    this.#ticker.sampled(logTime)
+    this.#ticker.look()
   }
 
   #start(): Playback {
@@ -201,13 +287,44 @@ export class View {
     try {
       for (const entry of entries) {
         if (playback.ended) return
-        const outcome = playback.space.apply(entry)
+        const played = playback.space.apply(entry)
         playback.next = entry.position + 1
         if (playback !== this.#current && playback.next > this.#current.next) this.#replace(playback)
-        if (playback === this.#current) this.#sessions.get(outcome.session)?.played(outcome)
+        if (playback === this.#current) this.#tell(played)
       }
     } catch (thrown) {
       this.#failed(playback, asError(thrown))
+    }
+    const last = entries.at(-1)
+    if (last !== undefined && playback === this.#current) this.#sampled(last.logTime)
+  }
+
+  /** Watch items, then waits that the entry settled, then its own outcome. */
+  #tell(played: Played): void {
+    for (const hook of this.#hooks) hook(played)
+    for (const settled of played.settled) {
+      const settle = this.#waits.get(settled.op)
+      if (settle === undefined) continue
+      this.#waits.delete(settled.op)
+      settle(settled)
+    }
+    if (this.#sessions.size === 0) return
+    const { outcome } = played
+    switch (outcome.kind) {
+      case 'tick':
+        return
+      case 'ignored':
+        this.#sessions.get(outcome.position)?.played(outcome)
+        return
+      case 'resumed':
+        this.#sessions.get(outcome.before.incarnation)?.played(outcome)
+        return
+      case 'opened':
+      case 'ended':
+        this.#sessions.get(outcome.session.incarnation)?.played(outcome)
+        return
+      default:
+        this.#sessions.get(outcome.incarnation)?.played(outcome)
     }
   }
 
@@ -229,11 +346,14 @@ export class View {
     if (this.#stopped !== undefined) return
     this.#stopped = error
     end(this.#current)
+    this.heart.close()
+    this.#ticker.close()
     this.#calls.close(error)
     for (const waiter of this.#waiters) waiter.reject(error)
     for (const session of [...this.#sessions.values(), ...this.#unopened]) session.stop(error)
     this.#sessions.clear()
     this.#unopened.clear()
+    this.#waits.clear()
   }
 
   #reaches(playback: Playback, to: number, options: FlowOptions): Promise<void> {
@@ -272,6 +392,7 @@ export class View {
 
   #replace(playback: Playback): void {
     end(this.#current)
+    playback.space.isLive = this.#current.space.isLive
     this.#current = playback
   }
 }

@@ -1558,7 +1558,7 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/objects/session.test.ts', 'test/objects/op-entry.test.ts'],
-    file: 'objects/runtime/op-entry.ts',
+    file: 'objects/runtime/entry.ts',
     find: 'version === 0 || version > VERSION_MARK_MAX || byteLength < 2',
     replace: 'version === 0 || byteLength < 2',
   },

@@ -4,7 +4,7 @@
  */
 import test from 'ava'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 import { connectLog } from '../../sequencer/connect.ts'
 
 /** What a caller without types may hand over. */

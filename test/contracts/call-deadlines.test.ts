@@ -18,7 +18,7 @@ import { MemoryStore, memoryRegister } from '../../log/unit/memory-store.ts'
 import { UnitServer } from '../../log/unit/server.ts'
 import { memoryTransport } from '../../log/wire/memory-transport.ts'
 import { ObjectClient } from '../../objects/client.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 import { connectLog } from '../../sequencer/connect.ts'
 // Loading what `file:` needs is no part of what is measured.
 import '../../sequencer/file.ts'

@@ -6,7 +6,7 @@
  * asks).
  */
 import type { Entry } from '../../log/entry.ts'
-import { OpDecoder, readInput } from '../../objects/runtime/op-entry.ts'
+import { OpDecoder, readInput } from '../../objects/runtime/entry.ts'
 
 /** What became of an op: `value` of a result as in `Answer`, of a rejection what the register had. */
 export interface Fate {

@@ -5,7 +5,7 @@
  */
 import { array, number, object, string } from 'superstruct'
 import { defineObject, Space, type AnyObjectType, type Outcome } from '../../objects.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/op-entry.ts'
+import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/entry.ts'
 
 const bottomless = (depth: number): number => 1 + bottomless(depth + 1)
 

@@ -8,7 +8,7 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { asError } from '../../log/errors.ts'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 
 const [, , address = '', what = ''] = process.argv
 const say = (line: string): void => {

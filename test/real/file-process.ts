@@ -9,7 +9,7 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { asError } from '../../log/errors.ts'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 
 const [, , folder = '', name = ''] = process.argv
 const say = (line: string): void => {

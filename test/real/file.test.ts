@@ -2,7 +2,7 @@
 import test from 'ava'
 import { hostOf } from '../../log/io/host-folder.ts'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 import { makeFolder, type Teardown } from '../log/io/folder.ts'
 import { RealProcess } from './processes.ts'
 

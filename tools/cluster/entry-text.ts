@@ -1,7 +1,7 @@
 /**
  * What a position holds, for people and as JSON. Entries of the objects' stream are told as the ops that they are.
  *
- * Read next: `../../objects/runtime/op-entry.ts`.
+ * Read next: `../../objects/runtime/entry.ts`.
  */
 import type { Entry } from '../../log/entry.ts'
 import type { ReadResult } from '../../log/playback/read.ts'

@@ -9,7 +9,7 @@
  */
 import { is } from 'superstruct'
 import type { Client } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { rest } from '../cli/interrupt.ts'
 import { Child } from '../dev/child.ts'

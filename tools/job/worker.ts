@@ -8,7 +8,7 @@
  */
 import { assert, is } from 'superstruct'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter.ts'
+import { Counter } from '../../objects/counter/type.ts'
 import { failureOf } from '../cli/failure.ts'
 import { hashFile, type Hashed } from './files.ts'
 import { ToWorker, WorkerOrder, type FromWorker } from './messages.ts'

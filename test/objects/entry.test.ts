@@ -10,7 +10,7 @@ import {
   isObjectPath,
   OpDecoder,
   readInput,
-} from '../../objects/runtime/op-entry.ts'
+} from '../../objects/runtime/entry.ts'
 import { SpaceDriver } from './space-driver.ts'
 
 const target = { object: '/shop/inventory-ä', type: 'shop.inventory', version: 3, op: 'take' }

@@ -1,0 +1,174 @@
+/**
+ * What a step is given to work with: the object, the entry, and the few things that it can do.
+ *
+ * One for each step; a step that is over can do nothing with it any more, since every change asks whether a step is
+ * open. Keeps: O3, O7 (a wait is settled once), O12. Read next: `journal.ts`, `bound-type.ts`.
+ */
+import type { Draft } from 'immer'
+import { SirtakiError } from '../../log/errors.ts'
+import type { Identity } from '../../sequencer/session-entry.ts'
+import { produce } from './draft.ts'
+import type { ObjectDeadlines } from './deadlines.ts'
+import type { Journal, Settlement } from './journal.ts'
+import { orderKey, type Context, type Waiting } from './object-type.ts'
+import type { Cell, RowTable } from './records.ts'
+import { Rejection } from './rejection.ts'
+import type { RowStore } from './row.ts'
+import { canonical, canonicalInput, ownCopy, type Input, type Value } from './values.ts'
+
+/** Waits of one object. */
+export const WAITS_MAX = 65_536
+
+/** What an op that waits has in place of a result, outside the step that it waited in. */
+export const WAITING: unique symbol = Symbol('waiting')
+
+const waiting = new WeakSet<object>()
+
+/** The tables of one object. */
+export type RowTables<T> = { readonly [K in keyof T]: RowTable<T[K]> }
+
+/** What a step needs of its object. */
+export interface StepObject<S, T> {
+  readonly path: string
+  readonly type: {
+    readonly journal: Journal
+    /** `waits`: tables whose rows are waits. */
+    readonly options: { readonly waits: ReadonlySet<string> }
+  }
+  readonly cell: Cell<S>
+  readonly state: S
+  readonly tables: RowTables<T>
+  readonly due: RowTable<number> | undefined
+  readonly deadlines: ObjectDeadlines
+  store(table: string): RowStore | undefined
+}
+
+/** The context of one step on one object. */
+export class StepContext<S, T> implements Context<S, T> {
+  readonly #object: StepObject<S, T>
+
+  constructor(object: StepObject<S, T>) {
+    this.#object = object
+  }
+
+  get position(): number {
+    return this.#object.type.journal.position
+  }
+  get time(): number {
+    return this.#object.type.journal.time
+  }
+  get wall(): number {
+    return this.#object.type.journal.wall
+  }
+  get session(): number {
+    return this.#object.type.journal.caller.session
+  }
+  get ids(): readonly Identity[] {
+    return this.#object.type.journal.caller.ids
+  }
+  get state(): S {
+    return this.#object.state
+  }
+  get tables(): RowTables<T> {
+    return this.#object.tables
+  }
+
+  // Arrows: an op may take them out of its context.
+  readonly put = (state: S): void => {
+    this.#object.cell.set(state)
+  }
+  readonly change = (recipe: (draft: Draft<S>) => void): void => {
+    const before = this.#object.state
+    const after = produce(before, (draft) => {
+      recipe(draft)
+    })
+    if (after !== before) this.#object.cell.set(after)
+  }
+  readonly reject = (code: string, facts: Readonly<Record<string, Input>> = {}): never => {
+    throw this.#object.type.journal.refuse(new Rejection(canonical(code), factsOf(facts)))
+  }
+  readonly wait = <K extends keyof T & string>(table: K, row: T[K]): Waiting => {
+    const { journal, options } = this.#object.type
+    if (!options.waits.has(table)) throw new SirtakiError('MISUSE', `table ${table} is not declared in waits`)
+    const rows = this.#object.tables[table]
+    if (rows.size >= WAITS_MAX) this.reject('TOO_MANY', { waits: rows.size })
+    rows.set(orderKey(journal.position), row)
+    return marker()
+  }
+  readonly settle = (op: number, value: unknown): void => {
+    this.unwait(op, false)
+    this.#push({ op, kind: 'result', value: value === undefined ? undefined : ownCopy(value) })
+  }
+  readonly refuse = (op: number, code: string, facts: Readonly<Record<string, Input>> = {}): void => {
+    this.unwait(op, false)
+    this.#push({ op, kind: 'rejected', code, facts: factsOf(facts) })
+  }
+  readonly at = (key: string, time: number | undefined): void => {
+    const object = this.#object
+    if (time === undefined) {
+      object.due?.delete(key)
+      return
+    }
+    if (!Number.isSafeInteger(time)) throw new SirtakiError('BAD_ARGUMENT', `${time} is no time in milliseconds`)
+    // Asked for first: it makes the table.
+    void object.deadlines
+    object.due?.set(key, time)
+  }
+  readonly emit = (kind: string, facts: Readonly<Record<string, Input>>): void => {
+    const { journal } = this.#object.type
+    journal.requireOpen()
+    journal.events.push({ path: this.#object.path, kind, facts: factsOf(facts) })
+  }
+
+  /**
+   * Takes the row of a wait out; with `own` only one of the caller's.
+   *
+   * @throws SirtakiError `MISUSE` where an op that does not wait is settled.
+   */
+  unwait(op: number, own: boolean): Value | undefined {
+    const key = orderKey(op)
+    for (const name of this.#object.type.options.waits) {
+      const table = this.#waits(name)
+      const row = table?.get(key)
+      if (table === undefined || row === undefined) continue
+      if (own && !this.#object.type.journal.owners.owns(this.session, table, key)) return undefined
+      table.delete(key)
+      return row
+    }
+    if (own) return undefined
+    throw new SirtakiError('MISUSE', `op ${op} does not wait and cannot be settled`)
+  }
+
+  /** The result of an op: a copy of the caller's own, what settled it meanwhile, or that it waits. */
+  resultOf(value: unknown): unknown {
+    if (value === undefined) return undefined
+    if (typeof value !== 'object' || value === null || !waiting.has(value)) return ownCopy(value)
+    const { settlements, position } = this.#object.type.journal
+    const at = settlements.findIndex(({ op }) => op === position)
+    if (at < 0) return WAITING
+    const [settled] = settlements.splice(at, 1)
+    if (settled?.kind === 'rejected') throw new Rejection(settled.code, settled.facts)
+    return settled?.value
+  }
+
+  #waits(name: string): RowTable<Value> | undefined
+  #waits(name: string): unknown {
+    return this.#object.store(name)
+  }
+
+  #push(settlement: Settlement): void {
+    this.#object.type.journal.settlements.push(settlement)
+  }
+}
+
+function marker(): Waiting
+function marker(): object {
+  const made = {}
+  waiting.add(made)
+  return made
+}
+
+function factsOf(facts: Readonly<Record<string, Input>>): Readonly<Record<string, Input>>
+function factsOf(facts: unknown): unknown {
+  return canonicalInput(facts).value
+}
