@@ -59,16 +59,16 @@ export function ownCopy(value: unknown): unknown {
 /** Bytes as records hold them: the letter b and a code unit below 256 for each; null stays null. */
 export function bytesText(bytes: Uint8Array | null): string | null {
   if (bytes === null) return null
-  let text = 'b'
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] ?? 0)
-  return text
+  let out = 'b'
+  for (let i = 0; i < bytes.length; i++) out += String.fromCharCode(bytes[i] ?? 0)
+  return out
 }
 
 /** The bytes of a text that `bytesText` made. */
-export function textBytes(text: string | null): Uint8Array | null {
-  if (text === null) return null
-  const bytes = new Uint8Array(text.length - 1)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i + 1)
+export function textBytes(from: string | null): Uint8Array | null {
+  if (from === null) return null
+  const bytes = new Uint8Array(from.length - 1)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = from.charCodeAt(i + 1)
   return bytes
 }
 
