@@ -34,7 +34,6 @@ const reserved = [
   'sync',
   'watch',
   'close',
-  'release',
   'at',
   'digest',
   'describe',
