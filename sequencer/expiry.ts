@@ -6,8 +6,8 @@
  *       attended    ─┤├──┤├──┤├─┤                       ├──      none was heard before the grace is over
  *
  * A machine. Attended time grows by own time since the last look, but never by more than two looks at once: while this
- * process did not run it heard of nobody, and nobody is blamed for it. After another sequencer it waits as long as a
- * proof of that one may still be good for (the grace), also for sessions that it learns of later.
+ * process did not run it heard of nobody, and nobody is blamed for it. A sequencer confirms only for as long after the
+ * beginning of a proof as the next one waits (the grace), which also holds for sessions that it learns of later.
  * Each session is looked at about once a timeout: an item of the heap that has been heard of since goes back with its
  * new time. Keeps: O5. Read next: `session-keeper.ts` (the flow around it).
  */
@@ -28,10 +28,16 @@ interface Item {
   readonly at: number
 }
 
+/** A time on both clocks: one stands still while the machine is suspended, the other is coarse. */
+export interface Moment {
+  readonly now: number
+  readonly uptime: number
+}
+
 /** Who lives, as far as one sequencer has heard. */
 export class Expiry {
   readonly #lookMaxMs: number
-  readonly #graceMs: number
+  readonly #proofMs: number
   #attended = 0
   #lookedAt: number | undefined
   /** In attended time: whoever another sequencer may have confirmed counts as heard at it. */
@@ -39,10 +45,12 @@ export class Expiry {
   readonly #watched = new Map<number, Watched>()
   readonly #ending = new Set<number>()
   #heap: Item[] = []
+  /** When the latest proof began that this epoch is the current one. */
+  #proof: Moment | undefined
 
   constructor({ attendMs, proofMs }: Pick<Limits, 'attendMs' | 'proofMs'>) {
     this.#lookMaxMs = 2 * attendMs
-    this.#graceMs = proofMs
+    this.#proofMs = proofMs
   }
 
   /** Time that this sequencer attended, in milliseconds. */
@@ -52,6 +60,11 @@ export class Expiry {
   /** Those whose end has begun in this epoch, in the order in which it did. */
   get ending(): ReadonlySet<number> {
     return this.#ending
+  }
+
+  /** Items of the heap, those of the gone included. */
+  get items(): number {
+    return this.#heap.length
   }
 
   /** Sees that own time has come to `now`: before everything else that happens at that time. */
@@ -80,15 +93,22 @@ export class Expiry {
     if (watched !== undefined) watched.heard = Math.max(watched.heard, this.#attended)
   }
 
-  /** Whether its end has begun in this epoch. */
-  isEnding(incarnation: number): boolean {
-    return this.#ending.has(incarnation)
+  /** A proof that began then says that this epoch is the current one: whatever opens another one comes later. */
+  proved(began: Moment): void {
+    if (this.#proof === undefined || began.now > this.#proof.now) this.#proof = began
+  }
+
+  /** Whether an incarnation may be confirmed: this epoch ends it no sooner than a timeout after it was heard of. */
+  confirms(incarnation: number, at: Moment): boolean {
+    if (this.#proof === undefined || this.#ending.has(incarnation)) return false
+    return Math.max(at.now - this.#proof.now, at.uptime - this.#proof.uptime) < this.#proofMs
   }
 
   /** An epoch was opened. `servedBefore`: this sequencer served the one before it, so nobody else has confirmed. */
   bootstrapped(servedBefore: boolean): void {
+    this.#proof = undefined
     if (!servedBefore) {
-      this.#grace = this.#attended + this.#graceMs
+      this.#grace = this.#attended + this.#proofMs
       for (const watched of this.#watched.values()) watched.heard = this.#grace
     }
     for (const incarnation of this.#ending) this.#push({ incarnation, at: this.#attended })

@@ -12,7 +12,7 @@
  *   - by a later one: that was opened after the proof of the confirmation began, and waits for `proofMs` more;
  *   - by an earlier one: its ends do not count, since their entries have tokens of this epoch (`session-table.ts`).
  *
- * Owns: the player, the appender, the proof, the timer. Keeps: O5. Read next: `expiry.ts` (when), `session-table.ts`.
+ * Owns: the player, the appender, the proofs on their way, the timer. Keeps: O5. Read next: `expiry.ts` (when), `session-table.ts`.
  */
 import { Appender } from '../log/client/append.ts'
 import type { Cluster } from '../log/cluster/cluster.ts'
@@ -25,7 +25,7 @@ import { StreamPlayer } from '../log/playback/stream-player.ts'
 import { TailReader } from '../log/playback/tail.ts'
 import type { Timer } from '../log/ports.ts'
 import type { HeartbeatAnswer } from '../log/wire/heartbeat-messages.ts'
-import { Expiry } from './expiry.ts'
+import { Expiry, type Moment } from './expiry.ts'
 import type { Sequencer } from './sequencer.ts'
 import { encodeEnd, encodeTick, readSessionEntry } from './session-entry.ts'
 import { SessionTable, type Session, type SessionChange } from './session-table.ts'
@@ -47,13 +47,6 @@ export interface SessionKeeperOptions {
   readonly log?: ((text: string) => void) | undefined
 }
 
-/** When a proof began, on both clocks: one of them stands still while the machine is suspended, the other is coarse. */
-interface Proof {
-  readonly epoch: number
-  readonly now: number
-  readonly uptime: number
-}
-
 /** Keeps the sessions of one cluster. */
 export class SessionKeeper {
   readonly #cluster: Cluster
@@ -69,7 +62,6 @@ export class SessionKeeper {
   #epochOver = new AbortController()
   #player: StreamPlayer | undefined
   #timer: Timer | undefined
-  #proof: Proof | undefined
   #askedAt = -Infinity
   #isCatchingUp = false
   #isEnding = false
@@ -114,12 +106,12 @@ export class SessionKeeper {
     const { streams } = machine.tails(machine.epoch, [SPACE])
     // The first heartbeat may come before its session was played, while nobody proves anything.
     this.#prove()
-    const isProved = this.#isProved()
+    const at = this.#moment
     return {
       epoch: machine.epoch,
       logTime: Math.floor(machine.provenTime),
       tail: streams[0] ?? machine.tail,
-      confirmed: incarnations.map((one) => isProved && !this.#expiry.isEnding(one)),
+      confirmed: incarnations.map((one) => this.#expiry.confirms(one, at)),
     }
   }
 
@@ -127,7 +119,6 @@ export class SessionKeeper {
   bootstrapped(before: number): void {
     this.#epochOver.abort()
     this.#epochOver = new AbortController()
-    this.#proof = undefined
     this.#askedAt = -Infinity
     this.#tellAt = 0
     this.#expiry.look(this.#cluster.ports.clock.now())
@@ -236,27 +227,22 @@ export class SessionKeeper {
 
   /** Begins another proof, four within the time that one is good for. Each ends by the deadline of its questions. */
   #prove(): void {
-    const { clock } = this.#cluster.ports
     const { layout } = this.#machine
-    const began = { epoch: this.#machine.epoch, now: clock.now(), uptime: clock.uptime() }
+    const began = this.#moment
     if (layout === undefined || !this.#serves()) return
     if (began.now - this.#askedAt < this.#cluster.limits.proofMs / 4) return
     this.#askedAt = began.now
     proveCurrent(this.#cluster, layout).then(
       () => {
-        const isLater = this.#proof === undefined || this.#proof.now < began.now
-        if (began.epoch === this.#machine.epoch && isLater) this.#proof = began
+        if (layout.epoch === this.#machine.epoch) this.#expiry.proved(began)
       },
       () => undefined,
     )
   }
 
-  #isProved(): boolean {
+  get #moment(): Moment {
     const { clock } = this.#cluster.ports
-    const { proofMs } = this.#cluster.limits
-    const proof = this.#proof
-    if (proof?.epoch !== this.#machine.epoch) return false
-    return Math.max(clock.now() - proof.now, clock.uptime() - proof.uptime) < proofMs
+    return { now: clock.now(), uptime: clock.uptime() }
   }
 
   // ---- ending
