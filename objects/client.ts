@@ -12,7 +12,19 @@ import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { SESSION_TIMEOUT_MS_MIN, type Identity } from '../sequencer/session-entry.ts'
 import type { Handle, ObjectType } from './define-object.ts'
-import { makeHandle } from './handle.ts'
+import { Counter } from './counter/type.ts'
+import { makeHandle, type ObjectPort } from './handle.ts'
+import {
+  acquire,
+  lockInput,
+  semaphoreInput,
+  tryAcquire,
+  type Held,
+  type LockOptions,
+  type SemaphoreOptions,
+} from './lock/lock.ts'
+import { Lock } from './lock/type.ts'
+import { Queue } from './queue/type.ts'
 import type { Digest } from './runtime/digest.ts'
 import { isObjectPath } from './runtime/entry.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
@@ -22,7 +34,10 @@ import { Session } from './runtime/session.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 
-/** The stream of the space `/`. Stream 0 is the system space's. */
+/** Types that every client knows. */
+const ours: readonly AnyObjectType[] = [Counter, Lock, Queue]
+
+/** The stream of the space `/`. Stream 0 is that of sessions. */
 export const ROOT_STREAM = 1
 
 /** The longest timeout that a session of this library asks for. */
@@ -58,7 +73,10 @@ export class ObjectClient implements AsyncDisposable {
   readonly #own: ObjectSession
 
   constructor(log: LogClient | SpaceLog, { types = [], ...options }: ObjectClientOptions = {}) {
-    this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, types)
+    this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, [
+      ...ours,
+      ...types.filter((type) => !ours.includes(type)),
+    ])
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)
   }
@@ -85,6 +103,19 @@ export class ObjectClient implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<Handle<S, T, O>> {
     return this.#own.open(type, path, options)
+  }
+
+  /** Acquires a lock for the client's own session. @throws as `ObjectSession.lock`. */
+  lock(path: string, options?: LockOptions): Promise<Held> {
+    return this.#own.lock(path, options)
+  }
+  /** @throws as `ObjectSession.tryLock`. */
+  tryLock(path: string, options?: LockOptions): Promise<Held | undefined> {
+    return this.#own.tryLock(path, options)
+  }
+  /** @throws as `ObjectSession.semaphore`. */
+  semaphore(path: string, options: SemaphoreOptions): Promise<Held> {
+    return this.#own.semaphore(path, options)
   }
 
   /**
@@ -206,6 +237,35 @@ export class ObjectSession implements AsyncDisposable {
     requirePath(path)
     await this.#view.register(type, options)
     return makeHandle(type, path, { view: this.#view, session: () => this.current() })
+  }
+
+  /**
+   * Acquires a lock: the only writer, or with `shared` one of many readers. First come, first served.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`: nothing is held then; `ALREADY_HELD` on wish; `BAD_ARGUMENT` for a wait
+   *   without timeoutMs, signal or `forever: true`; `SESSION_LOST`; `WRONG_TYPE`; as any op.
+   */
+  lock(path: string, options: LockOptions = {}): Promise<Held> {
+    return this.#with(path, (port) => acquire(port, path, lockInput(options), options))
+  }
+
+  /** As `lock`; `undefined` where it would wait. */
+  tryLock(path: string, options: LockOptions = {}): Promise<Held | undefined> {
+    return this.#with(path, (port) => tryAcquire(port, path, lockInput(options), options))
+  }
+
+  /**
+   * Acquires permits of a semaphore.
+   *
+   * @throws SirtakiError `OVER_CAPACITY` when so many never fit, or the capacity is another one; else as `lock`.
+   */
+  semaphore(path: string, options: SemaphoreOptions): Promise<Held> {
+    return this.#with(path, (port) => acquire(port, path, semaphoreInput(options), options))
+  }
+
+  async #with<R>(path: string, run: (port: ObjectPort) => Promise<R>): Promise<R> {
+    requirePath(path)
+    return run({ view: this.#view, session: () => this.current() })
   }
 
   /** The session at hand; another one where that was lost. @throws SirtakiError why there is none. */

@@ -88,11 +88,14 @@ export interface ObjectType<S, T, O> extends AnyObjectType {
 /** What a caller gets of what an op answers with. */
 export type Outcome<R> = Exclude<R, Waiting>
 
+/** What an op takes. */
+export type InputOf<P> = P extends Op<infer _S, infer _T, infer I, infer _R> ? I : never
+/** What a caller gets of an op. */
+export type ResultOf<P> = P extends Op<infer _S, infer _T, infer _I, infer R> ? Outcome<R> : never
+
 /** The ops as a caller sees them. A promise settles with the outcome computed at the op's position. */
 export type Calls<O> = {
-  readonly [K in keyof O]: O[K] extends Op<infer _S, infer _T, infer I, infer R>
-    ? (input: I, options?: OpCallOptions) => Promise<Outcome<R>>
-    : never
+  readonly [K in keyof O]: (input: InputOf<O[K]>, options?: OpCallOptions) => Promise<ResultOf<O[K]>>
 }
 
 /** How an op is called. */

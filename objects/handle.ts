@@ -5,7 +5,16 @@
  * `runtime/session.ts`, `lock/lock.ts` (a handle with a life of its own over this one).
  */
 import { SirtakiError, invariant } from '../log/errors.ts'
-import type { CallCheck, Calls, Handle, HandleBase, ObjectType, OpCallOptions } from './define-object.ts'
+import type {
+  CallCheck,
+  Calls,
+  Handle,
+  HandleBase,
+  InputOf,
+  ObjectType,
+  OpCallOptions,
+  ResultOf,
+} from './define-object.ts'
 import type { Request } from './runtime/call.ts'
 import { encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
 import { KEY_LENGTH_MAX } from './runtime/entry.ts'
@@ -13,7 +22,7 @@ import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
 
 /** Whatever a handle needs of who made it: the session may be another one after a loss. */
-export interface Owner {
+export interface ObjectPort {
   readonly view: View
   /** The session to call from. @throws SirtakiError why there is none. */
   session(): Session
@@ -73,11 +82,28 @@ function extrasOf({ op, path, waits }: CallTarget, options: OpCallOptions): OpEx
   return { key }
 }
 
+/** Calls one op of a type from a session: what handles with a life of their own are made of. */
+export async function callOp<S, T, O extends object, K extends keyof O & string>(
+  session: Session,
+  type: ObjectType<S, T, O>,
+  path: string,
+  { op, input, options }: { readonly op: K; readonly input: InputOf<O[K]>; readonly options?: OpCallOptions },
+): Promise<ResultOf<O[K]>> {
+  const check = type.calls.get(op)
+  invariant(check !== undefined, 'O1', { path, op })
+  const value = await session.call(requestOf(targetOf(type, path, op, check), input, options), options)
+  invariant(isResult<O[K]>(value), 'O1', { path, op })
+  return value
+}
+
+/** As `hasCalls`: an op answers with what its `apply` returned. */
+const isResult = <P>(_value: unknown): _value is ResultOf<P> => true
+
 /** Makes a handle. */
 export function makeHandle<S, T, O extends object>(
   type: ObjectType<S, T, O>,
   path: string,
-  { view, session }: Owner,
+  { view, session }: ObjectPort,
 ): Handle<S, T, O> {
   let closed = false
   const object = () => type.bind(view.journal).read(path)

@@ -3,7 +3,7 @@
  *
  * Owns no rule. Read next: `type.ts`.
  */
-import { any, count, fields, flag, integerIn, nullable, text } from '../runtime/fields.ts'
+import { any, count, fields, flag, integerIn, list, nullable, text } from '../runtime/fields.ts'
 import type { Value } from '../runtime/values.ts'
 
 /** Items of one put, take, ack, nack or extend. */
