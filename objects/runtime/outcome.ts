@@ -63,6 +63,8 @@ export interface Played {
   readonly events: readonly Emitted[]
   /** All changes in order; `netChanges` makes the changes of the entry of them. */
   readonly patches: readonly Patch[]
+  /** Bytes of its payload. */
+  readonly bytes: number
 }
 
 /** Refusals of the runtime itself, for every type, with what a caller may do. */

@@ -187,6 +187,7 @@ export class Space {
       settled: journal.settlements,
       events: journal.events,
       patches: journal.patches,
+      bytes: payload.byteLength,
     }
   }
 
