@@ -10,7 +10,7 @@
  * @source Tango SOSP'13 3.2 (optimistic transactions over a log: the read set is checked where the entry stands).
  */
 import type { CallOptions } from '../log/cluster/calls.ts'
-import { pause } from '../log/cluster/retry.ts'
+import { attended, pause } from '../log/cluster/retry.ts'
 import { SirtakiError, invariant, isError } from '../log/errors.ts'
 import type { HandleBase } from './define-object.ts'
 import { partOf, targetOf, typeOf, type ObjectPort } from './handle.ts'
@@ -204,6 +204,10 @@ export async function transact<R>(
   run: (tx: Transaction) => R,
   options: CallOptions,
 ): Promise<R> {
+  return attended(view.log.clock, () => tried({ view, session }, run, options))
+}
+
+async function tried<R>({ view, session }: ObjectPort, run: (tx: Transaction) => R, options: CallOptions): Promise<R> {
   for (let tries = 1; ; tries++) {
     const tx = new Transaction(view, session())
     const result = run(tx)

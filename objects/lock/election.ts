@@ -4,7 +4,7 @@
  * A leader is the holder of a lock; its term's token is the lock's. `observe` shows who leads as the view shows it.
  * Keeps: O7. Read next: `lock.ts`, `type.ts`.
  */
-import { pause } from '../../log/cluster/retry.ts'
+import { attended, pause } from '../../log/cluster/retry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
 import { partOf, targetOf, type ObjectPort } from '../handle.ts'
 import { requestOfParts } from '../parts.ts'
@@ -71,7 +71,11 @@ export async function lockAll(port: ObjectPort, paths: readonly string[], option
       'lockAll may wait without end: give it timeoutMs, a signal, or forever: true',
     )
   }
-  const sorted = [...new Set(paths)].sort()
+  return attended(port.view.log.clock, () => lockAllLater(port, [...new Set(paths)].sort(), options))
+}
+
+async function lockAllLater(port: ObjectPort, sorted: readonly string[], options: LockOptions): Promise<HeldAll> {
+  const { timeoutMs, signal } = options
   const { clock, random } = port.view.log
   const until = clock.now() + (timeoutMs ?? Infinity)
   for (let tries = 1; ; tries++) {

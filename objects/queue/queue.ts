@@ -9,7 +9,7 @@
  * `type.ts`.
  */
 import type { Struct } from 'superstruct'
-import { Backoff } from '../../log/cluster/retry.ts'
+import { Backoff, attended } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import type { OpCallOptions } from '../define-object.ts'
 import { callOp, noteHandle, type ObjectPort } from '../handle.ts'
@@ -144,7 +144,11 @@ export class WorkQueue<V> implements AsyncDisposable {
    *
    * @throws SirtakiError what cannot be tried again: `CLOSED`, `STOPPED`, `WRONG_TYPE`, `CODE_MISSING`.
    */
-  async work(handler: (job: Job<V>) => unknown, options: WorkOptions = {}): Promise<void> {
+  work(handler: (job: Job<V>) => unknown, options: WorkOptions = {}): Promise<void> {
+    return attended(this.#port.view.log.clock, () => this.#work(handler, options))
+  }
+
+  async #work(handler: (job: Job<V>) => unknown, options: WorkOptions): Promise<void> {
     const { concurrency = 1, visibilityMs, retryDelayMs = 0, signal } = options
     requireCount('concurrency', concurrency)
     const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
@@ -247,7 +251,11 @@ export class WorkQueue<V> implements AsyncDisposable {
     return jobs.filter((job) => !odd.includes(job))
   }
 
-  async #takeAgain(options: TakeOptions): Promise<Job<V>[]> {
+  #takeAgain(options: TakeOptions): Promise<Job<V>[]> {
+    return attended(this.#port.view.log.clock, () => this.#takeUntil(options))
+  }
+
+  async #takeUntil(options: TakeOptions): Promise<Job<V>[]> {
     const backoff = new Backoff(this.#port.view.log, this.#port.view.log.limits)
     for (;;) {
       try {

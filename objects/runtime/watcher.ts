@@ -70,6 +70,7 @@ export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Lis
   /** To be given when everything before it has been. */
   #mark: 'caughtUp' | 'progress' | undefined
   #timer: Timer | undefined
+  #release: (() => void) | undefined
   #isOver = false
   #failed: SirtakiError | undefined
 
@@ -196,8 +197,12 @@ export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Lis
     if (this.#isOver || this.#waiting.length === 0) {
       this.#timer?.cancel()
       this.#timer = undefined
+      this.#release?.()
+      this.#release = undefined
       return
     }
+    // Somebody waits for what happens: the process stays alive.
+    this.#release ??= this.#view.log.clock.hold?.()
     this.#timer ??= this.#view.log.clock.timer(PROGRESS_MS, () => {
       this.#timer = undefined
       this.#mark ??= 'progress'
