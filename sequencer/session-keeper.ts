@@ -8,11 +8,12 @@
  * A flow. It plays stream 0 also while another sequencer serves; without sessions it does nothing else. Why nobody whom
  * an answer confirmed is ended too early:
  *
- *   - by this epoch: an end begins a timeout after the last heartbeat, and nobody is confirmed behind its beginning;
+ *   - by this epoch: an end begins a timeout after the last heartbeat, and behind its beginning nobody is confirmed;
  *   - by a later one: that was opened after the proof of the confirmation began, and waits for `proofMs` more;
  *   - by an earlier one: its ends do not count, since their entries have tokens of this epoch (`session-table.ts`).
  *
- * Owns: the player, the appender, the proofs on their way, the timer. Keeps: O5. Read next: `expiry.ts` (when), `session-table.ts`.
+ * Owns: the player, the appender, the proofs on their way, the timer. Keeps: O5.
+ * Read next: `expiry.ts` (when), `session-table.ts`.
  */
 import { Appender } from '../log/client/append.ts'
 import type { Cluster } from '../log/cluster/cluster.ts'
