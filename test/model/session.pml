@@ -151,7 +151,11 @@ proctype Sequencer(byte k) {
 init {
   atomic {
     boots[1] = 1; begun[1] = 1; quietOne[1] = PROOF;                       /* opened now: its sending counts */
-    run Clock(); run Client(1); run Sequencer(1); run Sequencer(2); run Reconfigure();
+    run Clock();
+#ifndef FIRST_SILENT
+    run Client(1);
+#endif
+    run Sequencer(1); run Sequencer(2); run Reconfigure();
 #ifdef RESUME
     run Client(2); run Resume()
 #endif
