@@ -95,14 +95,14 @@ export class SessionKeeper {
   /**
    * Hears of these incarnations, and confirms them.
    *
-   * @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` when another sequencer has the place.
+   * @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` when a newer one is known.
    */
   heartbeat(incarnations: readonly number[]): HeartbeatAnswer {
     const machine = this.#machine
     this.#expiry.look(this.#cluster.ports.clock.now())
     for (const incarnation of incarnations) this.#expiry.heard(incarnation)
     if (machine.layout !== undefined && !this.#serves()) {
-      throw new SirtakiError('EPOCH', `epoch ${machine.epoch} is over: another sequencer confirms sessions`)
+      throw new SirtakiError('EPOCH', `epoch ${machine.epoch} is over: the sequencer of the next one confirms sessions`)
     }
     const { streams } = machine.tails(machine.epoch, [SPACE])
     // The first heartbeat may come before its session was played, while nobody proves anything.
