@@ -113,6 +113,13 @@ export interface Limits {
   readonly resolveRangeMax: number
   /** An epoch agreed but not open for this long is a reason to drive it (P23). */
   readonly stuckMs: number
+  /**
+   * How long a sequencer confirms sessions after it began to prove that its epoch is current, and how long the next one
+   * ends none: above what a proof may take, far below the shortest timeout of a session.
+   */
+  readonly proofMs: number
+  /** Time between two looks of a sequencer at its sessions; a pause of it counts as two of them at most. */
+  readonly attendMs: number
 }
 
 /** The values to start from. */
@@ -160,4 +167,6 @@ export const limits: Limits = {
   markIdleMs: 1,
   resolveRangeMax: 65_536,
   stuckMs: 1_000,
+  proofMs: 500,
+  attendMs: 25,
 }

@@ -1,5 +1,6 @@
 /**
- * The server of a sequencer: answers tokens and tails, and hands what is about its place to `place.ts`.
+ * The server of a sequencer: answers tokens and tails, hands what is about its place to `place.ts` and what is about
+ * sessions to `session-keeper.ts`.
  *
  * Thin: grants are the machine's. Owns: the door, and the token requests that wait for room in the window or for an
  * epoch that is not open yet. Keeps: P13, P64. Read next: `sequencer.ts` (the machine), `progress.ts` (the decided
@@ -11,12 +12,14 @@ import { unitsOf, type Layout, type SequencerMember } from '../log/layout.ts'
 import type { Limits } from '../log/limits.ts'
 import type { Ports } from '../log/ports.ts'
 import { Bootstrap, readJson, writeJson } from '../log/wire/control.ts'
+import { readHeartbeat, writeHeartbeatAnswer } from '../log/wire/heartbeat-messages.ts'
 import { readToken, writeGrant } from '../log/wire/messages.ts'
 import { openDoor, type Door, type Request } from '../log/wire/server.ts'
 import { readTailsQuestion, writeTailsAnswer } from '../log/wire/tail-messages.ts'
 import { Place, type PlaceCall, type SequencerRole } from './place.ts'
 import { FULL_MS, PROGRESS_MS, Progress } from './progress.ts'
 import { Sequencer } from './sequencer.ts'
+import { SessionKeeper } from './session-keeper.ts'
 
 /** What a sequencer process is started with. */
 export interface SequencerServerOptions {
@@ -39,6 +42,7 @@ export class SequencerServer {
   readonly #cluster: Cluster
   readonly #place: Place
   readonly #progress: Progress
+  readonly #sessions: SessionKeeper
   #door: Door | undefined
   /** Token requests for which the window has no room. */
   #waiting: { readonly request: Request; readonly since: number }[] = []
@@ -65,6 +69,7 @@ export class SequencerServer {
         this.#refuseWaiting(`epoch ${layout.epoch} has another sequencer`)
       },
     })
+    this.#sessions = new SessionKeeper({ cluster, machine, log, isDeposed: () => this.deposed })
     const waiting = {
       waits: () => this.#waiting.length > 0,
       serve: () => {
@@ -158,6 +163,7 @@ export class SequencerServer {
   async #end(): Promise<void> {
     this.#place.close()
     this.#progress.close()
+    this.#sessions.close()
     await this.#door?.close()
     this.#cluster.close()
   }
@@ -183,6 +189,8 @@ export class SequencerServer {
         this.options.ports.failpoint?.('sequencer.tells', { epoch, logTime: tails.logTime })
         return writeTailsAnswer(tails)
       }
+      case 'heartbeat':
+        return writeHeartbeatAnswer(this.#sessions.heartbeat(readHeartbeat(request.body)))
       case 'bootstrap':
         this.#bootstrap(readJson(request.body, Bootstrap).layout)
         return writeJson({})
@@ -280,8 +288,10 @@ export class SequencerServer {
 
   #bootstrap(layout: Layout): void {
     this.#cluster.learn(layout)
+    const before = this.machine.epoch
     this.machine.bootstrap(layout, this.options.ports.clock.now())
     this.#place.keep()
+    if (this.machine.epoch > before) this.#sessions.bootstrapped(before)
     this.#refuseWaiting(`epoch ${layout.epoch} has begun`)
     for (const request of this.#early.splice(0)) this.#request(request)
     if (this.#announced === layout.epoch) return
@@ -371,6 +381,7 @@ export class SequencerServer {
       ...machine.grants,
       appendMs: { p50: this.#cluster.appendLatency.p50, p99: this.#cluster.appendLatency.p99 },
       waiting: this.#waiting.length,
+      sessions: this.#sessions.status(),
       logTime: Math.floor(machine.logTime(this.options.ports.clock.now())),
       standbys: this.#place.standbys,
       connections: this.#door?.connections() ?? 0,

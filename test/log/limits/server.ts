@@ -464,11 +464,12 @@ export const serverDrives = {
         }),
       )
       await hand.advance(100)
+      // One more is the sequencer's own.
       for (const stream of [21, 22, 23]) await hand.done(log.append(payload(stream), { streams: [stream] }), 50)
-      t.deepEqual([got, hand.units[0]?.status()['subscriptions']], [[[21], [22], []], 2])
+      t.deepEqual([got, hand.units[0]?.status()['subscriptions']], [[[21], [22], []], 3])
       if (players[0] !== undefined) log.closePlayer(players[0])
       await hand.advance(100)
-      t.deepEqual([got, hand.units[0]?.status()['subscriptions']], [[[21], [22], [23]], 2])
+      t.deepEqual([got, hand.units[0]?.status()['subscriptions']], [[[21], [22], [23]], 3])
     },
   },
   resolveRangeMax: {

@@ -3,12 +3,20 @@
  *
  * Read next: `../../harness/hand-cluster.ts`, `health.ts`, `../limits.test.ts`.
  */
+import type { LogClient } from '../../../log/client/client.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 import { superviseUnit } from '../../../log/unit/rejoin.ts'
 import { Sealed } from '../../../log/wire/control.ts'
+import { encodeOpen } from '../../../sequencer/session-entry.ts'
 import { countingRandom } from '../../harness/hand-clock.ts'
 import { HandCluster, payload } from '../../harness/hand-cluster.ts'
 import { acknowledgedOnce, appends, type Drive } from './client.ts'
+
+/** Opens a session of a space; gives its position. */
+async function openSession(hand: HandCluster, log: LogClient, timeoutMs = 60_000): Promise<number> {
+  const payloadOf = encodeOpen({ name: 'a', timeoutMs, ids: [], types: [], process: '0123456789abcdef' })
+  return (await hand.done(log.appendAnywhere(payloadOf, { streams: [0, 1] }), 5)).position
+}
 
 /** Chance that always draws the longest pause. */
 const longest = { ...countingRandom(), next: (): number => 0.999_999 }
@@ -66,7 +74,10 @@ export const timeDrives = {
       hand.wire('second').hold('sequencer')
       const before = hand.wire('second').sent.length
       await hand.done(second.start(), 400)
-      const sent = hand.wire('second').sent.slice(before)
+      const sent = hand
+        .wire('second')
+        .sent.slice(before)
+        .filter(({ kind }) => kind !== 'ping')
       const asked = sent.findIndex(({ kind, address }) => kind === 'identify' && address === 'sequencer')
       const patience = (sent[asked + 1]?.at ?? 0) - (sent[asked]?.at ?? 0)
       t.true(patience >= 120 && patience <= 200, `${patience} ms`)
@@ -143,6 +154,33 @@ export const timeDrives = {
       const log = await hand.client()
       await acknowledgedOnce(t, hand, log, appends(log, 3))
       for (const one of supervised) one.close()
+    },
+  },
+  proofMs: {
+    title: 'a sequencer confirms sessions for so long after it began its last proof, and proves four times as often',
+    run: async (t) => {
+      const hand = await HandCluster.start({ proofMs: 200 })
+      const log = await hand.client()
+      const session = await openSession(hand, log)
+      await hand.advance(1_000)
+      const proofs = hand.wire('sequencer').of('current').length
+      t.true(proofs >= 18 && proofs <= 21, `${proofs} proofs in a second`)
+      hand.wire('sequencer').hold('unit-0')
+      await hand.advance(140)
+      t.deepEqual((await hand.done(log.heartbeat([session]), 1)).confirmed, [true])
+      await hand.advance(60)
+      t.deepEqual((await hand.done(log.heartbeat([session]), 1)).confirmed, [false])
+    },
+  },
+  attendMs: {
+    title: 'a sequencer looks at its sessions so often',
+    run: async (t) => {
+      const hand = await HandCluster.start({ attendMs: 1_000, proofMs: 4_000 })
+      await openSession(hand, await hand.client(), 2_000)
+      await hand.advance(5_950)
+      t.is(hand.point('session.ends'), 0)
+      await hand.advance(100)
+      t.is(hand.point('session.ends'), 1)
     },
   },
 } satisfies Record<string, Drive>
