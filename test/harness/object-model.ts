@@ -58,7 +58,7 @@ export function playModel(entries: readonly Entry[]): Modelled {
  * token of the epoch that decided it. All on exactly the streams of sessions and of the space.
  */
 function noteSession(turns: Map<number, number>, { position, epoch, streams }: Entry, decoded: SessionEntry): void {
-  if (JSON.stringify(streams.map(({ stream }) => stream).sort()) !== JSON.stringify([0, 1])) return
+  if (!['0,1', '1,0'].includes(streams.map(({ stream }) => stream).join())) return
   if (decoded.kind === 'open') turns.set(position, 0)
   if (decoded.kind === 'resume' && turns.delete(decoded.incarnation)) turns.set(position, 0)
   if (decoded.kind === 'end' && (decoded.epoch === 0 || decoded.epoch === epoch)) turns.delete(decoded.incarnation)
