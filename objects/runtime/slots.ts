@@ -21,7 +21,7 @@ export class Slots {
   readonly #slots = new Map<string, Slot>()
   #opaque = 0
   /** Of the entry at hand. */
-  #touched: Slot[] = []
+  readonly #touched: Slot[] = []
 
   constructor(max: number) {
     this.#max = max
@@ -84,7 +84,7 @@ export class Slots {
   close(time: number, end: (object: AnyObject) => void): void {
     if (this.#touched.length === 0) return
     for (const slot of this.#touched) this.#settle(slot, time, end)
-    this.#touched = []
+    this.#touched.length = 0
   }
 
   #settle(slot: Slot, time: number, end: (object: AnyObject) => void): void {
