@@ -13,19 +13,19 @@ import { SirtakiError, invariant, isError } from '../../log/errors.ts'
 import type { Session, SessionEntry } from '../../sequencer/session-entry.ts'
 import { SessionTable } from '../../sequencer/session-table.ts'
 import { WAITING } from './context.ts'
-import { DigestSums, addLanes, hashText, hexOf, type Digest } from './digest.ts'
+import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
 import { OpDecoder, readInput, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
 import { isExhausted } from './exhausted.ts'
 import { Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
+import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
-import { refusalsOfOurs, type Outcome, type Played } from './outcome.ts'
+import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
 import type { Lanes, Row } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
 import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
-import type { Input, Value } from './values.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
 export const DIGEST_EVERY = 4_096
@@ -33,11 +33,6 @@ export const DIGEST_EVERY = 4_096
 const DIRTY_MAX = 65_536
 /** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
 const SKIPPED_MAX = 65_536
-/** Idempotency keys of one object, and for how long they are known. */
-const KEYS_MAX = 100_000
-const KEY_MS = 24 * 3_600_000
-/** Characters of a result that is kept with its key. */
-const KEPT_RESULT_MAX = 4_096
 
 /** Where the ops of one op of a type go. */
 interface Route {
@@ -128,8 +123,7 @@ export class Space {
   }
   /** The object at a path, if there is one whose code is known. */
   object(path: string): AnyObject | undefined {
-    const object = this.#slots.get(path)?.object
-    return object?.exists === true ? object : undefined
+    return this.#existing(path)
   }
   objects(): AnyObject[] {
     return this.#slots.objects()
@@ -344,17 +338,25 @@ export class Space {
       const caller = this.#callerOf(decoded)
       const { key } = decoded
       const values = this.journal.step(caller, () => {
-        const known = key === undefined ? undefined : this.#once((at = first), key, entry)
-        if (known !== undefined) return [known.result]
+        // A key is kept by the object of the first part.
+        const used = key === undefined ? undefined : { key, hash: hashOf(entry.payload, decoded), entry }
+        const known = used && knownResults(this.#existing((at = first).object), used)
+        if (known !== undefined) return known
         const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
-        if (key !== undefined) this.#keep((at = first), { key, entry, results })
+        if (used !== undefined) keepResults(this.#existing((at = first).object), used, results)
         return results
       })
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }
       return values[0] === WAITING ? { kind: 'waiting' } : { kind: 'result', value: values[0] }
     } catch (thrown) {
       const index = decoded.kind === 'op' ? undefined : parts.indexOf(at)
-      if (thrown instanceof Rejection) return refusal(thrown, at, this.#refusalsOf(at), index)
+      if (thrown instanceof Rejection) {
+        return refusalOf(
+          thrown,
+          this.#typeOf(at.what)?.refusals,
+          index === undefined ? {} : { part: index, path: at.object },
+        )
+      }
       // Stack depths and memory differ from view to view: going on would make the state differ.
       if (mustStop(thrown)) throw cannotApply(at.what.what.op, at.object, entry.position, thrown)
       return { kind: 'failed', cause: thrown }
@@ -425,7 +427,7 @@ export class Space {
     if (what.what.type === RUNTIME_TYPE) {
       const known = this.#slots.get(path)
       if (known !== undefined) this.#slots.note(known)
-      const object = known?.object?.exists === true ? known.object : undefined
+      const object = this.#existing(path)
       runRuntimeOp(what.what.op, input, { object, system: this.#system, sessions: () => this.#table.all() })
       return null
     }
@@ -448,47 +450,15 @@ export class Space {
     return slot.object
   }
 
-  /** What a key stands for already. @throws Rejection `KEY_REUSED` when it is another op, or its result was not kept. */
-  #once(part: Part<Route>, key: string, entry: Entry): { readonly result: Value | undefined } | undefined {
-    const object = this.#slots.get(part.object)?.object
-    const known = object?.exists === true ? object.once.get(key) : undefined
-    if (known === undefined || known.time + KEY_MS < entry.logTime) return undefined
-    const { position } = known
-    if (known.hash !== hashOf(entry.payload, part)) throw new Rejection('KEY_REUSED', { key, appliedAt: position })
-    if (known.isKept) return { result: known.result }
-    throw new Rejection('KEY_REUSED', { key, appliedAt: position, reason: 'it was applied; its result was not kept' })
-  }
-
-  /** Keeps what a key stands for with the first object, and forgets what is old. */
-  #keep(
-    part: Part<Route>,
-    { key, entry, results }: { readonly key: string; readonly entry: Entry; readonly results: readonly unknown[] },
-  ): void {
-    const once = this.#slots.get(part.object)?.object?.once
-    const [result] = results
-    if (result === WAITING) throw new Rejection('BAD_ARGUMENT', { reason: 'an op that waits takes no key' })
-    if (once === undefined) return
-    for (let oldest = once.oldest(); oldest !== undefined; oldest = once.oldest()) {
-      const isOld = oldest[1].time + KEY_MS < entry.logTime
-      if (!isOld && once.size < KEYS_MAX) break
-      once.delete(oldest[0])
-    }
-    once.delete(key)
-    const { position, logTime: time } = entry
-    const text = result === undefined ? undefined : JSON.stringify(result)
-    const isKept = text === undefined || text.length <= KEPT_RESULT_MAX
-    const kept: { readonly result?: Value } = text !== undefined && isKept ? { result: parsed(text) } : {}
-    once.set(key, { time, hash: hashOf(entry.payload, part), position, isKept, ...kept })
+  #existing(path: string): AnyObject | undefined {
+    const object = this.#slots.get(path)?.object
+    return object?.exists === true ? object : undefined
   }
 
   #callerOf({ incarnation, ids }: OpHead): Caller {
     const session = this.#marks.of(incarnation)
     invariant(session !== undefined, 'O4', { incarnation })
     return { session: session.session, ids: ids ?? session.ids }
-  }
-
-  #refusalsOf({ what }: Part<Route>): AnyBoundType['refusals'] | undefined {
-    return this.#typeOf(what)?.refusals
   }
 
   #typeOf(known: KnownWhat<Route>): AnyBoundType | undefined {
@@ -527,38 +497,7 @@ type Judged =
   | { readonly kind: 'result'; readonly value: unknown }
   | { readonly kind: 'waiting' | 'opaque' }
   | { readonly kind: 'failed'; readonly cause: unknown }
-  | ReturnType<typeof refusal>
-
-/** A refusal as its caller gets it. */
-function refusal(
-  { code, facts }: Rejection,
-  { object }: Part,
-  declared: AnyBoundType['refusals'] | undefined,
-  part: number | undefined,
-) {
-  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
-  const where: Readonly<Record<string, Input>> = part === undefined ? {} : { part, path: object }
-  return next === undefined
-    ? {
-        kind: 'rejected' as const,
-        code: 'REJECTED',
-        next: 'stop' as const,
-        facts: { ...facts, ...where, reason: code },
-      }
-    : { kind: 'rejected' as const, code, next, facts: { ...facts, ...where } }
-}
-
-/** What an idempotency key was used for: op, type, object and input. */
-function hashOf(payload: Uint8Array, { what, object, inputFrom, to }: Part): string {
-  let text = ''
-  for (let i = inputFrom; i < to; i++) text += String.fromCharCode(payload[i] ?? 0)
-  return hexOf(hashText(JSON.stringify([what.what, object, text])))
-}
-
-function parsed(text: string): Value
-function parsed(text: string): unknown {
-  return JSON.parse(text)
-}
+  | Refused
 
 const mustStop = (thrown: unknown): boolean => isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')
 
