@@ -436,16 +436,20 @@ export class Space {
     return value
   }
 
-  /** The object of a part, made where there is none. @throws Rejection `WRONG_TYPE`, `TOO_MANY`. */
+  /**
+   * The object of a part, made where there is none. What an earlier part has dropped keeps its place until the end of
+   * the entry, so that a refusal finds it there.
+   *
+   * @throws Rejection `WRONG_TYPE`, `TOO_MANY`.
+   */
   #objectFor({ what, object: path }: Part<Route>): AnyObject {
     const type = this.#typeOf(what)
     const slot: Slot = this.#slots.touch(path)
-    if (slot.object?.exists === true) {
+    if (slot.object !== undefined) {
       if (slot.object.type === type) return slot.object
       throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted: what.what.type })
     }
     invariant(type !== undefined, 'O3', { path, type: what.what.type })
-    slot.object?.forget()
     slot.object = type.object(path)
     return slot.object
   }
