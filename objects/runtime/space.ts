@@ -21,10 +21,11 @@ import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import type { Lanes, Row } from './row.ts'
+import type { Lanes } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
+import { rowsOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
 import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
@@ -45,21 +46,6 @@ export interface SpaceBounds {
   readonly recordsMax?: number | undefined
   readonly objectsMax?: number | undefined
   readonly sessionsMax?: number | undefined
-}
-
-/** One object of a snapshot: its records as they are; a row never changes. */
-export interface ObjectSnapshot {
-  readonly path: string
-  readonly type: string
-  readonly version: number
-  readonly rows: readonly (readonly [table: string, key: string, row: Row<unknown>])[]
-}
-/** Everything that playback needs behind a position. */
-export interface SpaceSnapshot {
-  /** The last position played. */
-  readonly position: number
-  readonly sessions: readonly SessionMark[]
-  readonly objects: readonly ObjectSnapshot[]
 }
 
 /** The state machine of one stream. */
@@ -189,32 +175,29 @@ export class Space {
     return { position: this.#position, digest: hexOf(this.#lanes()), objects: this.#sums.objects() }
   }
 
-  /** Everything that playback needs from here on, in one turn: rows are never changed, so they are not copied. */
+  /**
+   * Everything that playback needs from here on.
+   *
+   * @throws SirtakiError `CODE_MISSING` where the code of some object's type is missing: its records are not here.
+   */
   snapshot(): SpaceSnapshot {
+    if (this.isOpaque) throw new SirtakiError('CODE_MISSING', 'without the code of all types there is no snapshot')
     const objects: ObjectSnapshot[] = this.#slots.objects().map((object) => ({
       path: object.path,
       type: object.type.name,
       version: object.type.version,
-      rows: object.stores().flatMap((store) => {
-        const table = store === object.cell ? '' : store.name
-        return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [table, key, row])
-      }),
+      rows: rowsOf(object.stores(), object.cell),
     }))
-    const system = this.#system.stores().flatMap((store, i) => {
-      return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [
-        i === 0 ? '' : store.name,
-        key,
-        row,
-      ])
-    })
-    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: system })
-    return { position: this.#position, sessions: this.#marks.all(), objects }
+    const system = this.#system.stores()
+    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: rowsOf(system, system[0]) })
+    return { position: this.#position, time: this.#time, sessions: this.#marks.all(), objects }
   }
 
   /** Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. */
-  load({ position, sessions, objects }: SpaceSnapshot): void {
+  load({ position, time, sessions, objects }: SpaceSnapshot): void {
     invariant(this.#position === -1, 'C4', { position: this.#position })
     this.#position = position
+    this.#time = time
     this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
     const live = sessions.map(({ next, ...session }) => ({ session, next }))
     this.#table.load(live.map(({ session }) => session))
@@ -222,8 +205,9 @@ export class Space {
     for (const { path, type, version, rows } of objects) {
       const store = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
       for (const [table, key, row] of rows) store?.(table)?.load(key, row)
+      if (this.journal.dirty >= DIRTY_MAX) this.#sums.fold(this.journal.takeDirty())
     }
-    this.#slots.close(0, () => undefined)
+    this.#slots.loaded()
   }
 
   readonly #systemStore = (table: string) => this.#system.stores()[table === '' ? 0 : 1]
