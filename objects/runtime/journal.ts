@@ -7,7 +7,7 @@
  * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Keeps: O3, O12.
  * Read next: `records.ts`, `space.ts`.
  */
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, type Next } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { Deadlines } from './deadlines.ts'
 import { Owners } from './owners.ts'
@@ -21,7 +21,9 @@ export type Settlement =
   | {
       readonly op: number
       readonly kind: 'rejected'
+      /** As in `Refused`. */
       readonly code: string
+      readonly next: Next
       readonly facts: Readonly<Record<string, Input>>
     }
 

@@ -309,9 +309,10 @@ test('O7: an op that waits can be refused, with a code that its type declares or
   boards.do(session, 'ask', { n: 0 })
   const [first, second] = [boards.next - 2, boards.next - 1]
   boards.do(session, 'refuse', { op: second, code: 'DENIED' })
-  t.like(boards.settled, [{ op: second, kind: 'rejected', code: 'DENIED', facts: { by: session } }])
+  t.deepEqual(boards.settled, [{ op: second, kind: 'rejected', code: 'DENIED', next: 'again', facts: { by: session } }])
   boards.do(session, 'refuse', { op: first, code: 'not today' })
-  t.like(boards.settled, [{ op: first, kind: 'rejected', code: 'not today', facts: { by: session } }])
+  const facts = { by: session, reason: 'not today' }
+  t.deepEqual(boards.settled, [{ op: first, kind: 'rejected', code: 'REJECTED', next: 'stop', facts }])
 })
 
 test('O7: what is settled within the op’s own step is its outcome, and no wait', (t) => {
