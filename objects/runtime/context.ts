@@ -5,12 +5,13 @@
  * open. Keeps: O3, O7 (a wait is settled once), O12. Read next: `journal.ts`, `bound-type.ts`.
  */
 import type { Draft } from 'immer'
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, type Next } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { produce } from './draft.ts'
 import type { ObjectDeadlines } from './deadlines.ts'
 import type { Journal, Settlement } from './journal.ts'
 import { orderKey, type Context, type Waiting } from './object-type.ts'
+import { refusalOf } from './outcome.ts'
 import type { Cell, RowTable } from './records.ts'
 import { Rejection } from './rejection.ts'
 import type { RowStore } from './row.ts'
@@ -32,8 +33,8 @@ export interface StepObject<S, T> {
   readonly path: string
   readonly type: {
     readonly journal: Journal
-    /** `waits`: tables whose rows are waits. */
-    readonly options: { readonly waits: ReadonlySet<string> }
+    /** `waits`: tables whose rows are waits; `refusals`: the codes that the type declares. */
+    readonly options: { readonly waits: ReadonlySet<string>; readonly refusals: ReadonlyMap<string, Next> }
   }
   readonly cell: Cell<S>
   readonly state: S
@@ -46,6 +47,8 @@ export interface StepObject<S, T> {
 /** The context of one step on one object. */
 export class StepContext<S, T> implements Context<S, T> {
   readonly #object: StepObject<S, T>
+  /** What refused the op of this very step, which had begun to wait. */
+  #own: Rejection | undefined
 
   constructor(object: StepObject<S, T>) {
     this.#object = object
@@ -114,7 +117,10 @@ export class StepContext<S, T> implements Context<S, T> {
   get refuse(): (op: number, code: string, facts?: Readonly<Record<string, Input>>) => void {
     return (op, code, facts = {}) => {
       this.unwait(op, false)
-      this.#push({ op, kind: 'rejected', code, facts: factsOf(facts) })
+      const { journal, options } = this.#object.type
+      const rejection = new Rejection(canonical(code), factsOf(facts))
+      if (op === journal.position) this.#own = rejection
+      this.#push({ op, ...refusalOf(rejection, options.refusals) })
     }
   }
   get at(): (key: string, time: number | undefined) => void {
@@ -166,8 +172,8 @@ export class StepContext<S, T> implements Context<S, T> {
     const at = settlements.findIndex(({ op }) => op === position)
     if (at < 0) return WAITING
     const [settled] = settlements.splice(at, 1)
-    if (settled?.kind === 'rejected') throw new Rejection(settled.code, settled.facts)
-    return settled?.value
+    if (this.#own !== undefined) throw this.#own
+    return settled?.kind === 'result' ? settled.value : undefined
   }
 
   #waits(name: string): RowTable<Value> | undefined

@@ -6,6 +6,7 @@
 import type { Next } from '../../log/errors.ts'
 import type { Session } from '../../sequencer/session-entry.ts'
 import type { Emitted, Settlement } from './journal.ts'
+import type { Rejection } from './rejection.ts'
 import type { Patch } from './row.ts'
 import type { Input } from './values.ts'
 
@@ -67,8 +68,22 @@ export interface Played {
   readonly bytes: number
 }
 
+/**
+ * Gives a refusal as its caller gets it: `declared` are the codes of the type, `where` goes with its facts. A code that
+ * nobody has declared is the reason of a `REJECTED`.
+ */
+export function refusalOf(
+  { code, facts }: Rejection,
+  declared: ReadonlyMap<string, Next> | undefined,
+  where: Readonly<Record<string, Input>> = {},
+): Refused {
+  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
+  if (next !== undefined) return { kind: 'rejected', code, next, facts: { ...facts, ...where } }
+  return { kind: 'rejected', code: 'REJECTED', next: 'stop', facts: { ...facts, ...where, reason: code } }
+}
+
 /** Refusals of the runtime itself, for every type, with what a caller may do. */
-export const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
+const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
   ['BAD_ARGUMENT', 'stop'],
   ['CONFLICT', 'again'],
   ['KEY_REUSED', 'stop'],

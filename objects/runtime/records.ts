@@ -100,7 +100,8 @@ export class Cell<V> implements RowStore {
     this.#row = before
   }
   load(_key: string, row: Row<V>): void {
-    this.#row = row
+    this.#row = copyOf(row)
+    this.#journal.loaded(this, '', this.#row)
   }
 
   #put(after: Row<V> | undefined): void {
@@ -251,7 +252,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.set(key, value)
   }
   load(key: string, row: Row<V>): void {
-    this.#place(key, undefined, row)
+    const own = copyOf(row)
+    this.#place(key, undefined, own)
+    this.#journal.loaded(this, key, own)
   }
 
   #entries(keys: readonly string[]): (readonly [string, V])[] {
@@ -299,3 +302,6 @@ export class RowTable<V> implements RowStore, Table<V> {
     return typeof session === 'number' ? session : 0
   }
 }
+
+/** A row of one's own: another space keeps its digest's fields in the one that was given. */
+const copyOf = <V>({ value, created, modified }: Row<V>): Row<V> => new Row(value, created, modified)

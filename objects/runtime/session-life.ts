@@ -2,7 +2,7 @@
  * The life of a session: opened or resumed, kept alive by heartbeats, lost or closed, and ended in the log.
  *
  *     new ── first op or resume ──▶ connected ◀──▶ doubtful ──▶ lost
- *                                       └── close ──▶ closed         lost, closed: `end` is appended until it is decided
+ *                                       └── close ──▶ closed         lost, closed: `end` is appended until decided
  *
  * A session that is lost here stays lost: its heartbeats end, its holder stops counting on it, and an end by its owner
  * is appended so that others need not wait for its timeout (finding 6). Keeps: O5, O7. Read next: `heart.ts`,

@@ -80,6 +80,11 @@ export class Slots {
     this.#touched.push(slot)
   }
 
+  /** The end of a load: whether objects are over is for the entries that touch them to say. */
+  loaded(): void {
+    this.#touched.length = 0
+  }
+
   /** The end of an entry: `end` drops the value of each object that is over; what does not exist is forgotten. */
   close(time: number, end: (object: AnyObject) => void): void {
     if (this.#touched.length === 0) return

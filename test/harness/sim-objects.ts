@@ -49,6 +49,31 @@ const handlesOf = async (session: ObjectSession, options: CallOptions = {}) => (
 const PATIENT: CallOptions = { timeoutMs: 10_000 }
 type Handles = Awaited<ReturnType<typeof handlesOf>>
 
+/**
+ * Names what one lane appends, numbered for each session that it has: an op of one that was lost may still be applied
+ * after those of the next.
+ */
+class Lane {
+  readonly #name: string
+  readonly #session: ObjectSession
+  #current: unknown
+  #sessions = 0
+  #next = 0
+
+  constructor(name: string, session: ObjectSession) {
+    this.#name = name
+    this.#session = session
+  }
+
+  /** The item of the next call. @throws SirtakiError why there is no session to call from. */
+  nextItem(): string {
+    const current = this.#session.current()
+    if (current !== this.#current) this.#sessions++
+    this.#current = current
+    return `${this.#name}/${this.#sessions}.${this.#next++}`
+  }
+}
+
 /** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
 function playedFrom(client: LogClient, from: number): SpaceLog {
   return {
@@ -126,7 +151,7 @@ export class SimObjects {
     const session = await this.#objects.session({ name })
     const counter = await session.open(Counter, PATHS.counter)
     let handles: Handles | undefined
-    const lane = { name, next: 0 }
+    const lane = new Lane(name, session)
     while (this.#alive) {
       await this.#pause()
       if (!this.#alive) return
@@ -190,14 +215,10 @@ export class SimObjects {
     return handles
   }
 
-  #one(
-    counter: Handles['counter'],
-    handles: Handles | undefined,
-    lane: { readonly name: string; next: number },
-  ): Promise<void> {
+  #one(counter: Handles['counter'], handles: Handles | undefined, lane: Lane): Promise<void> {
     const roll = this.#prng.next()
     if (handles === undefined || roll < this.#mix.adds) return this.#add(counter)
-    if (roll < this.#mix.adds + this.#mix.appends) return this.#append(handles, `${lane.name}.${lane.next++}`)
+    if (roll < this.#mix.adds + this.#mix.appends) return this.#append(handles, lane.nextItem())
     return this.#change(handles)
   }
 
@@ -339,7 +360,7 @@ export class SimObjects {
     this.#history.list = items
   }
 
-  /** The items of a lane are numbered in the order of their calls. */
+  /** The items of a session are numbered in the order of their calls. */
   #checkOrder(items: readonly string[], from: number): void {
     for (let i = from; i < items.length; i++) {
       const item = items[i] ?? ''

@@ -385,7 +385,7 @@ test('O11: text that another program appends to the stream of the objects stops 
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
 })
 
-test('O5: a session whose end is in the log is lost, what was not applied is safe to repeat, others go on', async (t) => {
+test('O5: a session whose end is in the log is lost, what was not applied can be repeated, others go on', async (t) => {
   const log = new FakeLog()
   const view = new View(log, 1, [Counter])
   const [gone, busy] = [new Session(view, { name: 'gone' }), new Session(view, { name: 'busy' })]
@@ -432,7 +432,7 @@ test('O1: closing refuses what is under way, and what comes after', async (t) =>
   t.is(log.clock.timers, 0)
 })
 
-test('O4: calls under way have a second to settle when a client is closed, and its session ends in the log', async (t) => {
+test('O4: while a client closes, calls have a second to settle, and its session ends in the log', async (t) => {
   const log = new FakeLog()
   const { client, hits } = await openCounter(log)
   const watching = new ObjectClient(log)

@@ -361,7 +361,8 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   TOO_MANY: {
     meaning: 'a bound of the space is reached, and what would go beyond it was refused',
     causes: [
-      'records of one table, objects of the space, live sessions, waits of one object, or records that one session owns',
+      'too many records of a table, objects of the space, live sessions, waits of an object, or records that a '
+        + 'session owns',
       'the facts say which, and how many there are',
     ],
     actions: [
