@@ -20,7 +20,7 @@ import { Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalsOfOurs, type Outcome, type Played } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import type { Lanes, Row } from './row.ts'
+import { Row, type Lanes } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
@@ -217,7 +217,10 @@ export class Space {
     return { position: this.#position, sessions: this.#marks.all(), objects }
   }
 
-  /** Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. */
+  /**
+   * Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. Rows are
+   * made anew: those of the snapshot carry marks of the sums that they are part of.
+   */
   load({ position, sessions, objects }: SpaceSnapshot): void {
     invariant(this.#position === -1, 'C4', { position: this.#position })
     this.#position = position
@@ -227,7 +230,12 @@ export class Space {
     for (const { session, next } of live) this.#marks.open(session, next)
     for (const { path, type, version, rows } of objects) {
       const store = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
-      for (const [table, key, row] of rows) store?.(table)?.load(key, row)
+      for (const [table, key, { value, created, modified }] of rows) {
+        const into = store?.(table)
+        const row = new Row(value, created, modified)
+        into?.load(key, row)
+        if (into !== undefined) this.#sums.fold([{ store: into, key, before: undefined, after: row }])
+      }
     }
     this.#slots.close(0, () => undefined)
   }
