@@ -446,12 +446,13 @@ export class Space {
   #objectFor({ what, object: path }: Part<Route>): AnyObject {
     const type = this.#typeOf(what)
     const slot: Slot = this.#slots.touch(path)
-    if (slot.object?.exists === true) {
-      if (slot.object.type === type) return slot.object
-      throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted: what.what.type })
+    const { object } = slot
+    // One that this entry has dropped still has its path: a refused step brings it back.
+    if (object !== undefined) {
+      if (object.type === type) return object
+      throw new Rejection('WRONG_TYPE', { path, type: object.type.name, wanted: what.what.type })
     }
     invariant(type !== undefined, 'O3', { path, type: what.what.type })
-    slot.object?.forget()
     slot.object = type.object(path)
     return slot.object
   }
