@@ -11,7 +11,7 @@ export const SHARED_MAX = 2 ** 30
 /** The longest lock-delay in milliseconds. */
 export const LOCK_DELAY_MS_MAX = 60_000
 
-/** Who waits: `weight` of the capacity, `data` for others to see. */
+/** Who waits: `weight` of the capacity, 0 for all of it; `data` for others to see. */
 export interface Waiter {
   readonly session: number
   readonly weight: number

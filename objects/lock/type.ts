@@ -56,8 +56,7 @@ export const Lock = defineObject({
       if (input.weight > ctx.state.capacity) ctx.reject('OVER_CAPACITY', { capacity: ctx.state.capacity })
       const isTwice = holders.has(orderKey(ctx.position)) || (input.once && holders.of(ctx.session).length > 0)
       if (isTwice) ctx.reject('ALREADY_HELD', heldFacts(ctx))
-      const { session } = ctx
-      const one = { session, weight: input.weight || ctx.state.capacity, delayMs: input.delayMs, data: input.data }
+      const one = { session: ctx.session, weight: input.weight, delayMs: input.delayMs, data: input.data }
       if (waiters.size === 0 && fits(one, ctx)) return grant(ctx.position, one, ctx)
       if (!input.wait) ctx.reject('HELD', heldFacts(ctx))
       const waiting = ctx.wait('waiters', one)
@@ -137,12 +136,18 @@ function takeCapacity({ capacity: wanted }: AcquireInput, ctx: Ctx): void {
 }
 
 /** Two grants of one position must be readers': else a token that fences one would let the other pass (finding 19). */
-const fits = ({ weight: takes }: Waiter, { state, time, position }: Ctx): boolean =>
-  state.until <= time && state.used + takes <= state.capacity && (state.used > 0 || state.token < position)
+const fits = (one: Waiter, { state, time, position }: Ctx): boolean =>
+  state.until <= time
+  && state.used + weightOf(one, state) <= state.capacity
+  && (state.used > 0 || state.token < position)
+
+/** Who asks for all gets all that there is at the grant, whatever the capacity was when it began to wait. */
+const weightOf = (one: Waiter, state: LockState): number => one.weight || state.capacity
 
 function grant(hold: number, one: Waiter, ctx: Ctx): Grant {
-  ctx.tables.holders.set(orderKey(hold), { ...one, token: ctx.position, since: ctx.wall })
-  ctx.put({ ...ctx.state, used: ctx.state.used + one.weight, token: ctx.position })
+  const takes = weightOf(one, ctx.state)
+  ctx.tables.holders.set(orderKey(hold), { ...one, weight: takes, token: ctx.position, since: ctx.wall })
+  ctx.put({ ...ctx.state, used: ctx.state.used + takes, token: ctx.position })
   return { token: ctx.position, hold }
 }
 
