@@ -23,7 +23,7 @@ import type { AnyObjectType } from './runtime/object-type.ts'
 import type { Ticket } from './runtime/session-life.ts'
 import type { SessionMark } from './runtime/session-marks.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
-import type { Value } from './runtime/values.ts'
+import type { Input, Value } from './runtime/values.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
 import type { Transaction } from './transaction.ts'
@@ -157,6 +157,11 @@ export class ObjectClient implements AsyncDisposable {
   /** The digest of the state at `position`: equal positions, equal digests, on every client. */
   digest(): Digest {
     return this.#view.digest()
+  }
+
+  /** What people want to know of an object; `undefined`: there is none, or its code is missing here. */
+  describe(path: string): Readonly<Record<string, Input>> | undefined {
+    return this.#view.space.object(path)?.describe()
   }
 
   /** All sessions that the space knows, in the order of their opening. */

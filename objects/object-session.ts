@@ -9,7 +9,7 @@ import type { Struct } from 'superstruct'
 import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
-import { SESSION_TIMEOUT_MS_MIN, type Identity } from '../sequencer/session-entry.ts'
+import type { Identity } from '../sequencer/session-entry.ts'
 import type { Handle, ObjectType } from './define-object.ts'
 import { makeHandle, type ObjectPort } from './handle.ts'
 import { campaign, lockAll, observe, type HeldAll, type Leader, type Term } from './lock/election.ts'
@@ -66,7 +66,7 @@ export class ObjectSession implements AsyncDisposable {
 
   constructor(view: View, options: ObjectSessionOptions, closed: () => void) {
     this.#view = view
-    this.#options = checkedOptions(options)
+    this.#options = checkedOptions(options, view.log.limits.sessionTimeoutMinMs)
     this.#closed = closed
     this.#port = { view, session: () => this.current() }
     this.#session = this.#begin(options.resume)
@@ -235,20 +235,16 @@ export class ObjectSession implements AsyncDisposable {
 }
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
-function checkedOptions(options: ObjectSessionOptions): ObjectSessionOptions {
+function checkedOptions(options: ObjectSessionOptions, minMs: number): ObjectSessionOptions {
   const { name = 'client', timeoutMs } = options
   if (typeof name !== 'string' || name.length > 256 || !name.isWellFormed()) {
     throw badArgument('session', 'name as a text of at most 256 characters', name)
   }
   const isOdd =
     timeoutMs !== undefined
-    && !(Number.isInteger(timeoutMs) && timeoutMs >= SESSION_TIMEOUT_MS_MIN && timeoutMs <= SESSION_TIMEOUT_MS_MAX)
+    && !(Number.isInteger(timeoutMs) && timeoutMs >= minMs && timeoutMs <= SESSION_TIMEOUT_MS_MAX)
   if (isOdd) {
-    throw badArgument(
-      'session',
-      `timeoutMs as an integer from ${SESSION_TIMEOUT_MS_MIN} to ${SESSION_TIMEOUT_MS_MAX}`,
-      timeoutMs,
-    )
+    throw badArgument('session', `timeoutMs as an integer from ${minMs} to ${SESSION_TIMEOUT_MS_MAX}`, timeoutMs)
   }
   return options
 }

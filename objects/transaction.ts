@@ -9,6 +9,7 @@
  * `runtime/runtime-ops.ts` (the guards), `runtime/space.ts`.
  * @source Tango SOSP'13 3.2 (optimistic transactions over a log: the read set is checked where the entry stands).
  */
+import { requireCallOptions } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { attended, pause } from '../log/cluster/retry.ts'
 import { SirtakiError, invariant, isError } from '../log/errors.ts'
@@ -208,21 +209,26 @@ export async function transact<R>(
 }
 
 async function tried<R>({ view, session }: ObjectPort, run: (tx: Transaction) => R, options: CallOptions): Promise<R> {
+  const { clock, random, limits } = view.log
+  const { signal, timeoutMs = limits.requestMs } = requireCallOptions('a transaction', options)
+  const until = clock.now() + timeoutMs
+  // All tries together have the time of one call.
+  const left = (): CallOptions => ({ signal, timeoutMs: Math.max(1, until - clock.now()) })
   for (let tries = 1; ; tries++) {
     const tx = new Transaction(view, session())
     const result = run(tx)
     if (tx.isReadOnly) {
       if (tries > 1) return result
-      await view.sync(options)
+      await view.sync(left())
       continue
     }
     try {
-      await tx.commit(options)
+      await tx.commit(left())
       return result
     } catch (thrown) {
-      if (!isError(thrown, 'CONFLICT') || tries >= TRIES_MAX) throw thrown
-      await pause(view.log.clock, view.log.random.next() * PAUSE_MS * 2 ** tries, options.signal)
-      await view.sync(options)
+      if (!isError(thrown, 'CONFLICT') || tries >= TRIES_MAX || until <= clock.now()) throw thrown
+      await pause(clock, Math.min(random.next() * PAUSE_MS * 2 ** tries, until - clock.now()), signal)
+      await view.sync(left())
     }
   }
 }

@@ -182,7 +182,8 @@ export class SessionKeeper {
       if (change.kind === 'resumed') this.#expiry.closed(change.before.incarnation)
       this.#expiry.opened(incarnation, timeoutMs)
     }
-    this.#cluster.ports.failpoint?.(`session.${change.kind}`, { session: change.session.session, incarnation })
+    const by = change.kind === 'ended' ? change.epoch : undefined
+    this.#cluster.ports.failpoint?.(`session.${change.kind}`, { session: change.session.session, incarnation, by })
   }
 
   /**

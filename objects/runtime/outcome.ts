@@ -47,7 +47,14 @@ export type Outcome =
   | ({ readonly kind: 'duplicate' | 'gap' | 'unknown' } & OpName)
   | { readonly kind: 'opened'; readonly position: number; readonly session: Session }
   | { readonly kind: 'resumed'; readonly position: number; readonly session: Session; readonly before: Session }
-  | { readonly kind: 'ended'; readonly position: number; readonly session: Session; readonly clean: boolean }
+  /** `epoch`: of the sequencer that ended it; 0: its owner. */
+  | {
+      readonly kind: 'ended'
+      readonly position: number
+      readonly session: Session
+      readonly clean: boolean
+      readonly epoch: number
+    }
   | { readonly kind: 'tick'; readonly position: number }
   /** Not an entry of this space, or one that changes nothing. */
   | { readonly kind: 'ignored'; readonly position: number }

@@ -88,6 +88,11 @@ export class SessionLife implements Beating {
   get isOver(): boolean {
     return this.#state === 'lost' || this.#state === 'closed'
   }
+  /** Whether its process may count on it, by the clocks as they are: a question that changes nothing. */
+  get isCountedOn(): boolean {
+    const age = since(this.#view.log.clock, this.confirmedAt)
+    return !this.isOver && this.#incarnation !== undefined && age < LOST_AT * this.timeoutMs
+  }
   /** What names the session in the log: the position that opened it. */
   get session(): number | undefined {
     return this.#session

@@ -46,7 +46,7 @@ export function playModel(entries: readonly Entry[]): Modelled {
     if (decoded.kind === 'bad' || decoded.kind === 'session') continue
     if (turns.get(decoded.incarnation) !== decoded.number) continue
     turns.set(decoded.incarnation, decoded.number + 1)
-    if (decoded.kind !== 'op') continue
+    if (decoded.kind !== 'op' || !Object.values<string>(PATHS).includes(decoded.part.object)) continue
     const { what } = decoded.part.what
     fates.set(position, applyOp(state, what.op, new Map(Object.entries(readInput(payload, decoded.part) ?? {}))))
   }

@@ -12,12 +12,12 @@ import { isError } from '../../log/errors.ts'
 import { ObjectClient, ROOT_STREAM } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
-import { spaceLogOf, type SpaceLog } from '../../objects/runtime/space-log.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { PATHS, playModel, type Fate, type Modelled } from './object-model.ts'
 import type { ObjectMix } from './plan.ts'
 import type { Prng } from './prng.ts'
+import { playedFrom } from './sim-sessions.ts'
 import { List, Register, type Answer } from './sim-types.ts'
 
 /** What all clients of a run know of the objects. */
@@ -71,25 +71,6 @@ class Lane {
     if (current !== this.#current) this.#sessions++
     this.#current = current
     return `${this.#name}/${this.#sessions}.${this.#next++}`
-  }
-}
-
-/** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
-function playedFrom(client: LogClient, from: number): SpaceLog {
-  return {
-    ...spaceLogOf(client),
-    play: (stream, events) => {
-      const player = client.player(stream, from, events)
-      return {
-        offer: (entry) => {
-          player.offer(entry)
-        },
-        playTo: (to, options) => player.playTo(to, options),
-        close: () => {
-          client.closePlayer(player)
-        },
-      }
-    },
   }
 }
 
