@@ -18,6 +18,7 @@ import type { AnyObjectType, Hooks, Op, OpMaker, OpOf, ReadableObject, Waiting }
 import { makeOps } from './runtime/ops.ts'
 import { RECORD_WEIGHT_MAX, type TableOptions } from './runtime/records.ts'
 import { canonical, type Input } from './runtime/values.ts'
+import type { WatchItem, WatchOptions } from './runtime/watcher.ts'
 
 /** Names of ops that would break a handle, or will be its own. */
 const reserved = [
@@ -34,7 +35,6 @@ const reserved = [
   'sync',
   'watch',
   'close',
-  'release',
   'at',
   'digest',
   'describe',
@@ -89,11 +89,14 @@ export interface ObjectType<S, T, O> extends AnyObjectType {
 /** What a caller gets of what an op answers with. */
 export type Outcome<R> = Exclude<R, Waiting>
 
+/** What an op takes. */
+export type InputOf<P> = P extends Op<infer _S, infer _T, infer I, infer _R> ? I : never
+/** What a caller gets of an op. */
+export type ResultOf<P> = P extends Op<infer _S, infer _T, infer _I, infer R> ? Outcome<R> : never
+
 /** The ops as a caller sees them. A promise settles with the outcome computed at the op's position. */
 export type Calls<O> = {
-  readonly [K in keyof O]: O[K] extends Op<infer _S, infer _T, infer I, infer R>
-    ? (input: I, options?: OpCallOptions) => Promise<Outcome<R>>
-    : never
+  readonly [K in keyof O]: (input: InputOf<O[K]>, options?: OpCallOptions) => Promise<ResultOf<O[K]>>
 }
 
 /** How an op is called. */
@@ -117,6 +120,12 @@ export interface HandleBase<S, T> extends AsyncDisposable, ReadableObject<S, T> 
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
    */
   sync(options?: CallOptions & { readonly atLeast?: number | undefined }): Promise<void>
+  /**
+   * What happens to it from now on, or behind `after`: one item a position with all its changes, in order.
+   *
+   * @throws SirtakiError `TRIMMED` for an `after` that is not at hand any more; `BAD_ARGUMENT`, `ABORTED`.
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<WatchItem, undefined>
   /** What people want to know of it. */
   describe(): Readonly<Record<string, Input>>
   close(): Promise<void>

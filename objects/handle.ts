@@ -5,15 +5,25 @@
  * `runtime/session.ts`, `lock/lock.ts` (a handle with a life of its own over this one).
  */
 import { SirtakiError, invariant } from '../log/errors.ts'
-import type { CallCheck, Calls, Handle, HandleBase, ObjectType, OpCallOptions } from './define-object.ts'
+import type {
+  CallCheck,
+  Calls,
+  Handle,
+  HandleBase,
+  InputOf,
+  ObjectType,
+  OpCallOptions,
+  ResultOf,
+} from './define-object.ts'
 import type { Request } from './runtime/call.ts'
 import { encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
 import { KEY_LENGTH_MAX } from './runtime/entry.ts'
 import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
+import { Watcher } from './runtime/watcher.ts'
 
 /** Whatever a handle needs of who made it: the session may be another one after a loss. */
-export interface Owner {
+export interface ObjectPort {
   readonly view: View
   /** The session to call from. @throws SirtakiError why there is none. */
   session(): Session
@@ -73,11 +83,47 @@ function extrasOf({ op, path, waits }: CallTarget, options: OpCallOptions): OpEx
   return { key }
 }
 
+/** Calls one op of a type from a session: what handles with a life of their own are made of. */
+export async function callOp<S, T, O extends object, K extends keyof O & string>(
+  session: Session,
+  type: ObjectType<S, T, O>,
+  path: string,
+  { op, input, options }: { readonly op: K; readonly input: InputOf<O[K]>; readonly options?: OpCallOptions },
+): Promise<ResultOf<O[K]>> {
+  const check = type.calls.get(op)
+  invariant(check !== undefined, 'O1', { path, op })
+  const value = await session.call(requestOf(targetOf(type, path, op, check), input, options), options)
+  invariant(isResult<O[K]>(value), 'O1', { path, op })
+  return value
+}
+
+/** As `hasCalls`: an op answers with what its `apply` returned. */
+const isResult = <P>(_value: unknown): _value is ResultOf<P> => true
+
+/** What a handle is of: for transactions, which call ops by name. */
+export interface HandleType {
+  readonly type: { readonly name: string; readonly version: number; readonly calls: ReadonlyMap<string, CallCheck> }
+  readonly path: string
+}
+const typesOfHandles = new WeakMap<object, HandleType>()
+
+/** Notes what a handle is of. */
+export function noteHandle(handle: object, of: HandleType): void {
+  typesOfHandles.set(handle, of)
+}
+
+/** What a handle is of. @throws SirtakiError `BAD_ARGUMENT` for anything else. */
+export function typeOf(handle: object): HandleType {
+  const of = typesOfHandles.get(handle)
+  if (of === undefined) throw new SirtakiError('BAD_ARGUMENT', 'a transaction takes handles of objects')
+  return of
+}
+
 /** Makes a handle. */
 export function makeHandle<S, T, O extends object>(
   type: ObjectType<S, T, O>,
   path: string,
-  { view, session }: Owner,
+  { view, session }: ObjectPort,
 ): Handle<S, T, O> {
   let closed = false
   const object = () => type.bind(view.journal).read(path)
@@ -100,6 +146,7 @@ export function makeHandle<S, T, O extends object>(
       return view.position
     },
     sync: (options) => view.sync(options),
+    watch: (options) => new Watcher(view, { kind: 'object', path }, options),
     describe: () => view.space.object(path)?.describe() ?? { path, type: type.name, version: type.version },
     close,
     [Symbol.asyncDispose]: close,
@@ -112,6 +159,7 @@ export function makeHandle<S, T, O extends object>(
     }
     Object.defineProperty(handle, op, { value: call, enumerable: true })
   }
+  noteHandle(handle, { type, path })
   invariant(hasCalls(handle, type), 'O1', { path })
   return handle
 }

@@ -23,8 +23,8 @@ import { canonicalInput, isCanonical, type Input } from './values.ts'
 /** First bytes that are, or will be, versions of ours: below every byte that a text begins with. */
 const VERSION_MARK_MAX = 8
 const kinds = { op: 2, empty: 3, transaction: 4 } as const
-/** Kinds that `readSessionEntry` knows. */
-const sessionKinds: readonly number[] = [1, 5, 6, 7, 8]
+/** Whether `readSessionEntry` knows a kind. */
+const isSessions = (kind: number): boolean => kind === 1 || (kind >= 5 && kind <= 8)
 const flagBits = { claim: 1, key: 2, ids: 4 } as const
 const FLAGS_ALL = 7
 /** Bytes in front of the flags. */
@@ -251,7 +251,7 @@ export class OpDecoder<R> {
         { facts: { version, kind } },
       )
     }
-    if (sessionKinds.includes(kind)) {
+    if (isSessions(kind)) {
       const entry = readSessionEntry(payload)
       return entry === undefined ? BAD : { kind: 'session', entry }
     }

@@ -64,6 +64,8 @@ export interface Played {
   readonly events: readonly Emitted[]
   /** All changes in order; `netChanges` makes the changes of the entry of them. */
   readonly patches: readonly Patch[]
+  /** Bytes of its payload. */
+  readonly bytes: number
 }
 
 /**

@@ -63,6 +63,9 @@ export class Cell<V> implements RowStore {
     this.name = name
   }
 
+  get isCell(): boolean {
+    return true
+  }
   get value(): V | undefined {
     return this.#row?.value
   }
@@ -143,6 +146,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.#isIndexed = options.owner !== undefined || options.changed !== undefined || this.#nested !== undefined
   }
 
+  get isCell(): boolean {
+    return false
+  }
   get size(): number {
     return this.#rows.size
   }

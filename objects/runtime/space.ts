@@ -167,6 +167,7 @@ export class Space {
       settled: journal.settlements,
       events: journal.events,
       patches: journal.patches,
+      bytes: payload.byteLength,
     }
   }
 
@@ -247,21 +248,30 @@ export class Space {
   }
 
   #judge(entry: Entry, decoded: SpaceEntry<Route>): Outcome {
-    const { position } = entry
+    const { position, payload } = entry
     if (decoded.kind === 'bad') return { kind: 'ignored', position }
     if (decoded.kind === 'session') return this.#session(entry, decoded.entry)
     const { incarnation, number } = decoded
     const ahead = this.#marks.take(incarnation, number)
-    const name = { position, incarnation, number }
-    if (ahead === undefined) return { kind: 'unknown', ...name }
-    if (ahead !== 0) return { kind: ahead < 0 ? 'duplicate' : 'gap', ...name }
-    switch (decoded.kind) {
-      case 'empty':
-        return { kind: 'empty', ...name }
-      case 'unreadable':
-        return { kind: 'rejected', ...name, code: 'REJECTED', next: 'stop', facts: { reason: 'it cannot be decoded' } }
-      default:
-        return { ...this.#run(entry, decoded), ...name }
+    if (ahead === undefined) return { kind: 'unknown', position, incarnation, number }
+    if (ahead !== 0) return { kind: ahead < 0 ? 'duplicate' : 'gap', position, incarnation, number }
+    if (decoded.kind === 'empty') return { kind: 'empty', position, incarnation, number }
+    if (decoded.kind === 'unreadable') {
+      const facts = { reason: 'it cannot be decoded' }
+      return { kind: 'rejected', position, incarnation, number, code: 'REJECTED', next: 'stop', facts }
+    }
+    const straight = decoded.kind === 'op' ? this.#straight(decoded) : undefined
+    if (decoded.kind !== 'op' || straight === undefined) {
+      return { ...this.#run(entry, decoded), position, incarnation, number }
+    }
+    try {
+      const caller = this.#callerOf(decoded)
+      const value = this.journal.step(caller, () => this.#runOn(straight, decoded.part, payload))
+      return value === WAITING
+        ? { kind: 'waiting', position, incarnation, number }
+        : { kind: 'result', position, incarnation, number, value }
+    } catch (thrown) {
+      return { ...this.#failure(thrown, decoded.part, position), position, incarnation, number }
     }
   }
 
@@ -333,18 +343,36 @@ export class Space {
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }
       return values[0] === WAITING ? { kind: 'waiting' } : { kind: 'result', value: values[0] }
     } catch (thrown) {
-      const index = decoded.kind === 'op' ? undefined : parts.indexOf(at)
-      if (thrown instanceof Rejection) {
-        return refusalOf(
-          thrown,
-          this.#typeOf(at.what)?.refusals,
-          index === undefined ? {} : { part: index, path: at.object },
-        )
-      }
-      // Stack depths and memory differ from view to view: going on would make the state differ.
-      if (mustStop(thrown)) throw cannotApply(at.what.what.op, at.object, entry.position, thrown)
-      return { kind: 'failed', cause: thrown }
+      return this.#failure(thrown, at, entry.position, decoded.kind === 'op' ? undefined : parts.indexOf(at))
     }
+  }
+
+  /** What a step that was refused or threw comes to. @throws SirtakiError `STOPPED` where this view cannot go on. */
+  #failure(thrown: unknown, part: Part<Route>, position: number, index?: number): Judged {
+    if (thrown instanceof Rejection) {
+      const where = index === undefined ? {} : { part: index, path: part.object }
+      return refusalOf(thrown, this.#typeOf(part.what)?.refusals, where)
+    }
+    // Stack depths and memory differ from view to view: going on would make the state differ.
+    if (mustStop(thrown)) throw cannotApply(part.what.what.op, part.object, position, thrown)
+    return { kind: 'failed', cause: thrown }
+  }
+
+  /** The object of an op for which nothing else is to be judged: it is there, of this type and this active version. */
+  #straight({ key, part: { what, object: path } }: OpHead & { readonly part: Part<Route> }): AnyObject | undefined {
+    const type = what.route?.type
+    if (key !== undefined || type === undefined || this.#skips.size > 0) return undefined
+    const slot = this.#slots.get(path)
+    if (slot?.object?.type !== type || !slot.object.exists) return undefined
+    if (this.#system.active(what.what.type) !== what.what.version) return undefined
+    this.#slots.note(slot)
+    return slot.object
+  }
+
+  #runOn(object: AnyObject, part: Part<Route>, payload: Uint8Array): unknown {
+    const input = readInput(payload, part)
+    if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    return object.run(part.what.what.op, input)
   }
 
   /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
