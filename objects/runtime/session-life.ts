@@ -217,6 +217,8 @@ export class SessionLife implements Beating {
       const sent = momentOf(log.clock)
       try {
         const appended = await log.append(payload, { streams: [0, stream], background: true })
+        // 0 is nobody where records are owned: a session at that position is opened once more, and expires.
+        if (appended.position === 0) continue
         this.#opened(appended.position, sent)
         this.#view.offer(entryOf(appended, payload))
         return

@@ -47,8 +47,8 @@ export class FakeLog implements SpaceLog {
   readonly clock = new HandClock()
   readonly random = { next: () => 0.5, id: () => (this.#ids++).toString(16).padStart(16, '0') }
   readonly limits = limits
-  /** What was granted; `undefined` is junk. */
-  readonly positions: (Entry | undefined)[] = []
+  /** What was granted; `undefined` is junk. A session at position 0 would be opened twice, so that is none's. */
+  readonly positions: (Entry | undefined)[] = [undefined]
   /** Appends of every turn, in the order they came. */
   readonly turns: number[] = []
   /** Whether players are told of others' entries. */
@@ -124,11 +124,11 @@ export class FakeLog implements SpaceLog {
   }
 
   /** Lets time and log go on until nothing moves any more. */
-  async settle(steps = 40): Promise<void> {
+  async settle(steps = 40, stepMs = 5): Promise<void> {
     for (let step = 0; step < steps; step++) {
       await this.clock.settle()
       this.step()
-      await this.clock.advance(5)
+      await this.clock.advance(stepMs)
     }
   }
 
