@@ -30,6 +30,8 @@ export interface Call {
   /** On the clock of the process; Infinity: none. */
   readonly deadline: number
   readonly signal: AbortSignal | undefined
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: SirtakiError) => void
   /** Its caller has got an error; what is appended from now on is an empty op. */
   abandoned: Backoff | undefined
   /** Waits for its turn among the held calls. */
@@ -39,30 +41,30 @@ export interface Call {
   applied: Applied | undefined
   /** Of an op that waited. */
   settled: Settlement | undefined
-  wake: (() => void) | undefined
-  fail: ((error: SirtakiError) => void) | undefined
+  /** Ends what fails it by its deadline and its signal, while no append does. */
+  disarm: (() => void) | undefined
 }
 
 const NO_BYTES = new Uint8Array(0)
 
+/** What a call is made of beside its number and its request. */
+export type Caller = Pick<Call, 'deadline' | 'signal' | 'resolve' | 'reject'>
+
 /** A call that has a number and nothing else. */
-export const newCall = (
-  number: number,
-  request: Request,
-  { deadline, signal }: { readonly deadline: number; readonly signal: AbortSignal | undefined },
-): Call => ({
+export const newCall = (number: number, request: Request, { deadline, signal, resolve, reject }: Caller): Call => ({
   number,
   request,
   deadline,
   signal,
+  resolve,
+  reject,
   abandoned: undefined,
   held: false,
   payload: NO_BYTES,
   sending: undefined,
   applied: undefined,
   settled: undefined,
-  wake: undefined,
-  fail: undefined,
+  disarm: undefined,
 })
 
 /** Builds the entry that the log now holds, as far as playing it needs. */

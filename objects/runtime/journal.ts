@@ -57,6 +57,8 @@ export class Journal {
   /** Who owns which records, and what falls due: derived from records, kept with every change. */
   readonly owners = new Owners()
   readonly deadlines = new Deadlines()
+  /** Whether a session is live: only such may own records. */
+  isLive: (session: number) => boolean = () => true
   /** Of the entry at hand or the last one, in order. */
   patches: Patch[] = []
   settlements: Settlement[] = []

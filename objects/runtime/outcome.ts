@@ -97,6 +97,7 @@ const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
   ['NOT_ACTIVE', 'stop'],
   ['NOT_EMPTY', 'stop'],
   ['OLD_CODE', 'stop'],
+  ['SESSION_LOST', 'stop'],
   ['SKIPPED', 'stop'],
   ['TOO_MANY', 'stop'],
   ['WAIT_IN_TRANSACTION', 'stop'],

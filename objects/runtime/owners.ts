@@ -5,16 +5,16 @@
  */
 import type { RowStore } from './row.ts'
 
-/** Records that one session may own: what its end may have to drop in one entry. */
+/** Records that one session may own in one table: counted there alone, so that every view counts alike. */
 export const OWNED_MAX = 65_536
 
 /** The owned records of a space, by session. */
 export class Owners {
   readonly #sessions = new Map<number, Owned>()
 
-  /** Records that a session owns. */
-  count(session: number): number {
-    return this.#sessions.get(session)?.count ?? 0
+  /** Records that a session owns in one table of one object. */
+  count(session: number, store: RowStore): number {
+    return this.#sessions.get(session)?.stores.get(store)?.size ?? 0
   }
 
   add(session: number, store: RowStore, key: string): void {

@@ -185,7 +185,8 @@ export class RowTable<V> implements RowStore, Table<V> {
 
   /**
    * @throws SirtakiError `BAD_ARGUMENT` when it is no value or too large, or the key is no well-formed text.
-   * @throws Rejection `TOO_MANY` when there are `recordsMax` others, or the owner owns OWNED_MAX.
+   * @throws Rejection `TOO_MANY` when there are `recordsMax` others, or the owner owns OWNED_MAX; `SESSION_LOST` for an
+   *   owner that is not live.
    */
   set(key: string, value: V): void {
     this.#journal.requireOpen()
@@ -203,9 +204,7 @@ export class RowTable<V> implements RowStore, Table<V> {
     const weightMax = this.#options.isLarge === true ? LARGE_WEIGHT_MAX : RECORD_WEIGHT_MAX
     const after = new Row(canonical(value, weightMax), before?.created ?? position, position)
     const owner = this.#ownerOf(after.value)
-    if (owner > 0 && owner !== this.#ownerOf(before?.value) && this.#journal.owners.count(owner) >= OWNED_MAX) {
-      throw this.#journal.refuse(new Rejection('TOO_MANY', { table: this.name, session: owner, owned: OWNED_MAX }))
-    }
+    if (owner > 0 && owner !== this.#ownerOf(before?.value)) this.#requireOwner(owner)
     this.#put(key, before, after)
   }
 
@@ -255,6 +254,14 @@ export class RowTable<V> implements RowStore, Table<V> {
     const own = copyOf(row)
     this.#place(key, undefined, own)
     this.#journal.loaded(this, key, own)
+  }
+
+  /** What nobody would ever drop must not be owned. */
+  #requireOwner(session: number): void {
+    const { owners, isLive } = this.#journal
+    if (!isLive(session)) throw this.#journal.refuse(new Rejection('SESSION_LOST', { table: this.name, session }))
+    if (owners.count(session, this) < OWNED_MAX) return
+    throw this.#journal.refuse(new Rejection('TOO_MANY', { table: this.name, session, owned: OWNED_MAX }))
   }
 
   #entries(keys: readonly string[]): (readonly [string, V])[] {

@@ -10,14 +10,15 @@
  * was called later is not blocked. A wait that was given up is cancelled, until that is applied or the session has
  * ended: no grant leaks. Keeps: O4, O7, O9. Read next: `session-life.ts`, `space.ts` (what `number` means), `view.ts`.
  */
+import type { Appended } from '../../log/client/batch.ts'
 import { requireCallOptions } from '../../log/cluster/arguments.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { abortedBefore } from '../../log/cluster/calls.ts'
 import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
-import { entryOf, newCall, resultOf, type Call, type Request } from './call.ts'
+import { entryOf, newCall, resultOf, type Call, type Caller, type Request } from './call.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeTarget } from './entry.ts'
-import type { Outcome } from './outcome.ts'
+import type { Applied, Outcome } from './outcome.ts'
 import { RUNTIME_TYPE } from './runtime-ops.ts'
 import { SessionLife, type SessionOptions, type SessionState, type Ticket } from './session-life.ts'
 import type { SpaceLog } from './space-log.ts'
@@ -156,20 +157,18 @@ export class Session implements LocalSession {
    *   may still take effect, a wait that is given up does not.
    */
   call(request: Request, options: SessionCallOptions = {}): Promise<unknown> {
-    try {
-      const call = this.#admit(request, options)
+    return new Promise((resolve, reject) => {
+      const call = this.#admit(request, options, { resolve, reject })
       this.#calls.set(call.number, call)
-      return this.#run(call)
-    } catch (thrown) {
-      return Promise.reject(asError(thrown))
-    }
+      this.#begin(call)
+    })
   }
 
   /** Ends it: calls under way get a second, then the end is appended and applied, or two seconds are over. */
   async close(): Promise<void> {
     if (this.#life.isOver || this.#idle !== undefined) return
     const closed = new SirtakiError('CLOSED', `session ${this.name} is closed`)
-    for (const call of this.#waiting.values()) call.fail?.(closed)
+    for (const call of [...this.#waiting.values()]) this.#fail(call, closed)
     if (this.#calls.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = this.#log.clock.timer(CLOSE_CALLS_MS, resolve)
@@ -213,30 +212,42 @@ export class Session implements LocalSession {
     }
   }
 
-  #applied(outcome: NonNullable<Call['applied']>): void {
+  #applied(outcome: Applied): void {
     this.#turn = outcome.number + 1
     const call = this.#calls.get(outcome.number)
     if (call !== undefined) {
       call.applied = outcome
       this.#calls.delete(call.number)
       this.#unhold(call)
-      if (outcome.kind === 'waiting') this.#waitFor(call, outcome.position)
-      const isGivenUp = call.abandoned !== undefined && call.request.waits
-      if (isGivenUp && (outcome.kind === 'waiting' || outcome.kind === 'result')) this.#cancel(call, outcome.position)
-      call.wake?.()
+      if (call.abandoned === undefined) {
+        if (outcome.kind === 'waiting') this.#waitFor(call, outcome.position)
+        else this.#settle(call)
+      } else if (call.request.waits && (outcome.kind === 'waiting' || outcome.kind === 'result')) {
+        this.#cancel(call, outcome.position)
+      }
       if (this.#calls.size === 0) this.#idle?.()
     }
     this.#sendHeld()
   }
 
   #waitFor(call: Call, position: number): void {
-    if (call.abandoned !== undefined) return
     this.#waiting.set(position, call)
     this.#view.awaits(position, (settled) => {
       this.#waiting.delete(position)
       call.settled = settled
-      call.wake?.()
+      this.#settle(call)
     })
+    this.#arm(call)
+  }
+
+  /** Gives a caller what its op came to. */
+  #settle(call: Call): void {
+    call.disarm?.()
+    try {
+      call.resolve(resultOf(call))
+    } catch (thrown) {
+      call.reject(asError(thrown))
+    }
   }
 
   /** Gives a wait back, or what it was given, until that is applied. */
@@ -252,11 +263,9 @@ export class Session implements LocalSession {
     this.call(request).catch(again)
   }
 
-  #admit(request: Request, options: SessionCallOptions): Call {
+  #admit(request: Request, options: SessionCallOptions, caller: Pick<Caller, 'resolve' | 'reject'>): Call {
     const { signal, timeoutMs } = requireCallOptions(request.what, options)
-    if (this.#stopped !== undefined) throw this.#stopped
-    this.#life.look()
-    if (this.#isStopped()) throw this.#stopped
+    if (!this.isCurrent) throw unsent(this.#stopped)
     if (this.#idle !== undefined) throw new SirtakiError('CLOSED', `session ${this.name} closes`, { next: 'stop' })
     if (signal?.aborted === true) throw abortedBefore(request.what, signal)
     if (request.waits && timeoutMs === undefined && signal === undefined && options.forever !== true) {
@@ -280,44 +289,11 @@ export class Session implements LocalSession {
       throw new SirtakiError('OVERLOADED', `session ${this.name} has ${CALLS_MAX} ops under way: wait for some of them`)
     }
     const patienceMs = timeoutMs ?? (request.waits ? Infinity : requestMs)
-    return newCall(this.#next++, request, { deadline: this.#log.clock.now() + patienceMs, signal })
-  }
-
-  #isStopped(): this is { stopped: SirtakiError } {
-    return this.#stopped !== undefined
-  }
-
-  /** Two promises a call in the straight case: this one and the append's. */
-  async #run(call: Call): Promise<unknown> {
-    try {
-      if (call.applied === undefined) this.#begin(call)
-      while (call.applied === undefined) {
-        const { sending } = call
-        if (sending === undefined) {
-          await this.#wait(call)
-          continue
-        }
-        const appended = await sending.catch(unlessTrimmed)
-        // Its turn may have come again while the first append was on its way.
-        const isNewest = call.sending === sending
-        if (isNewest) call.sending = undefined
-        if (appended !== undefined) this.#view.offer(entryOf(appended, call.payload))
-        // The log cannot tell whether it was there. Apply drops the second of two, so it is appended once more.
-        else if (isNewest && call.applied === undefined && !call.held) this.#send(call)
-      }
-      while (isUnsettled(call)) await this.#wait(call)
-      return resultOf(call)
-    } catch (thrown) {
-      if (call.settled !== undefined || (call.applied !== undefined && call.applied.kind !== 'waiting')) {
-        return resultOf(call)
-      }
-      this.#abandon(call, asError(thrown))
-      throw thrown
-    }
+    return newCall(this.#next++, request, { deadline: this.#log.clock.now() + patienceMs, signal, ...caller })
   }
 
   #begin(call: Call): void {
-    if (this.#stopped !== undefined) throw this.#stopped
+    if (this.#stopped !== undefined) return
     if (this.#incarnation !== undefined && this.#held.length === 0) {
       this.#send(call)
       return
@@ -336,13 +312,41 @@ export class Session implements LocalSession {
     const timeoutMs = Math.max(0, deadline - this.#log.clock.now())
     const streams = this.#streams
     const options = isEmpty ? { streams, background: true } : { streams, signal, timeoutMs }
-    call.sending = this.#log.append(call.payload, options)
+    call.disarm?.()
+    const sending = this.#log.append(call.payload, options)
+    call.sending = sending
+    sending.then(
+      (appended) => {
+        this.#appended(call, sending, appended)
+      },
+      (thrown: unknown) => {
+        this.#refused(call, sending, asError(thrown))
+      },
+    )
+  }
+
+  #appended(call: Call, sending: Promise<Appended>, appended: Appended): void {
+    // Its turn may have come again while the first append was on its way.
+    const isNewest = call.sending === sending
+    if (isNewest) call.sending = undefined
+    this.#view.offer(entryOf(appended, call.payload))
+    if (isNewest && call.applied === undefined && !call.held) this.#arm(call)
+  }
+
+  #refused(call: Call, sending: Promise<Appended>, error: SirtakiError): void {
+    if (call.sending !== sending) return
+    call.sending = undefined
+    if (call.applied !== undefined || call.held || this.#stopped !== undefined) return
+    // The log cannot tell whether it was there. Apply drops the second of two, so it is appended once more.
+    if (error.code === 'TRIMMED' && error.next === 'unknown') this.#send(call)
+    else this.#fail(call, error)
   }
 
   /** Keeps a call until everything before it is applied or on its way. */
   #hold(call: Call): void {
     if (call.held) return
     call.held = true
+    this.#arm(call)
     const at = this.#held.findLastIndex((other) => other.number < call.number) + 1
     this.#held.splice(at, 0, call)
     this.#sendHeld()
@@ -363,55 +367,42 @@ export class Session implements LocalSession {
     for (const call of due) {
       call.held = false
       this.#send(call)
-      // An earlier copy may settle the call before anyone looks at this one.
-      call.sending?.catch(() => undefined)
-      call.wake?.()
     }
   }
 
-  /** Waits for an outcome or for its turn. Only calls that did not go the straight way come here. */
-  #wait(call: Call): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#stopped !== undefined) {
-        reject(this.#stopped)
-        return
-      }
-      const { signal, deadline, request, abandoned } = call
-      // An op that was given up is nobody's call any more: the process may end over it.
-      const release = abandoned === undefined ? this.#log.clock.hold?.() : undefined
-      const timer =
-        abandoned === undefined && deadline !== Infinity
-          ? this.#log.clock.timer(Math.max(0, deadline - this.#log.clock.now()), () => {
-              call.fail?.(tooLate(call, this.position))
-            })
-          : undefined
-      const onAbort = (): void => {
-        if (signal !== undefined) call.fail?.(isWaiting(call) ? gaveUp(request.what, signal) : aborted(signal))
-      }
-      const end = (): void => {
-        timer?.cancel()
-        release?.()
-        signal?.removeEventListener('abort', onAbort)
-        call.wake = undefined
-        call.fail = undefined
-      }
-      call.wake = () => {
-        end()
-        resolve()
-      }
-      call.fail = (error) => {
-        end()
-        reject(error)
-      }
-      if (abandoned === undefined) signal?.addEventListener('abort', onAbort, { once: true })
-      if (abandoned === undefined && signal?.aborted === true) onAbort()
-    })
+  /** Fails a call by its deadline and its signal, where no append of it does. */
+  #arm(call: Call): void {
+    const { signal, deadline, request, abandoned } = call
+    // An op that was given up is nobody's call any more: the process may end over it.
+    if (abandoned !== undefined || call.disarm !== undefined) return
+    const { clock } = this.#log
+    const release = clock.hold?.()
+    const late = (): void => {
+      this.#fail(call, tooLate(call, this.position))
+    }
+    const timer = deadline === Infinity ? undefined : clock.timer(Math.max(0, deadline - clock.now()), late)
+    const onAbort = (): void => {
+      if (signal !== undefined) this.#fail(call, isWaiting(call) ? gaveUp(request.what, signal) : aborted(signal))
+    }
+    call.disarm = () => {
+      call.disarm = undefined
+      timer?.cancel()
+      release?.()
+      signal?.removeEventListener('abort', onAbort)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
   }
 
-  /** Sees to it that the call's number is taken all the same, and that nothing that it waits for is given to it. */
-  #abandon(call: Call, error: SirtakiError): void {
+  /**
+   * Gives its caller an error, and sees to it that the call's number is taken all the same and that nothing that it
+   * waits for is given to it.
+   */
+  #fail(call: Call, error: SirtakiError): void {
+    call.disarm?.()
     this.#unhold(call)
     call.sending = undefined
+    if (call.abandoned === undefined) call.reject(error)
     if (this.#stopped !== undefined) return
     if (call.applied?.kind === 'waiting') {
       const { position } = call.applied
@@ -425,10 +416,9 @@ export class Session implements LocalSession {
       return
     }
     call.abandoned ??= new Backoff(this.#log, this.#log.limits)
-    void call.abandoned
-      .wait()
-      .then(() => this.#run(call))
-      .catch(() => undefined)
+    void call.abandoned.wait().then(() => {
+      if (call.applied === undefined) this.#begin(call)
+    })
   }
 
   /** The life is over: so is everything under way. */
@@ -437,7 +427,10 @@ export class Session implements LocalSession {
     this.#stopped = error
     this.#view.leave(this, this.#incarnation)
     for (const position of this.#waiting.keys()) this.#view.forgets(position)
-    for (const call of [...this.#calls.values(), ...this.#waiting.values()]) call.fail?.(error)
+    for (const call of [...this.#calls.values(), ...this.#waiting.values()]) {
+      call.disarm?.()
+      if (call.abandoned === undefined) call.reject(error)
+    }
     this.#calls.clear()
     this.#waiting.clear()
     this.#held = []
@@ -447,12 +440,12 @@ export class Session implements LocalSession {
 }
 
 const isWaiting = ({ applied }: Call): boolean => applied?.kind === 'waiting'
-const isUnsettled = (call: Call): boolean =>
-  isWaiting(call) && call.settled === undefined && call.abandoned === undefined
 
-/** @throws what an append failed with, but for its position having been trimmed before its fate was known. */
-function unlessTrimmed(thrown: unknown): undefined {
-  if (!isError(thrown, 'TRIMMED') || thrown.next !== 'unknown') throw thrown
+/** Why a call was not even sent: then it certainly did not take effect. */
+function unsent(stopped: SirtakiError | undefined): SirtakiError {
+  if (stopped === undefined) return new SirtakiError('SESSION_LOST', 'the session is lost', { next: 'again' })
+  if (stopped.code !== 'SESSION_LOST' || stopped.next !== 'unknown') return stopped
+  return new SirtakiError('SESSION_LOST', stopped.message, { next: 'again', cause: stopped, facts: stopped.facts })
 }
 
 function tooLate(call: Call, session: number | undefined): SirtakiError {

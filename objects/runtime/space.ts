@@ -74,6 +74,7 @@ export class Space {
     this.journal = new Journal(recordsMax)
     this.#slots = new Slots(objectsMax)
     this.#table = new SessionTable(sessionsMax)
+    this.journal.isLive = (session) => this.#table.ofSession(session) !== undefined
     this.#system = new SystemRecords(this.journal)
   }
 

@@ -91,7 +91,7 @@ test('O5: a machine that was suspended past the timeout counts on nothing', asyn
   const { board, states } = await program(log)
   await outcomes(log, [board.set({ n: 1 })])
   log.clock.suspend(5_000)
-  t.deepEqual(await outcomes(log, [board.set({ n: 2 })]), ['SESSION_LOST unknown'])
+  t.deepEqual(await outcomes(log, [board.set({ n: 2 })]), ['SESSION_LOST again'])
   t.true(states.includes('lost'))
 })
 
