@@ -304,6 +304,7 @@ const codeOf = (came: Came): string => ('code' in came ? came.code : 'done')
 test('O5, O13: random histories of a tree are those of the model', (t) => {
   const history = fc.record({
     base: fc.constantFrom(0, 0, BASE),
+    grown,
     actions: fc.array(action, { minLength: 1, maxLength: 80, size: 'max' }),
   })
   const codes = new Map<string, number>()
