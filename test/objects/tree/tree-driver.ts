@@ -63,7 +63,7 @@ export class TreeDriver {
   }
   /** The same in one text each. */
   get said(): string[] {
-    return this.events.map(([kind, path]) => `${kind} ${String(path)}`)
+    return this.events.map(([kind, path]) => `${kind} ${typeof path === 'string' ? path : ''}`)
   }
 
   /** Opens a session; its name is the position. */

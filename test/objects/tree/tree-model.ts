@@ -133,10 +133,10 @@ export class TreeModel {
   }
 
   children(path: string): string[] {
-    const above = path === '/' ? '/' : `${path}/`
+    const front = path === '/' ? '/' : `${path}/`
     return [...this.nodes.keys()]
-      .filter((one) => one !== '/' && one.startsWith(above) && !one.slice(above.length).includes('/'))
-      .map((one) => one.slice(above.length))
+      .filter((one) => one !== '/' && one.startsWith(front) && !one.slice(front.length).includes('/'))
+      .map((one) => one.slice(front.length))
       .sort()
   }
 
@@ -295,7 +295,7 @@ export class TreeModel {
   /** A node and all below it, the last name first. */
   #below(path: string): string[] {
     if (!this.nodes.has(path)) return []
-    const names = this.children(path).reverse()
+    const names = this.children(path).toReversed()
     return [...names.flatMap((name) => this.#below(`${path}/${name}`)), path]
   }
 
@@ -385,8 +385,7 @@ function above(path: string): string {
 function isValid(path: string): boolean {
   if (path === '/') return true
   const [first, ...parts] = path.split('/')
-  if (first !== '' || parts.length === 0 || parts.some((part) => part === '' || part === '.' || part === '..'))
-    return false
+  if (first !== '' || parts.length === 0 || parts.some((part) => ['', '.', '..'].includes(part))) return false
   const isOdd = (code: number): boolean =>
     code <= 0x1f || (code >= 0x7f && code <= 0x9f) || (code >= 0xd800 && code <= 0xf8ff) || code >= 0xfff0
   for (let i = 0; i < path.length; i++) if (isOdd(path.charCodeAt(i))) return false
