@@ -33,6 +33,9 @@ export interface Stat {
 /** Names lists that need no record. */
 export const wellKnownAcls: ReadonlyMap<string, Acl> = new Map([['read', READABLE]])
 
+/** What a list would be that is lost: nobody's. An empty one would allow everything. */
+const CLOSED: Acl = [[0, 'world', 'anyone']]
+
 const untouched: Node = { data: 'b', ctime: 0, czxid: 0, mzxid: 0 }
 /** The nodes that every tree has, as long as nobody has changed them. */
 const virtual: ReadonlyMap<string, Node> = new Map([
@@ -53,7 +56,7 @@ export const nodeAt = ({ tables }: TreeObject, path: string): Node | undefined =
 /** What a node allows whom. */
 export function aclOf({ tables }: TreeObject, { acl }: Node): Acl {
   if (acl === undefined) return OPEN
-  return wellKnownAcls.get(acl) ?? tables.acls.get(acl)?.acl ?? []
+  return wellKnownAcls.get(acl) ?? tables.acls.get(acl)?.acl ?? CLOSED
 }
 
 /** The zxid of the entry at a position. */

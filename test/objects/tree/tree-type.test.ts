@@ -267,6 +267,8 @@ test('2.6: a list is stored once, and forgotten with the last node that has it',
   driver.run(session, ...plain('/own2', { acl: OWN }), [ann])
   t.is(driver.tree.tables.acls.size, 1)
   run('delete', { path: '/own', version: -1 })
+  t.is(existsAt(driver.tree, '/own2', []), 'NO_AUTH')
+  t.deepEqual(existsAt(driver.tree, '/own2', [ann]), driver.stat('/own2'))
   driver.run(session, 'setAcl', { path: '/own2', acl: READ_ONLY, version: -1 }, [ann])
   t.is(driver.tree.tables.acls.size, 0)
   t.deepEqual(aclAt(driver.tree, '/own2', []), { acl: READ_ONLY, stat: driver.stat('/own2') })
@@ -293,6 +295,15 @@ test('2.8: a container that never had a child stays', (t) => {
   run(...plain('/c', { kind: 'container' }))
   driver.pass(600_000)
   t.true(driver.has('/c'))
+})
+
+test('2.8: a container that was imported goes a minute later, if it has had children', (t) => {
+  const { driver, run } = grown()
+  run('import', { nodes: [{ path: '/c', data: null, container: true }] })
+  run('import', { nodes: [{ path: '/d', data: null, container: true, creates: 1 }] })
+  driver.pass(60_000)
+  t.true(driver.has('/c'))
+  t.false(driver.has('/d'))
 })
 
 test('2.8: a new child withdraws the end of a container, also at its last moment', (t) => {
