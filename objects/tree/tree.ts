@@ -195,7 +195,11 @@ export class Tree<V> implements AsyncDisposable {
     return imported
   }
 
-  /** Plays up to the tail as of now, or to `atLeast`, inclusive. @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`. */
+  /**
+   * Plays up to the tail as of now, or to `atLeast`, inclusive.
+   *
+   * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
+   */
   sync(options: CallOptions & { readonly atLeast?: number | undefined } = {}): Promise<void> {
     return this.#port.view.sync(options)
   }

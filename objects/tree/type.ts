@@ -1,10 +1,10 @@
 /**
  * The tree, as a machine: ZooKeeper's nodes, bit by bit.
  *
- *     create ─▶ node ─┬ set, setAcl, children                  '/', '/zookeeper', its config and quota are always there,
- *                     └ delete; its session ended (ephemeral); and cost nothing until they are changed
- *                       its time is over (container, TTL)
+ *     create ─▶ node ─┬ set, setAcl, children
+ *                     └ delete; its session ended (ephemeral); its time is over (container, TTL)
  *
+ * The root, `/zookeeper`, its config and its quota are always there, and cost nothing until they are changed.
  * One entry has one zxid, base + position + 1, whatever it does: deadlines, all parts of a transaction, all that a
  * session's end deletes. What a write is judged by stands in `writes.ts`, what follows from it in `nodes.ts`; events
  * say what changed in the order in which it did, each with the access list of that moment. Keeps: O5, O13. Read next:

@@ -1,7 +1,7 @@
 /**
  * The writes of a tree: what each is judged by, in ZooKeeper's order, the first failure wins.
  *
- *     arguments ─ access list ─ NO_NODE ─ NO_AUTH ─ path ─ NODE_EXISTS, NO_CHILDREN_FOR_EPHEMERALS, BAD_VERSION, NOT_EMPTY
+ *     arguments ─ access list ─ NO_NODE ─ NO_AUTH ─ path ─ what the op itself needs: NODE_EXISTS, BAD_VERSION, ...
  *
  * A refusal changes nothing, raises no event and takes no sequence number. Read next: `nodes.ts` (what then changes),
  * `acl.ts`, `paths.ts`.

@@ -7,6 +7,7 @@
 import { Space, type Outcome, type Played } from '../../../objects.ts'
 import { encodeInput, encodeOp, encodeTarget, encodeTransaction } from '../../../objects/runtime/entry.ts'
 import type { SpaceSnapshot } from '../../../objects/runtime/space.ts'
+import { fields } from '../../../objects/runtime/fields.ts'
 import type { Input } from '../../../objects/runtime/values.ts'
 import type { TreeObject } from '../../../objects/tree/shapes.ts'
 import { statOf, nodeAt, type Stat } from '../../../objects/tree/stat.ts'
@@ -144,4 +145,33 @@ function cameOf(outcome: Outcome): Came {
   if (outcome.kind !== 'rejected') return { code: outcome.kind, part: undefined }
   const { part } = outcome.facts
   return { code: outcome.code, part: typeof part === 'number' ? part : undefined }
+}
+
+/** Somebody with a name. */
+export const ann: Identity = ['digest', 'ann:1']
+/** Who may do everything. */
+export const root: Identity = ['super', '']
+/** Lists: ann's own, and one that lets everybody read. */
+export const OWN = [[31, 'digest', 'ann:1']]
+export const READ_ONLY = [[1, 'world', 'anyone']]
+
+/** The create of a plain node, or of another one with more. */
+export const plain = (path: string, more: object = {}): TreeOp => ['create', { path, data: null, ...more }]
+/** What an op was refused with. */
+export const codeOf = (came: Came): string | undefined => ('code' in came ? came.code : undefined)
+const hasPath = fields<{ path: string; stat: unknown }>({ path: (path) => typeof path === 'string', stat: () => true })
+/** The path that a create answered with. */
+export const pathOf = (came: Came): string => ('value' in came && hasPath(came.value) ? came.value.path : '')
+
+/** A tree with a session, and with /a, /e (ephemeral), /own (ann's), /open/child. */
+export function grown(): { driver: TreeDriver; session: number; run: (...op: TreeOp) => string | undefined } {
+  const driver = new TreeDriver()
+  const session = driver.open()
+  const run = (...op: TreeOp): string | undefined => codeOf(driver.run(session, ...op))
+  run(...plain('/a'))
+  run(...plain('/e', { ephemeral: true }))
+  run(...plain('/open'))
+  run(...plain('/open/child'))
+  driver.run(session, ...plain('/own', { acl: OWN }), [ann])
+  return { driver, session, run }
 }
