@@ -34,6 +34,8 @@ export const codes = {
   CONFLICT: 'refresh',
   /** Stored bytes fail their checksum. */
   DAMAGED: 'stop',
+  /** The data of a node are not what the codec of the handle reads. */
+  DATA_UNREADABLE: 'stop',
   /** Two clients played the same log to different states. */
   DIVERGED: 'stop',
   /** The message belongs to another epoch than the server. */

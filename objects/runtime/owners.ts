@@ -39,6 +39,11 @@ export class Owners {
     return this.#sessions.get(session)?.stores.get(store)?.has(key) === true
   }
 
+  /** How many sessions own records of a table. */
+  sessionsOf(store: RowStore): number {
+    return [...this.#sessions.values()].filter(({ stores }) => stores.has(store)).length
+  }
+
   /** Paths of the objects in which a session owns records, in order. */
   objectsOf(session: number): string[] {
     const stores = this.#sessions.get(session)?.stores.keys() ?? []

@@ -38,6 +38,9 @@ export interface ReadonlyTable<V> {
   children(parent: string): string[]
   /** How many there are. */
   childCount(parent: string): number
+  /** Records that some session owns, and how many sessions own some. */
+  readonly owned: number
+  readonly owners: number
 }
 
 /** What an op may do with a table besides. */
@@ -152,9 +155,11 @@ export class RowTable<V> implements RowStore, Table<V> {
   get size(): number {
     return this.#rows.size
   }
-  /** Records that some session owns. */
   get owned(): number {
     return this.#owned
+  }
+  get owners(): number {
+    return this.#owned === 0 ? 0 : this.#journal.owners.sessionsOf(this)
   }
   get(key: string): V | undefined {
     return this.#rows.get(key)?.value

@@ -57,7 +57,8 @@ export class SessionLife implements Beating {
   confirmedAt: Moment
   readonly #view: View
   readonly #events: LifeEvents
-  readonly #ids: readonly Identity[]
+  /** Whom it speaks for. */
+  readonly ids: readonly Identity[]
   readonly #resume: Ticket | undefined
   #state: SessionState = 'new'
   #session: number | undefined
@@ -77,7 +78,7 @@ export class SessionLife implements Beating {
     this.secret = resume?.secret ?? view.log.random.id()
     this.confirmedAt = momentOf(view.log.clock)
     this.#view = view
-    this.#ids = ids
+    this.ids = ids
     this.#resume = resume
     this.#events = events
   }
@@ -251,7 +252,7 @@ export class SessionLife implements Beating {
     return {
       name,
       timeoutMs,
-      ids: this.#ids,
+      ids: this.ids,
       types: types.map((type) => [type.name, type.version]),
       process,
       secretHash: sha256(secret),

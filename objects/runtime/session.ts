@@ -16,6 +16,7 @@ import type { CallOptions } from '../../log/cluster/calls.ts'
 import { abortedBefore } from '../../log/cluster/calls.ts'
 import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
+import type { Identity } from '../../sequencer/session-entry.ts'
 import { entryOf, newCall, resultOf, type Call, type Caller, type Request } from './call.ts'
 import { encodeEmpty, encodeInput, encodeOp, encodeTarget } from './entry.ts'
 import type { Applied, Outcome } from './outcome.ts'
@@ -84,6 +85,10 @@ export class Session implements LocalSession {
   }
   get timeoutMs(): number {
     return this.#life.timeoutMs
+  }
+  /** Whom its ops speak for. */
+  get ids(): readonly Identity[] {
+    return this.#life.ids
   }
   /** The position that opened it; `undefined` before its first op. */
   get position(): number | undefined {
