@@ -5,14 +5,10 @@
  */
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
-import { ObjectClient } from './client.ts'
-import type { AnyObjectType } from './runtime/object-type.ts'
+import { ObjectClient, type ObjectClientOptions } from './client.ts'
 
-/** How a program connects. */
-export interface ConnectOptions extends ConnectLogOptions {
-  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
-  readonly types?: readonly AnyObjectType[] | undefined
-}
+/** How a program connects. `timeoutMs` is for connecting: the client's own session has the usual one. */
+export interface ConnectOptions extends ConnectLogOptions, Omit<ObjectClientOptions, 'timeoutMs' | 'resume'> {}
 
 /** A connected program: objects, and the log below them. */
 export class Client extends ObjectClient {
@@ -20,7 +16,8 @@ export class Client extends ObjectClient {
   readonly #end: () => Promise<void>
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions) {
-    super(log, options)
+    const { name, types, watchFrom, identities, onLost } = options
+    super(log, { name, types, watchFrom, identities, onLost })
     this.log = log
     this.#end = end
   }
