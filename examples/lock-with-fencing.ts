@@ -26,7 +26,8 @@ function write(folder: string, text: string, token: number): boolean {
   const { changes } = database
     .prepare(
       `INSERT INTO report VALUES ('daily', ?, ?)
-       ON CONFLICT (id) DO UPDATE SET text = excluded.text, token = excluded.token WHERE excluded.token >= report.token`,
+       ON CONFLICT (id) DO UPDATE SET text = excluded.text, token = excluded.token
+       WHERE excluded.token >= report.token`,
     )
     .run(text, token)
   database.close()

@@ -7,6 +7,7 @@
  * because the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O5,
  * O11, O12, O13, P33, P58. Read next: `journal.ts` (steps), `bound-type.ts`, `slots.ts`; who feeds it: `view.ts`.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
+ * Long: the order of everything inside one entry, in one place.
  */
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
