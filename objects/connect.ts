@@ -7,8 +7,12 @@ import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
 import { ObjectClient, type ObjectClientOptions } from './client.ts'
 
-/** How a program connects. `timeoutMs` is for connecting: the client's own session has the usual one. */
-export interface ConnectOptions extends ConnectLogOptions, Omit<ObjectClientOptions, 'timeoutMs' | 'resume'> {}
+/** How a program connects. `timeoutMs` and `signal` are about connecting. */
+export interface ConnectOptions
+  extends ConnectLogOptions, Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost'> {
+  /** The timeout of the client's own session, as `timeoutMs` of `client.session`. */
+  readonly sessionTimeoutMs?: number | undefined
+}
 
 /** A connected program: objects, and the log below them. */
 export class Client extends ObjectClient {
@@ -16,8 +20,8 @@ export class Client extends ObjectClient {
   readonly #end: () => Promise<void>
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions) {
-    const { name, types, watchFrom, identities, onLost } = options
-    super(log, { name, types, watchFrom, identities, onLost })
+    const { name, types, watchFrom, identities, onLost, sessionTimeoutMs } = options
+    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs })
     this.log = log
     this.#end = end
   }

@@ -1,23 +1,15 @@
-/** What `connect` takes, and what of it reaches the client's own session. */
+/** A connected program: whose deadline is whose. */
 import test from 'ava'
 import { Counter, connect } from '../../index.ts'
 
-test('the time that connecting may take is not the timeout of the session', async (t) => {
-  await using client = await connect('memory:', { timeoutMs: 1_000 })
-  await (await client.open(Counter, '/hits')).add({ by: 1 })
-  t.deepEqual(
-    client.sessions().map(({ timeoutMs }) => timeoutMs),
-    [10_000],
-  )
-})
-
-test('a name, identities and a start for watches reach the objects', async (t) => {
-  const options = { name: 'worker-3', identities: [['digest', 'ann']], watchFrom: 0 } as const
-  await using client = await connect('memory:', options)
-  await (await client.open(Counter, '/hits')).add({ by: 1 })
-  const [session] = client.sessions()
-  t.is(session?.name, 'worker-3')
-  t.deepEqual(session?.ids, [['digest', 'ann']])
-  const first = await client.watch({ after: -1 }).next()
-  t.is(first.value?.kind, 'change')
+test('a deadline for connecting is not the timeout of the session, which has its own option', async (t) => {
+  const quick = await connect('memory:', { timeoutMs: 1_000, name: 'quick' })
+  t.teardown(() => quick.close())
+  await (await quick.open(Counter, '/hits')).add({ by: 1 })
+  t.like(quick.sessions(), [{ name: 'quick', timeoutMs: 10_000 }])
+  const slow = await connect('memory:', { sessionTimeoutMs: 60_000, identities: [['digest', 'ann']] })
+  t.teardown(() => slow.close())
+  await (await slow.open(Counter, '/hits')).add({ by: 1 })
+  t.like(slow.sessions(), [{ name: 'client', timeoutMs: 60_000, ids: [['digest', 'ann']] }])
+  await t.throwsAsync(connect('memory:', { sessionTimeoutMs: 1_000 }), { code: 'BAD_ARGUMENT' })
 })
