@@ -28,3 +28,33 @@ test('counter: two clients see the same sum', async (t) => {
 test('define-object: an op answers from its place in the log, and refuses with a code', async (t) => {
   t.is(await run('define-object.ts'), 'left after one was taken: 0\nanother one: REJECTED\n')
 })
+
+test('lock-with-fencing: the late write of a holder that was stopped is refused by its token', async (t) => {
+  t.is(
+    await run('lock-with-fencing.ts'),
+    'the first holder has written, and is stopped\nthe second holder writes: taken\n'
+      + 'the first holder writes late: refused\nit may still count on its lock: false\n',
+  )
+})
+
+test('election: another one leads when the first is gone', async (t) => {
+  t.is(
+    await run('election.ts'),
+    'leaders: one; one, busy; two\nthe first term is over: true\nthe second term has a higher token: true\n',
+  )
+})
+
+test('queue-with-crash: what a killed worker had taken is worked off by another one', async (t) => {
+  t.is(
+    await run('queue-with-crash.ts'),
+    'killed with 2 taken items and 1 ready ones\nsent to cleo on attempt 1\nsent to ann on attempt 2\n'
+      + 'sent to ben on attempt 2\nleft: 0\n',
+  )
+})
+
+test('live-configuration: a watch begins with what there is and goes on with each change', async (t) => {
+  t.is(
+    await run('live-configuration.ts'),
+    'at the start: [["beta",{"on":true}]]\nchanged: [["beta",{"on":false}]]\nby one that has not seen it: CHANGED\n',
+  )
+})

@@ -10,23 +10,48 @@ import test from 'ava'
 import { freePorts } from './free-ports.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const pages = ['README.md', 'docs/programs.md', 'docs/commands.md', 'docs/measurements.md']
+const pages = [
+  'README.md',
+  'docs/programs.md',
+  'docs/coordination.md',
+  'docs/objects.md',
+  'docs/commands.md',
+  'docs/measurements.md',
+]
 const text = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
 const blocks = (info: string): string[] =>
   [...text.matchAll(new RegExp(`\`\`\`${info}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((found) => found[1] ?? '')
 const run = promisify(execFile)
 
-for (const [i, source] of blocks('ts example').entries()) {
+// Beside the sources, where what they import is found.
+const folder = mkdtempSync(join(root, 'examples', '.pages-'))
+const examples = blocks('ts example').map((source, i) => {
+  const file = join(folder, `example-${i + 1}.ts`)
+  writeFileSync(file, source.replace("'sirtaki/log'", "'../../log.ts'").replace("'sirtaki'", "'../../index.ts'"))
+  return file
+})
+test.after.always(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+for (const [i, file] of examples.entries()) {
   test(`example ${i + 1} of the pages runs`, async (t) => {
-    const file = join(root, 'examples', `.readme-${i}.ts`)
-    t.teardown(() => {
-      rmSync(file, { force: true })
-    })
-    writeFileSync(file, source.replace("'sirtaki/log'", "'../log.ts'").replace("'sirtaki'", "'../index.ts'"))
     const { stdout } = await run(process.execPath, [file], { timeout: 30_000 })
     t.regex(stdout, /\d/)
   })
 }
+
+test('the examples of the pages compile', async (t) => {
+  t.timeout(120_000)
+  const config = { extends: '../../tsconfig.json', compilerOptions: { noUnusedLocals: true }, include: ['*.ts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const compiler = join(root, 'node_modules', '.bin', 'tsc')
+  const printed = await run(compiler, ['--project', folder], { timeout: 100_000 }).then(
+    () => '',
+    (error: unknown) => (error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)),
+  )
+  t.is(printed, '')
+})
 
 test('the bench runs as the page says', async (t) => {
   t.timeout(120_000)

@@ -1,7 +1,7 @@
 /**
  * Which records a session owns: derived from the records, kept with every change of one.
  *
- * Owned records go when their session ends, in that same entry. Keeps: O5. Read next: `records.ts`, `session-end.ts`.
+ * Owned records go when their session ends, in that same entry. Keeps: O5. Read next: `records.ts`, `space.ts`.
  */
 import type { RowStore } from './row.ts'
 

@@ -5,7 +5,7 @@
  *     $unchanged [[table, key, modified | null], ...]     $range [table, from, to | null, count, modified]
  *     $cancel {op}      $drop {}      $activate {type, version}  (on /.sirtaki)
  *
- * They never make an object. Keeps: O2 (a guard is an op that rejects), O7. Read next: `space.ts`, `transaction.ts`.
+ * They never make an object. Keeps: O2 (a guard is an op that rejects), O7. Read next: `space.ts`, `../transaction.ts`.
  */
 import type { Session } from '../../sequencer/session-entry.ts'
 import { any, count, fields, integerIn, list, text, type Guard } from './fields.ts'

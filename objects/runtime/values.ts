@@ -2,7 +2,7 @@
  * The values that state, inputs and results are made of, and what a process does before it lets one in.
  *
  * Keeps: P58 (no -0, NaN, lone surrogates, `__proto__` or bottomless nesting: each made two views differ). Owns no
- * state. Read next: `op-entry.ts`, `records.ts`.
+ * state. Read next: `entry.ts`, `records.ts`.
  */
 import { SirtakiError } from '../../log/errors.ts'
 

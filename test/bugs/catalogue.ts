@@ -1716,7 +1716,7 @@ export const bugs: readonly Bug[] = [
     breaks: ['O11'],
     seed: 0,
     judge: 'tests',
-    tests: ['test/objects/session.test.ts', 'test/objects/op-entry.test.ts'],
+    tests: ['test/objects/session.test.ts', 'test/objects/entry.test.ts'],
     file: 'objects/runtime/entry.ts',
     find: 'version === 0 || version > VERSION_MARK_MAX || byteLength < 2',
     replace: 'version === 0 || byteLength < 2',

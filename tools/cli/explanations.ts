@@ -131,6 +131,14 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'one damaged position is read from another unit of its chain; try sirtaki read POSITION',
     ],
   },
+  DATA_UNREADABLE: {
+    meaning: 'the data of a node are not what the codec of the tree handle reads',
+    causes: ['another program wrote the node with another codec, such as text or plain bytes'],
+    actions: [
+      "open the tree with the codec of the writer: client.tree(path, { codec: 'bytes' }) reads everything",
+      'print what the node holds: sirtaki get OBJECT NODE',
+    ],
+  },
   DIVERGED: {
     meaning: 'two clients played the same log to different states',
     causes: [

@@ -6,7 +6,7 @@
  */
 import { Space, type Outcome, type Played } from '../../../objects.ts'
 import { encodeInput, encodeOp, encodeTarget, encodeTransaction } from '../../../objects/runtime/entry.ts'
-import type { SpaceSnapshot } from '../../../objects/runtime/space.ts'
+import type { SpaceSnapshot } from '../../../objects/runtime/snapshot.ts'
 import { fields } from '../../../objects/runtime/fields.ts'
 import type { Input } from '../../../objects/runtime/values.ts'
 import type { TreeObject } from '../../../objects/tree/shapes.ts'
