@@ -128,7 +128,8 @@ export class Sequencer {
    * goes on in idle hours, and never back.
    */
   logTime(now: number): number {
-    this.#logTime = Math.max(this.#logTime, Math.floor(this.#base + now - this.#startedAt))
+    // The difference first: the sum of base and clock is rounded, and floor would make a whole millisecond of that.
+    this.#logTime = Math.max(this.#logTime, Math.floor(this.#base + (now - this.#startedAt)))
     return this.#logTime
   }
 

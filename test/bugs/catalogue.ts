@@ -246,6 +246,19 @@ export const bugs: readonly Bug[] = [
     replace: '0',
   },
   {
+    name: 'log-time-rounded-below-its-epoch',
+    sentence:
+      "The clock is added to the epoch's log time before its start is taken away: the first grants may lie a "
+      + 'millisecond below.',
+    breaks: ['Q3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/sequencer/sequencer.test.ts'],
+    file: 'sequencer/sequencer.ts',
+    find: 'this.#base + (now - this.#startedAt)',
+    replace: 'this.#base + now - this.#startedAt',
+  },
+  {
     name: 'log-time-heard-by-nobody',
     sentence: 'Units do not keep the log time that probes bring: the next sequencer goes back by an idle hour.',
     breaks: ['Q3'],

@@ -142,6 +142,14 @@ test('Q3: log time goes on from the sealed maximum by the own clock, and never b
   t.is(s.logTime(1100), 5250)
 })
 
+test('Q3: log time begins no lower than its epoch, whatever fraction of a millisecond the clock shows', (t) => {
+  const s = new Sequencer('s', limits)
+  // Added to 246 and taken away again, this leaves 245.99999999999994.
+  const now = 287.76130920569454
+  s.bootstrap(layoutOf({ logTime: 246, sequencer: 's' }), now)
+  t.is(s.logTime(now), 246)
+})
+
 test('Q3: log time does not stand still over an epoch, however long nothing was appended', (t) => {
   const s = sequencerOf({ logTime: 5000 })
   s.bootstrap(layoutOf({ epoch: 2, logTime: 5100, sequencer: 's' }), 601_000)
