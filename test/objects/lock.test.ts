@@ -140,9 +140,9 @@ test('O7: a hold is released by its session and its hold, once (D12)', (t) => {
   d.acquire(ann, reader)
   t.deepEqual(d.release(bob, 3), refused('NOT_HELD', { hold: 3 }))
   t.deepEqual(d.release(ann, 9), refused('NOT_HELD', { hold: 9 }))
-  t.deepEqual(d.release(ann, 3), { value: undefined })
-  t.deepEqual(d.release(ann, 3), refused('NOT_HELD', { hold: 3 }))
-  t.deepEqual(d.holds, { holders: [4], waiters: [] })
+  t.deepEqual(d.release(ann, 4), { value: undefined })
+  t.deepEqual(d.release(ann, 4), refused('NOT_HELD', { hold: 4 }))
+  t.deepEqual(d.holds, { holders: [3], waiters: [] })
 })
 
 test('O7: a wait is not released: it is given up', (t) => {
@@ -561,7 +561,7 @@ test('O7: who waits for all of it gets all that there is by then', (t) => {
   d.acquire(ann, permit)
   d.acquire(bob)
   d.acquire(cid)
-  d.ask(ann, 'setCapacity', { capacity: 5 })
+  d.ask(ann, 'setCapacity', { capacity: 6 })
   d.release(ann, 4)
   t.deepEqual(d.holds, { holders: [5], waiters: [6] })
   d.release(bob, 5)
