@@ -1,7 +1,19 @@
 /** What a program needs: `sirtaki`. The runtime below it is `sirtaki/objects`, the log by itself `sirtaki/log`. */
 export { connect, type Client, type ConnectOptions } from './objects/connect.ts'
-export type { ObjectClient, ObjectClientOptions, ObjectSession } from './objects/client.ts'
+export type { ObjectClient, ObjectClientOptions } from './objects/client.ts'
+export type { ObjectSession, ObjectSessionOptions, OnLost } from './objects/object-session.ts'
 export { Counter } from './objects/counter/type.ts'
+export type { Held, LockOptions, SemaphoreOptions } from './objects/lock/lock.ts'
+export type { HeldAll, Leader, Term } from './objects/lock/election.ts'
+export { Lock } from './objects/lock/type.ts'
+export type { Job, NackOptions } from './objects/queue/job.ts'
+export type { PutOptions, TakeOptions, WorkOptions, WorkQueue } from './objects/queue/queue.ts'
+export { Queue } from './objects/queue/type.ts'
+export { part, type Later, type PlainPart, type Transaction } from './objects/transaction.ts'
+export type { SessionState, Ticket } from './objects/runtime/session-life.ts'
+export type { Change, ChangeItem } from './objects/runtime/watch-hub.ts'
+export type { RowItem, WatchItem, WatchOptions } from './objects/runtime/watcher.ts'
+export * as guards from './objects/runtime/fields.ts'
 export {
   defineObject,
   type Calls,

@@ -1,6 +1,18 @@
 /** Objects and their runtime, for tools that play a space by themselves: `sirtaki/objects`. */
 export { Counter } from './objects/counter/type.ts'
-export { ObjectClient, ObjectSession, ROOT_STREAM, type ObjectClientOptions } from './objects/client.ts'
+export type { Held, LockOptions, SemaphoreOptions } from './objects/lock/lock.ts'
+export type { HeldAll, Leader, Term } from './objects/lock/election.ts'
+export { Lock } from './objects/lock/type.ts'
+export type { Job, NackOptions } from './objects/queue/job.ts'
+export type { PutOptions, TakeOptions, WorkOptions, WorkQueue } from './objects/queue/queue.ts'
+export { Queue } from './objects/queue/type.ts'
+export { part, type Later, type PlainPart, type Transaction } from './objects/transaction.ts'
+export type { SessionState, Ticket } from './objects/runtime/session-life.ts'
+export type { Change, ChangeItem } from './objects/runtime/watch-hub.ts'
+export type { RowItem, WatchItem, WatchOptions } from './objects/runtime/watcher.ts'
+export * as guards from './objects/runtime/fields.ts'
+export { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './objects/client.ts'
+export { ObjectSession, type ObjectSessionOptions, type OnLost } from './objects/object-session.ts'
 export {
   defineObject,
   type Calls,

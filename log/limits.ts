@@ -118,6 +118,8 @@ export interface Limits {
    * ends none: above what a proof may take, far below the shortest timeout of a session.
    */
   readonly proofMs: number
+  /** The shortest timeout that a program may ask for: shorter ones end by a pause of garbage collection. */
+  readonly sessionTimeoutMinMs: number
   /** Time between two looks of a sequencer at its sessions; a pause of it counts as two of them at most. */
   readonly attendMs: number
 }
@@ -168,5 +170,6 @@ export const limits: Limits = {
   resolveRangeMax: 65_536,
   stuckMs: 1_000,
   proofMs: 500,
+  sessionTimeoutMinMs: 2_000,
   attendMs: 25,
 }

@@ -18,6 +18,7 @@ import type { AnyObjectType, Hooks, Op, OpMaker, OpOf, ReadableObject, Waiting }
 import { makeOps } from './runtime/ops.ts'
 import { RECORD_WEIGHT_MAX, type TableOptions } from './runtime/records.ts'
 import { canonical, type Input } from './runtime/values.ts'
+import type { WatchItem, WatchOptions } from './runtime/watcher.ts'
 
 /** Names of ops that would break a handle, or will be its own. */
 const reserved = [
@@ -119,6 +120,12 @@ export interface HandleBase<S, T> extends AsyncDisposable, ReadableObject<S, T> 
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
    */
   sync(options?: CallOptions & { readonly atLeast?: number | undefined }): Promise<void>
+  /**
+   * What happens to it from now on, or behind `after`: one item a position with all its changes, in order.
+   *
+   * @throws SirtakiError `TRIMMED` for an `after` that is not at hand any more; `BAD_ARGUMENT`, `ABORTED`.
+   */
+  watch(options?: WatchOptions): AsyncIterableIterator<WatchItem, undefined>
   /** What people want to know of it. */
   describe(): Readonly<Record<string, Input>>
   close(): Promise<void>

@@ -20,6 +20,7 @@ import { encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/en
 import { KEY_LENGTH_MAX } from './runtime/entry.ts'
 import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
+import { Watcher } from './runtime/watcher.ts'
 
 /** Whatever a handle needs of who made it: the session may be another one after a loss. */
 export interface ObjectPort {
@@ -99,6 +100,25 @@ export async function callOp<S, T, O extends object, K extends keyof O & string>
 /** As `hasCalls`: an op answers with what its `apply` returned. */
 const isResult = <P>(_value: unknown): _value is ResultOf<P> => true
 
+/** What a handle is of: for transactions, which call ops by name. */
+export interface HandleType {
+  readonly type: { readonly name: string; readonly version: number; readonly calls: ReadonlyMap<string, CallCheck> }
+  readonly path: string
+}
+const typesOfHandles = new WeakMap<object, HandleType>()
+
+/** Notes what a handle is of. */
+export function noteHandle(handle: object, of: HandleType): void {
+  typesOfHandles.set(handle, of)
+}
+
+/** What a handle is of. @throws SirtakiError `BAD_ARGUMENT` for anything else. */
+export function typeOf(handle: object): HandleType {
+  const of = typesOfHandles.get(handle)
+  if (of === undefined) throw new SirtakiError('BAD_ARGUMENT', 'a transaction takes handles of objects')
+  return of
+}
+
 /** Makes a handle. */
 export function makeHandle<S, T, O extends object>(
   type: ObjectType<S, T, O>,
@@ -126,6 +146,7 @@ export function makeHandle<S, T, O extends object>(
       return view.position
     },
     sync: (options) => view.sync(options),
+    watch: (options) => new Watcher(view, { kind: 'object', path }, options),
     describe: () => view.space.object(path)?.describe() ?? { path, type: type.name, version: type.version },
     close,
     [Symbol.asyncDispose]: close,
@@ -138,6 +159,7 @@ export function makeHandle<S, T, O extends object>(
     }
     Object.defineProperty(handle, op, { value: call, enumerable: true })
   }
+  noteHandle(handle, { type, path })
   invariant(hasCalls(handle, type), 'O1', { path })
   return handle
 }

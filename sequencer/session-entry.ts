@@ -16,8 +16,8 @@ import { SirtakiError } from '../log/errors.ts'
 
 /** The first byte of each of these entries. */
 export const ENTRY_VERSION = 2
-/** Bounds of a timeout: shorter ones end by a pause of garbage collection, longer ones are no numbers of a clock. */
-export const SESSION_TIMEOUT_MS_MIN = 2_000
+/** Bounds of a timeout in an entry. What a program may ask for is narrower (`limits.sessionTimeoutMinMs`). */
+export const SESSION_TIMEOUT_MS_MIN = 10
 export const SESSION_TIMEOUT_MS_MAX = 9e12
 const IDENTITIES_MAX = 64
 const TYPES_MAX = 256

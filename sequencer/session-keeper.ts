@@ -8,11 +8,12 @@
  * A flow. It plays stream 0 also while another sequencer serves; without sessions it does nothing else. Why nobody whom
  * an answer confirmed is ended too early:
  *
- *   - by this epoch: an end begins a timeout after the last heartbeat, and nobody is confirmed behind its beginning;
+ *   - by this epoch: an end begins a timeout after the last heartbeat, and behind its beginning nobody is confirmed;
  *   - by a later one: that was opened after the proof of the confirmation began, and waits for `proofMs` more;
  *   - by an earlier one: its ends do not count, since their entries have tokens of this epoch (`session-table.ts`).
  *
- * Owns: the player, the appender, the proofs on their way, the timer. Keeps: O5. Read next: `expiry.ts` (when), `session-table.ts`.
+ * Owns: the player, the appender, the proofs on their way, the timer. Keeps: O5.
+ * Read next: `expiry.ts` (when), `session-table.ts`.
  */
 import { Appender } from '../log/client/append.ts'
 import type { Cluster } from '../log/cluster/cluster.ts'
@@ -94,14 +95,14 @@ export class SessionKeeper {
   /**
    * Hears of these incarnations, and confirms them.
    *
-   * @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` when another sequencer has the place.
+   * @throws SirtakiError `NOT_READY` before a bootstrap, `EPOCH` when a newer one is known.
    */
   heartbeat(incarnations: readonly number[]): HeartbeatAnswer {
     const machine = this.#machine
     this.#expiry.look(this.#cluster.ports.clock.now())
     for (const incarnation of incarnations) this.#expiry.heard(incarnation)
     if (machine.layout !== undefined && !this.#serves()) {
-      throw new SirtakiError('EPOCH', `epoch ${machine.epoch} is over: another sequencer confirms sessions`)
+      throw new SirtakiError('EPOCH', `epoch ${machine.epoch} is over: the sequencer of the next one confirms sessions`)
     }
     const { streams } = machine.tails(machine.epoch, [SPACE])
     // The first heartbeat may come before its session was played, while nobody proves anything.
@@ -181,7 +182,8 @@ export class SessionKeeper {
       if (change.kind === 'resumed') this.#expiry.closed(change.before.incarnation)
       this.#expiry.opened(incarnation, timeoutMs)
     }
-    this.#cluster.ports.failpoint?.(`session.${change.kind}`, { session: change.session.session, incarnation })
+    const by = change.kind === 'ended' ? change.epoch : undefined
+    this.#cluster.ports.failpoint?.(`session.${change.kind}`, { session: change.session.session, incarnation, by })
   }
 
   /**

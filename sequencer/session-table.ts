@@ -27,7 +27,8 @@ export interface EntryPlace {
 export type SessionChange =
   | { readonly kind: 'opened'; readonly session: Session }
   | { readonly kind: 'resumed'; readonly session: Session; readonly before: Session }
-  | { readonly kind: 'ended'; readonly session: Session; readonly clean: boolean }
+  /** `epoch`: of the sequencer that ended it; 0: its owner. */
+  | { readonly kind: 'ended'; readonly session: Session; readonly clean: boolean; readonly epoch: number }
 
 /** The table of live sessions. */
 export class SessionTable {
@@ -54,7 +55,7 @@ export class SessionTable {
       case 'end': {
         const session = this.#liveIn(space, decoded.incarnation)
         const counts = decoded.epoch === 0 || decoded.epoch === entry.epoch
-        return session === undefined || !counts ? undefined : this.#end(session, decoded.clean)
+        return session === undefined || !counts ? undefined : this.#end(session, decoded)
       }
       case 'tick':
       case 'sessions':
@@ -104,10 +105,10 @@ export class SessionTable {
     return { kind: 'resumed', session, before }
   }
 
-  #end(session: Session, clean: boolean): SessionChange {
+  #end(session: Session, { clean, epoch }: { readonly clean: boolean; readonly epoch: number }): SessionChange {
     this.#byIncarnation.delete(session.incarnation)
     this.#bySession.delete(session.session)
-    return { kind: 'ended', session, clean }
+    return { kind: 'ended', session, clean, epoch }
   }
 
   #put(session: Session): void {

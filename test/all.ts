@@ -1,10 +1,10 @@
 /**
  * `npm test [-- NAME | --list]`: everything that has to hold before a change lands.
  *
- * Type check, lint, unit and contract tests, one after the other; then 500 simulator seeds and every planted bug
- * replayed at its recorded seed, beside the real-process tests. NAME runs only the steps whose names begin with it,
- * `--list` prints the names. At the end the failures are named once more; the last line is `N passed, N failed`. Read
- * next: `steps.ts`.
+ * Format, type check and lint first, one after the other; then what computes (unit and contract tests, simulator seeds,
+ * every planted bug at its recorded seed), beside the real-process tests, which mostly wait. NAME runs only the steps
+ * whose names begin with it, `--list` prints the names. At the end the failures are named once more; the last line is
+ * `N passed, N failed`. Read next: `steps.ts`.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'

@@ -26,6 +26,16 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   })
 }
 
+/** Runs something that somebody waits for: the process stays alive until it has ended, also in its pauses. */
+export async function attended<T>(clock: Clock, run: () => Promise<T>): Promise<T> {
+  const release = clock.hold?.()
+  try {
+    return await run()
+  } finally {
+    release?.()
+  }
+}
+
 /** The error of a call whose signal has aborted. */
 export const aborted = (signal: AbortSignal): SirtakiError =>
   new SirtakiError('ABORTED', 'the call was aborted; it may still take effect', { cause: signal.reason })

@@ -4,8 +4,7 @@
  * Read next: `remains.ts` (what there is to find), `recover.ts` (what is done about it).
  */
 import type { Cluster } from '../cluster/cluster.ts'
-import type { UnitMember } from '../layout.ts'
-import { openSegment } from '../layout.ts'
+import { openSegment, type UnitMember } from '../layout.ts'
 import type { Span } from '../ranges.ts'
 import {
   candidatesOf,
@@ -39,8 +38,6 @@ export async function surveyRecovery(cluster: Cluster, options: SurveyOptions = 
   for (const scene of scenes) chains.push(await judge(cluster, scene, options))
   return { layout, chains }
 }
-
-// ---- who is there
 
 /** Collects positions as spans. */
 class Spans {

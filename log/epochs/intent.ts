@@ -55,6 +55,10 @@ export interface Findings {
   readonly sealed?: { readonly tail: number; readonly trim: number; readonly logTime: number } | undefined
 }
 
+/** Whether a name means this unit: its address, its identity, or the first letters of that, eight at least. */
+export const isNameOf = (name: string, { address, identity }: { identity: string; address: string }): boolean =>
+  name === address || name === identity || (name.length >= 8 && identity.startsWith(name))
+
 /** The present address of a unit. */
 export const addressIn = (unit: { identity: string; address: string }, intent: Intent): string =>
   intent.moved?.find((one) => one.identity === unit.identity)?.address ?? unit.address

@@ -15,6 +15,7 @@ import { chainsOf, placesOf, unitsOf, whole, type Layout, type Place, type UnitM
 import { firstOfClass, type Span, type Stripe } from '../ranges.ts'
 import { DigestAnswer, Identity, LayoutAnswer, writeJson } from '../wire/control.ts'
 import { readAsked, type Held } from '../wire/messages.ts'
+import { isNameOf } from './intent.ts'
 
 /** What a unit holds at a position. */
 export interface Value {
@@ -123,13 +124,11 @@ export interface Scene {
   readonly end: number
 }
 
-/** Whether somebody means this unit: by its address, its identity, or the first eight letters of that. */
+/** Whether one of the names means this unit. */
 export const called = (
   names: readonly string[] | undefined,
-  { address, identity }: { readonly address: string; readonly identity: string },
-): boolean =>
-  names?.some((name) => name === address || name === identity || (name.length >= 8 && identity.startsWith(name)))
-  === true
+  unit: { readonly address: string; readonly identity: string },
+): boolean => names?.some((name) => isNameOf(name, unit)) === true
 
 /**
  * Every chain of every segment, with who may know of it.
@@ -361,5 +360,3 @@ export const isSameValue = (
   a: { readonly kind: string; readonly hash: number },
   b: { readonly kind: string; readonly hash: number },
 ): boolean => a.kind === b.kind && a.hash === b.hash
-
-// ---- judging

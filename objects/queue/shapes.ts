@@ -9,7 +9,7 @@ import type { Value } from '../runtime/values.ts'
 
 /** Items of one put, take, ack, nack or extend. */
 export const ITEMS_MAX = 1_024
-/** What the value of an item weighs at most: its record must have room for a reason and for who has it, or it is stuck. */
+/** What the value of an item weighs at most: its record must have room for a reason and for who has it. */
 export const ITEM_WEIGHT_MAX = LARGE_WEIGHT_MAX - 8 * 1024
 /** Times in milliseconds of delays and visibilities. */
 export const TIME_MS_MAX = 2 ** 40

@@ -189,7 +189,7 @@ export class BoundType<S, T> implements AnyBoundType {
     return this.options.ops.has(op)
   }
 
-  /** The object at a path; made where there is none: its caller sees to it that it is forgotten unless it comes to be. */
+  /** The object at a path; made where there is none: who asks sees to it that it is forgotten unless it comes to be. */
   object(path: string): BoundObject<S, T> {
     const known = this.#objects.get(path)
     if (known !== undefined) return known

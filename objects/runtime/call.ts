@@ -75,7 +75,7 @@ export function entryOf({ position, epoch, logTime, streams, previous }: Appende
 export function resultOf({ applied, settled, request }: Call): unknown {
   if (settled !== undefined) {
     if (settled.kind === 'result') return settled.value
-    throw refused(request.what, { code: settled.code, next: 'stop', facts: settled.facts, position: settled.op })
+    throw refused(request.what, { ...settled, position: settled.op })
   }
   if (applied === undefined) throw new SirtakiError('INVARIANT', `${request.what} has no outcome`)
   const { position } = applied

@@ -5,12 +5,13 @@
  * open. Keeps: O3, O7 (a wait is settled once), O12. Read next: `journal.ts`, `bound-type.ts`.
  */
 import type { Draft } from 'immer'
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, type Next } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { produce } from './draft.ts'
 import type { ObjectDeadlines } from './deadlines.ts'
 import type { Journal, Settlement } from './journal.ts'
 import { orderKey, type Context, type Waiting } from './object-type.ts'
+import { refusalOf } from './outcome.ts'
 import type { Cell, RowTable } from './records.ts'
 import { Rejection } from './rejection.ts'
 import type { RowStore } from './row.ts'
@@ -32,8 +33,8 @@ export interface StepObject<S, T> {
   readonly path: string
   readonly type: {
     readonly journal: Journal
-    /** `waits`: tables whose rows are waits. */
-    readonly options: { readonly waits: ReadonlySet<string> }
+    /** `waits`: tables whose rows are waits; `refusals`: the codes that the type declares. */
+    readonly options: { readonly waits: ReadonlySet<string>; readonly refusals: ReadonlyMap<string, Next> }
   }
   readonly cell: Cell<S>
   readonly state: S
@@ -46,6 +47,8 @@ export interface StepObject<S, T> {
 /** The context of one step on one object. */
 export class StepContext<S, T> implements Context<S, T> {
   readonly #object: StepObject<S, T>
+  /** What refused the op of this very step, which had begun to wait. */
+  #own: Rejection | undefined
 
   constructor(object: StepObject<S, T>) {
     this.#object = object
@@ -73,51 +76,73 @@ export class StepContext<S, T> implements Context<S, T> {
     return this.#object.tables
   }
 
-  // Arrows: an op may take them out of its context.
-  readonly put = (state: S): void => {
-    this.#object.cell.set(state)
-  }
-  readonly change = (recipe: (draft: Draft<S>) => void): void => {
-    const before = this.#object.state
-    const after = produce(before, (draft) => {
-      recipe(draft)
-    })
-    if (after !== before) this.#object.cell.set(after)
-  }
-  readonly reject = (code: string, facts: Readonly<Record<string, Input>> = {}): never => {
-    throw this.#object.type.journal.refuse(new Rejection(canonical(code), factsOf(facts)))
-  }
-  readonly wait = <K extends keyof T & string>(table: K, row: T[K]): Waiting => {
-    const { journal, options } = this.#object.type
-    if (!options.waits.has(table)) throw new SirtakiError('MISUSE', `table ${table} is not declared in waits`)
-    const rows = this.#object.tables[table]
-    if (rows.size >= WAITS_MAX) this.reject('TOO_MANY', { waits: rows.size })
-    rows.set(orderKey(journal.position), row)
-    return marker()
-  }
-  readonly settle = (op: number, value: unknown): void => {
-    this.unwait(op, false)
-    this.#push({ op, kind: 'result', value: value === undefined ? undefined : ownCopy(value) })
-  }
-  readonly refuse = (op: number, code: string, facts: Readonly<Record<string, Input>> = {}): void => {
-    this.unwait(op, false)
-    this.#push({ op, kind: 'rejected', code, facts: factsOf(facts) })
-  }
-  readonly at = (key: string, time: number | undefined): void => {
-    const object = this.#object
-    if (time === undefined) {
-      object.due?.delete(key)
-      return
+  // Getters: an op may take them out of its context, and what it does not use is not made for it.
+  get put(): (state: S) => void {
+    const { cell } = this.#object
+    return (state) => {
+      cell.set(state)
     }
-    if (!Number.isSafeInteger(time)) throw new SirtakiError('BAD_ARGUMENT', `${time} is no time in milliseconds`)
-    // Asked for first: it makes the table.
-    void object.deadlines
-    object.due?.set(key, time)
   }
-  readonly emit = (kind: string, facts: Readonly<Record<string, Input>>): void => {
+  get change(): (recipe: (draft: Draft<S>) => void) => void {
+    const { cell, state: before } = this.#object
+    return (recipe) => {
+      const after = produce(before, (draft) => {
+        recipe(draft)
+      })
+      if (after !== before) cell.set(after)
+    }
+  }
+  get reject(): (code: string, facts?: Readonly<Record<string, Input>>) => never {
     const { journal } = this.#object.type
-    journal.requireOpen()
-    journal.events.push({ path: this.#object.path, kind, facts: factsOf(facts) })
+    return (code, facts = {}) => {
+      throw journal.refuse(new Rejection(canonical(code), factsOf(facts)))
+    }
+  }
+  get wait(): <K extends keyof T & string>(table: K, row: T[K]) => Waiting {
+    return (table, row) => {
+      const { journal, options } = this.#object.type
+      if (!options.waits.has(table)) throw new SirtakiError('MISUSE', `table ${table} is not declared in waits`)
+      const rows = this.#object.tables[table]
+      if (rows.size >= WAITS_MAX) throw journal.refuse(new Rejection('TOO_MANY', { waits: rows.size }))
+      rows.set(orderKey(journal.position), row)
+      return marker()
+    }
+  }
+  get settle(): (op: number, value: unknown) => void {
+    return (op, value) => {
+      this.unwait(op, false)
+      this.#push({ op, kind: 'result', value: value === undefined ? undefined : ownCopy(value) })
+    }
+  }
+  get refuse(): (op: number, code: string, facts?: Readonly<Record<string, Input>>) => void {
+    return (op, code, facts = {}) => {
+      this.unwait(op, false)
+      const { journal, options } = this.#object.type
+      const rejection = new Rejection(canonical(code), factsOf(facts))
+      if (op === journal.position) this.#own = rejection
+      this.#push({ op, ...refusalOf(rejection, options.refusals) })
+    }
+  }
+  get at(): (key: string, time: number | undefined) => void {
+    const object = this.#object
+    return (key, time) => {
+      if (time === undefined) {
+        object.due?.delete(key)
+        return
+      }
+      if (!Number.isSafeInteger(time)) throw new SirtakiError('BAD_ARGUMENT', `${time} is no time in milliseconds`)
+      // Asked for first: it makes the table.
+      void object.deadlines
+      object.due?.set(key, time)
+    }
+  }
+  get emit(): (kind: string, facts: Readonly<Record<string, Input>>) => void {
+    const { journal } = this.#object.type
+    const { path } = this.#object
+    return (kind, facts) => {
+      journal.requireOpen()
+      journal.events.push({ path, kind, facts: factsOf(facts) })
+    }
   }
 
   /**
@@ -147,8 +172,8 @@ export class StepContext<S, T> implements Context<S, T> {
     const at = settlements.findIndex(({ op }) => op === position)
     if (at < 0) return WAITING
     const [settled] = settlements.splice(at, 1)
-    if (settled?.kind === 'rejected') throw new Rejection(settled.code, settled.facts)
-    return settled?.value
+    if (this.#own !== undefined) throw this.#own
+    return settled?.kind === 'result' ? settled.value : undefined
   }
 
   #waits(name: string): RowTable<Value> | undefined

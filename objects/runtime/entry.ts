@@ -3,7 +3,7 @@
  *
  *     op           | 2 | 2 | incarnation f64 | number f64 | flags u8 | [claim] | [key] | [ids] | part
  *     empty        | 2 | 3 | incarnation f64 | number f64 |
- *     transaction  | 2 | 4 | incarnation f64 | number f64 | flags u8 | [claim] | [key] | [ids] | count u16 | (u32 | part)*
+ *     transaction  | 2 | 4 | incarnation f64 | number f64 | flags u8 | [claim] | [key] | [ids] | n u16 | (u32 | part)*
  *     part         | what: u16 + bytes | object: u16 + text | input: u32 + JSON | (count u16 | (u32 + bytes)*)?
  *     what         | type: u16 + text | version u32 | op: u16 + text |
  *     claim        | position f64 | low u32 | high u32 |           key, ids: u16 + text
@@ -23,8 +23,8 @@ import { canonicalInput, isCanonical, type Input } from './values.ts'
 /** First bytes that are, or will be, versions of ours: below every byte that a text begins with. */
 const VERSION_MARK_MAX = 8
 const kinds = { op: 2, empty: 3, transaction: 4 } as const
-/** Kinds that `readSessionEntry` knows. */
-const sessionKinds: readonly number[] = [1, 5, 6, 7, 8]
+/** Whether `readSessionEntry` knows a kind. */
+const isSessions = (kind: number): boolean => kind === 1 || (kind >= 5 && kind <= 8)
 const flagBits = { claim: 1, key: 2, ids: 4 } as const
 const FLAGS_ALL = 7
 /** Bytes in front of the flags. */
@@ -230,7 +230,7 @@ const WHATS_MAX = 4_096
 /** Paths remembered, a power of two: more than the busy objects of a moment. */
 const PATHS_KEPT = 8_192
 
-/** Decodes payloads. `R` is what its reader keeps with an op of a type: looking that up by names costs as much as it. */
+/** Decodes payloads. `R` is what its reader keeps with an op of a type: looking that up by names costs as much. */
 export class OpDecoder<R> {
   readonly #whats = new Map<number, KnownWhat<R>>()
   #view: DataView = new DataView(new ArrayBuffer(0))
@@ -251,7 +251,7 @@ export class OpDecoder<R> {
         { facts: { version, kind } },
       )
     }
-    if (sessionKinds.includes(kind)) {
+    if (isSessions(kind)) {
       const entry = readSessionEntry(payload)
       return entry === undefined ? BAD : { kind: 'session', entry }
     }

@@ -7,7 +7,7 @@
  * A patch is {object, table, key, before, after}: undo, digest, watch and diff are this one thing. Keeps: O3, O12.
  * Read next: `records.ts`, `space.ts`.
  */
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, type Next } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { Deadlines } from './deadlines.ts'
 import { Owners } from './owners.ts'
@@ -21,7 +21,9 @@ export type Settlement =
   | {
       readonly op: number
       readonly kind: 'rejected'
+      /** As in `Refused`. */
       readonly code: string
+      readonly next: Next
       readonly facts: Readonly<Record<string, Input>>
     }
 
@@ -121,6 +123,11 @@ export class Journal {
     this.patches.push(patch)
     // A record that the sums do not hold yet is on the list already, or was made and dropped in between.
     if (before === undefined || before.counted) this.#dirty.push(patch)
+  }
+
+  /** A record that was loaded: no change of an entry, but nothing that the digest has seen. */
+  loaded(store: RowStore, key: string, row: Row<unknown>): void {
+    this.#dirty.push({ store, key, before: undefined, after: row })
   }
 
   /** Takes back the changes from number `from` on. */

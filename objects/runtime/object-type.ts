@@ -180,9 +180,8 @@ export interface Once {
   readonly time: number
   readonly hash: string
   readonly position: number
-  /** Whether the result was small enough to be kept; one without a value is. */
-  readonly isKept: boolean
-  readonly result?: Value
+  /** JSON of the results of its parts, each as a list of one value, or of none; absent: too large, or with bytes. */
+  readonly results?: string
 }
 
 /** A type in one space. */

@@ -6,6 +6,7 @@
 import type { Next } from '../../log/errors.ts'
 import type { Session } from '../../sequencer/session-entry.ts'
 import type { Emitted, Settlement } from './journal.ts'
+import type { Rejection } from './rejection.ts'
 import type { Patch } from './row.ts'
 import type { Input } from './values.ts'
 
@@ -46,7 +47,14 @@ export type Outcome =
   | ({ readonly kind: 'duplicate' | 'gap' | 'unknown' } & OpName)
   | { readonly kind: 'opened'; readonly position: number; readonly session: Session }
   | { readonly kind: 'resumed'; readonly position: number; readonly session: Session; readonly before: Session }
-  | { readonly kind: 'ended'; readonly position: number; readonly session: Session; readonly clean: boolean }
+  /** `epoch`: of the sequencer that ended it; 0: its owner. */
+  | {
+      readonly kind: 'ended'
+      readonly position: number
+      readonly session: Session
+      readonly clean: boolean
+      readonly epoch: number
+    }
   | { readonly kind: 'tick'; readonly position: number }
   /** Not an entry of this space, or one that changes nothing. */
   | { readonly kind: 'ignored'; readonly position: number }
@@ -63,10 +71,26 @@ export interface Played {
   readonly events: readonly Emitted[]
   /** All changes in order; `netChanges` makes the changes of the entry of them. */
   readonly patches: readonly Patch[]
+  /** Bytes of its payload. */
+  readonly bytes: number
+}
+
+/**
+ * Gives a refusal as its caller gets it: `declared` are the codes of the type, `where` goes with its facts. A code that
+ * nobody has declared is the reason of a `REJECTED`.
+ */
+export function refusalOf(
+  { code, facts }: Rejection,
+  declared: ReadonlyMap<string, Next> | undefined,
+  where: Readonly<Record<string, Input>> = {},
+): Refused {
+  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
+  if (next !== undefined) return { kind: 'rejected', code, next, facts: { ...facts, ...where } }
+  return { kind: 'rejected', code: 'REJECTED', next: 'stop', facts: { ...facts, ...where, reason: code } }
 }
 
 /** Refusals of the runtime itself, for every type, with what a caller may do. */
-export const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
+const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
   ['BAD_ARGUMENT', 'stop'],
   ['CONFLICT', 'again'],
   ['KEY_REUSED', 'stop'],

@@ -42,7 +42,7 @@ export interface ReadonlyTable<V> {
 
 /** What an op may do with a table besides. */
 export interface Table<V> extends ReadonlyTable<V> {
-  /** How many more records, of all objects, a session may own: what gives to somebody else than the caller asks first. */
+  /** How many more records, of all objects, a session may own: who gives to another session than its own asks first. */
   room(session: number): number
   set(key: string, value: V): void
   /** Changes a record through a draft. @throws SirtakiError `BAD_ARGUMENT` when there is none. */
@@ -65,6 +65,9 @@ export class Cell<V> implements RowStore {
     this.name = name
   }
 
+  get isCell(): boolean {
+    return true
+  }
   get value(): V | undefined {
     return this.#row?.value
   }
@@ -99,7 +102,8 @@ export class Cell<V> implements RowStore {
     this.#row = before
   }
   load(_key: string, row: Row<V>): void {
-    this.#row = row
+    this.#row = copyOf(row)
+    this.#journal.loaded(this, '', this.#row)
   }
 
   #put(after: Row<V> | undefined): void {
@@ -144,6 +148,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.#isIndexed = options.owner !== undefined || options.changed !== undefined || this.#nested !== undefined
   }
 
+  get isCell(): boolean {
+    return false
+  }
   get size(): number {
     return this.#rows.size
   }
@@ -250,7 +257,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.set(key, value)
   }
   load(key: string, row: Row<V>): void {
-    this.#place(key, undefined, row)
+    const own = copyOf(row)
+    this.#place(key, undefined, own)
+    this.#journal.loaded(this, key, own)
   }
 
   #entries(keys: readonly string[]): (readonly [string, V])[] {
@@ -298,3 +307,6 @@ export class RowTable<V> implements RowStore, Table<V> {
     return typeof session === 'number' ? session : 0
   }
 }
+
+/** A row of one's own: another space keeps its digest's fields in the one that was given. */
+const copyOf = <V>({ value, created, modified }: Row<V>): Row<V> => new Row(value, created, modified)

@@ -44,6 +44,8 @@ export interface Tally {
 export interface RowStore {
   readonly object: string
   readonly name: string
+  /** Whether it is the small value, whose name says type and version. */
+  readonly isCell: boolean
   readonly size: number
   /** The digest's. */
   tally: Tally | undefined

@@ -2,7 +2,7 @@
  * The life of a session: opened or resumed, kept alive by heartbeats, lost or closed, and ended in the log.
  *
  *     new ── first op or resume ──▶ connected ◀──▶ doubtful ──▶ lost
- *                                       └── close ──▶ closed         lost, closed: `end` is appended until it is decided
+ *                                       └── close ──▶ closed         lost, closed: `end` is appended until decided
  *
  * A session that is lost here stays lost: its heartbeats end, its holder stops counting on it, and an end by its owner
  * is appended so that others need not wait for its timeout (finding 6). Keeps: O5, O7. Read next: `heart.ts`,
@@ -87,6 +87,11 @@ export class SessionLife implements Beating {
   }
   get isOver(): boolean {
     return this.#state === 'lost' || this.#state === 'closed'
+  }
+  /** Whether its process may count on it, by the clocks as they are: a question that changes nothing. */
+  get isCountedOn(): boolean {
+    const age = since(this.#view.log.clock, this.confirmedAt)
+    return !this.isOver && this.#incarnation !== undefined && age < LOST_AT * this.timeoutMs
   }
   /** What names the session in the log: the position that opened it. */
   get session(): number | undefined {
@@ -212,6 +217,8 @@ export class SessionLife implements Beating {
       const sent = momentOf(log.clock)
       try {
         const appended = await log.append(payload, { streams: [0, stream], background: true })
+        // 0 is nobody where records are owned: a session at that position is opened once more, and expires.
+        if (appended.position === 0) continue
         this.#opened(appended.position, sent)
         this.#view.offer(entryOf(appended, payload))
         return

@@ -8,7 +8,7 @@ import type { Session } from '../../sequencer/session-entry.ts'
 import { addLanes, hashText, subtractLanes } from './digest.ts'
 import type { Lanes } from './row.ts'
 
-/** A live session and the number of the op that applies next: lower ones have been applied, higher ones are too early. */
+/** A live session and the number of the op that applies next: lower ones have been applied, higher are too early. */
 export interface SessionMark extends Session {
   readonly next: number
 }

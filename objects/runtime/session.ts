@@ -107,6 +107,15 @@ export class Session implements LocalSession {
     return this.#calls.size + this.#waiting.size
   }
 
+  /** What its ops and heartbeats name; -1 before it is open. */
+  get incarnation(): number {
+    return this.#incarnation ?? -1
+  }
+  /** Whether it may be counted on, by the clocks as they are: a question that changes nothing. */
+  get isCountedOn(): boolean {
+    return this.#life.isCountedOn
+  }
+
   /** Looks at the clocks now: whether it may still be counted on. */
   get isCurrent(): boolean {
     this.#life.look()

@@ -21,7 +21,7 @@ export class Slots {
   readonly #slots = new Map<string, Slot>()
   #opaque = 0
   /** Of the entry at hand. */
-  #touched: Slot[] = []
+  readonly #touched: Slot[] = []
 
   constructor(max: number) {
     this.#max = max
@@ -80,11 +80,16 @@ export class Slots {
     this.#touched.push(slot)
   }
 
+  /** The end of a load: whether objects are over is for the entries that touch them to say. */
+  loaded(): void {
+    this.#touched.length = 0
+  }
+
   /** The end of an entry: `end` drops the value of each object that is over; what does not exist is forgotten. */
   close(time: number, end: (object: AnyObject) => void): void {
     if (this.#touched.length === 0) return
     for (const slot of this.#touched) this.#settle(slot, time, end)
-    this.#touched = []
+    this.#touched.length = 0
   }
 
   #settle(slot: Slot, time: number, end: (object: AnyObject) => void): void {

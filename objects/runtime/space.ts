@@ -7,25 +7,28 @@
  * because the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O5,
  * O11, O12, O13, P33, P58. Read next: `journal.ts` (steps), `bound-type.ts`, `slots.ts`; who feeds it: `view.ts`.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
+ *
+ * Long: the way of one entry through a space is one thought.
  */
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
 import type { Session, SessionEntry } from '../../sequencer/session-entry.ts'
 import { SessionTable } from '../../sequencer/session-table.ts'
 import { WAITING } from './context.ts'
-import { DigestSums, addLanes, hashText, hexOf, type Digest } from './digest.ts'
+import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
 import { OpDecoder, readInput, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
 import { isExhausted } from './exhausted.ts'
 import { Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
+import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
-import { refusalsOfOurs, type Outcome, type Played } from './outcome.ts'
+import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import { Row, type Lanes } from './row.ts'
+import type { Lanes } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
+import { rowsOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
 import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
-import type { Input, Value } from './values.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
 export const DIGEST_EVERY = 4_096
@@ -33,11 +36,6 @@ export const DIGEST_EVERY = 4_096
 const DIRTY_MAX = 65_536
 /** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
 const SKIPPED_MAX = 65_536
-/** Idempotency keys of one object, and for how long they are known. */
-const KEYS_MAX = 100_000
-const KEY_MS = 24 * 3_600_000
-/** Characters of a result that is kept with its key. */
-const KEPT_RESULT_MAX = 4_096
 
 /** Where the ops of one op of a type go. */
 interface Route {
@@ -50,21 +48,6 @@ export interface SpaceBounds {
   readonly recordsMax?: number | undefined
   readonly objectsMax?: number | undefined
   readonly sessionsMax?: number | undefined
-}
-
-/** One object of a snapshot: its records as they are; a row never changes. */
-export interface ObjectSnapshot {
-  readonly path: string
-  readonly type: string
-  readonly version: number
-  readonly rows: readonly (readonly [table: string, key: string, row: Row<unknown>])[]
-}
-/** Everything that playback needs behind a position. */
-export interface SpaceSnapshot {
-  /** The last position played. */
-  readonly position: number
-  readonly sessions: readonly SessionMark[]
-  readonly objects: readonly ObjectSnapshot[]
 }
 
 /** The state machine of one stream. */
@@ -128,8 +111,7 @@ export class Space {
   }
   /** The object at a path, if there is one whose code is known. */
   object(path: string): AnyObject | undefined {
-    const object = this.#slots.get(path)?.object
-    return object?.exists === true ? object : undefined
+    return this.#existing(path)
   }
   objects(): AnyObject[] {
     return this.#slots.objects()
@@ -187,6 +169,7 @@ export class Space {
       settled: journal.settlements,
       events: journal.events,
       patches: journal.patches,
+      bytes: payload.byteLength,
     }
   }
 
@@ -195,49 +178,39 @@ export class Space {
     return { position: this.#position, digest: hexOf(this.#lanes()), objects: this.#sums.objects() }
   }
 
-  /** Everything that playback needs from here on, in one turn: rows are never changed, so they are not copied. */
+  /**
+   * Everything that playback needs from here on.
+   *
+   * @throws SirtakiError `CODE_MISSING` where the code of some object's type is missing: its records are not here.
+   */
   snapshot(): SpaceSnapshot {
+    if (this.isOpaque) throw new SirtakiError('CODE_MISSING', 'without the code of all types there is no snapshot')
     const objects: ObjectSnapshot[] = this.#slots.objects().map((object) => ({
       path: object.path,
       type: object.type.name,
       version: object.type.version,
-      rows: object.stores().flatMap((store) => {
-        const table = store === object.cell ? '' : store.name
-        return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [table, key, row])
-      }),
+      rows: rowsOf(object.stores(), object.cell),
     }))
-    const system = this.#system.stores().flatMap((store, i) => {
-      return [...store.rows()].map(([key, row]): [string, string, Row<unknown>] => [
-        i === 0 ? '' : store.name,
-        key,
-        row,
-      ])
-    })
-    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: system })
-    return { position: this.#position, sessions: this.#marks.all(), objects }
+    const system = this.#system.stores()
+    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: rowsOf(system, system[0]) })
+    return { position: this.#position, time: this.#time, sessions: this.#marks.all(), objects }
   }
 
-  /**
-   * Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. Rows are
-   * made anew: those of the snapshot carry marks of the sums that they are part of.
-   */
-  load({ position, sessions, objects }: SpaceSnapshot): void {
+  /** Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. */
+  load({ position, time, sessions, objects }: SpaceSnapshot): void {
     invariant(this.#position === -1, 'C4', { position: this.#position })
     this.#position = position
+    this.#time = time
     this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
     const live = sessions.map(({ next, ...session }) => ({ session, next }))
     this.#table.load(live.map(({ session }) => session))
     for (const { session, next } of live) this.#marks.open(session, next)
     for (const { path, type, version, rows } of objects) {
       const store = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
-      for (const [table, key, { value, created, modified }] of rows) {
-        const into = store?.(table)
-        const row = new Row(value, created, modified)
-        into?.load(key, row)
-        if (into !== undefined) this.#sums.fold([{ store: into, key, before: undefined, after: row }])
-      }
+      for (const [table, key, row] of rows) store?.(table)?.load(key, row)
+      if (this.journal.dirty >= DIRTY_MAX) this.#sums.fold(this.journal.takeDirty())
     }
-    this.#slots.close(0, () => undefined)
+    this.#slots.loaded()
   }
 
   readonly #systemStore = (table: string) => this.#system.stores()[table === '' ? 0 : 1]
@@ -277,21 +250,30 @@ export class Space {
   }
 
   #judge(entry: Entry, decoded: SpaceEntry<Route>): Outcome {
-    const { position } = entry
+    const { position, payload } = entry
     if (decoded.kind === 'bad') return { kind: 'ignored', position }
     if (decoded.kind === 'session') return this.#session(entry, decoded.entry)
     const { incarnation, number } = decoded
     const ahead = this.#marks.take(incarnation, number)
-    const name = { position, incarnation, number }
-    if (ahead === undefined) return { kind: 'unknown', ...name }
-    if (ahead !== 0) return { kind: ahead < 0 ? 'duplicate' : 'gap', ...name }
-    switch (decoded.kind) {
-      case 'empty':
-        return { kind: 'empty', ...name }
-      case 'unreadable':
-        return { kind: 'rejected', ...name, code: 'REJECTED', next: 'stop', facts: { reason: 'it cannot be decoded' } }
-      default:
-        return { ...this.#run(entry, decoded), ...name }
+    if (ahead === undefined) return { kind: 'unknown', position, incarnation, number }
+    if (ahead !== 0) return { kind: ahead < 0 ? 'duplicate' : 'gap', position, incarnation, number }
+    if (decoded.kind === 'empty') return { kind: 'empty', position, incarnation, number }
+    if (decoded.kind === 'unreadable') {
+      const facts = { reason: 'it cannot be decoded' }
+      return { kind: 'rejected', position, incarnation, number, code: 'REJECTED', next: 'stop', facts }
+    }
+    const straight = decoded.kind === 'op' ? this.#straight(decoded) : undefined
+    if (decoded.kind !== 'op' || straight === undefined) {
+      return { ...this.#run(entry, decoded), position, incarnation, number }
+    }
+    try {
+      const caller = this.#callerOf(decoded)
+      const value = this.journal.step(caller, () => this.#runOn(straight, decoded.part, payload))
+      return value === WAITING
+        ? { kind: 'waiting', position, incarnation, number }
+        : { kind: 'result', position, incarnation, number, value }
+    } catch (thrown) {
+      return { ...this.#failure(thrown, decoded.part, position), position, incarnation, number }
     }
   }
 
@@ -352,21 +334,47 @@ export class Space {
       const caller = this.#callerOf(decoded)
       const { key } = decoded
       const values = this.journal.step(caller, () => {
-        const known = key === undefined ? undefined : this.#once((at = first), key, entry)
-        if (known !== undefined) return [known.result]
+        // A key is kept by the object of the first part.
+        const used = key === undefined ? undefined : { key, hash: hashOf(entry.payload, decoded), entry }
+        const known = used && knownResults(this.#existing((at = first).object), used)
+        if (known !== undefined) return known
         const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
-        if (key !== undefined) this.#keep((at = first), { key, entry, results })
+        if (used !== undefined) keepResults(this.#existing((at = first).object), used, results)
         return results
       })
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }
       return values[0] === WAITING ? { kind: 'waiting' } : { kind: 'result', value: values[0] }
     } catch (thrown) {
-      const index = decoded.kind === 'op' ? undefined : parts.indexOf(at)
-      if (thrown instanceof Rejection) return refusal(thrown, at, this.#refusalsOf(at), index)
-      // Stack depths and memory differ from view to view: going on would make the state differ.
-      if (mustStop(thrown)) throw cannotApply(at.what.what.op, at.object, entry.position, thrown)
-      return { kind: 'failed', cause: thrown }
+      return this.#failure(thrown, at, entry.position, decoded.kind === 'op' ? undefined : parts.indexOf(at))
     }
+  }
+
+  /** What a step that was refused or threw comes to. @throws SirtakiError `STOPPED` where this view cannot go on. */
+  #failure(thrown: unknown, part: Part<Route>, position: number, index?: number): Judged {
+    if (thrown instanceof Rejection) {
+      const where = index === undefined ? {} : { part: index, path: part.object }
+      return refusalOf(thrown, this.#typeOf(part.what)?.refusals, where)
+    }
+    // Stack depths and memory differ from view to view: going on would make the state differ.
+    if (mustStop(thrown)) throw cannotApply(part.what.what.op, part.object, position, thrown)
+    return { kind: 'failed', cause: thrown }
+  }
+
+  /** The object of an op for which nothing else is to be judged: it is there, of this type and this active version. */
+  #straight({ key, part: { what, object: path } }: OpHead & { readonly part: Part<Route> }): AnyObject | undefined {
+    const type = what.route?.type
+    if (key !== undefined || type === undefined || this.#skips.size > 0) return undefined
+    const slot = this.#slots.get(path)
+    if (slot?.object?.type !== type || !slot.object.exists) return undefined
+    if (this.#system.active(what.what.type) !== what.what.version) return undefined
+    this.#slots.note(slot)
+    return slot.object
+  }
+
+  #runOn(object: AnyObject, part: Part<Route>, payload: Uint8Array): unknown {
+    const input = readInput(payload, part)
+    if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    return object.run(part.what.what.op, input)
   }
 
   /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
@@ -433,7 +441,7 @@ export class Space {
     if (what.what.type === RUNTIME_TYPE) {
       const known = this.#slots.get(path)
       if (known !== undefined) this.#slots.note(known)
-      const object = known?.object?.exists === true ? known.object : undefined
+      const object = this.#existing(path)
       runRuntimeOp(what.what.op, input, { object, system: this.#system, sessions: () => this.#table.all() })
       return null
     }
@@ -442,62 +450,33 @@ export class Space {
     return value
   }
 
-  /** The object of a part, made where there is none. @throws Rejection `WRONG_TYPE`, `TOO_MANY`. */
+  /**
+   * The object of a part, made where there is none. What an earlier part has dropped keeps its place until the end of
+   * the entry, so that a refusal finds it there.
+   *
+   * @throws Rejection `WRONG_TYPE`, `TOO_MANY`.
+   */
   #objectFor({ what, object: path }: Part<Route>): AnyObject {
     const type = this.#typeOf(what)
     const slot: Slot = this.#slots.touch(path)
-    const { object } = slot
-    // One that this entry has dropped still has its path: a refused step brings it back.
-    if (object !== undefined) {
-      if (object.type === type) return object
-      throw new Rejection('WRONG_TYPE', { path, type: object.type.name, wanted: what.what.type })
+    if (slot.object !== undefined) {
+      if (slot.object.type === type) return slot.object
+      throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted: what.what.type })
     }
     invariant(type !== undefined, 'O3', { path, type: what.what.type })
     slot.object = type.object(path)
     return slot.object
   }
 
-  /** What a key stands for already. @throws Rejection `KEY_REUSED` when it is another op, or its result was not kept. */
-  #once(part: Part<Route>, key: string, entry: Entry): { readonly result: Value | undefined } | undefined {
-    const object = this.#slots.get(part.object)?.object
-    const known = object?.exists === true ? object.once.get(key) : undefined
-    if (known === undefined || known.time + KEY_MS < entry.logTime) return undefined
-    const { position } = known
-    if (known.hash !== hashOf(entry.payload, part)) throw new Rejection('KEY_REUSED', { key, appliedAt: position })
-    if (known.isKept) return { result: known.result }
-    throw new Rejection('KEY_REUSED', { key, appliedAt: position, reason: 'it was applied; its result was not kept' })
-  }
-
-  /** Keeps what a key stands for with the first object, and forgets what is old. */
-  #keep(
-    part: Part<Route>,
-    { key, entry, results }: { readonly key: string; readonly entry: Entry; readonly results: readonly unknown[] },
-  ): void {
-    const once = this.#slots.get(part.object)?.object?.once
-    const [result] = results
-    if (result === WAITING) throw new Rejection('BAD_ARGUMENT', { reason: 'an op that waits takes no key' })
-    if (once === undefined) return
-    for (let oldest = once.oldest(); oldest !== undefined; oldest = once.oldest()) {
-      const isOld = oldest[1].time + KEY_MS < entry.logTime
-      if (!isOld && once.size < KEYS_MAX) break
-      once.delete(oldest[0])
-    }
-    once.delete(key)
-    const { position, logTime: time } = entry
-    const text = result === undefined ? undefined : JSON.stringify(result)
-    const isKept = text === undefined || text.length <= KEPT_RESULT_MAX
-    const kept: { readonly result?: Value } = text !== undefined && isKept ? { result: parsed(text) } : {}
-    once.set(key, { time, hash: hashOf(entry.payload, part), position, isKept, ...kept })
+  #existing(path: string): AnyObject | undefined {
+    const object = this.#slots.get(path)?.object
+    return object?.exists === true ? object : undefined
   }
 
   #callerOf({ incarnation, ids }: OpHead): Caller {
     const session = this.#marks.of(incarnation)
     invariant(session !== undefined, 'O4', { incarnation })
     return { session: session.session, ids: ids ?? session.ids }
-  }
-
-  #refusalsOf({ what }: Part<Route>): AnyBoundType['refusals'] | undefined {
-    return this.#typeOf(what)?.refusals
   }
 
   #typeOf(known: KnownWhat<Route>): AnyBoundType | undefined {
@@ -536,38 +515,7 @@ type Judged =
   | { readonly kind: 'result'; readonly value: unknown }
   | { readonly kind: 'waiting' | 'opaque' }
   | { readonly kind: 'failed'; readonly cause: unknown }
-  | ReturnType<typeof refusal>
-
-/** A refusal as its caller gets it. */
-function refusal(
-  { code, facts }: Rejection,
-  { object }: Part,
-  declared: AnyBoundType['refusals'] | undefined,
-  part: number | undefined,
-) {
-  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
-  const where: Readonly<Record<string, Input>> = part === undefined ? {} : { part, path: object }
-  return next === undefined
-    ? {
-        kind: 'rejected' as const,
-        code: 'REJECTED',
-        next: 'stop' as const,
-        facts: { ...facts, ...where, reason: code },
-      }
-    : { kind: 'rejected' as const, code, next, facts: { ...facts, ...where } }
-}
-
-/** What an idempotency key was used for: op, type, object and input. */
-function hashOf(payload: Uint8Array, { what, object, inputFrom, to }: Part): string {
-  let text = ''
-  for (let i = inputFrom; i < to; i++) text += String.fromCharCode(payload[i] ?? 0)
-  return hexOf(hashText(JSON.stringify([what.what, object, text])))
-}
-
-function parsed(text: string): Value
-function parsed(text: string): unknown {
-  return JSON.parse(text)
-}
+  | Refused
 
 const mustStop = (thrown: unknown): boolean => isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')
 

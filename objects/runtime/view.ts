@@ -23,6 +23,7 @@ import type { SessionMark } from './session-marks.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
 import { Space } from './space.ts'
 import { Ticker } from './ticker.ts'
+import { WatchHub } from './watch-hub.ts'
 
 /** A session of this process, as the view sees it. */
 export interface LocalSession {
@@ -60,6 +61,7 @@ export class View {
   /** 16 hexadecimal digits that name this view in the openings of its sessions. */
   readonly process: string
   readonly heart: Heart
+  readonly hub: WatchHub
   readonly #types: AnyObjectType[]
   readonly #sessions = new Map<number, LocalSession>()
   readonly #unopened = new Set<LocalSession>()
@@ -67,14 +69,17 @@ export class View {
   readonly #waits = new Map<number, (settled: Settlement) => void>()
   readonly #waiters = new Set<Waiter>()
   readonly #hooks = new Set<(played: Played) => void>()
+  readonly #stopListeners = new Set<(error: SirtakiError) => void>()
   readonly #calls: Calls
   readonly #ticker: Ticker
   #current: Playback
   #replaying: Promise<void> | undefined
   #stopped: SirtakiError | undefined
 
-  constructor(log: SpaceLog, stream: number, types: readonly AnyObjectType[] = []) {
+  /** `watchFrom`: what happens from this position on can be watched later. */
+  constructor(log: SpaceLog, stream: number, types: readonly AnyObjectType[] = [], watchFrom?: number) {
     this.log = log
+    this.hub = new WatchHub(watchFrom)
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
     this.#types = [...types]
@@ -133,6 +138,14 @@ export class View {
     this.#hooks.add(hook)
     return () => {
       this.#hooks.delete(hook)
+    }
+  }
+
+  /** Calls `listener` once if the view cannot go on; gives what ends that. */
+  onStopped(listener: (error: SirtakiError) => void): () => void {
+    this.#stopListeners.add(listener)
+    return () => {
+      this.#stopListeners.delete(listener)
     }
   }
 
@@ -301,6 +314,7 @@ export class View {
 
   /** Watch items, then waits that the entry settled, then its own outcome. */
   #tell(played: Played): void {
+    this.hub.played(played)
     for (const hook of this.#hooks) hook(played)
     for (const settled of played.settled) {
       const settle = this.#waits.get(settled.op)
@@ -354,6 +368,7 @@ export class View {
     this.#sessions.clear()
     this.#unopened.clear()
     this.#waits.clear()
+    for (const listener of [...this.#stopListeners]) listener(error)
   }
 
   #reaches(playback: Playback, to: number, options: FlowOptions): Promise<void> {

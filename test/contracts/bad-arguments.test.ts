@@ -67,7 +67,7 @@ test('P72: what is no argument is refused by name, with what it was given', asyn
     ['open takes a type made with defineObject, not undefined', () => client.own.open(odd(undefined), '/count')],
     ['sync takes atLeast as a position, not a string', () => client.sync(odd({ atLeast: '3' }))],
     [
-      'add takes timeoutMs as a number of milliseconds from 0, not the number -1',
+      'add of /count takes timeoutMs as a number of milliseconds from 0, not the number -1',
       () => counter.add({ by: 1 }, { timeoutMs: -1 }),
     ],
   ]

@@ -28,6 +28,8 @@ import { makeFolder } from '../log/io/folder.ts'
 const LIMIT_MS = 150
 /** What a call may take beyond its deadline. */
 const GRACE_MS = 50
+/** What closing takes at most: calls under way have a second, and the end of the session has two. */
+const CLOSE_MS = 3_000
 const UNITS = ['a', 'b']
 const limits = { ...usual, window: 64 }
 
@@ -195,7 +197,7 @@ async function offences(t: ExecutionContext, who: string, bounds: () => Bounds):
   const closing = performance.now()
   await objects.close()
   await log.close()
-  if (performance.now() - closing > GRACE_MS) {
+  if (performance.now() - closing > CLOSE_MS + GRACE_MS) {
     wrong.push(`close with ${who} hanging: ${Math.round(performance.now() - closing)} ms`)
   }
   await world.close()

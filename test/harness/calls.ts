@@ -32,6 +32,9 @@ export interface CallWorld {
   late(message: string): void
 }
 
+/** What sums of times may differ by. */
+const ROUNDING_MS = 1e-6
+
 /** The calls of one process. */
 export class Calls {
   readonly #world: CallWorld
@@ -97,13 +100,18 @@ export class Calls {
     }
   }
 
-  /** Where the process stood still past the moment, its own timers were held up as well: they get the slack again. */
+  /**
+   * Where the process stood still past the moment, its own timers were held up as well: they get the slack again; where
+   * its machine slept, its own clock has not come there yet.
+   */
   #arm(name: string, ms: number): Timer {
     const began = this.#world.now()
     const arm = (delayMs: number): Timer => {
       const due = this.#world.now() + delayMs
       return this.#world.after(delayMs, () => {
-        if (this.#world.now() > due) timer = arm(this.#slackMs)
+        const lateMs = this.#world.now() - due
+        if (lateMs < -ROUNDING_MS) timer = arm(this.#slackMs - lateMs)
+        else if (lateMs > ROUNDING_MS) timer = arm(this.#slackMs)
         else {
           this.#world.late(
             `a call of ${name} that was to end within ${ms} ms has not ended after ${this.#world.now() - began} ms`,

@@ -1,5 +1,5 @@
 /**
- * What the entries of a space must have come to, by a model of a few lines: it knows the rule of sessions and the ops
+ * What the entries of a space must have come to, by a model of a few lines: it knows the rules of sessions and the ops
  * of the simulated objects, and nothing of views, drafts and replays.
  *
  * Keeps: O4 (an op is applied once, in its turn or not at all), O12. Read next: `sim-types.ts`, `sim-objects.ts` (who
@@ -7,6 +7,7 @@
  */
 import type { Entry } from '../../log/entry.ts'
 import { OpDecoder, readInput } from '../../objects/runtime/entry.ts'
+import type { SessionEntry } from '../../sequencer/session-entry.ts'
 
 /** What became of an op: `value` of a result as in `Answer`, of a rejection what the register had. */
 export interface Fate {
@@ -38,19 +39,29 @@ export function playModel(entries: readonly Entry[]): Modelled {
   const turns = new Map<number, number>()
   const fates = new Map<number, Fate>()
   const state: State = { counter: 0, register: 0, list: [] }
-  for (const { position, payload } of entries) {
+  for (const entry of entries) {
+    const { position, payload } = entry
     const decoded = decoder.decode(payload)
-    if (decoded.kind === 'open') {
-      turns.set(position, 0)
-      continue
-    }
-    if (decoded.kind === 'bad' || turns.get(decoded.session) !== decoded.number) continue
-    turns.set(decoded.session, decoded.number + 1)
-    if (decoded.kind !== 'op') continue
-    const input = readInput(payload, decoded.inputAt)
-    fates.set(position, applyOp(state, decoded.to.target.op, new Map(Object.entries(input ?? {}))))
+    if (decoded.kind === 'session') noteSession(turns, entry, decoded.entry)
+    if (decoded.kind === 'bad' || decoded.kind === 'session') continue
+    if (turns.get(decoded.incarnation) !== decoded.number) continue
+    turns.set(decoded.incarnation, decoded.number + 1)
+    if (decoded.kind !== 'op' || !Object.values<string>(PATHS).includes(decoded.part.object)) continue
+    const { what } = decoded.part.what
+    fates.set(position, applyOp(state, what.op, new Map(Object.entries(readInput(payload, decoded.part) ?? {}))))
   }
   return { ...state, fates }
+}
+
+/**
+ * Which incarnations have ops: from their opening or resume on, until their end, which counts by their owner or with a
+ * token of the epoch that decided it. All on exactly the streams of sessions and of the space.
+ */
+function noteSession(turns: Map<number, number>, { position, epoch, streams }: Entry, decoded: SessionEntry): void {
+  if (!['0,1', '1,0'].includes(streams.map(({ stream }) => stream).join())) return
+  if (decoded.kind === 'open') turns.set(position, 0)
+  if (decoded.kind === 'resume' && turns.delete(decoded.incarnation)) turns.set(position, 0)
+  if (decoded.kind === 'end' && (decoded.epoch === 0 || decoded.epoch === epoch)) turns.delete(decoded.incarnation)
 }
 
 function applyOp(state: State, op: string, input: ReadonlyMap<string, unknown>): Fate {

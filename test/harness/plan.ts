@@ -82,6 +82,17 @@ export type Fault =
       readonly downMs: number
     }
   | { readonly kind: 'upgrade'; readonly at: number; readonly process: string; readonly downMs: number }
+  /** The machine of a process sleeps: its monotonic clock stands still, its uptime goes on. */
+  | { readonly kind: 'suspend'; readonly at: number; readonly process: string; readonly ms: number }
+  /** A client reaches the sequencers and no unit, or the units and no sequencer. */
+  | {
+      readonly kind: 'cutOff'
+      readonly at: number
+      readonly client: number
+      readonly from: 'sequencers' | 'units'
+      readonly oneWay: boolean
+      readonly ms: number
+    }
 
 /** What the objects of a run are asked for. Chances from 0 to 1; `readers`: how many lanes of each client read only. */
 export interface ObjectMix {
@@ -93,6 +104,20 @@ export interface ObjectMix {
   readonly readers: number
   /** How many of the clients use objects at all. */
   readonly share: number
+}
+
+/** Sessions that live and die within a run, with what they own: locks, queue items, and what only transactions move. */
+export interface SessionMix {
+  readonly timeoutMs: number
+  /** Lanes of each client that use coordination objects. */
+  readonly lanes: number
+  /** Chances of the kinds of work: the rest are transactions. */
+  readonly locks: number
+  readonly queue: number
+  /** Clocks of processes run up to so much fast or slow. */
+  readonly drift: number
+  /** Sessions handed from one client to another. */
+  readonly resumes: boolean
 }
 
 /** Everything that one run is made of. */
@@ -121,6 +146,7 @@ export interface Plan {
   /** What bounds calls; `ends`: whether streams are read up to a position. */
   readonly calls: CallMix & { readonly ends: boolean }
   readonly objects: ObjectMix
+  readonly sessions: SessionMix | undefined
   /** Whether streams are followed by consumers that take their time, besides by players. */
   readonly subscribers: boolean
   /** One CPU for all, on which steps take their time. */
@@ -207,11 +233,54 @@ export function drawPlan(seed: string): Plan {
     cpu: undefined,
     calls: drawCalls(seed),
     objects: drawObjects(seed),
+    sessions: undefined,
     subscribers: false,
     start: { epoch: 1, tail: 0, row: 0 },
   }
   const shaped = drawBounds(drawStart(plan))
-  return drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped))))))))
+  return drawSessions(drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped)))))))))
+}
+
+/**
+ * In a third of the seeds sessions are short and clocks drift, so that they end for one reason or another; and clients
+ * are held up, suspended, or cut off from one kind of server only.
+ */
+function drawSessions(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/sessions`)
+  if (plan.cpu !== undefined || plan.withTrim || plan.old.length > 0 || !prng.chance(0.4)) return plan
+  const timeoutMs = prng.pick([100, 200, 400])
+  const sessions: SessionMix = {
+    timeoutMs,
+    lanes: prng.integer(1, 4),
+    locks: prng.pick([0, 0.4, 0.7, 1]),
+    queue: prng.pick([0.2, 0.5, 1]),
+    drift: prng.pick([0, 0.05, 0.1]),
+    resumes: prng.chance(0.3),
+  }
+  const loadMs = plan.loadMs + timeoutMs * prng.pick([0, 2, 4])
+  const processes = ['seq-0', ...Array.from({ length: plan.clients }, (_, i) => `client-${i}`)]
+  const faults = Array.from({ length: prng.integer(0, 5) }, (): Fault => {
+    const at = prng.integer(20, loadMs)
+    const ms = prng.integer(timeoutMs / 4, timeoutMs * 2)
+    const client = prng.integer(0, plan.clients)
+    switch (prng.pick(['pause', 'suspend', 'cutOff', 'cutOff', 'client'] as const)) {
+      case 'pause':
+        return { kind: 'pause', at, process: prng.pick(processes), ms }
+      case 'suspend':
+        return { kind: 'suspend', at, process: prng.pick(processes), ms }
+      case 'client':
+        return { kind: 'client', at, client }
+      default:
+        return { kind: 'cutOff', at, client, from: prng.pick(['sequencers', 'units']), oneWay: prng.chance(0.4), ms }
+    }
+  })
+  return {
+    ...plan,
+    loadMs,
+    sessions,
+    limits: { ...plan.limits, sessionTimeoutMinMs: 10, attendMs: 5, proofMs: prng.pick([40, 80]) },
+    faults: [...plan.faults, ...faults].sort((x, y) => x.at - y.at),
+  }
 }
 
 /** In a third of the seeds some calls have a deadline or a signal of their own. */

@@ -32,6 +32,7 @@ import type { Fault, Plan, Start } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
+import { SessionHistory, SimSessions } from './sim-sessions.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
 
 /** What a run came to. */
@@ -180,6 +181,8 @@ class SimCluster {
   #clients: SimClient[] = []
   readonly #history = new ObjectHistory()
   #objects: (SimObjects | undefined)[] = []
+  readonly #sessionHistory = new SessionHistory()
+  #sessions: (SimSessions | undefined)[] = []
   #failure: unknown
   #healed = false
   #drivers = 0
@@ -205,6 +208,7 @@ class SimCluster {
     this.network.onWrite = (from, bytes) => {
       if (from.diskFailed) this.#checkSilence(from, bytes)
     }
+    if (plan.sessions !== undefined) this.#drift(plan.sessions.drift)
     for (let i = 0; i < plan.chains * plan.unitsPerChain + plan.spares + plan.blanks; i++) {
       const process = this.world.process(`unit-${i}`)
       this.#units.push({
@@ -217,6 +221,13 @@ class SimCluster {
         dropped: false,
       })
     }
+  }
+
+  /** Clocks of clients and sequencers run at paces of their own. */
+  #drift(most: number): void {
+    const prng = new Prng(`${this.plan.seed}/drift`)
+    const names = ['seq-0', 'seq-1', ...Array.from({ length: this.plan.clients }, (_, i) => `client-${i}`)]
+    for (const name of names) this.world.process(name).rate = prng.pick([1 - most, 1, 1 + most])
   }
 
   async play(): Promise<void> {
@@ -300,13 +311,15 @@ class SimCluster {
         }
         if (this.#options.log !== undefined) this.#log(`${process.name} ${name} ${JSON.stringify(facts).slice(0, 160)}`)
         try {
-          // What a process tells of times is on its own clock, which may have jumped.
+          // What a process tells of times is on its own clock, which may have jumped, or drifts.
+          const { aheadMs, rate, suspendedMs } = process
           this.checker.event(
             name,
             typeof facts['askedAt'] === 'number'
-              ? { ...facts, askedAt: facts['askedAt'] - process.aheadMs, jumped: process.aheadMs > 0 }
+              ? { ...facts, askedAt: facts['askedAt'] - aheadMs, jumped: aheadMs > 0 || rate !== 1 || suspendedMs > 0 }
               : facts,
           )
+          if (name.startsWith('session.')) this.#sessionHistory.noted(name, facts, this.checker)
         } catch (thrown) {
           this.#failure ??= thrown
         }
@@ -579,6 +592,7 @@ class SimCluster {
     this.calls += this.#clients[i]?.calls ?? 0
     this.#clients[i] = client
     client.start()
+    this.#startSessions(i, generation, log, process)
     const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
     this.#objects[i]?.stop()
     if (this.plan.withTrim || !prng.chance(this.plan.objects.share)) return
@@ -591,6 +605,38 @@ class SimCluster {
       objects.lane(`${process.name}-${generation}-${lane}`).catch(failed)
     }
     for (let reader = this.plan.objects.readers; reader > 0; reader--) objects.reader().catch(failed)
+  }
+
+  /** Sessions that end within the run, in the seeds that have them. */
+  #startSessions(i: number, generation: number, log: LogClient, process: SimProcess): void {
+    this.#sessions[i]?.stop()
+    const sessions = this.#makeSessions(log, process, `sessions/${i}/${generation}`)
+    this.#sessions[i] = sessions
+    const failed = (thrown: unknown): void => {
+      if (process.alive && process.generation === born && !isError(thrown, 'CLOSED')) this.#failure ??= thrown
+    }
+    const born = process.generation
+    for (let lane = this.plan.sessions?.lanes ?? 0; lane > 0; lane--) {
+      sessions?.lane(`${process.name}-${generation}-s${lane}`).catch(failed)
+    }
+    sessions?.watch().catch(failed)
+  }
+
+  #makeSessions(log: LogClient, process: SimProcess, name: string): SimSessions | undefined {
+    const { thinkMs, sessions: mix } = this.plan
+    const { generation } = process
+    if (mix === undefined) return undefined
+    return new SimSessions(log, {
+      prng: new Prng(`${this.plan.seed}/${name}`),
+      checker: this.checker,
+      history: this.#sessionHistory,
+      mix,
+      calls: this.#calls(process, name, NO_BOUNDS),
+      thinkMs,
+      from: this.plan.start.tail,
+      name: `${process.name}/${generation}`,
+      isAlive: () => process.alive && process.generation === generation,
+    })
   }
 
   #makeObjects(log: LogClient, process: SimProcess, prng: Prng, name: string): SimObjects {
@@ -612,7 +658,7 @@ class SimCluster {
     return new Calls(
       {
         after: (ms, run) => this.world.schedule(ms, process, run),
-        now: () => this.world.now,
+        now: () => this.world.now - process.suspendedMs / process.rate,
         count: (point) => {
           this.#count(point)
         },
@@ -722,6 +768,21 @@ class SimCluster {
         this.world.schedule(fault.ms, undefined, () => {
           disk.full = false
         })
+        return
+      }
+      case 'suspend': {
+        const process = this.world.process(fault.process)
+        const until = Math.max(process.pausedUntil, this.world.now + fault.ms)
+        process.suspendedMs += (until - Math.max(process.pausedUntil, this.world.now)) * process.rate
+        process.pausedUntil = until
+        return
+      }
+      case 'cutOff': {
+        const others = fault.from === 'units' ? this.#units : this.#sequencers
+        for (const { process } of others) {
+          this.network.block(`client-${fault.client}`, process.name, fault.ms)
+          if (!fault.oneWay) this.network.block(process.name, `client-${fault.client}`, fault.ms)
+        }
         return
       }
       case 'clockJump':
@@ -1125,6 +1186,7 @@ class SimCluster {
     await this.#run(this.world.now + 250)
     for (const client of this.#clients) client.stop()
     for (const objects of this.#objects) objects?.stop()
+    for (const sessions of this.#sessions) sessions?.stop()
   }
 
   /** A unit may be lost at the end where everything is on another one, and a majority of acceptors is left. */
@@ -1248,6 +1310,14 @@ class SimCluster {
         this.#untilWorks(() => this.#makeObjects(log, process, new Prng('judge'), 'judge').judge()),
         CONVERGE_MS,
         'the counter cannot be read after everything has healed',
+      )
+    }
+    const sessions = this.#makeSessions(log, process, 'judge')
+    if (sessions !== undefined) {
+      await this.#flow(
+        this.#untilWorks(() => sessions.judge()),
+        CONVERGE_MS * 2,
+        'the sessions cannot be judged after everything has healed',
       )
     }
     this.checker.atEnd(tail)

@@ -9,14 +9,15 @@
 import type { LogClient } from '../../log/client/client.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { isError } from '../../log/errors.ts'
-import { ObjectClient, ROOT_STREAM, type ObjectSession } from '../../objects/client.ts'
+import { ObjectClient, ROOT_STREAM } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
-import { spaceLogOf, type SpaceLog } from '../../objects/runtime/space-log.ts'
+import type { ObjectSession } from '../../objects/object-session.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { PATHS, playModel, type Fate, type Modelled } from './object-model.ts'
 import type { ObjectMix } from './plan.ts'
 import type { Prng } from './prng.ts'
+import { playedFrom } from './sim-sessions.ts'
 import { List, Register, type Answer } from './sim-types.ts'
 
 /** What all clients of a run know of the objects. */
@@ -48,22 +49,28 @@ const handlesOf = async (session: ObjectSession, options: CallOptions = {}) => (
 const PATIENT: CallOptions = { timeoutMs: 10_000 }
 type Handles = Awaited<ReturnType<typeof handlesOf>>
 
-/** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
-function playedFrom(client: LogClient, from: number): SpaceLog {
-  return {
-    ...spaceLogOf(client),
-    play: (stream, events) => {
-      const player = client.player(stream, from, events)
-      return {
-        offer: (entry) => {
-          player.offer(entry)
-        },
-        playTo: (to, options) => player.playTo(to, options),
-        close: () => {
-          client.closePlayer(player)
-        },
-      }
-    },
+/**
+ * Names what one lane appends, numbered for each session that it has: an op of one that was lost may still be applied
+ * after those of the next.
+ */
+class Lane {
+  readonly #name: string
+  readonly #session: ObjectSession
+  #current: unknown
+  #sessions = 0
+  #next = 0
+
+  constructor(name: string, session: ObjectSession) {
+    this.#name = name
+    this.#session = session
+  }
+
+  /** The item of the next call. @throws SirtakiError why there is no session to call from. */
+  nextItem(): string {
+    const current = this.#session.current()
+    if (current !== this.#current) this.#sessions++
+    this.#current = current
+    return `${this.#name}/${this.#sessions}.${this.#next++}`
   }
 }
 
@@ -125,7 +132,7 @@ export class SimObjects {
     const session = await this.#objects.session({ name })
     const counter = await session.open(Counter, PATHS.counter)
     let handles: Handles | undefined
-    const lane = { name, next: 0 }
+    const lane = new Lane(name, session)
     while (this.#alive) {
       await this.#pause()
       if (!this.#alive) return
@@ -189,14 +196,10 @@ export class SimObjects {
     return handles
   }
 
-  #one(
-    counter: Handles['counter'],
-    handles: Handles | undefined,
-    lane: { readonly name: string; next: number },
-  ): Promise<void> {
+  #one(counter: Handles['counter'], handles: Handles | undefined, lane: Lane): Promise<void> {
     const roll = this.#prng.next()
     if (handles === undefined || roll < this.#mix.adds) return this.#add(counter)
-    if (roll < this.#mix.adds + this.#mix.appends) return this.#append(handles, `${lane.name}.${lane.next++}`)
+    if (roll < this.#mix.adds + this.#mix.appends) return this.#append(handles, lane.nextItem())
     return this.#change(handles)
   }
 
@@ -338,7 +341,7 @@ export class SimObjects {
     this.#history.list = items
   }
 
-  /** The items of a lane are numbered in the order of their calls. */
+  /** The items of a session are numbered in the order of their calls. */
   #checkOrder(items: readonly string[], from: number): void {
     for (let i = from; i < items.length; i++) {
       const item = items[i] ?? ''

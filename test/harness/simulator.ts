@@ -30,6 +30,10 @@ export class SimProcess {
   pausedUntil = 0
   /** How far its monotonic clock is ahead of the world's: after a suspended machine, or one that jumps. */
   aheadMs = 0
+  /** How fast its clocks run: 1.1 is ten percent fast. */
+  rate = 1
+  /** For how long it was suspended with its machine: its monotonic clock stood still, its uptime went on. */
+  suspendedMs = 0
   /** Set after the first I/O error of its disk: no acknowledgement may leave any more. */
   diskFailed = false
   constructor(name: string) {
@@ -94,13 +98,13 @@ export class Simulator {
 
   clockOf(process: SimProcess): Clock {
     return {
-      now: () => this.now + process.aheadMs,
-      uptime: () => this.now + process.aheadMs,
+      now: () => this.now * process.rate + process.aheadMs - process.suspendedMs,
+      uptime: () => this.now * process.rate + process.aheadMs,
       wall: () => 1_700_000_000_000 + this.now,
       turn: (run) => {
         this.schedule(0, process, run)
       },
-      timer: (ms, run) => this.schedule(ms, process, run),
+      timer: (ms, run) => this.schedule(ms / process.rate, process, run),
     }
   }
 

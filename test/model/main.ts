@@ -128,6 +128,8 @@ const CASES: readonly Case[] = [
 
   clean('session', ''),
   clean('session', 'RESUME PROOF=1 TIMEOUT=2'),
+  clean('session', 'RESUME FIRST_SILENT', 'quick', 'collapse'),
+  violated('session', 'RESUME FIRST_SILENT BUG_NO_GRACE_FOR_RESUMED', 'quick', 'collapse'),
   violated('session', 'BUG_NO_GRACE'),
   violated('session', 'BUG_UNPROVED'),
   violated('session', 'BUG_END_WITHOUT_EPOCH'),

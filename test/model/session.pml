@@ -47,6 +47,13 @@ byte proving[3] = NONE; bit isHeld[3]; byte proved[3] = NONE;
 #else
 #define AT_BOOT 0
 #endif
+/* A resume that is played counts as heard, and behind a boot no earlier than when the grace is over: who sent it may have
+ * been confirmed since by the sequencer before. quietOne grows with attended time since the boot, and stays at PROOF. */
+#ifdef BUG_NO_GRACE_FOR_RESUMED
+#define WHEN_PLAYED(k) PROOF
+#else
+#define WHEN_PLAYED(k) (quietOne[k] < PROOF -> quietOne[k] : PROOF)
+#endif
 #ifdef BUG_UNPROVED
 #define MAY(k) 1
 #else
@@ -132,7 +139,7 @@ proctype Sequencer(byte k) {
        if :: MAY(k) && MAY_CONFIRM(endingOne[k]) -> answer[1] = beat[1] :: else fi; beat[1] = NONE }
   :: atomic { boots[k] && beat[2] != NONE -> hear(quietTwo[k]);
        if :: MAY(k) && MAY_CONFIRM(endingTwo[k]) -> answer[2] = beat[2] :: else fi; beat[2] = NONE }
-  :: atomic { boots[k] && incarnation == 2 && !knowsTwo[k] -> knowsTwo[k] = 1; quietTwo[k] = PROOF }   /* played: heard */
+  :: atomic { boots[k] && incarnation == 2 && !knowsTwo[k] -> knowsTwo[k] = 1; quietTwo[k] = WHEN_PLAYED(k) }   /* played: heard */
   :: atomic { boots[k] && !endingOne[k] && isOver(quietOne[k]) -> endingOne[k] = 1 }
   :: atomic { boots[k] && knowsTwo[k] && !endingTwo[k] && isOver(quietTwo[k]) -> endingTwo[k] = 1 }
   :: atomic { endingOne[k] && !ended && IN_EPOCH(k) && IS_ITS(1) -> assert(!counts(incarnation)); ended = 1 }      /* O5 */
@@ -144,7 +151,11 @@ proctype Sequencer(byte k) {
 init {
   atomic {
     boots[1] = 1; begun[1] = 1; quietOne[1] = PROOF;                       /* opened now: its sending counts */
-    run Clock(); run Client(1); run Sequencer(1); run Sequencer(2); run Reconfigure();
+    run Clock();
+#ifndef FIRST_SILENT
+    run Client(1);
+#endif
+    run Sequencer(1); run Sequencer(2); run Reconfigure();
 #ifdef RESUME
     run Client(2); run Resume()
 #endif

@@ -15,14 +15,17 @@ import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import { defineObject } from '../../objects/define-object.ts'
 import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
-import { encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/entry.ts'
+import { encodeInput, encodeOp, encodeTarget } from '../../objects/runtime/entry.ts'
 import type { SpaceLog } from '../../objects/runtime/space-log.ts'
 import { Space } from '../../objects/runtime/space.ts'
 import { View } from '../../objects/runtime/view.ts'
+import { encodeOpen } from '../../sequencer/session-entry.ts'
 import { WorkShare } from '../../tools/job/work-share.ts'
 
 const ENTRIES = 300_000
 const SESSIONS = 16
+/** The kind of an entry that opens a session. */
+const OPEN = 1
 const bounds = { seed: 1, entryBytesMax: 1 << 20, streamsMax: 64 }
 
 const Drafted = defineObject({
@@ -38,18 +41,20 @@ const Drafted = defineObject({
   }),
 })
 
+const openingOf = (name: string): Uint8Array =>
+  encodeOpen({ name, timeoutMs: 10_000, ids: [], types: [], process: '0123456789abcdef' })
+
 /** Entries as a player gives them: decoded from bytes, each with its `previous`. */
 function entriesOf(payloads: readonly Uint8Array[]): Entry[] {
-  return payloads.map((payload, position) =>
-    readEntry(
-      encodeEntry(
-        bounds.seed,
-        { position, epoch: 1, writer: 1, logTime: position, streams: [1], previous: [position - 1] },
-        payload,
-      ),
+  return payloads.map((payload, position) => {
+    // Sessions open on the stream of all sessions too.
+    const streams = payload[1] === OPEN ? [0, 1] : [1]
+    const previous = streams.map(() => position - 1)
+    return readEntry(
+      encodeEntry(bounds.seed, { position, epoch: 1, writer: 1, logTime: position, streams, previous }, payload),
       bounds,
-    ),
-  )
+    )
+  })
 }
 
 function ops(
@@ -59,19 +64,17 @@ function ops(
   op: string,
   input: (i: number) => unknown,
 ): Uint8Array[] {
-  const opens = Array.from({ length: SESSIONS }, (_, i) => encodeOpen(`session-${i}`))
+  const opens = Array.from({ length: SESSIONS }, (_, i) => openingOf(`session-${i}`))
   const targets = Array.from({ length: objects }, (_, i) =>
-    encodeTarget({ object: `/hits/${i}`, type: type.name, version: type.version, op }),
+    encodeTarget({ type: type.name, version: type.version, op }, `/hits/${i}`),
   )
   return [
     ...opens,
     ...Array.from({ length: count }, (_, i) =>
-      encodeOp(
-        i % SESSIONS,
-        Math.floor(i / SESSIONS),
-        targets[i % objects] ?? new Uint8Array(0),
-        encodeInput(input(i)),
-      ),
+      encodeOp(i % SESSIONS, Math.floor(i / SESSIONS), {
+        target: targets[i % objects] ?? new Uint8Array(0),
+        input: encodeInput(input(i)).bytes,
+      }),
     ),
   ]
 }
@@ -139,11 +142,13 @@ function instantLog(): { log: SpaceLog; order: StreamOrder; deliver: (due: reado
   const log: SpaceLog = {
     overloaded: () => undefined,
     clock: systemClock,
-    random: { next: () => 0.5, id: () => '' },
+    random: { next: () => 0.5, id: () => '0' },
     limits,
     append: (_payload, { streams }) =>
       Promise.resolve({ position, epoch: 1, logTime: 0, streams, previous: [position++ - 1] }),
-    tail: () => Promise.resolve(position),
+    tail: () => Promise.resolve({ tail: position, logTime: 0 }),
+    heartbeat: (incarnations) =>
+      Promise.resolve({ epoch: 1, logTime: 0, tail: position, confirmed: incarnations.map(() => true) }),
     play: (_stream, told) => {
       events = told
       return {
@@ -185,8 +190,10 @@ async function called(name: string, inFlight: number): Promise<void> {
 
 /** 6,400 files added in lots of 400, claimed and finished in lots of 32 by 16 sessions. */
 function workShare(): Uint8Array[] {
-  const target = (op: string): Uint8Array =>
-    encodeTarget({ object: '/job', type: WorkShare.name, version: WorkShare.version, op })
+  const part = (op: string, input: unknown) => ({
+    target: encodeTarget({ type: WorkShare.name, version: WorkShare.version, op }, '/job'),
+    input: encodeInput(input).bytes,
+  })
   const path = (i: number): string => `node_modules/some-package/dist/lib/file-${i}.js`
   const next = Array.from({ length: SESSIONS }, () => 0)
   const turn = (session: number): number => {
@@ -194,21 +201,18 @@ function workShare(): Uint8Array[] {
     next[session] = nth + 1
     return nth
   }
-  const all = next.map((_, i) => encodeOpen(`worker-${i}`))
+  const all = next.map((_, i) => openingOf(`worker-${i}`))
   for (let i = 0; i < 6_400; i += 400) {
-    all.push(
-      encodeOp(0, turn(0), target('add'), encodeInput({ paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })),
-    )
+    all.push(encodeOp(0, turn(0), part('add', { paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })))
   }
   for (let i = 0; i < 200; i++) {
     const session = i % SESSIONS
-    all.push(encodeOp(session, turn(session), target('claim'), encodeInput({ max: 32 })))
+    all.push(encodeOp(session, turn(session), part('claim', { max: 32 })))
     all.push(
       encodeOp(
         session,
         turn(session),
-        target('finish'),
-        encodeInput({
+        part('finish', {
           results: Array.from({ length: 32 }, (_, j) => ({
             path: path(i * 32 + j),
             hash: 'e3b0c44298fc1c149afbf4c8996fb924'.repeat(2),

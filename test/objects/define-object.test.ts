@@ -2,11 +2,10 @@
 import test from 'ava'
 import { number, object } from 'superstruct'
 import { defineObject } from '../../objects.ts'
-import type { AnyOp } from '../../objects/runtime/object-type.ts'
-import { Rejection } from '../../objects/runtime/rejection.ts'
+import type { OpOf } from '../../objects/runtime/object-type.ts'
 import { Ledger, SpaceDriver } from './space-driver.ts'
 
-const empty: AnyOp = { refusal: () => undefined, run: () => null }
+const empty: OpOf<object, unknown> = { waits: false, refusal: () => undefined, run: () => null }
 const withOp = (name: string) => (): unknown =>
   defineObject({
     name: 'x',
@@ -56,10 +55,9 @@ test('an input that cannot even be put into words is refused, not thrown at', (t
       }),
     }),
   })
+  t.is(type.calls.get('set')?.refusal([{ toString: [] }]), 'it holds values that cannot even be printed')
   const driver = new SpaceDriver(type)
-  const set = type.bind(driver.space.journal).op('set')
-  t.is(set?.refusal([{ toString: [] }]), 'it holds values that cannot even be printed')
-  t.throws(() => set?.run([{ toString: [] }]), { any: true, instanceOf: Rejection })
+  t.like(driver.op(driver.open(), 0, 'set', [{ toString: [] }], { type }), { kind: 'rejected', code: 'BAD_ARGUMENT' })
 })
 
 test('O3: one type is one type in a space, and another in another', (t) => {

@@ -12,6 +12,8 @@ import { SirtakiError } from '../../log/errors.ts'
 import { limits } from '../../log/limits.ts'
 import { StreamOrder } from '../../log/playback/stream-order.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
+import type { StreamTail } from '../../log/playback/tail.ts'
+import type { HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
 import type { SpaceLog, SpacePlayer } from '../../objects.ts'
 import { HandClock } from '../harness/hand-clock.ts'
 
@@ -43,14 +45,16 @@ const trimmed = (): SirtakiError =>
 
 export class FakeLog implements SpaceLog {
   readonly clock = new HandClock()
-  readonly random = { next: () => 0.5, id: () => '0' }
+  readonly random = { next: () => 0.5, id: () => (this.#ids++).toString(16).padStart(16, '0') }
   readonly limits = limits
-  /** What was granted; `undefined` is junk. */
-  readonly positions: (Entry | undefined)[] = []
+  /** What was granted; `undefined` is junk. A session at position 0 would be opened twice, so that is none's. */
+  readonly positions: (Entry | undefined)[] = [undefined]
   /** Appends of every turn, in the order they came. */
   readonly turns: number[] = []
   /** Whether players are told of others' entries. */
   pushing = true
+  /** Whether the sequencer vouches for sessions. */
+  confirming = true
   /** Decides the fate of an append, by the count of grants so far. */
   fate: (grant: number) => Fate = () => 'stored'
   #queue: Append[] = []
@@ -58,6 +62,7 @@ export class FakeLog implements SpaceLog {
   #plays: Play[] = []
   #last = -1
   #granted = 0
+  #ids = 0
 
   overloaded(): undefined {
     return undefined
@@ -82,8 +87,18 @@ export class FakeLog implements SpaceLog {
     })
   }
 
-  tail(): Promise<number> {
-    return Promise.resolve(this.positions.length)
+  /** Log time: that of the test's clock. */
+  get logTime(): number {
+    return Math.floor(this.clock.now())
+  }
+
+  tail(): Promise<StreamTail> {
+    return Promise.resolve({ tail: this.positions.length, logTime: this.logTime })
+  }
+
+  heartbeat(incarnations: readonly number[]): Promise<HeartbeatAnswer> {
+    const confirmed = incarnations.map(() => this.confirming)
+    return Promise.resolve({ epoch: 1, logTime: this.logTime, tail: this.positions.length, confirmed })
   }
 
   play(stream: number, events: StreamEvents): SpacePlayer {
@@ -104,16 +119,16 @@ export class FakeLog implements SpaceLog {
   }
 
   /** Puts an entry there that no session of a test wrote. */
-  write(payload: Uint8Array): Entry {
-    return this.#grant(payload, [1])
+  write(payload: Uint8Array, streams: readonly number[] = [1]): Entry {
+    return this.#grant(payload, streams)
   }
 
   /** Lets time and log go on until nothing moves any more. */
-  async settle(steps = 40): Promise<void> {
+  async settle(steps = 40, stepMs = 5): Promise<void> {
     for (let step = 0; step < steps; step++) {
       await this.clock.settle()
       this.step()
-      await this.clock.advance(5)
+      await this.clock.advance(stepMs)
     }
   }
 
@@ -175,7 +190,7 @@ export class FakeLog implements SpaceLog {
       position,
       epoch: 1,
       writer: 1,
-      logTime: position * 10,
+      logTime: this.logTime,
       streams: streams.map((stream) => ({ stream, previous })),
       payload,
       hash: 0,

@@ -304,7 +304,7 @@ test('O5: what one entry ends is served object by object in the order of their p
   t.deepEqual(d.order, [6, 5])
 })
 
-test('O13: after an unclean end nobody gets it until the lock-delay is over, and not a millisecond longer (D14)', (t) => {
+test('O13: after an unclean end nobody gets it until the lock-delay is over, to the millisecond (D14)', (t) => {
   const d = new LockDriver()
   const [ann, bob] = [d.open(), d.open()]
   d.acquire(ann, { delayMs: 500 })

@@ -8,9 +8,11 @@ import fc from 'fast-check'
 import { number, object } from 'superstruct'
 import { isError } from '../../log/errors.ts'
 import { Counter, defineObject, ObjectClient, type Handle } from '../../objects.ts'
+import { requestOf, targetOf } from '../../objects/handle.ts'
 import { encodeInput, encodeOp, encodeTarget } from '../../objects/runtime/entry.ts'
 import { Session } from '../../objects/runtime/session.ts'
 import { View } from '../../objects/runtime/view.ts'
+import { encodeEnd } from '../../sequencer/session-entry.ts'
 import { FakeLog, type Fate } from './fake-log.ts'
 
 /** Keeps every mark with its position. */
@@ -37,9 +39,9 @@ const Trail = defineObject({
 })
 
 /** What became of promises, once everything has settled. */
-async function outcomes(log: FakeLog, promises: readonly Promise<unknown>[]): Promise<unknown[]> {
+async function outcomes(log: FakeLog, promises: readonly Promise<unknown>[], steps = 40): Promise<unknown[]> {
   const settled = Promise.allSettled(promises)
-  await log.settle()
+  await log.settle(steps)
   return (await settled).map((one) =>
     one.status === 'fulfilled' ? one.value : isError(one.reason) ? one.reason.code : one.reason,
   )
@@ -53,8 +55,7 @@ async function openCounter(log: FakeLog) {
 
 const adds = (hits: { add(input: { by: number }): Promise<number> }, count: number): Promise<number>[] =>
   Array.from({ length: count }, () => hits.add({ by: 1 }))
-const addTarget = { object: '/hits', type: Counter.name, version: 1, op: 'add' }
-const toAdd = { target: addTarget, bytes: encodeTarget(addTarget), refusal: () => undefined }
+const addOne = () => requestOf(targetOf(Counter, '/hits', 'add', Counter.ops.add), { by: 1 })
 
 /** Fates by the count of grants: the opening of the session is grant 0, its first op grant 1. */
 const fates = (log: FakeLog, byGrant: Readonly<Record<number, Fate>>): void => {
@@ -160,7 +161,8 @@ test('O4: an op whose time is over before its turn is appended with no time left
     given.push(options.timeoutMs)
     return append(payload, options)
   }
-  const { hits } = await openCounter(log)
+  const client = new ObjectClient(log, { types: [Counter], timeoutMs: 3_600_000 })
+  const hits = await client.open(Counter, '/hits')
   const calls = adds(hits, 2)
   const now = log.clock.now.bind(log.clock)
   // A timer that is late on a busy machine.
@@ -232,7 +234,8 @@ test('O4: a call that waits too long for entries before it is refused, and appli
   t.deepEqual(await outcomes(log, [call]), ['TIMEOUT'])
   log.pushing = true
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
-  t.is(log.clock.timers, 1)
+  // The session has two more: its next heartbeat, and when it may be doubtful.
+  t.is(log.clock.timers, 3)
 })
 
 test('O4: a session whose opening fails is opened again, and its calls keep their order', async (t) => {
@@ -259,7 +262,7 @@ test('O4: what is refused at once takes no number', async (t) => {
     ]),
     ['BAD_ARGUMENT', 'BAD_ARGUMENT', 'BAD_ARGUMENT'],
   )
-  t.is(log.positions.length, 0)
+  t.is(log.positions.length, 1)
   await t.throwsAsync(client.open(Counter, 'hits'), { code: 'BAD_ARGUMENT' })
 })
 
@@ -268,7 +271,7 @@ test('O4: an input that does not fit into an entry is refused at once', async (t
   Object.assign(log, { limits: { ...log.limits, entryBytesMax: 60 } })
   const { hits } = await openCounter(log)
   t.deepEqual(await outcomes(log, adds(hits, 1)), ['OVERSIZE'])
-  t.is(log.positions.length, 0)
+  t.is(log.positions.length, 1)
 })
 
 /** Calls an op by name, as a program without types would. */
@@ -285,12 +288,12 @@ test('O1: rejections and failures reach the caller with their facts and position
   const trail = await client.open(Trail, '/trail')
   const [refused, failed] = [trail.refuse({}), trail.fail({})]
   const checks = Promise.all([
-    t.throwsAsync(refused, { code: 'REJECTED', message: /refuse of \/trail was rejected: never/ }),
+    t.throwsAsync(refused, { code: 'REJECTED', message: /refuse of \/trail was refused: never/ }),
     t.throwsAsync(failed, { code: 'APPLY_FAILED' }),
   ])
   await log.settle()
   const [rejection, failure] = await checks
-  t.like(rejection, { next: 'stop', facts: { reason: 'never', why: 'test', position: 1 } })
+  t.like(rejection, { next: 'stop', facts: { reason: 'never', why: 'test', position: 2 } })
   t.false(failure?.message.includes('engine text'))
   t.is(trail.state.count, 0)
 })
@@ -304,7 +307,7 @@ test('O1: a sync that begins later sees what was acknowledged, and a position ca
   const [there, far] = [await other.open(Trail, '/trail'), await third.open(Trail, '/trail')]
   t.is(there.state.count, 0)
   await there.sync()
-  t.deepEqual([there.state.count, there.position], [1, 1])
+  t.deepEqual([there.state.count, there.position], [1, 2])
   await far.sync({ atLeast: Number(position) })
   t.is(far.state.count, 1)
   await t.throwsAsync(far.sync({ atLeast: 99 }), { code: 'TIMEOUT' })
@@ -322,10 +325,11 @@ test('O4: many sessions of one client share its view, and each has its own order
     [...values].sort((a, b) => Number(a) - Number(b)),
     [1, 2, 3, 4, 5, 6, 7, 8],
   )
-  t.deepEqual(client.sessions(), [
+  t.like(client.sessions(), [
     { session: first.position ?? -1, name: 'first', next: 4 },
     { session: second.position ?? -1, name: 'second', next: 4 },
   ])
+  t.is(client.sessions().length, 2)
   t.is(one.state, other.state)
 })
 
@@ -350,7 +354,7 @@ test('O11: an entry of a later format stops the view, and everybody is told to u
   const log = new FakeLog()
   const { client, hits } = await openCounter(log)
   await outcomes(log, adds(hits, 1))
-  log.write(Uint8Array.of(2, 2))
+  log.write(Uint8Array.of(3, 2))
   t.deepEqual(await outcomes(log, [...adds(hits, 2), client.sync()]), ['UNSUPPORTED', 'UNSUPPORTED', 'UNSUPPORTED'])
   t.deepEqual(await outcomes(log, adds(hits, 1)), ['UNSUPPORTED'])
   t.is(hits.state.value, 1)
@@ -361,14 +365,12 @@ test('O11: entries that are none are passed over', async (t) => {
   const { client, hits } = await openCounter(log)
   await outcomes(log, adds(hits, 1))
   log.write(new Uint8Array(0))
-  log.write(Uint8Array.of(1, 7, 7, 7))
+  log.write(Uint8Array.of(2, 7, 7, 7))
   log.write(
-    encodeOp(
-      55,
-      0,
-      encodeTarget({ object: '/hits', type: Counter.name, version: 1, op: 'add' }),
-      encodeInput({ by: 1 }),
-    ),
+    encodeOp(55, 0, {
+      target: encodeTarget({ type: Counter.name, version: 1, op: 'add' }, '/hits'),
+      input: encodeInput({ by: 1 }).bytes,
+    }),
   )
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
   await client.sync()
@@ -383,18 +385,18 @@ test('O11: text that another program appends to the stream of the objects stops 
   t.deepEqual(await outcomes(log, adds(hits, 1)), [2])
 })
 
-test('O4: a session that the space has forgotten is closed with a reason, the others go on', async (t) => {
+test('O5: a session whose end is in the log is lost, what was not applied can be repeated, others go on', async (t) => {
   const log = new FakeLog()
   const view = new View(log, 1, [Counter])
-  const [idle, busy] = [new Session(view, 'idle'), new Session(view, 'busy')]
-  await outcomes(log, [idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })])
-  const under = idle.call(toAdd, { by: 1 })
-  idle.played({ kind: 'unknown', position: 9, session: idle.position ?? -1, number: 1 })
-  t.deepEqual(await outcomes(log, [under, idle.call(toAdd, { by: 1 }), busy.call(toAdd, { by: 1 })]), [
-    'STOPPED',
-    'STOPPED',
-    4,
-  ])
+  const [gone, busy] = [new Session(view, { name: 'gone' }), new Session(view, { name: 'busy' })]
+  await outcomes(log, [gone.call(addOne()), busy.call(addOne())])
+  const under = gone.call(addOne())
+  log.write(encodeEnd(gone.position ?? -1, 1, false), [0, 1])
+  const lost = t.throwsAsync(under, { code: 'SESSION_LOST' })
+  t.deepEqual(await outcomes(log, [gone.call(addOne()), busy.call(addOne())]), ['SESSION_LOST', 3])
+  t.like(await lost, { next: 'again' })
+  t.deepEqual([gone.state, gone.signal.aborted, busy.state], ['lost', true, 'connected'])
+  view.close()
 })
 
 test('O3: a type that conflicts with a known one is refused, and later replays go on without it', async (t) => {
@@ -422,14 +424,22 @@ test('O1: closing refuses what is under way, and what comes after', async (t) =>
   log.pushing = false
   const calls = adds(hits, 2)
   await log.settle(2)
-  await client.close()
-  t.deepEqual(await outcomes(log, [...calls, ...adds(hits, 1), client.sync()]), [
-    'CLOSED',
-    'CLOSED',
-    'CLOSED',
-    'CLOSED',
-  ])
+  const closing = client.close()
+  t.deepEqual(await outcomes(log, adds(hits, 1)), ['CLOSED'])
+  t.deepEqual(await outcomes(log, calls, 800), ['CLOSED', 'CLOSED'])
+  await closing
+  t.deepEqual(await outcomes(log, [...adds(hits, 1), client.sync()]), ['CLOSED', 'CLOSED'])
   t.is(log.clock.timers, 0)
+})
+
+test('O4: while a client closes, calls have a second to settle, and its session ends in the log', async (t) => {
+  const log = new FakeLog()
+  const { client, hits } = await openCounter(log)
+  const watching = new ObjectClient(log)
+  const calls = adds(hits, 2)
+  t.deepEqual(await outcomes(log, [...calls, client.close()]), [1, 2, undefined])
+  await watching.sync()
+  t.deepEqual(watching.sessions(), [])
 })
 
 test('O4: a session of its own can be closed, the others go on', async (t) => {
@@ -438,8 +448,12 @@ test('O4: a session of its own can be closed, the others go on', async (t) => {
   const session = await client.session({ name: 'short' })
   const [mine, own] = [await session.open(Counter, '/hits'), await client.open(Counter, '/hits')]
   await outcomes(log, adds(mine, 2))
-  await session.close()
+  await outcomes(log, [session.close()])
   t.deepEqual(await outcomes(log, [...adds(mine, 1), ...adds(own, 1)]), ['CLOSED', 3])
+  t.deepEqual(
+    client.sessions().map(({ session: one }) => one),
+    [client.own.position],
+  )
 })
 
 const fate = fc.oneof(

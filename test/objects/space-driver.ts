@@ -4,8 +4,25 @@
  * Read next: `../../objects/runtime/space.ts`.
  */
 import { array, number, object, string } from 'superstruct'
-import { defineObject, Space, type AnyObjectType, type Outcome } from '../../objects.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeOpen, encodeTarget } from '../../objects/runtime/entry.ts'
+import {
+  defineObject,
+  Space,
+  type AnyObjectType,
+  type Outcome,
+  type Patch,
+  type Played,
+  type Settlement,
+} from '../../objects.ts'
+import {
+  encodeEmpty,
+  encodeInput,
+  encodeOp,
+  encodeTarget,
+  encodeTransaction,
+  type OpExtras,
+} from '../../objects/runtime/entry.ts'
+import { RUNTIME_TYPE } from '../../objects/runtime/runtime-ops.ts'
+import { encodeEnd, encodeOpen, encodeResume, encodeTick, type SessionInfo } from '../../sequencer/session-entry.ts'
 
 const bottomless = (depth: number): number => 1 + bottomless(depth + 1)
 
@@ -79,10 +96,41 @@ export const Ledger = defineObject({
   }),
 })
 
+/** What a session says of itself unless a test tells otherwise. */
+const infoOf = (name: string, more: Partial<SessionInfo>): SessionInfo => ({
+  name,
+  timeoutMs: 10_000,
+  ids: [],
+  types: [],
+  process: '0123456789abcdef',
+  ...more,
+})
+
+/** Where an entry stands, where that is not the next position, the streams of its kind, epoch 1 and its log time. */
+export interface At {
+  readonly epoch?: number
+  /** Log time; 10 for each position unless told. */
+  readonly time?: number
+  readonly streams?: readonly number[]
+}
+/** On what an op is called, and what goes with it. */
+export interface On extends At, OpExtras {
+  readonly type?: { readonly name: string; readonly version: number }
+  readonly path?: string
+}
+/** One part of a transaction. */
+export type DriverPart = readonly [op: string, input: unknown, on?: Pick<On, 'type' | 'path'>]
+
+/** An op that the runtime runs on any object. */
+export const OURS = { name: RUNTIME_TYPE, version: 0 }
+
 /** Plays entries by hand. */
 export class SpaceDriver {
   readonly space: Space
+  /** What the last entry came to. */
+  played: Played | undefined
   #next = 0
+  #time = 0
 
   constructor(...types: AnyObjectType[]) {
     this.space = this.makeSpace()
@@ -93,46 +141,74 @@ export class SpaceDriver {
     return new Space()
   }
 
-  /** Opens a session; its name is the position. */
-  open(name = 'test'): number {
-    return this.entry(encodeOpen(name)).position
+  /** The position of the next entry. */
+  get next(): number {
+    return this.#next
+  }
+  /** The patches of the last entry. */
+  get patches(): readonly Patch[] {
+    return this.played?.patches ?? []
+  }
+  /** Waits that the last entry settled. */
+  get settled(): readonly Settlement[] {
+    return this.played?.settled ?? []
+  }
+  /** What the last entry emitted, by kind. */
+  get events(): readonly string[] {
+    return (this.played?.events ?? []).map(({ kind }) => kind)
+  }
+
+  /** Opens a session; its name and its first incarnation are the position. */
+  open(name = 'test', info: Partial<SessionInfo> = {}, at: At = {}): number {
+    return this.entry(encodeOpen(infoOf(name, info)), { streams: [0, 1], ...at }).position
+  }
+
+  /** Another process goes on with a session. */
+  resume(incarnation: number, info: Partial<SessionInfo> = {}): Outcome {
+    return this.entry(encodeResume(incarnation, infoOf('resumed', info)), { streams: [0, 1] })
+  }
+
+  /** The end of a session: by its owner unless an epoch is told. */
+  end(incarnation: number, { by = 0, clean = false, ...at }: At & { by?: number; clean?: boolean } = {}): Outcome {
+    return this.entry(encodeEnd(incarnation, by, clean), { streams: [0, 1], ...at })
+  }
+
+  /** A tick: of anybody unless an epoch is told. */
+  tick(time?: number, { by = 0, wall = 0, ...at }: At & { by?: number; wall?: number } = {}): Outcome {
+    return this.entry(encodeTick(by, wall), time === undefined ? at : { ...at, time })
   }
 
   /** An op of a session with its number, on `/ledger` unless told. */
-  op(
-    session: number,
-    nth: number,
-    op: string,
-    input: unknown,
-    { type = Ledger, path = '/ledger' }: { type?: { name: string; version: number }; path?: string } = {},
-  ): Outcome {
-    return this.entry(
-      encodeOp(
-        session,
-        nth,
-        encodeTarget({ object: path, type: type.name, version: type.version, op }),
-        encodeInput(input),
-      ),
-    )
+  op(incarnation: number, nth: number, op: string, input: unknown, on: On = {}): Outcome {
+    const { claim, key, ids } = on
+    const has = claim !== undefined || key !== undefined || ids !== undefined
+    return this.entry(encodeOp(incarnation, nth, partOf([op, input, on]), has ? { claim, key, ids } : undefined), on)
   }
 
-  empty(session: number, nth: number): Outcome {
-    return this.entry(encodeEmpty(session, nth))
+  /** Ops as one step. */
+  transaction(incarnation: number, nth: number, parts: readonly DriverPart[], { key, ...at }: On = {}): Outcome {
+    return this.entry(encodeTransaction(incarnation, nth, parts.map(partOf), { key }), at)
+  }
+
+  empty(incarnation: number, nth: number): Outcome {
+    return this.entry(encodeEmpty(incarnation, nth))
   }
 
   /** Any payload, at the next position. */
-  entry(payload: Uint8Array): Outcome {
+  entry(payload: Uint8Array, { epoch = 1, time, streams = [1] }: At = {}): Outcome {
     const position = this.#next++
-    return this.space.apply({
+    this.#time = time ?? Math.max(this.#time, position * 10)
+    this.played = this.space.apply({
       position,
-      epoch: 1,
+      epoch,
       writer: 1,
-      logTime: position * 10,
-      streams: [],
+      logTime: this.#time,
+      streams: streams.map((stream) => ({ stream, previous: { before: position } })),
       payload,
       hash: 0,
       bytes: payload,
     })
+    return this.played.outcome
   }
 
   /** Leaves positions out, as junk does. */
@@ -140,13 +216,22 @@ export class SpaceDriver {
     this.#next += positions
   }
 
+  /** The number of a session's next op. */
+  nextOf(session: number): number | undefined {
+    return this.space.sessions().find((one) => one.session === session)?.next
+  }
   get digest(): string {
     return this.space.digest().digest
   }
   ledger(path = '/ledger') {
-    return Ledger.bind(this.space.journal).object(path)
+    return Ledger.bind(this.space.journal).read(path)
   }
 }
+
+const partOf = ([op, input, { type = Ledger, path = '/ledger' } = {}]: DriverPart) => ({
+  target: encodeTarget({ type: type.name, version: type.version, op }, path),
+  input: encodeInput(input).bytes,
+})
 
 /** A space that holds little. */
 export class SmallSpaceDriver extends SpaceDriver {

@@ -41,7 +41,7 @@ test('an opening makes a session named by its position', (t) => {
   t.is(table.size, 1)
 })
 
-test('entries of sessions count on exactly the streams {0, s}', (t) => {
+test('O5: entries of sessions count on exactly the streams {0, s}', (t) => {
   const table = new SessionTable()
   for (const streams of [[], [0], [1], [0, 0], [1, 2], [0, 1, 2]]) {
     t.is(apply(table, 10, open, streams), undefined)

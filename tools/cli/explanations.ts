@@ -195,10 +195,32 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'a disk that is beyond help: sirtaki reconfigure remove UNIT',
     ],
   },
+  KEY_REUSED: {
+    meaning: 'the idempotency key stands for an op that was applied already, and its result cannot be given again',
+    causes: [
+      'one idempotencyKey for two ops, or for two inputs of one op',
+      'the same op again, whose result was larger than 4 KiB and so was not kept: appliedAt is its position',
+    ],
+    actions: [
+      'make a key for each op, such as a random id',
+      'where appliedAt is the position of that op, read the state',
+    ],
+  },
   MISUSE: {
     meaning: 'two calls of the program contradict each other',
     causes: ['two types with one name and version', 'a store that is opened twice'],
     actions: ['give one of the types another name or version: the message names it'],
+  },
+  NOT_ACTIVE: {
+    meaning: 'this version of the type is not the active one in the space; nothing was changed',
+    causes: [
+      'the process runs newer code of a type than the space has been switched to',
+      'of an activation: a live session has announced another version of the type only, and would be shut out',
+    ],
+    actions: [
+      'run the version that is active (it is in the facts), or activate this one',
+      'of an activation: upgrade or end that session (its name is in the facts), then repeat',
+    ],
   },
   NOT_BLANK: {
     meaning: 'init was asked to use a unit that belongs to a cluster already',
@@ -208,6 +230,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'start the unit on an empty folder: sirtaki unit --data DIR --listen HOST:PORT',
       'run an init that broke off again with the same units: it finishes',
     ],
+  },
+  NOT_EMPTY: {
+    meaning: 'the object is in use, so it was not dropped',
+    causes: ['sessions have holders, waits or taken items in it: their number is in the facts'],
+    actions: ['wait until they are done, or end those sessions, then repeat'],
   },
   NOT_MEMBER: {
     meaning: 'the layout does not name that unit',
@@ -238,6 +265,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'with another disk: start the unit on its own folder again, or sirtaki reconfigure replace IDENTITY ADDRESS',
       'a chain without a whole unit: sirtaki recover shows what is left of it, and goes on with that',
     ],
+  },
+  OLD_CODE: {
+    meaning: 'a newer version of the type is active in the space than the one that was used; nothing was changed',
+    causes: ['a process that still runs the older code of a type'],
+    actions: ['upgrade that process to the version that is active: it is in the facts'],
   },
   OVERLOADED: {
     meaning: 'a queue or the window is full',
@@ -276,9 +308,33 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     meaning: 'the object refused the operation, as its rules say; nothing of it stays',
     causes: [
       'ctx.reject in the op: the reason and its facts are in the error',
-      'the object is of another type, or the type has no such op',
+      'the type has no such op, or the op was cut short in the log',
     ],
     actions: ['decide in the program: it is an expected answer', 'read the state and try with another input'],
+  },
+  SESSION_LOST: {
+    meaning: 'the session has ended, or its process could not confirm it in time: what it held is not its own any more',
+    causes: [
+      'no heartbeat was confirmed for 0.8 of its timeout: a broken network, or no sequencer for so long',
+      'a process that was suspended, or so busy that it sent no heartbeat',
+      'a resume of a session that has ended, or with a secret that is not its own',
+    ],
+    actions: [
+      'act no more on what the session held: others may hold it by now',
+      'call again: handles go on in another session (unless onLost is stop)',
+      'if next is unknown, read before repeating what was under way; if it is again, that was not applied',
+      'where pauses are long by nature, ask for a longer timeoutMs',
+    ],
+  },
+  SESSION_MOVED: {
+    meaning: 'another process has resumed the session, with all that it holds',
+    causes: ['client.session({ resume: ticket }) elsewhere'],
+    actions: ['go on there; what was under way here and was not applied can be called again there'],
+  },
+  SKIPPED: {
+    meaning: 'nothing runs for that object at that position, because an operator has said so',
+    causes: ['a skip was written for an op that would have stopped every view'],
+    actions: ['mend the op, and call it again if it is still wanted'],
   },
   STOPPED: {
     meaning: 'the part that was asked has stopped and will not go on',
@@ -300,6 +356,18 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'see who does not answer: sirtaki status',
       'start that one again, or leave it out: sirtaki reconfigure remove UNIT',
       'if next is unknown, look before repeating an append: sirtaki tail --stream N',
+    ],
+  },
+  TOO_MANY: {
+    meaning: 'a bound of the space is reached, and what would go beyond it was refused',
+    causes: [
+      'too many records of a table, objects of the space, live sessions, waits of an object, or records that a '
+        + 'session owns',
+      'the facts say which, and how many there are',
+    ],
+    actions: [
+      'delete what is no longer needed, close sessions that are done',
+      'spread what grows over several objects',
     ],
   },
   TRIMMED: {
@@ -336,6 +404,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'for a file: cluster take a folder on a disk of this machine; for several machines take tcp://',
     ],
   },
+  WAIT_IN_TRANSACTION: {
+    meaning: 'an op of a transaction would have to wait, so nothing of the transaction was applied',
+    causes: ['a part such as acquire or take that is not told to refuse where it cannot be served at once'],
+    actions: ['tell that op not to wait, and try the transaction again later'],
+  },
   WRONG_CHAIN: {
     meaning: 'the message is meant for another chain, or another place in the chain, than the unit has',
     causes: ['a client or driver that acted under a layout of before'],
@@ -352,6 +425,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'see which cluster answers: sirtaki --cluster tcp://HOST:PORT status',
       'name the right address, or the right --data',
     ],
+  },
+  WRONG_TYPE: {
+    meaning: 'the path has an object of another type',
+    causes: ['two programs that use one path for different things', 'a path that was mistyped'],
+    actions: ['take another path: type and wanted are in the facts'],
   },
   WRONG_VERSION: {
     meaning: 'the two ends speak different versions of the protocol',

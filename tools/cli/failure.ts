@@ -5,7 +5,16 @@
  *
  * Read next: `../main.ts`.
  */
-import { SirtakiError, asError, codes, type Code, type Facts, type Next } from '../../log/errors.ts'
+import {
+  SirtakiError,
+  asError,
+  codes,
+  isCode,
+  type AnyCode,
+  type Code,
+  type Facts,
+  type Next,
+} from '../../log/errors.ts'
 
 /** Exit codes by name. */
 export const exits = {
@@ -40,6 +49,8 @@ const byCode: Partial<Record<Code, number>> = {
   NOT_BLANK: exits.conflict,
   NOT_MEMBER: exits.conflict,
   NOT_WHOLE: exits.conflict,
+  SESSION_LOST: exits.conflict,
+  SESSION_MOVED: exits.conflict,
   WRONG_CLUSTER: exits.conflict,
   DAMAGED: exits.corrupt,
   DIVERGED: exits.corrupt,
@@ -59,7 +70,7 @@ const byExit = new Map<number, Code>([
 
 /** What is known of a failure beside its message; `code` and `next` are null where nothing is called so. */
 export interface FailureFacts {
-  readonly code: Code | null
+  readonly code: AnyCode | null
   readonly next: Next | null
   readonly facts: Facts
 }
@@ -79,7 +90,7 @@ export class Failure extends Error {
 }
 
 /** The exit code of a command that ends with an error of this code. */
-export const exitOf = (code: Code): number => byCode[code] ?? exits.failed
+export const exitOf = (code: AnyCode): number => (isCode(code) ? byCode[code] : undefined) ?? exits.failed
 
 /** Tells how a command that threw ends. */
 export function failureOf(thrown: unknown): Failure {

@@ -5,7 +5,7 @@
  * Read next: `../commands/reconfigure.ts`, `../../log/epochs/intent.ts`.
  */
 import type { LogClient } from '../../log/client/client.ts'
-import type { Intent } from '../../log/epochs/intent.ts'
+import { isNameOf, type Intent } from '../../log/epochs/intent.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { openSegment, unitsOf, type Layout, type UnitMember } from '../../log/layout.ts'
 import { Identity } from '../../log/wire/control.ts'
@@ -158,9 +158,7 @@ export class Wishes {
   }
 
   #known(name: string): { readonly identity: string; readonly address: string } | undefined {
-    const found = this.#all.filter(
-      (unit) => unit.address === name || unit.identity === name || (name.length >= 8 && unit.identity.startsWith(name)),
-    )
+    const found = this.#all.filter((unit) => isNameOf(name, unit))
     if (new Set(found.map((unit) => unit.identity)).size > 1) {
       throw new SirtakiError(
         'BAD_ARGUMENT',
@@ -274,5 +272,3 @@ function requireOnce(names: readonly string[]): void {
     throw new SirtakiError('BAD_ARGUMENT', `${twice} is named twice: name each unit once`, { facts: { name: twice } })
   }
 }
-
-// ---- waiting

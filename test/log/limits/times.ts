@@ -7,6 +7,7 @@ import type { LogClient } from '../../../log/client/client.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 import { superviseUnit } from '../../../log/unit/rejoin.ts'
 import { Sealed } from '../../../log/wire/control.ts'
+import { ObjectClient } from '../../../objects/client.ts'
 import { encodeOpen } from '../../../sequencer/session-entry.ts'
 import { countingRandom } from '../../harness/hand-clock.ts'
 import { HandCluster, payload } from '../../harness/hand-cluster.ts'
@@ -170,6 +171,15 @@ export const timeDrives = {
       t.deepEqual((await hand.done(log.heartbeat([session]), 1)).confirmed, [true])
       await hand.advance(60)
       t.deepEqual((await hand.done(log.heartbeat([session]), 1)).confirmed, [false])
+    },
+  },
+  sessionTimeoutMinMs: {
+    title: 'a session may ask for no shorter timeout',
+    run: async (t) => {
+      const hand = await HandCluster.start({ sessionTimeoutMinMs: 500 })
+      const objects = new ObjectClient(await hand.client(), { timeoutMs: 500 })
+      t.is(objects.own.state, 'new')
+      await t.throwsAsync(objects.session({ timeoutMs: 499 }), { code: 'BAD_ARGUMENT', message: /from 500 to/ })
     },
   },
   attendMs: {

@@ -1,6 +1,6 @@
 /** The steps of a unit: what a request that throws does to it, whether it waits for a commit or not. */
 import test from 'ava'
-import { SirtakiError, type Code } from '../../../log/errors.ts'
+import { SirtakiError, type AnyCode, type Code } from '../../../log/errors.ts'
 import { limits } from '../../../log/limits.ts'
 import type { Connection } from '../../../log/ports.ts'
 import { Steps } from '../../../log/unit/steps.ts'
@@ -14,11 +14,14 @@ import { HandClock, countingRandom } from '../../harness/hand-clock.ts'
 import { HandUnit } from './hand-unit.ts'
 
 /** What one request of `kind` leads to that throws `code`, and the next one after it. */
-async function outcome(kind: Kind, code: Code): Promise<{ readonly refusals: Code[]; readonly failures: Code[] }> {
+async function outcome(
+  kind: Kind,
+  code: Code,
+): Promise<{ readonly refusals: AnyCode[]; readonly failures: AnyCode[] }> {
   const clock = new HandClock()
   const parser = new FrameParser(limits.frameBytesMax)
-  const refusals: Code[] = []
-  const failures: Code[] = []
+  const refusals: AnyCode[] = []
+  const failures: AnyCode[] = []
   const connection: Connection = {
     remote: 'test',
     buffered: 0,

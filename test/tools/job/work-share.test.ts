@@ -18,7 +18,7 @@ class Shop extends SpaceDriver {
   }
 
   get share() {
-    return WorkShare.bind(this.space.journal).object('/job')
+    return WorkShare.bind(this.space.journal).read('/job')
   }
 }
 
@@ -83,11 +83,11 @@ test('O1: an op touches only what it changes, however many files there are', (t)
   const session = shop.open()
   shop.do(session, 'add', { paths: Array.from({ length: 6_000 }, (_, i) => `file-${i}`) })
   shop.do(session, 'claim', { max: 2 })
-  t.is(shop.space.patches.length, 7)
+  t.is(shop.patches.length, 7)
   shop.do(session, 'finish', found('file-0'))
-  t.is(shop.space.patches.length, 3)
+  t.is(shop.patches.length, 3)
   shop.do(session, 'giveBack', { session })
-  t.is(shop.space.patches.length, 4)
+  t.is(shop.patches.length, 4)
 })
 
 test('O1: whatever the workers do, the counts are those of the files, and every file ends up done once', (t) => {
