@@ -3,13 +3,17 @@
  *
  * Owns no rule. Read next: `type.ts`.
  */
-import { any, count, fields, flag, integerIn, nullable, text } from '../runtime/fields.ts'
+import { any, count, fields, flag, integerIn, nullable, text, weighing } from '../runtime/fields.ts'
+import { RECORD_WEIGHT_MAX } from '../runtime/records.ts'
 import type { Value } from '../runtime/values.ts'
 
 /** The capacity of a lock: so many readers may hold it together. */
 export const SHARED_MAX = 2 ** 30
 /** The longest lock-delay in milliseconds. */
 export const LOCK_DELAY_MS_MAX = 60_000
+
+/** What the data of a holder weighs at most: the record of who waits must have room for what a grant adds. */
+export const DATA_WEIGHT_MAX = RECORD_WEIGHT_MAX - 1_024
 
 /** Who waits: `weight` of the capacity, 0 for all of it; `data` for others to see. */
 export interface Waiter {
@@ -58,11 +62,11 @@ export const isAcquire = fields<AcquireInput>({
   wait: flag,
   once: flag,
   delayMs,
-  data: any,
+  data: weighing(DATA_WEIGHT_MAX),
 })
 export const isHold = fields<{ hold: number }>({ hold: count })
 export const isHeld = fields<{ hold: number; token: number }>({ hold: count, token: count })
-export const isProclaim = fields<{ hold: number; data: Value }>({ hold: count, data: any })
+export const isProclaim = fields<{ hold: number; data: Value }>({ hold: count, data: weighing(DATA_WEIGHT_MAX) })
 export const isRevoke = fields<{ hold: number; reason: string }>({ hold: count, reason: text(1_024) })
 export const isCapacity = fields<{ capacity: number }>({ capacity })
 

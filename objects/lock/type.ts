@@ -172,7 +172,9 @@ function serve(ctx: Ctx): void {
       if (isBlockedByTime) ctx.at('serve', Math.max(ctx.time, ctx.state.until))
       return
     }
-    ctx.settle(Number(key), grant(Number(key), one, ctx))
+    // Its wait goes first: its session may own as much as it may.
+    ctx.settle(Number(key), { token: ctx.position, hold: Number(key) })
+    grant(Number(key), one, ctx)
   }
 }
 

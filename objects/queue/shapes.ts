@@ -3,16 +3,24 @@
  *
  * Owns no rule. Read next: `type.ts`.
  */
-import { any, count, fields, flag, integerIn, list, nullable, text } from '../runtime/fields.ts'
+import { any, count, fields, flag, integerIn, list, nullable, text, weighing } from '../runtime/fields.ts'
+import { LARGE_WEIGHT_MAX } from '../runtime/records.ts'
 import type { Value } from '../runtime/values.ts'
 
 /** Items of one put, take, ack, nack or extend. */
 export const ITEMS_MAX = 1_024
+/** What the value of an item weighs at most: its record must have room for a reason and for who has it. */
+export const ITEM_WEIGHT_MAX = LARGE_WEIGHT_MAX - 8 * 1024
 /** Times in milliseconds of delays and visibilities. */
 export const TIME_MS_MAX = 2 ** 40
 /** For how long the id of a finished item is known: putting it again does nothing. */
 export const ID_KNOWN_MS = 24 * 3_600_000
 
+/** How many places the entry at `putAt`, the last that has put something, has given out. */
+export interface QueueState {
+  readonly putAt: number
+  readonly places: number
+}
 /** An item to be put. `id` null: its name is its id. `maxAttempts` 0: no limit. Lower priority numbers go first. */
 export interface NewItem {
   readonly value: Value
@@ -61,9 +69,9 @@ export interface Receipt {
 export type Receipted = 'ok' | { readonly code: 'NOT_HELD'; readonly by: number | null }
 
 const timeMs = integerIn(0, TIME_MS_MAX)
-const isName = (id: string): boolean => /^\d{5}:\d{16}:\d{4}$/.test(id)
+const isName = (id: string): boolean => /^\d{5}:\d{16}:\d{5}$/.test(id)
 const newItem = fields<NewItem>({
-  value: any,
+  value: weighing(ITEM_WEIGHT_MAX),
   id: nullable((id) => text(1_024)(id) && id !== '' && !isName(String(id))),
   priority: integerIn(0, 65_535),
   delayMs: timeMs,
@@ -89,8 +97,22 @@ export const isExtend = fields<Receipts<{ visibilityMs: number }>>({ ...receipts
 export const isBury = fields<Receipts<{ reason: string | null }>>({ ...receipts, reason })
 export const isId = fields<{ id: string }>({ id: text() })
 
-export const isItem = fields<Item>(item)
-export const isTaken = fields<Taken>({ ...item, session: count, token: count, op: count })
-export const isTaker = fields<Taker>({ ...take, session: count })
-/** An id and the name of its item; null: the item is done. */
-export const isKnownId = fields<{ name: string | null }>({ name: nullable(text()) })
+export const isQueueState = fields<QueueState>({ putAt: any, places: count })
+/** The tables: where an item is, who waits, and the ids that users have chosen (`name` null: the item is done). */
+export interface QueueTables {
+  ready: Item
+  delayed: Item
+  taken: Taken
+  dead: Item
+  takers: Taker
+  ids: { readonly name: string | null }
+}
+const isItem = fields<Item>(item)
+export const queueTables = {
+  ready: isItem,
+  delayed: isItem,
+  taken: fields<Taken>({ ...item, session: count, token: count, op: count }),
+  dead: isItem,
+  takers: fields<Taker>({ ...take, session: count }),
+  ids: fields<{ name: string | null }>({ name: nullable(text()) }),
+}

@@ -10,7 +10,6 @@
  * Keeps: O5, O8, O13. Read next: `queue.ts` (the handle), `test/objects/queue.test.ts`, `test/objects/queue-model.ts`.
  */
 import { defineObject } from '../define-object.ts'
-import { nothing } from '../runtime/fields.ts'
 import { orderKey, type Context, type Waiting } from '../runtime/object-type.ts'
 import {
   ID_KNOWN_MS,
@@ -18,32 +17,32 @@ import {
   isBury,
   isExtend,
   isId,
-  isItem,
-  isKnownId,
   isNack,
   isPut,
+  isQueueState,
   isTake,
-  isTaken,
-  isTaker,
+  queueTables,
   type Given,
   type Item,
   type NewItem,
+  type QueueState,
+  type QueueTables,
   type Receipted,
   type Receipts,
   type Taken,
   type Taker,
 } from './shapes.ts'
 
-type Tables = { ready: Item; delayed: Item; taken: Taken; dead: Item; takers: Taker; ids: { name: string | null } }
-type Ctx = Context<object, Tables>
+type Ctx = Context<QueueState, QueueTables>
+type Run = (name: string, one: Taken, ctx: Ctx) => void
 
 /** The type of work queues. */
 export const Queue = defineObject({
   name: 'sirtaki.queue',
   version: 1,
-  state: nothing,
-  initial: () => ({}),
-  tables: { ready: isItem, delayed: isItem, taken: isTaken, dead: isItem, takers: isTaker, ids: isKnownId },
+  state: isQueueState,
+  initial: () => ({ putAt: -1, places: 0 }),
+  tables: queueTables,
   owned: { taken: 'session', takers: 'session' },
   large: ['ready', 'delayed', 'taken', 'dead'],
   waits: ['takers'],
@@ -51,20 +50,20 @@ export const Queue = defineObject({
   ops: (op) => ({
     /** Answers with the ids. The id of a finished item is taken as done; that of a live one is refused. */
     put: op.raw(isPut, ({ items }, ctx) => {
-      const ids = items.map((one, place) => put(one, place, ctx))
+      // A transaction may put twice: what it puts first has the first places.
+      const from = ctx.state.putAt === ctx.position ? ctx.state.places : 0
+      ctx.put({ putAt: ctx.position, places: from + items.length })
+      const ids = items.map((one, nth) => put(one, from + nth, ctx))
       serve(ctx)
       return ids
     }),
     take: op.waits(isTake, ({ n, visibilityMs, remove, wait }, ctx): readonly Given[] | Waiting => {
       const taker = { session: ctx.session, n, visibilityMs, remove }
+      if (isFull(taker, ctx)) ctx.reject('TOO_MANY', { session: ctx.session })
       if (ctx.tables.ready.size > 0 || !wait) return give(ctx.position, taker, ctx)
       return ctx.wait('takers', taker)
     }),
-    ack: op.raw(isAck, (all, ctx) =>
-      forEach(all, ctx, (name, one) => {
-        finish(name, one, ctx)
-      }),
-    ),
+    ack: op.raw(isAck, (all, ctx) => forEach(all, ctx, finish)),
     nack: op.raw(isNack, (all, ctx) => {
       return forEach(all, ctx, (name, one) => {
         back(name, { ...one, reason: all.reason }, all.delayMs, ctx)
@@ -130,23 +129,22 @@ export const Queue = defineObject({
 const nameOf = (id: string, ctx: Ctx): string => ctx.tables.ids.get(id)?.name ?? id
 
 function put({ value, id, priority, delayMs, maxAttempts }: NewItem, place: number, ctx: Ctx): string {
-  const { ids, ready, delayed } = ctx.tables
-  const name = `${String(priority).padStart(5, '0')}:${orderKey(ctx.position)}:${String(place).padStart(4, '0')}`
+  const { ids } = ctx.tables
+  const name = `${String(priority).padStart(5, '0')}:${orderKey(ctx.position)}:${String(place).padStart(5, '0')}`
   const known = id === null ? undefined : ids.get(id)
-  if (known !== undefined && known.name !== null) ctx.reject('EXISTS', { id })
-  if (known !== undefined) return id ?? name
+  if (known !== undefined) return known.name === null ? (id ?? name) : ctx.reject('EXISTS', { id })
   if (id !== null) ids.set(id, { name })
-  const table = delayMs > 0 ? delayed : ready
-  table.set(name, { value, id, attempts: 0, maxAttempts, reason: null })
+  ctx.tables[delayMs > 0 ? 'delayed' : 'ready'].set(name, { value, id, attempts: 0, maxAttempts, reason: null })
   if (delayMs > 0) ctx.at(name, ctx.time + delayMs)
   return id ?? name
 }
 
 /** Gives the first items to a taker. */
-function give(op: number, { session, n, visibilityMs, remove }: Taker, ctx: Ctx): readonly Given[] {
+function give(op: number, taker: Taker, ctx: Ctx): readonly Given[] {
+  const { session, n, visibilityMs, remove } = taker
   const given: Given[] = []
   for (const [name, one] of ctx.tables.ready.range()) {
-    if (given.length === n) break
+    if (given.length === n || isFull(taker, ctx)) break
     ctx.tables.ready.delete(name)
     const attempts = one.attempts + 1
     given.push({ id: one.id ?? name, value: one.value, token: ctx.position, attempt: attempts })
@@ -159,16 +157,20 @@ function give(op: number, { session, n, visibilityMs, remove }: Taker, ctx: Ctx)
   return given
 }
 
+/** Whether the taker's session has as many records as a session may have: who puts must not be refused for it. */
+const isFull = ({ session, remove }: Taker, ctx: Ctx): boolean => !remove && ctx.tables.taken.room(session) === 0
+
 /** Takers in order, as long as anything is ready. */
 function serve(ctx: Ctx): void {
   for (const [key, taker] of ctx.tables.takers.range()) {
     if (ctx.tables.ready.size === 0) return
-    ctx.settle(Number(key), give(Number(key), taker, ctx))
+    if (isFull(taker, ctx)) ctx.refuse(Number(key), 'TOO_MANY', { session: taker.session })
+    else ctx.settle(Number(key), give(Number(key), taker, ctx))
   }
 }
 
 /** Does it for each item that the caller holds by its token; what it does not hold is told, or refuses all. */
-function forEach({ items, strict }: Receipts, ctx: Ctx, run: (name: string, one: Taken) => void): Receipted[] {
+function forEach({ items, strict }: Receipts, ctx: Ctx, run: Run): Receipted[] {
   const all = items.map(({ id, token }): Receipted => {
     const name = nameOf(id, ctx)
     const one = ctx.tables.taken.get(name)
@@ -176,7 +178,7 @@ function forEach({ items, strict }: Receipts, ctx: Ctx, run: (name: string, one:
       if (strict) ctx.reject('NOT_HELD', { id, token, by: one?.token ?? null })
       return { code: 'NOT_HELD', by: one?.token ?? null }
     }
-    run(name, one)
+    run(name, one, ctx)
     return 'ok'
   })
   serve(ctx)
@@ -197,16 +199,17 @@ function finish(name: string, { id }: Item, ctx: Ctx): void {
 }
 
 /** Puts an item back to its old place, or among the dead when it was tried too often. */
-function back(name: string, one: Item, delayMs: number, ctx: Ctx): void {
-  const { value, id, attempts, maxAttempts, reason: why } = one
+function back(name: string, one: Taken, delayMs: number, ctx: Ctx): void {
+  const { value, id, attempts, maxAttempts, reason: why, token } = one
   if (maxAttempts > 0 && attempts >= maxAttempts) {
     bury(name, one, why, ctx)
     return
   }
   ctx.tables.taken.delete(name)
-  const table = delayMs > 0 ? ctx.tables.delayed : ctx.tables.ready
-  table.set(name, { value, id, attempts, maxAttempts, reason: why })
-  ctx.at(name, delayMs > 0 ? ctx.time + delayMs : undefined)
+  // What this very entry gave out is ready in the next one: else two takes of it would have one token.
+  const isLate = delayMs > 0 || token === ctx.position
+  ctx.tables[isLate ? 'delayed' : 'ready'].set(name, { value, id, attempts, maxAttempts, reason: why })
+  ctx.at(name, isLate ? ctx.time + delayMs : undefined)
 }
 
 function bury(name: string, { value, id, attempts, maxAttempts }: Item, why: string | null, ctx: Ctx): void {

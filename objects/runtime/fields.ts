@@ -5,6 +5,7 @@
  *
  * A guard accepts an object with exactly these fields. Read next: `../define-object.ts`, `../lock/type.ts`.
  */
+import { weightOf } from './values.ts'
 
 /** Accepts or refuses one value. */
 export type Check = (value: unknown) => boolean
@@ -52,6 +53,11 @@ export const text =
 export const bytesOrNull: Check = (value) => value === null || value instanceof Uint8Array
 /** Any value. */
 export const any: Check = () => true
+/** A value without bytes that weighs at most so much: a row that has room for it must have room for the rest too. */
+export const weighing =
+  (max: number): Check =>
+  (value) =>
+    weightOf(value) <= max
 /** A list of at most `max` items. */
 export const list =
   (item: Check, max = Infinity): Check =>

@@ -45,6 +45,8 @@ export interface ReadonlyTable<V> {
 
 /** What an op may do with a table besides. */
 export interface Table<V> extends ReadonlyTable<V> {
+  /** How many more records, of all objects, a session may own: who gives to another session than its own asks first. */
+  room(session: number): number
   set(key: string, value: V): void
   /** Changes a record through a draft. @throws SirtakiError `BAD_ARGUMENT` when there is none. */
   update(key: string, change: (draft: Draft<V>) => void): void
@@ -180,6 +182,9 @@ export class RowTable<V> implements RowStore, Table<V> {
 
   of(session: number): (readonly [string, V])[] {
     return this.#entries(this.#journal.owners.keysOf(session, this))
+  }
+  room(session: number): number {
+    return OWNED_MAX - this.#journal.owners.count(session)
   }
   children(parent: string): string[] {
     return this.#nested?.of(parent) ?? []

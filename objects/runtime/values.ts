@@ -76,6 +76,18 @@ export function textBytes(from: string | null): Uint8Array | null {
   return bytes
 }
 
+/** What a value weighs, as `canonical` counts it; Infinity where it holds bytes or is too deep. */
+export function weightOf(value: unknown, depth = 0): number {
+  if (typeof value === 'string') return 8 + value.length
+  if (typeof value !== 'object' || value === null) return 8
+  if (value instanceof Uint8Array || depth >= DEPTH_MAX) return Infinity
+  let weight = 8
+  for (const [key, one] of Object.entries(value)) {
+    weight += weightOf(one, depth + 1) + (Array.isArray(value) ? 0 : key.length)
+  }
+  return weight
+}
+
 function copy(value: unknown, depth: number, budget: Budget): unknown {
   budget.left -= 8
   switch (typeof value) {
