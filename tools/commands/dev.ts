@@ -4,7 +4,7 @@
  * Read next: `../dev/dev-cluster.ts`, `../job/run-job.ts`.
  */
 import { existsSync, statSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { connect } from '../../objects/connect.ts'
@@ -91,7 +91,8 @@ async function doJob(
     client,
     cluster: address,
     root,
-    without: data,
+    // Caches of tools change at any time.
+    without: [data, join(root, '.cache')],
     workers,
     kill,
     delayMs: Number(process.env['SIRTAKI_JOB_DELAY_MS'] ?? 0),

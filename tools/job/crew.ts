@@ -14,8 +14,8 @@ import { FromWorker, type ToWorker, type WorkerOrder } from './messages.ts'
 /** How workers are started. */
 export interface CrewOptions {
   readonly workers: number
-  /** What each is told, but for its name. */
-  readonly order: Omit<WorkerOrder, 'name'>
+  /** What each is started with, but for its name. */
+  readonly order: Readonly<Omit<WorkerOrder, 'name'>>
   readonly talk: (text: string) => void
   /** Prints a line that stays. */
   readonly say: (text: string) => void

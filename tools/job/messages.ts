@@ -6,14 +6,14 @@
 import { array, literal, number, object, string, union, type Infer } from 'superstruct'
 
 /**
- * What a worker is started with, as JSON in its first argument. `without` is the folder below `root` that is left out;
+ * What a worker is started with, as JSON in its first argument. `without` are folders that are left out;
  * `delayMs` slows it down for each file, for tests.
  */
 export const WorkerOrder = object({
   cluster: string(),
   job: string(),
   root: string(),
-  without: string(),
+  without: array(string()),
   name: string(),
   delayMs: number(),
 })

@@ -22,8 +22,8 @@ export interface JobOptions {
   readonly client: Client
   readonly cluster: string
   readonly root: string
-  /** A folder below it that is left out. */
-  readonly without: string
+  /** Folders that are left out. */
+  readonly without: readonly string[]
   readonly workers: number
   readonly kill: number
   readonly delayMs: number
@@ -65,7 +65,7 @@ export async function runJob(options: JobOptions): Promise<JobResult> {
   const objects = await openJob(client.own, job)
   talk(`job ${job}: ${files.length} files below ${root}, ${workers} workers`)
   const meter = makeMeter(talk)
-  const order = { cluster, job, root, without, delayMs }
+  const order = { cluster, job, root, without: [...without], delayMs }
   const crew = new Crew({ workers, order, talk, say: meter.say, signal })
   try {
     const shown = new Shown(options, { files: files.length, objects, crew, meter })
