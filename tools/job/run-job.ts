@@ -116,7 +116,7 @@ class Shown {
   get #leader(): { readonly name: string; readonly token: number; readonly session: number } | undefined {
     for (const [, { data, token, session }] of this.#showing.objects.lock.tables.holders.range()) {
       this.tokens.add(token)
-      return { name: String(data), token, session }
+      return { name: typeof data === 'string' ? data : '', token, session }
     }
     return undefined
   }
