@@ -5,13 +5,13 @@
  */
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
-import { ObjectClient } from './client.ts'
-import type { AnyObjectType } from './runtime/object-type.ts'
+import { ObjectClient, type ObjectClientOptions } from './client.ts'
 
-/** How a program connects. */
-export interface ConnectOptions extends ConnectLogOptions {
-  /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
-  readonly types?: readonly AnyObjectType[] | undefined
+/** How a program connects. `timeoutMs` and `signal` are about connecting. */
+export interface ConnectOptions
+  extends ConnectLogOptions, Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost'> {
+  /** The timeout of the client's own session, as `timeoutMs` of `client.session`. */
+  readonly sessionTimeoutMs?: number | undefined
 }
 
 /** A connected program: objects, and the log below them. */
@@ -20,7 +20,8 @@ export class Client extends ObjectClient {
   readonly #end: () => Promise<void>
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions) {
-    super(log, options)
+    const { name, types, watchFrom, identities, onLost, sessionTimeoutMs } = options
+    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs })
     this.log = log
     this.#end = end
   }
