@@ -1,6 +1,6 @@
 /** What a program needs: `sirtaki`. The runtime below it is `sirtaki/objects`, the log by itself `sirtaki/log`. */
 export { connect, type Client, type ConnectOptions } from './objects/connect.ts'
-export type { ObjectClient, ObjectClientOptions } from './objects/client.ts'
+export type { ObjectClient, ObjectClientOptions, ObjectMark } from './objects/client.ts'
 export type { ObjectSession, ObjectSessionOptions, OnLost } from './objects/object-session.ts'
 export { Counter } from './objects/counter/type.ts'
 export type { Held, LockOptions, SemaphoreOptions } from './objects/lock/lock.ts'

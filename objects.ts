@@ -11,7 +11,7 @@ export type { SessionState, Ticket } from './objects/runtime/session-life.ts'
 export type { Change, ChangeItem } from './objects/runtime/watch-hub.ts'
 export type { RowItem, WatchItem, WatchOptions } from './objects/runtime/watcher.ts'
 export * as guards from './objects/runtime/fields.ts'
-export { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './objects/client.ts'
+export { ObjectClient, ROOT_STREAM, type ObjectClientOptions, type ObjectMark } from './objects/client.ts'
 export { ObjectSession, type ObjectSessionOptions, type OnLost } from './objects/object-session.ts'
 export {
   defineObject,

@@ -11,7 +11,7 @@ import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { Counter } from './counter/type.ts'
-import type { Handle, ObjectType } from './define-object.ts'
+import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
 import type { HeldAll, Leader, Term } from './lock/election.ts'
 import type { Held, LockOptions, SemaphoreOptions } from './lock/lock.ts'
 import { Lock } from './lock/type.ts'
@@ -23,7 +23,7 @@ import type { AnyObjectType } from './runtime/object-type.ts'
 import type { Ticket } from './runtime/session-life.ts'
 import type { SessionMark } from './runtime/session-marks.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
-import type { Value } from './runtime/values.ts'
+import type { Input, Value } from './runtime/values.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
 import type { Transaction } from './transaction.ts'
@@ -40,6 +40,17 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly types?: readonly AnyObjectType[] | undefined
   /** What happens from this position on can be watched later, also what is played at the start. */
   readonly watchFrom?: number | undefined
+}
+
+/**
+ * An object as a list of them shows it. `modified`: the position that last changed its small value. Without a type: its
+ * code is missing here, so that there may be no object any more.
+ */
+export interface ObjectMark {
+  readonly path: string
+  readonly type?: string | undefined
+  readonly version?: number | undefined
+  readonly modified?: number | undefined
 }
 
 /** The objects of one cluster, as one process sees them. The log's client belongs to whoever made it. */
@@ -120,13 +131,35 @@ export class ObjectClient implements AsyncDisposable {
     return this.#own.transaction(run, options)
   }
 
+  /** Drops an object for the client's own session. @throws SirtakiError as `ObjectSession.drop`. */
+  drop(path: string, options?: OpCallOptions): Promise<void> {
+    return this.#own.drop(path, options)
+  }
+
   /**
-   * What happens in the whole space, from now on or behind `after`.
+   * What happens in the whole space, or to the object at `path`, from now on or behind `after`.
    *
    * @throws SirtakiError as `watch` of a handle.
    */
-  watch(options?: WatchOptions): AsyncIterableIterator<WatchItem, undefined> {
-    return new Watcher(this.#view, { kind: 'all' }, options)
+  watch({ path, ...options }: WatchOptions & { readonly path?: string | undefined } = {}): AsyncIterableIterator<
+    WatchItem,
+    undefined
+  > {
+    return new Watcher(this.#view, path === undefined ? { kind: 'all' } : { kind: 'object', path }, options)
+  }
+
+  /** What people want to know of the object at a path; `undefined`: there is none whose code is known here. */
+  describe(path: string): Readonly<Record<string, Input>> | undefined {
+    return this.#view.space.object(path)?.describe()
+  }
+
+  /** The objects of the space as the view shows them, in the order of their paths. */
+  objects(): ObjectMark[] {
+    const { space } = this.#view
+    const known = space.objects().map(({ path, type: { name, version }, cell }): ObjectMark => {
+      return { path, type: name, version, modified: cell.row('')?.modified }
+    })
+    return [...known, ...space.hidden().map((path) => ({ path }))].sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
   /**

@@ -10,8 +10,8 @@ import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { SESSION_TIMEOUT_MS_MIN, type Identity } from '../sequencer/session-entry.ts'
-import type { Handle, ObjectType } from './define-object.ts'
-import { makeHandle, type ObjectPort } from './handle.ts'
+import type { CallCheck, Handle, ObjectType, OpCallOptions } from './define-object.ts'
+import { makeHandle, requestOf, targetOf, type ObjectPort } from './handle.ts'
 import { campaign, lockAll, observe, type HeldAll, type Leader, type Term } from './lock/election.ts'
 import {
   acquire,
@@ -24,6 +24,7 @@ import {
 } from './lock/lock.ts'
 import { WorkQueue } from './queue/queue.ts'
 import { isObjectPath } from './runtime/entry.ts'
+import { RUNTIME_TYPE } from './runtime/runtime-ops.ts'
 import type { SessionState, Ticket } from './runtime/session-life.ts'
 import { Session } from './runtime/session.ts'
 import type { Value } from './runtime/values.ts'
@@ -193,6 +194,18 @@ export class ObjectSession implements AsyncDisposable {
     return results
   }
 
+  /**
+   * Drops an object with all its records: its path is free again. Where there is none, nothing happens.
+   *
+   * @throws SirtakiError `NOT_EMPTY` while sessions have holders, waits or taken items in it; `CODE_MISSING`; as any op.
+   */
+  async drop(path: string, options: OpCallOptions = {}): Promise<void> {
+    await this.#with(path, async (port) => {
+      const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, path, '$drop', ANYTHING)
+      await port.session().call(requestOf(target, {}, options), options)
+    })
+  }
+
   async #with<R>(path: string, run: (port: ObjectPort) => Promise<R>): Promise<R> {
     requirePath(path)
     return run(this.#port)
@@ -233,6 +246,9 @@ export class ObjectSession implements AsyncDisposable {
     return session
   }
 }
+
+/** The check of an op of the runtime, which judges its input by itself. */
+const ANYTHING: CallCheck = { waits: false, refusal: () => undefined }
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
 function checkedOptions(options: ObjectSessionOptions): ObjectSessionOptions {

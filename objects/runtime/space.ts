@@ -114,6 +114,10 @@ export class Space {
   objects(): AnyObject[] {
     return this.#slots.objects()
   }
+  /** Paths whose objects, if there are any, are of types whose code is missing here. */
+  hidden(): string[] {
+    return this.#slots.hidden()
+  }
   /** The active versions of types by name. */
   activeTypes(): [name: string, version: number][] {
     return this.#system.types()
