@@ -197,7 +197,7 @@ export class ObjectSession implements AsyncDisposable {
   /**
    * Drops an object with all its records: its path is free again. Where there is none, nothing happens.
    *
-   * @throws SirtakiError `NOT_EMPTY` while sessions have holders, waits or taken items in it; `CODE_MISSING`; as any op.
+   * @throws SirtakiError `NOT_EMPTY` while sessions have holders, waits or taken items in it; as any op.
    */
   async drop(path: string, options: OpCallOptions = {}): Promise<void> {
     await this.#with(path, async (port) => {

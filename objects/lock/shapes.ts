@@ -23,7 +23,9 @@ export interface Holder extends Waiter {
   readonly token: number
   readonly since: number
 }
-/** `used` of `capacity`; the last `token` granted; nothing is granted before `until`; `fixed`: setCapacity was called. */
+/**
+ * `used` of `capacity`; the last `token` granted; nothing is granted before `until`; `fixed`: setCapacity was called.
+ */
 export interface LockState {
   readonly capacity: number
   readonly used: number

@@ -6,6 +6,7 @@
  * The mark of a session moves with every op whose turn it was, also where the op is refused, fails or is skipped
  * because the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O5,
  * O11, O12, O13, P33, P58. Read next: `journal.ts` (steps), `bound-type.ts`, `slots.ts`; who feeds it: `view.ts`.
+ * Long: what is judged at one position, in one order.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
  */
 import type { Entry } from '../../log/entry.ts'

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import test from 'ava'
 import { Queue, connect } from '../../index.ts'
 
-test('O8: an item that a transaction acknowledges leaves nothing with its session; its signal aborts with that', async (t) => {
+test('O8: an item that a transaction acknowledges leaves nothing with its session', async (t) => {
   const client = await connect('memory:')
   t.teardown(() => client.close())
   const queue = await client.queue('/items')

@@ -15,8 +15,8 @@ export interface Hashed {
 }
 
 /**
- * Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; the folders `without` are left
- * out.
+ * Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; the folders `without`
+ * are left out.
  */
 export async function filesBelow(root: string, without: readonly string[]): Promise<string[]> {
   const left = new Set(without.map((folder) => resolve(folder)))

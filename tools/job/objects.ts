@@ -15,7 +15,7 @@ import { Results } from './results.ts'
 /** The job's own types, for `connect`. */
 export const jobTypes = [Results, Report]
 
-/** Opens the objects of a job. `items` has the ops of the queue, for transactions; `queue` is what workers take from. */
+/** Opens the objects of a job. `items` has the ops of the queue for transactions; workers take from `queue`. */
 export async function openJob(session: ObjectSession, job: string) {
   const [queue, items, results, report, lock] = await Promise.all([
     session.queue(`${job}/items`, string()),
