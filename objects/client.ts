@@ -11,7 +11,7 @@ import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { Counter } from './counter/type.ts'
-import type { Handle, ObjectType } from './define-object.ts'
+import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
 import type { HeldAll, Leader, Term } from './lock/election.ts'
 import type { Held, LockOptions, SemaphoreOptions } from './lock/lock.ts'
 import { Lock } from './lock/type.ts'
@@ -27,9 +27,12 @@ import type { Input, Value } from './runtime/values.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
 import type { Transaction } from './transaction.ts'
+import type { TreeCodec, TreeValues } from './tree/codecs.ts'
+import type { Tree, TreeOptions } from './tree/tree.ts'
+import { TreeType } from './tree/type.ts'
 
 /** Types that every client knows. */
-const ours: readonly AnyObjectType[] = [Counter, Lock, Queue]
+const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType]
 
 /** The stream of the space `/`. Stream 0 is that of sessions. */
 export const ROOT_STREAM = 1
@@ -40,6 +43,17 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly types?: readonly AnyObjectType[] | undefined
   /** What happens from this position on can be watched later, also what is played at the start. */
   readonly watchFrom?: number | undefined
+}
+
+/**
+ * An object as a list of them shows it. `modified`: the position that last changed its small value. Without a type: its
+ * code is missing here, so that there may be no object any more.
+ */
+export interface ObjectMark {
+  readonly path: string
+  readonly type?: string | undefined
+  readonly version?: number | undefined
+  readonly modified?: number | undefined
 }
 
 /** The objects of one cluster, as one process sees them. The log's client belongs to whoever made it. */
@@ -115,18 +129,45 @@ export class ObjectClient implements AsyncDisposable {
     return struct === undefined ? this.#own.queue(path) : this.#own.queue(path, struct)
   }
 
+  /** @throws as `ObjectSession.tree`. */
+  tree<C extends TreeCodec = 'json'>(path: string, options?: TreeOptions<C>): Promise<Tree<TreeValues[C]>> {
+    return this.#own.tree(path, options)
+  }
+
   /** Runs a transaction for the client's own session. @throws as `ObjectSession.transaction`. */
   transaction<R>(run: (tx: Transaction) => R, options?: CallOptions): Promise<R> {
     return this.#own.transaction(run, options)
   }
 
+  /** Drops an object for the client's own session. @throws SirtakiError as `ObjectSession.drop`. */
+  drop(path: string, options?: OpCallOptions): Promise<void> {
+    return this.#own.drop(path, options)
+  }
+
   /**
-   * What happens in the whole space, from now on or behind `after`.
+   * What happens in the whole space, or to the object at `path`, from now on or behind `after`.
    *
    * @throws SirtakiError as `watch` of a handle.
    */
-  watch(options?: WatchOptions): AsyncIterableIterator<WatchItem, undefined> {
-    return new Watcher(this.#view, { kind: 'all' }, options)
+  watch({ path, ...options }: WatchOptions & { readonly path?: string | undefined } = {}): AsyncIterableIterator<
+    WatchItem,
+    undefined
+  > {
+    return new Watcher(this.#view, path === undefined ? { kind: 'all' } : { kind: 'object', path }, options)
+  }
+
+  /** What people want to know of the object at a path; `undefined`: there is none whose code is known here. */
+  describe(path: string): Readonly<Record<string, Input>> | undefined {
+    return this.#view.space.object(path)?.describe()
+  }
+
+  /** The objects of the space as the view shows them, in the order of their paths. */
+  objects(): ObjectMark[] {
+    const { space } = this.#view
+    const known = space.objects().map(({ path, type: { name, version }, cell }): ObjectMark => {
+      return { path, type: name, version, modified: cell.row('')?.modified }
+    })
+    return [...known, ...space.hidden().map((path) => ({ path }))].sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
   /**
@@ -157,11 +198,6 @@ export class ObjectClient implements AsyncDisposable {
   /** The digest of the state at `position`: equal positions, equal digests, on every client. */
   digest(): Digest {
     return this.#view.digest()
-  }
-
-  /** What people want to know of an object; `undefined`: there is none, or its code is missing here. */
-  describe(path: string): Readonly<Record<string, Input>> | undefined {
-    return this.#view.space.object(path)?.describe()
   }
 
   /** All sessions that the space knows, in the order of their opening. */

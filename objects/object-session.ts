@@ -10,8 +10,8 @@ import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import type { Identity } from '../sequencer/session-entry.ts'
-import type { Handle, ObjectType } from './define-object.ts'
-import { makeHandle, type ObjectPort } from './handle.ts'
+import type { CallCheck, Handle, ObjectType, OpCallOptions } from './define-object.ts'
+import { makeHandle, requestOf, targetOf, type ObjectPort } from './handle.ts'
 import { campaign, lockAll, observe, type HeldAll, type Leader, type Term } from './lock/election.ts'
 import {
   acquire,
@@ -24,11 +24,14 @@ import {
 } from './lock/lock.ts'
 import { WorkQueue } from './queue/queue.ts'
 import { isObjectPath } from './runtime/entry.ts'
+import { RUNTIME_TYPE } from './runtime/runtime-ops.ts'
 import type { SessionState, Ticket } from './runtime/session-life.ts'
 import { Session } from './runtime/session.ts'
 import type { Value } from './runtime/values.ts'
 import type { View } from './runtime/view.ts'
 import { transact, type PlainPart, type Transaction } from './transaction.ts'
+import type { TreeCodec, TreeValues } from './tree/codecs.ts'
+import { openTree, type Tree, type TreeOptions } from './tree/tree.ts'
 
 /** The longest timeout that a session of this library asks for. */
 export const SESSION_TIMEOUT_MS_MAX = 3_600_000
@@ -173,6 +176,16 @@ export class ObjectSession implements AsyncDisposable {
   }
 
   /**
+   * Opens a tree of znodes at a path of the space; paths of nodes are inside it. Nothing is appended: a tree is made by
+   * its first change.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT`; `CLOSED`.
+   */
+  tree<C extends TreeCodec = 'json'>(path: string, options?: TreeOptions<C>): Promise<Tree<TreeValues[C]>> {
+    return this.#with(path, (port) => Promise.resolve(openTree(port, path, options)))
+  }
+
+  /**
    * Commits what `run` calls through `tx` as one entry, all or nothing, if what it read through `tx` is unchanged
    * there; else it syncs and runs it again, 5 times at most. `run` is synchronous and may run several times.
    *
@@ -191,6 +204,18 @@ export class ObjectSession implements AsyncDisposable {
       })
     }, options)
     return results
+  }
+
+  /**
+   * Drops an object with all its records: its path is free again. Where there is none, nothing happens.
+   *
+   * @throws SirtakiError `NOT_EMPTY` while sessions have holders, waits or taken items in it; as any op.
+   */
+  async drop(path: string, options: OpCallOptions = {}): Promise<void> {
+    await this.#with(path, async (port) => {
+      const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, path, '$drop', ANYTHING)
+      await port.session().call(requestOf(target, {}, options), options)
+    })
   }
 
   async #with<R>(path: string, run: (port: ObjectPort) => Promise<R>): Promise<R> {
@@ -233,6 +258,9 @@ export class ObjectSession implements AsyncDisposable {
     return session
   }
 }
+
+/** The check of an op of the runtime, which judges its input by itself. */
+const ANYTHING: CallCheck = { waits: false, refusal: () => undefined }
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
 function checkedOptions(options: ObjectSessionOptions, minMs: number): ObjectSessionOptions {

@@ -30,7 +30,7 @@ export class Job<V> {
   readonly #session: Session
   readonly #receipts: Receipts
   readonly #controller = new AbortController()
-  readonly #unlisten: () => void
+  #unlisten: (() => void) | undefined
 
   constructor(session: Session, receipts: Receipts, { id, value, token, attempt }: Given) {
     this.id = id
@@ -40,19 +40,11 @@ export class Job<V> {
     this.attempt = attempt
     this.#session = session
     this.#receipts = receipts
-    const { signal } = session
-    const onAbort = (): void => {
-      this.#controller.abort(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#unlisten = () => {
-      signal.removeEventListener('abort', onAbort)
-    }
-    if (signal.aborted) onAbort()
   }
 
   /** Aborts when its session is lost: others get the item. */
   get signal(): AbortSignal {
+    this.#unlisten ??= this.#listen()
     return this.#controller.signal
   }
 
@@ -78,11 +70,24 @@ export class Job<V> {
     this.#controller.abort(new SirtakiError('NOT_HELD', `nobody knows whether ${this.id} is still this taker's`))
   }
 
+  /** Only for who looks: a job that a transaction acknowledges would leave its listener to the session for good. */
+  #listen(): () => void {
+    const { signal } = this.#session
+    const onAbort = (): void => {
+      this.#controller.abort(signal.reason)
+    }
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    return () => {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
   async #settle<K extends keyof More>(op: K, more: More[K]): Promise<void> {
     try {
       await this.#receipts.add(this.#session, op, more, this)
     } finally {
-      this.#unlisten()
+      this.#unlisten?.()
     }
   }
 }

@@ -85,8 +85,9 @@ export function refusalOf(
   where: Readonly<Record<string, Input>> = {},
 ): Refused {
   const next = declared?.get(code) ?? refusalsOfOurs.get(code)
-  if (next !== undefined) return { kind: 'rejected', code, next, facts: { ...facts, ...where } }
-  return { kind: 'rejected', code: 'REJECTED', next: 'stop', facts: { ...facts, ...where, reason: code } }
+  // A refusal of a node says which: where the object is another matter, its own path stands as it is.
+  if (next !== undefined) return { kind: 'rejected', code, next, facts: { ...where, ...facts } }
+  return { kind: 'rejected', code: 'REJECTED', next: 'stop', facts: { ...where, ...facts, reason: code } }
 }
 
 /** Refusals of the runtime itself, for every type, with what a caller may do. */

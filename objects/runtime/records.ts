@@ -184,7 +184,7 @@ export class RowTable<V> implements RowStore, Table<V> {
     return this.#entries(this.#journal.owners.keysOf(session, this))
   }
   room(session: number): number {
-    return OWNED_MAX - this.#journal.owners.count(session)
+    return OWNED_MAX - this.#journal.owners.count(session, this)
   }
   children(parent: string): string[] {
     return this.#nested?.of(parent) ?? []

@@ -41,6 +41,12 @@ export class Slots {
     return objects.sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
+  /** Paths of which nothing is known here, in order: there may be objects. */
+  hidden(): string[] {
+    const hidden = [...this.#slots.values()].filter(({ isOpaque }) => isOpaque)
+    return hidden.map(({ path }) => path).sort()
+  }
+
   /**
    * The slot of a path that the entry at hand touches.
    *

@@ -6,6 +6,7 @@
  * The mark of a session moves with every op whose turn it was, also where the op is refused, fails or is skipped
  * because the code of its type is missing: so all views agree on the marks, whatever code they have. Keeps: O3, O4, O5,
  * O11, O12, O13, P33, P58. Read next: `journal.ts` (steps), `bound-type.ts`, `slots.ts`; who feeds it: `view.ts`.
+ * Long: what is judged at one position, in one order.
  * @source Tango SOSP'13 3.1 (objects as views of a log).
  *
  * Long: the way of one entry through a space is one thought.
@@ -116,6 +117,10 @@ export class Space {
   }
   objects(): AnyObject[] {
     return this.#slots.objects()
+  }
+  /** Paths whose objects, if there are any, are of types whose code is missing here. */
+  hidden(): string[] {
+    return this.#slots.hidden()
   }
   /** The active versions of types by name. */
   activeTypes(): [name: string, version: number][] {
@@ -353,7 +358,7 @@ export class Space {
   /** What a step that was refused or threw comes to. @throws SirtakiError `STOPPED` where this view cannot go on. */
   #failure(thrown: unknown, part: Part<Route>, position: number, index?: number): Judged {
     if (thrown instanceof Rejection) {
-      const where = index === undefined ? {} : { part: index, path: part.object }
+      const where = index === undefined ? {} : { part: index, object: part.object, path: part.object }
       return refusalOf(thrown, this.#typeOf(part.what)?.refusals, where)
     }
     // Stack depths and memory differ from view to view: going on would make the state differ.

@@ -187,7 +187,7 @@ export function isAbout(selector: Selector, path: string, key: string): boolean 
     case 'key':
       return path === selector.path && key === selector.key
     case 'children':
-      return path === selector.path && key !== '' && parentOf(key) === selector.key
+      return path === selector.path && key.length > selector.key.length + 1 && parentOf(key) === selector.key
     case 'below':
       return path === selector.path && (key === selector.key || key.startsWith(`${selector.key}/`))
     default:

@@ -61,6 +61,7 @@ interface Waiting {
 export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Listener {
   readonly selector: Selector
   readonly #view: View
+  readonly #after: number
   readonly #onGap: 'throw' | 'resync'
   readonly #end: () => void
   readonly #queue: WatchItem[] = []
@@ -82,6 +83,7 @@ export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Lis
       throw badArgument('watch', 'after as a position', after)
     }
     this.#view = view
+    this.#after = after ?? -1
     this.selector = selector
     this.#onGap = onGap
     if (signal?.aborted === true) throw aborted(signal)
@@ -111,6 +113,8 @@ export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Lis
   }
 
   take(item: ChangeItem): void {
+    // The program has seen it, in another process or before: this view was not there yet.
+    if (item.position <= this.#after) return
     if (this.#behind !== undefined) {
       this.#deliver()
       return

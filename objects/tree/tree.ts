@@ -8,11 +8,12 @@
  * before. Owned by its session: the ephemerals that it made. Read next: `type.ts` (the rules), `codecs.ts`,
  * `export.ts`.
  */
+import { badArgument } from '../../log/cluster/arguments.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import type { InputOf, OpCallOptions, ResultOf } from '../define-object.ts'
-import { callOp, type ObjectPort } from '../handle.ts'
+import { callOp, noteHandle, type ObjectPort } from '../handle.ts'
 import type { Input } from '../runtime/values.ts'
 import type { Acl } from './acl.ts'
 import { batches } from './batches.ts'
@@ -21,7 +22,9 @@ import { exported, importedOf, noAuth, type TreeNodeJson } from './export.ts'
 import { aclAt, childrenOf, existsAt, isUnread, readNode, type Unread } from './reads.ts'
 import type { CreateInput, TreeObject } from './shapes.ts'
 import { isSystem, subtree, zxidOf, type Stat } from './stat.ts'
+import { TreeCache, type TreeCacheOptions } from './cache.ts'
 import { TreeType } from './type.ts'
+import { TreeWatch, type TreeWatchOptions } from './watch.ts'
 
 /** How a node is created: a plain one that stays, unless told. */
 export interface TreeCreateOptions extends OpCallOptions {
@@ -46,24 +49,44 @@ const ROUNDS_MAX = 100
 
 type TreeOps = (typeof TreeType)['ops']
 
+/** How a tree is opened. */
+export interface TreeOptions<C extends TreeCodec> {
+  /** What data are to the program; `json` unless told. */
+  readonly codec?: C | undefined
+}
+
 /** Opens the tree at a path of the space. Nothing is appended: a tree is made by its first change. */
-export const openTree = <C extends TreeCodec>(
+export function openTree<C extends TreeCodec>(
   port: ObjectPort,
   path: string,
-  { codec }: { readonly codec: C },
-): Tree<TreeValues[C]> => new Tree(port, path, codecs[codec])
+  options: TreeOptions<C> = {},
+): Tree<TreeValues[C]> {
+  const codec = options.codec ?? 'json'
+  if (!Object.hasOwn(codecs, codec)) {
+    throw badArgument('tree', `{ codec } as one of ${Object.keys(codecs).join(', ')}`, codec)
+  }
+  return new Tree<TreeValues[C]>(port, path, codecOf(codec))
+}
+
+/** The values of a codec are those that its name says. */
+function codecOf<V>(name: TreeCodec): Codec<V>
+function codecOf(name: TreeCodec): unknown {
+  return codecs[name]
+}
 
 /** A tree in use. */
 export class Tree<V> implements AsyncDisposable {
   readonly path: string
   readonly #port: ObjectPort
   readonly #codec: Codec<V>
+  readonly #ends = new Set<TreeWatch>()
   #isClosed = false
 
   constructor(port: ObjectPort, path: string, codec: Codec<V>) {
     this.path = path
     this.#port = port
     this.#codec = codec
+    noteHandle(this, { type: TreeType, path })
   }
 
   /** The last position that has been applied; -1 before the first. */
@@ -196,6 +219,30 @@ export class Tree<V> implements AsyncDisposable {
   }
 
   /**
+   * What happens to a node, to it and all below it (`recursive`), or to its children (`children`): one item a position
+   * with all its events, in order, from now on or behind `after`. With `once` it ends behind the first of them.
+   *
+   * @throws SirtakiError `TRIMMED` for an `after` that is not at hand any more; `BAD_ARGUMENT`, `ABORTED`.
+   */
+  watch(path: string, options: TreeWatchOptions = {}): TreeWatch {
+    const kind = options.recursive === true ? 'below' : options.children === true ? 'children' : 'key'
+    // What stands below the root has no parent by its key.
+    const key = path === '/' && kind !== 'key' ? '' : path
+    const watch = new TreeWatch(this.#port.view, { kind, path: this.path, key }, options)
+    this.#ends.add(watch)
+    return watch
+  }
+
+  /**
+   * Keeps the values at and below a path at hand, and reports each change.
+   *
+   * @throws SirtakiError as `watch`.
+   */
+  cache(path: string, options: TreeCacheOptions<V> = {}): TreeCache<V> {
+    return new TreeCache(this, path, options)
+  }
+
+  /**
    * Plays up to the tail as of now, or to `atLeast`, inclusive.
    *
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `STOPPED`.
@@ -204,9 +251,10 @@ export class Tree<V> implements AsyncDisposable {
     return this.#port.view.sync(options)
   }
 
-  /** Ends the handle. What it created belongs to its session. */
+  /** Ends the handle and its watches. What it created belongs to its session. */
   close(): Promise<void> {
     this.#isClosed = true
+    for (const watch of this.#ends) void watch.return()
     return Promise.resolve()
   }
 

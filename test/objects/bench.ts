@@ -14,13 +14,13 @@ import type { StreamEvents } from '../../log/playback/stream-player.ts'
 import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import { defineObject } from '../../objects/define-object.ts'
-import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
+import { Queue } from '../../objects/queue/type.ts'
+import { orderKey, type AnyObjectType } from '../../objects/runtime/object-type.ts'
 import { encodeInput, encodeOp, encodeTarget } from '../../objects/runtime/entry.ts'
 import type { SpaceLog } from '../../objects/runtime/space-log.ts'
 import { Space } from '../../objects/runtime/space.ts'
 import { View } from '../../objects/runtime/view.ts'
 import { encodeOpen } from '../../sequencer/session-entry.ts'
-import { WorkShare } from '../../tools/job/work-share.ts'
 
 const ENTRIES = 300_000
 const SESSIONS = 16
@@ -123,7 +123,7 @@ measure(
   entriesOf(ops(Drafted, ENTRIES / 10, 1, 'add', add)),
   direct,
 )
-measure('work-share, claim and finish of 32, 6,400 files', WorkShare, entriesOf(workShare()), direct)
+measure('queue, take and ack of 32, 6,400 items', Queue, entriesOf(queued()), direct)
 
 viewed('counter.add, 1 object, View + StreamOrder', one)
 viewed('counter.add, 10,000 objects, View + StreamOrder', many)
@@ -188,13 +188,15 @@ async function called(name: string, inFlight: number): Promise<void> {
   )
 }
 
-/** 6,400 files added in lots of 400, claimed and finished in lots of 32 by 16 sessions. */
-function workShare(): Uint8Array[] {
+/** 6,400 items put in lots of 400, taken and acknowledged in lots of 32 by 16 sessions. */
+function queued(): Uint8Array[] {
   const part = (op: string, input: unknown) => ({
-    target: encodeTarget({ type: WorkShare.name, version: WorkShare.version, op }, '/job'),
+    target: encodeTarget({ type: Queue.name, version: Queue.version, op }, '/items'),
     input: encodeInput(input).bytes,
   })
-  const path = (i: number): string => `node_modules/some-package/dist/lib/file-${i}.js`
+  const item = (i: number) => {
+    return { value: `lib/file-${i}.js`, id: null, priority: 0, delayMs: 0, maxAttempts: 0 }
+  }
   const next = Array.from({ length: SESSIONS }, () => 0)
   const turn = (session: number): number => {
     const nth = next[session] ?? 0
@@ -202,25 +204,19 @@ function workShare(): Uint8Array[] {
     return nth
   }
   const all = next.map((_, i) => openingOf(`worker-${i}`))
+  const ids: string[] = []
   for (let i = 0; i < 6_400; i += 400) {
-    all.push(encodeOp(0, turn(0), part('add', { paths: Array.from({ length: 400 }, (_, j) => path(i + j)) })))
+    for (let place = 0; place < 400; place++) {
+      ids.push(`00000:${orderKey(all.length)}:${String(place).padStart(4, '0')}`)
+    }
+    all.push(encodeOp(0, turn(0), part('put', { items: Array.from({ length: 400 }, (_, j) => item(i + j)) })))
   }
   for (let i = 0; i < 200; i++) {
     const session = i % SESSIONS
-    all.push(encodeOp(session, turn(session), part('claim', { max: 32 })))
-    all.push(
-      encodeOp(
-        session,
-        turn(session),
-        part('finish', {
-          results: Array.from({ length: 32 }, (_, j) => ({
-            path: path(i * 32 + j),
-            hash: 'e3b0c44298fc1c149afbf4c8996fb924'.repeat(2),
-            bytes: 1_000 + j,
-          })),
-        }),
-      ),
-    )
+    const token = all.length
+    all.push(encodeOp(session, turn(session), part('take', { n: 32, visibilityMs: 0, remove: false, wait: false })))
+    const items = ids.slice(i * 32, i * 32 + 32).map((id) => ({ id, token }))
+    all.push(encodeOp(session, turn(session), part('ack', { items, strict: true })))
   }
   return all
 }

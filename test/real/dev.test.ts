@@ -1,10 +1,9 @@
-/** `sirtaki dev` with real processes: a job, a second start on the same folder, a worker killed in the middle. */
-import type { ChildProcess } from 'node:child_process'
+/** `sirtaki dev` with real processes: a job, a second start on the same folder, a leader killed in the middle. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { freePorts } from '../free-ports.ts'
-import { ended, folder, run, start } from '../tools/command-line.ts'
+import { folder, run } from '../tools/command-line.ts'
 
 const resultOf = (out: string): Record<string, unknown> => ({ ...JSON.parse(out.trim().split('\n').at(-1) ?? '{}') })
 
@@ -42,39 +41,23 @@ test.serial(
   async (t) => {
     const { args, remove } = await place()
     t.teardown(remove)
-    const first = await run(args, { timeoutMs: 80_000 })
+    const first = await run([...args, '--kill', '0'], { timeoutMs: 80_000 })
     t.is(first.code, 0, first.err)
     t.like(resultOf(first.out), { event: 'result', job: '/jobs/1', files: 50, done: 50, restarts: 0, problems: [] })
-    const second = await run(args, { timeoutMs: 80_000 })
+    const second = await run([...args, '--kill', '0'], { timeoutMs: 80_000 })
     t.is(second.code, 0, second.err)
-    t.like(resultOf(second.out), { job: '/jobs/2', files: 50, done: 50, problems: [] })
+    t.like(resultOf(second.out), { job: '/jobs/2', files: 50, done: 50, killed: 0, problems: [] })
   },
 )
 
-test.serial(
-  'dev --job --once: the files of a worker that is killed are given back, and the job comes out right',
-  async (t) => {
-    const { args, remove } = await place()
-    t.teardown(remove)
-    const child = start(args, { env: { SIRTAKI_JOB_DELAY_MS: '60' } })
-    const end = ended(child, { timeoutMs: 120_000 })
-    process.kill(await holder(child), 'SIGKILL')
-    const { code, out, err } = await end
-    t.is(code, 0, err)
-    const result = resultOf(out)
-    t.like(result, { done: 50, restarts: 1, problems: [] })
-    t.true(Number(result['givenBack']) > 0)
-  },
-)
-
-/** The id of the first worker that tells of files it holds. */
-function holder(child: ChildProcess): Promise<number> {
-  let err = ''
-  return new Promise((resolve) => {
-    child.stderr?.on('data', (piece) => {
-      err += String(piece)
-      const [, pid] = /^worker (\d+) holds/m.exec(err) ?? []
-      if (pid !== undefined) resolve(Number(pid))
-    })
-  })
-}
+test.serial('dev --job --once: a leader that is killed has a successor, and others get its files', async (t) => {
+  const { args, remove } = await place()
+  t.teardown(remove)
+  const { code, out, err } = await run(args, { env: { SIRTAKI_JOB_DELAY_MS: '60' }, timeoutMs: 120_000 })
+  t.is(code, 0, err)
+  t.regex(err, /^worker \d leads with token \d+ and holds \d+ files: it is killed$/m)
+  const result = resultOf(out)
+  t.like(result, { done: 50, killed: 1, restarts: 1, problems: [] })
+  t.true(Number(result['terms']) >= 2)
+  t.true(Number(result['givenBack']) > 0)
+})

@@ -5,6 +5,8 @@
  */
 import { InvalidArgumentError } from 'commander'
 import { parseAddress } from '../../log/io/address.ts'
+import { isObjectPath } from '../../objects/runtime/entry.ts'
+import type { Value } from '../../objects/runtime/values.ts'
 
 /** A whole number of at least `min`. */
 export const wholeFrom =
@@ -45,6 +47,28 @@ const list = (text: string): string[] =>
     .split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '')
+
+/** The path of an object. */
+export function objectPath(text: string): string {
+  if (isObjectPath(text) && !text.startsWith('/.')) return text
+  throw new InvalidArgumentError('a path begins with / and has no empty part, such as /hits or /shop/stock.')
+}
+
+/** A value as JSON. */
+export function jsonValue(text: string): Value {
+  try {
+    const value: Value = JSON.parse(text)
+    return value
+  } catch {
+    throw new InvalidArgumentError(`this is no JSON: write it like '{"by": 1}', and a text like '"text"'.`)
+  }
+}
+
+/** Values as JSON, as many as there are. */
+export const jsonValues = (text: string, before: readonly Value[] | undefined): Value[] => [
+  ...(before ?? []),
+  jsonValue(text),
+]
 
 /** One address of a server. */
 export function address(text: string): string {

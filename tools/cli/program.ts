@@ -8,22 +8,31 @@ import { Command, type CommanderError, type Option } from 'commander'
 import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { appendCommand } from '../commands/append.ts'
 import { benchCommand } from '../commands/bench.ts'
+import { callCommand } from '../commands/call.ts'
 import { completionCommand } from '../commands/completion.ts'
 import { devCommand } from '../commands/dev.ts'
 import { doctorCommand } from '../commands/doctor.ts'
 import { explainCommand } from '../commands/explain.ts'
 import { fillCommand } from '../commands/fill.ts'
+import { getCommand } from '../commands/get.ts'
 import { initCommand } from '../commands/init.ts'
+import { electCommand, lockCommand } from '../commands/lock.ts'
+import { locksCommand } from '../commands/locks.ts'
+import { lsCommand } from '../commands/ls.ts'
+import { queueCommand } from '../commands/queue.ts'
 import { readCommand } from '../commands/read.ts'
 import { reconfigureCommand } from '../commands/reconfigure.ts'
 import { recoverCommand } from '../commands/recover.ts'
+import { rmCommand } from '../commands/rm.ts'
 import { sequencerCommand } from '../commands/sequencer.ts'
+import { sessionsCommand } from '../commands/sessions.ts'
 import { statusCommand } from '../commands/status.ts'
 import { tailCommand } from '../commands/tail.ts'
 import { topCommand } from '../commands/top.ts'
 import { trimCommand } from '../commands/trim.ts'
 import { unitCommand } from '../commands/unit.ts'
 import { verifyCommand } from '../commands/verify.ts'
+import { watchCommand } from '../commands/watch.ts'
 import { wholeFrom } from './arguments.ts'
 import { Failure, exits } from './failure.ts'
 import { ownVersion } from './version.ts'
@@ -35,8 +44,8 @@ const Config = record(string(), union([string(), number(), boolean(), array(unio
 
 /** Makes the parser; it throws instead of ending the process. @throws Failure for a bad config file. */
 export function makeProgram(): Command {
-  const program = new Command('sirtaki')
-    .description('Coordination as a library on a shared log: servers, and a look at the log.')
+  const program = new Program('sirtaki')
+    .description('Coordination as a library on a shared log: servers, objects, and a look at the log.')
     .option(
       '--cluster <address>',
       'where the cluster is: tcp://host:port,host:port,... or file:DIR',
@@ -50,33 +59,14 @@ export function makeProgram(): Command {
         + `(SIRTAKI_CLUSTER) and from the command line, the last wins.\nExit codes: 0 ok, 1 failed, 2 usage, 3 `
         + 'cannot reach, 4 not found or trimmed, 5 conflict or lost, 6 corrupt, 130 interrupted.',
     )
-  const commands = [
-    devCommand(),
-    initCommand(),
-    unitCommand(),
-    sequencerCommand(),
-    statusCommand(),
-    topCommand(),
-    doctorCommand(),
-    appendCommand(),
-    readCommand(),
-    tailCommand(),
-    fillCommand(),
-    trimCommand(),
-    reconfigureCommand(),
-    recoverCommand(),
-    verifyCommand(),
-    benchCommand(),
-    explainCommand(),
-    completionCommand(),
-  ]
+  const commands = makeCommands()
   for (const command of commands) program.addCommand(command)
   const config = readConfig()
   const known = new Set<string>()
   // Flags of subcommands come from the command line only: no file should be able to change a cluster.
-  for (const command of commands.flatMap((one) => one.commands)) plain(command)
-  for (const command of [program, ...commands]) {
-    plain(command)
+  for (const command of commands.flatMap((one) => [one, ...one.commands])) plain(command)
+  plain(program)
+  for (const command of [program, ...commands.filter((one) => !fromLineOnly.includes(one.name()))]) {
     for (const option of command.options) {
       known.add(option.attributeName())
       prepare(command, option, config)
@@ -91,6 +81,53 @@ export function makeProgram(): Command {
   }
   // Last, since it is a flag but no setting: neither the file nor the environment may give it.
   return program.version(ownVersion, '--version', 'print the version')
+}
+
+/** Flags of these come from the command line only: `data` of `elect` is no folder, as that of a unit is. */
+const fromLineOnly: readonly string[] = ['elect', 'lock']
+
+const makeCommands = (): Command[] => [
+  devCommand(),
+  initCommand(),
+  unitCommand(),
+  sequencerCommand(),
+  statusCommand(),
+  topCommand(),
+  doctorCommand(),
+  appendCommand(),
+  readCommand(),
+  tailCommand(),
+  fillCommand(),
+  trimCommand(),
+  lsCommand(),
+  getCommand(),
+  callCommand(),
+  rmCommand(),
+  watchCommand(),
+  lockCommand(),
+  electCommand(),
+  locksCommand(),
+  queueCommand(),
+  sessionsCommand(),
+  reconfigureCommand(),
+  recoverCommand(),
+  verifyCommand(),
+  benchCommand(),
+  explainCommand(),
+  completionCommand(),
+]
+
+/**
+ * Leaves what stands behind `--` to the command that it belongs to: the parser of the whole line would drop the `--`,
+ * and take a flag of what `sirtaki lock ID -- COMMAND` runs for one of `lock`.
+ */
+class Program extends Command {
+  override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
+    const at = argv.indexOf('--')
+    if (at < 0) return super.parseOptions(argv)
+    const { operands, unknown } = super.parseOptions(argv.slice(0, at))
+    return { operands, unknown: [...unknown, ...argv.slice(at)] }
+  }
 }
 
 /** Errors are told by `../main.ts`, in one line. */

@@ -8,6 +8,7 @@ import { OBJECT_STREAMS } from '../../log/entry.ts'
 import { streams } from '../cli/arguments.ts'
 import { contextOf } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
+import { stdin } from '../cli/stdin.ts'
 import { withLog } from '../cluster/open-log.ts'
 
 interface AppendFlags {
@@ -41,9 +42,3 @@ const objectStream = (stream: number): Failure =>
     `stream ${stream} is one of the objects (0 to ${OBJECT_STREAMS - 1}), where only their own entries belong: `
       + `name a stream from ${OBJECT_STREAMS} on, or say --force`,
   )
-
-async function stdin(): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of process.stdin) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces)
-}

@@ -4,26 +4,25 @@
  * Read next: `../dev/dev-cluster.ts`, `../job/run-job.ts`.
  */
 import { existsSync, statSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { connect } from '../../objects/connect.ts'
-import { Counter } from '../../objects/counter/type.ts'
 import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { aborts } from '../cli/interrupt.ts'
 import { sizeText, type Output } from '../cli/output.ts'
 import { DevCluster } from '../dev/dev-cluster.ts'
-import { filesBelow } from '../job/files.ts'
+import { jobTypes } from '../job/objects.ts'
 import { runJob, type JobResult } from '../job/run-job.ts'
-import { WorkShare } from '../job/work-share.ts'
 
 interface DevFlags {
   readonly data: string
   readonly units?: number
   readonly port?: number
   readonly workers: number
+  readonly kill: number
   readonly job?: boolean
   readonly once?: boolean
 }
@@ -38,6 +37,7 @@ export const devCommand = (): Command =>
     .option('--units <n>', 'how many units (default: 3, or as last time)', wholeFrom(1, 'a number of units', 16))
     .option('--workers <n>', 'how many worker processes', wholeFrom(1, 'a number of workers', 64), 4)
     .option('--job', 'hash every file below the folder')
+    .option('--kill <n>', 'how many leaders of the job to kill on the way', wholeFrom(0, 'a number of workers', 16), 1)
     .option('--once', 'end when the job is done, or at once without a job')
     .action(async (dir: string | undefined, flags: DevFlags, command: Command) => {
       await runDev(contextOf(command), dir, flags)
@@ -61,7 +61,7 @@ async function runDev(context: Context, dir: string | undefined, flags: DevFlags
     output.talk(
       `the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`,
     )
-    const problems = job ? await doJob(context, cluster.address, { root, data, workers: flags.workers }) : []
+    const problems = job ? await doJob(context, cluster.address, { ...flags, root, data }) : []
     if (flags.once !== true) await stay(output, cluster.address, signal)
     if (problems.length > 0) throw new Failure(exits.failed, `the job went wrong: ${problems.join('; ')}`)
   } finally {
@@ -84,16 +84,17 @@ function requireFolder(root: string): void {
 async function doJob(
   { output, signal }: Context,
   address: string,
-  { root, data, workers }: { readonly root: string; readonly data: string; readonly workers: number },
+  { root, data, workers, kill }: Pick<DevFlags, 'data' | 'workers' | 'kill'> & { readonly root: string },
 ): Promise<readonly string[]> {
-  const files = await filesBelow(root, data)
-  await using client = await connect(address, { name: 'dev', types: [WorkShare, Counter], signal })
+  await using client = await connect(address, { name: 'dev', types: jobTypes, signal })
   const result = await runJob({
     client,
     cluster: address,
     root,
-    files,
+    // Caches of tools change at any time.
+    without: [data, join(root, '.cache')],
     workers,
+    kill,
     delayMs: Number(process.env['SIRTAKI_JOB_DELAY_MS'] ?? 0),
     talk: output.talk,
     signal,
@@ -108,8 +109,10 @@ function resultText(output: Output, result: JobResult): string {
     output.bold(`job ${result.job}: ${result.problems.length === 0 ? 'all right' : 'WRONG'}`),
     `  files           ${result.done} of ${result.files}, ${sizeText(result.bytes)}, in `
       + `${result.seconds.toFixed(1)} s (${result.filesPerSecond} files/s)`,
-    `  op latency      p50 ${result.p50Ms.toFixed(1)} ms, p99 ${result.p99Ms.toFixed(1)} ms`,
-    `  workers         ${result.workers}, ${result.restarts} died, ${result.givenBack} files given back`,
+    `  commit latency  p50 ${result.p50Ms.toFixed(1)} ms, p99 ${result.p99Ms.toFixed(1)} ms`,
+    `  workers         ${result.workers}, ${result.restarts} died (${result.killed} killed), `
+      + `${result.givenBack} files given out again`,
+    `  leaders         ${result.terms}, one after the other`,
     `  each file once  ${mark(result.done === result.files)}`,
     `  digest          ${result.digest.slice(0, 16)}, as in a single process: `
       + mark(result.digest === result.expected),

@@ -15,16 +15,17 @@ export interface Hashed {
 }
 
 /**
- * Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; `without` is left out.
+ * Paths of every file below `root`, relative to it, in order. Symbolic links are not followed; the folders `without`
+ * are left out.
  */
-export async function filesBelow(root: string, without: string): Promise<string[]> {
-  const left = resolve(without)
+export async function filesBelow(root: string, without: readonly string[]): Promise<string[]> {
+  const left = new Set(without.map((folder) => resolve(folder)))
   const found: string[] = []
   const look = async (folder: string): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
       if (entry.isFile()) found.push(relative(root, path))
-      else if (entry.isDirectory() && path !== left) await look(path)
+      else if (entry.isDirectory() && !left.has(path)) await look(path)
     }
   }
   await look(resolve(root))

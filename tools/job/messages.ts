@@ -5,17 +5,24 @@
  */
 import { array, literal, number, object, string, union, type Infer } from 'superstruct'
 
-/** What a worker is started with, as JSON in its first argument. `delayMs` slows it down, for tests. */
+/**
+ * What a worker is started with, as JSON in its first argument. `without` are folders that are left out;
+ * `delayMs` slows it down for each file, for tests.
+ */
 export const WorkerOrder = object({
   cluster: string(),
   job: string(),
   root: string(),
+  without: array(string()),
   name: string(),
   delayMs: number(),
 })
 export type WorkerOrder = Infer<typeof WorkerOrder>
 
-/** `latency`: how long ops took, in milliseconds. `digest`: of the whole state, at or behind the position asked for. */
+/**
+ * `latency`: how long transactions took, in milliseconds. `digest`: of the whole state, at or behind the position asked
+ * for.
+ */
 export const FromWorker = union([
   object({ kind: literal('latency'), ms: array(number()) }),
   object({ kind: literal('finished') }),

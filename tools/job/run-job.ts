@@ -1,30 +1,31 @@
 /**
- * The main job from the supervisor's side: shares files out to worker processes, mends what dies, checks the result.
+ * The main job from the supervisor's side: starts the workers, shows what the log holds, kills a leader, checks the
+ * result. It takes no part in the work: who leads and who has which file is between the workers and the log.
  *
- *     files ─ add ─ workers claim and finish ─ all done ─ check: each file once, one digest, one state
- *                     └ a worker dies: its claims are given back, another one starts
+ *     workers ─ elect a leader ─ it cuts the folder into items ─ all take, hash, acknowledge ─ it publishes the result
+ *        └ the leader is killed: its session ends, another one leads, others get its items
  *
- * A killed worker's last claim may still be on its way when its death is noticed, so the claims of the dead are looked
- * for until the job is done. Read next: `worker.ts`, `./work-share.ts`.
+ *     in the end: each file once, one digest, one state
+ *
+ * Read next: `worker.ts`, `leader.ts`, `crew.ts`.
  */
-import { is } from 'superstruct'
 import type { Client } from '../../objects/connect.ts'
 import { Counter } from '../../objects/counter/type.ts'
-import { Failure, exits } from '../cli/failure.ts'
 import { rest } from '../cli/interrupt.ts'
-import { Child } from '../dev/child.ts'
-import { combinedDigest, hashFile } from './files.ts'
-import { FromWorker, type ToWorker, type WorkerOrder } from './messages.ts'
-import { makeMeter, quantile } from './progress.ts'
-import { WorkShare } from './work-share.ts'
+import { Crew } from './crew.ts'
+import { combinedDigest, filesBelow, hashFile } from './files.ts'
+import { openJob, type JobObjects } from './objects.ts'
+import { makeMeter, quantile, type Meter } from './progress.ts'
 
-/** What is to be done, by whom. */
+/** What is to be done, by whom. `kill`: so many leaders are killed on the way. */
 export interface JobOptions {
   readonly client: Client
   readonly cluster: string
   readonly root: string
-  readonly files: readonly string[]
+  /** Folders that are left out. */
+  readonly without: readonly string[]
   readonly workers: number
+  readonly kill: number
   readonly delayMs: number
   readonly talk: (text: string) => void
   readonly signal: AbortSignal
@@ -44,185 +45,139 @@ export interface JobResult {
   readonly expected: string
   readonly state: string
   readonly workers: number
+  readonly killed: number
   readonly restarts: number
+  /** Terms of office that were seen. */
+  readonly terms: number
+  /** Files that were given out more than once, since who had them first was gone. */
   readonly givenBack: number
   readonly problems: readonly string[]
 }
 
-const ADD_FILES = 500
 const LOOK_MS = 100
-const RESTARTS_MAX = 50
-
-const openShare = (client: Client, job: string) => client.open(WorkShare, job)
-type Share = Awaited<ReturnType<typeof openShare>>
-interface Worker {
-  readonly name: string
-  readonly child: Child
-  finished: boolean
-  digest: string | undefined
-}
 
 /** Runs one job under a path of its own. @throws Failure when workers do not stay up, or when told to end. */
 export async function runJob(options: JobOptions): Promise<JobResult> {
-  const { client, files, talk } = options
+  const { client, cluster, root, without, workers, delayMs, talk, signal } = options
+  const files = await filesBelow(root, without)
   const counter = await client.open(Counter, '/jobs/count')
   const job = `/jobs/${await counter.add({ by: 1 })}`
-  const share = await openShare(client, job)
-  for (let i = 0; i < files.length; i += ADD_FILES) await share.add({ paths: files.slice(i, i + ADD_FILES) })
-  talk(`job ${job}: ${files.length} files below ${options.root}, ${options.workers} workers`)
-  const crew = new Crew(options, job, share)
+  const objects = await openJob(client.own, job)
+  talk(`job ${job}: ${files.length} files below ${root}, ${workers} workers`)
+  const meter = makeMeter(talk)
+  const order = { cluster, job, root, without: [...without], delayMs }
+  const crew = new Crew({ workers, order, talk, say: meter.say, signal })
   try {
-    const seconds = await crew.work()
-    const states = await crew.digests()
-    return await judge(options, { job, share, crew, seconds, states })
+    const shown = new Shown(options, { files: files.length, objects, crew, meter })
+    const seconds = await shown.untilDone()
+    const digests = await crew.digests(client)
+    return await judge(options, { job, files, objects, crew, shown, seconds, digests })
   } finally {
+    meter.end()
     await crew.close()
   }
 }
 
-/** The workers of one job. */
-class Crew {
-  readonly latencies: number[] = []
-  restarts = 0
-  givenBack = 0
+interface Showing {
+  readonly files: number
+  readonly objects: JobObjects
+  readonly crew: Crew
+  readonly meter: Meter
+}
+
+/** What the supervisor sees of the job, and the leaders that it kills. */
+class Shown {
+  readonly tokens = new Set<number>()
+  killed = 0
   readonly #options: JobOptions
-  readonly #job: string
-  readonly #share: Share
-  #workers: Worker[] = []
-  readonly #dead = new Set<string>()
-  #closed = false
+  readonly #showing: Showing
 
-  constructor(options: JobOptions, job: string, share: Share) {
+  constructor(options: JobOptions, showing: Showing) {
     this.#options = options
-    this.#job = job
-    this.#share = share
-    for (let i = 0; i < options.workers; i++) this.#start(i, 0)
+    this.#showing = showing
   }
 
-  /** Settles with the seconds it took when every file is done and every worker has seen it. */
-  async work(): Promise<number> {
-    const { files, signal } = this.#options
+  /** Settles with the seconds it took when the result is published and every worker has seen it. */
+  async untilDone(): Promise<number> {
+    const { crew, objects } = this.#showing
     const started = performance.now()
-    const meter = makeMeter()
-    let seconds = 0
-    while (this.#share.state.done < files.length || this.#workers.some((worker) => !worker.finished)) {
-      if (signal.aborted) throw new Failure(exits.interrupted, 'the job was interrupted')
-      if (this.restarts > RESTARTS_MAX) {
-        throw new Failure(
-          exits.failed,
-          `${this.restarts} workers have died, the last words are above: the job is given up`,
-        )
-      }
-      await rest(LOOK_MS, signal)
-      await this.#share.sync()
-      await this.#giveBack()
-      seconds = (performance.now() - started) / 1_000
-      const { done, bytes } = this.#share.state
-      meter.show({
-        done,
-        total: files.length,
-        bytes,
-        seconds,
-        p50Ms: quantile(this.latencies, 0.5),
-        p99Ms: quantile(this.latencies, 0.99),
-      })
+    for (;;) {
+      crew.check()
+      await objects.report.sync()
+      const seconds = (performance.now() - started) / 1_000
+      this.#show(seconds)
+      if (objects.report.state.result !== null && crew.isFinished) return seconds
+      this.#killLeader()
+      await rest(LOOK_MS, this.#options.signal)
     }
-    meter.end()
-    return seconds
   }
 
-  /** The digest of the state in every worker. */
-  async digests(): Promise<(string | undefined)[]> {
-    await this.#share.sync()
-    const order: ToWorker = { kind: 'digest', atLeast: this.#share.position }
-    for (const { child } of this.#workers) child.process.send(order)
-    const deadline = performance.now() + 10_000
-    while (
-      this.#workers.some((worker) => worker.digest === undefined && worker.child.alive)
-      && performance.now() < deadline
-    ) {
-      await rest(10, this.#options.signal)
+  /** Who leads, by the log: the holder of the lock. */
+  get #leader(): { readonly name: string; readonly token: number; readonly session: number } | undefined {
+    for (const [, { data, token, session }] of this.#showing.objects.lock.tables.holders.range()) {
+      this.tokens.add(token)
+      return { name: typeof data === 'string' ? data : '', token, session }
     }
-    return this.#workers.map((worker) => worker.digest)
+    return undefined
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    await Promise.all(this.#workers.map(({ child }) => child.end()))
-  }
-
-  #start(place: number, starts: number): void {
-    const { cluster, root, delayMs, talk } = this.#options
-    // The name finds the session of a worker that died before it could tell anything.
-    const name = `worker ${place} of ${this.#job}, start ${starts}`
-    const order: WorkerOrder = { cluster, job: this.#job, root, name, delayMs }
-    const child = new Child(name, 'job/worker', [JSON.stringify(order)], talk)
-    const worker: Worker = { name, child, finished: false, digest: undefined }
-    this.#workers[place] = worker
-    child.process.on('message', (message) => {
-      this.#heard(worker, message)
-    })
-    void child.exited.then(({ code, signal }) => {
-      if (this.#closed) return
-      talk(`${name} died (${signal ?? `code ${code}`}): its files are given back, another one starts`)
-      this.#dead.add(name)
-      this.restarts++
-      if (this.restarts <= RESTARTS_MAX) this.#start(place, starts + 1)
+  #show(seconds: number): void {
+    const { files, objects, crew, meter } = this.#showing
+    meter.show({
+      done: objects.results.state.files,
+      total: files,
+      bytes: objects.results.state.bytes,
+      seconds,
+      p50Ms: quantile(crew.latencies, 0.5),
+      p99Ms: quantile(crew.latencies, 0.99),
+      leader: this.#leader,
+      queue: objects.queue.size,
+      sessions: this.#options.client.sessions().map(({ name }) => name),
     })
   }
 
-  #heard(worker: Worker, message: unknown): void {
-    if (!is(message, FromWorker)) return
-    switch (message.kind) {
-      case 'latency':
-        this.latencies.push(...message.ms)
-        break
-      case 'finished':
-        worker.finished = true
-        break
-      case 'digest':
-        worker.digest = message.digest
-        break
-      default:
-        message satisfies never
-    }
-  }
-
-  /** Gives back whatever a dead worker holds, however late its claim came to light. */
-  async #giveBack(): Promise<void> {
-    for (const { session, name } of this.#dead.size === 0 ? [] : this.#options.client.sessions()) {
-      if (!this.#dead.has(name)) continue
-      const [held] = this.#share.tables.claims.range(`${session}:`, `${session};`)
-      if (held !== undefined) this.givenBack += await this.#share.giveBack({ session })
-    }
+  /** Kills who leads while it has files in hand, once enough is under way: first at a quarter, later further on. */
+  #killLeader(): void {
+    const { files, objects, crew, meter } = this.#showing
+    const { kill } = this.#options
+    const leader = this.#leader
+    if (leader === undefined || this.killed >= kill) return
+    const underWay = objects.results.state.files + objects.queue.size.taken
+    const held = objects.items.tables.taken.of(leader.session).length
+    if (held === 0 || underWay < (files * (this.killed + 1)) / (kill + 3)) return
+    if (!crew.kill(leader.name)) return
+    this.killed++
+    meter.say(`${leader.name} leads with token ${leader.token} and holds ${held} files: it is killed`)
   }
 }
 
 interface Outcome {
   readonly job: string
-  readonly share: Share
+  readonly files: readonly string[]
+  readonly objects: JobObjects
   readonly crew: Crew
+  readonly shown: Shown
   readonly seconds: number
-  readonly states: readonly (string | undefined)[]
+  readonly digests: { readonly own: string; readonly workers: readonly (string | undefined)[] }
 }
 
 /** Holds the result against a run of this process alone. */
-async function judge(
-  { client, root, files, workers }: JobOptions,
-  { job, share, crew, seconds, states }: Outcome,
-): Promise<JobResult> {
-  const found = [...share.tables.files.range()].map(([path, { state, hash }]) => ({ path, state, hash: hash ?? '' }))
+async function judge({ root, workers }: JobOptions, outcome: Outcome): Promise<JobResult> {
+  const { job, files, objects, crew, shown, seconds, digests } = outcome
+  const found = [...objects.results.tables.files.range()].map(([path, one]) => ({ path, ...one }))
   const digest = combinedDigest(found)
   const expected = combinedDigest(await hashAlone(root, files))
-  const state = client.digest().digest
-  const { done, bytes } = share.state
+  const { files: done, bytes } = objects.results.state
+  const published = objects.report.state.result?.digest ?? 'none'
+  const { ready, delayed, taken, dead } = objects.queue.size
+  const left = ready + delayed + taken + dead
   const problems = [
-    ...(found.length === files.length && found.every((one) => one.state === 'done') && done === files.length
-      ? []
-      : [`${done} of ${files.length} files are done`]),
+    ...(found.length === files.length && done === files.length ? [] : [`${done} of ${files.length} files are done`]),
+    ...(left === 0 ? [] : [`${left} items are left in the queue`]),
     ...(digest === expected ? [] : [`the combined digest is ${digest}, a single process has ${expected}`]),
-    ...states.flatMap((one, i) =>
-      one === state ? [] : [`the state of worker ${i} has digest ${one ?? 'untold'}, here it is ${state}`],
+    ...(published === digest ? [] : [`the leader has published ${published}, the results have ${digest}`]),
+    ...digests.workers.flatMap((one, i) =>
+      one === digests.own ? [] : [`the state of worker ${i} has digest ${one ?? 'unknown'}, here it is ${digests.own}`],
     ),
   ]
   return {
@@ -236,10 +191,12 @@ async function judge(
     p99Ms: quantile(crew.latencies, 0.99),
     digest,
     expected,
-    state,
+    state: digests.own,
     workers,
+    killed: shown.killed,
     restarts: crew.restarts,
-    givenBack: crew.givenBack,
+    terms: shown.tokens.size,
+    givenBack: found.filter(({ attempt }) => attempt > 1).length,
     problems,
   }
 }

@@ -1,0 +1,51 @@
+/**
+ * The objects of the cluster that a command names, in a session of its own that ends with it.
+ *
+ * A command that only looks appends nothing: a session is opened by its first op. Read next: `open-log.ts`,
+ * `../../objects/client.ts`.
+ */
+import { hostname } from 'node:os'
+import { ObjectClient, type ObjectClientOptions, type ObjectMark } from '../../objects/client.ts'
+import type { Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { withLog, type UseOptions } from './open-log.ts'
+
+/** Runs `use` with the objects as they are at the tail. @throws SirtakiError as `withLog`, `ObjectClient.sync`. */
+export async function withObjects<T>(
+  context: Context,
+  use: (client: ObjectClient) => Promise<T>,
+  { watchFrom, ...options }: UseOptions & Pick<ObjectClientOptions, 'watchFrom'> = {},
+): Promise<T> {
+  const { signal, timeoutMs } = context
+  return withLog(
+    context,
+    async (log) => {
+      await using client = new ObjectClient(log, { name: `sirtaki ${process.pid} on ${hostname()}`, watchFrom })
+      await client.sync({ signal, timeoutMs })
+      return await use(client)
+    },
+    options,
+  )
+}
+
+/** Finds an object. @throws Failure where there is none, or one whose type is not known here. */
+export function requireObject(client: ObjectClient, path: string): Required<ObjectMark> {
+  const found = client.objects().find((one) => one.path === path)
+  if (found === undefined) throw noObject(path)
+  const { type, version, modified } = found
+  if (type !== undefined && version !== undefined && modified !== undefined) return { path, type, version, modified }
+  const message = `${path} was made by a type of a program: sirtaki knows counters, locks and queues only`
+  throw new Failure(exits.failed, `${message} [CODE_MISSING]`, { code: 'CODE_MISSING', next: 'stop', facts: { path } })
+}
+
+/** The failure of a path that has no object. */
+export const noObject = (path: string): Failure =>
+  new Failure(exits.notFound, `there is no object at ${path}: sirtaki ls prints those that there are`, {
+    code: null,
+    next: null,
+    facts: { path },
+  })
+
+/** The names of live sessions by their positions. */
+export const sessionNames = (client: ObjectClient): ReadonlyMap<unknown, string> =>
+  new Map(client.sessions().map(({ session, name }) => [session, name]))
