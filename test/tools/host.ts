@@ -34,3 +34,10 @@ export async function host(t: ExecutionContext): Promise<Host> {
     },
   }
 }
+
+/** Settles when somebody waits in an object: `as` names the count of those in what describes it. */
+export async function somebodyWaits(client: Client, path: string, as: 'waiters' | 'takers'): Promise<void> {
+  const watch = client.watch({ path })
+  while (Number(client.describe(path)?.[as] ?? 0) === 0) await watch.next()
+  await watch.return?.()
+}
