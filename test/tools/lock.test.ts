@@ -123,3 +123,14 @@ test.serial('elect and locks: one leads and shows its data, the next one leads w
   const [held] = json(JSON.stringify(Array.isArray(leader?.['holders']) ? leader['holders'][0] : {}))
   t.true(Number(out) > Number(held?.['token']))
 })
+
+test.serial('what stands behind -- is no flag, of any command', async (t) => {
+  const { on } = await host(t)
+  const appended = await on('append', '--stream', '17', '--', '--json')
+  t.is(appended.code, 0, appended.err)
+  t.regex((await on('read', appended.out.trim())).out, /--json\n$/)
+  t.is(
+    (await on('lock', '--shared', '/locks/one', '--', 'echo', '--shared', '--', '--json')).out,
+    '--shared -- --json\n',
+  )
+})
