@@ -55,7 +55,7 @@ test.serial('dev --job --once: a leader that is killed has a successor, and othe
   t.teardown(remove)
   const { code, out, err } = await run(args, { env: { SIRTAKI_JOB_DELAY_MS: '60' }, timeoutMs: 120_000 })
   t.is(code, 0, err)
-  t.regex(err, /^worker \d leads with token \d+ and holds \d+ files: it is killed$/m)
+  t.regex(err, /^worker [\d.]+ leads with token \d+ and holds \d+ files: it is killed$/m)
   const result = resultOf(out)
   t.like(result, { done: 50, killed: 1, restarts: 1, problems: [] })
   t.true(Number(result['terms']) >= 2)

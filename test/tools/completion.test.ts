@@ -45,6 +45,7 @@ test('bash: the flags of the command, and those of all commands', async (t) => {
 test('bash: choices and folders where a value has them, nothing where it has none', async (t) => {
   t.deepEqual(await offered('sirtaki', 'bench', '--only', 'read.'), ['read.linearizable.1', 'read.linearizable.256'])
   t.deepEqual(await offered('sirtaki', 'explain', 'TIM'), ['TIMEOUT'])
+  t.deepEqual(await offered('sirtaki', 'call', '/hits', 'c'), ['counter'])
   t.deepEqual(await offered('sirtaki', 'completion', ''), [
     'bash',
     'zsh',
@@ -62,6 +63,19 @@ test('bash: choices and folders where a value has them, nothing where it has non
 
 test('bash: subcommands, and the flags of each', async (t) => {
   t.deepEqual(await offered('sirtaki', 'reconfigure', 're'), ['remove', 'replace'])
+  t.deepEqual(await offered('sirtaki', 'queue', ''), [
+    'put',
+    'take',
+    'dead',
+    'requeue',
+    '-h',
+    '--help',
+    '--cluster',
+    '--timeout',
+    '--json',
+    '--version',
+  ])
+  t.deepEqual(await offered('sirtaki', 'queue', 'put', '--p'), ['--priority'])
   t.deepEqual(await offered('sirtaki', 'reconfigure', 'add', '--s'), ['--spare'])
   t.deepEqual(await offered('sirtaki', 'reconfigure', 'add', '--chain', ''), [])
   t.deepEqual(await offered('sirtaki', 'reconfigure', 'stripe', '--d'), ['--dry-run'])

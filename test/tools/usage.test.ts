@@ -165,3 +165,14 @@ test('a config file with an unknown name is exit code 2 and names it', async (t)
   t.is(ran.code, 2)
   t.regex(ran.err, /"clutser"/)
 })
+
+test('every command is described on the page of commands', async (t) => {
+  const page = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8')
+  const { out } = await run(['--help'])
+  const commands = [...(out.split('Commands:')[1]?.matchAll(/^ {2}([a-z]+) /gm) ?? [])].map((found) => found[1] ?? '')
+  t.true(commands.length > 20)
+  t.deepEqual(
+    commands.filter((name) => !new RegExp(`(?:sirtaki(?: --)?|\\|) \`?${name}\\b|\`${name}[ \`]`).test(page)),
+    [],
+  )
+})

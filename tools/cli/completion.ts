@@ -37,12 +37,12 @@ export const completionOf = (shell: Shell, program: Command): string => completi
 
 function shapeOf(command: Command): Shape {
   const help = command.createHelp()
-  const [argument] = command.registeredArguments
+  const values = command.registeredArguments.map((argument) => valueOf(argument, argument.name()))
   return {
     name: command.name(),
     about: command.description(),
     flags: help.visibleOptions(command).map(flagOf),
-    argument: argument === undefined ? undefined : valueOf(argument, argument.name()),
+    argument: values.length === 0 ? undefined : anyOf(values),
     commands: help.visibleCommands(command).map(shapeOf),
   }
 }
@@ -71,6 +71,12 @@ function flagOf(option: Option): Flag {
 const valueOf = ({ argChoices = [] }: Argument | Option, name: string): Value => ({
   words: argChoices,
   folder: /\bdir\b/.test(name),
+})
+
+/** Arguments are offered all together: a word is rarely that of another place. */
+const anyOf = (values: readonly Value[]): Value => ({
+  words: values.flatMap(({ words }) => words),
+  folder: values.some(({ folder }) => folder),
 })
 
 const namesOf = (flags: readonly Flag[]): string[] => flags.flatMap(({ names }) => names)

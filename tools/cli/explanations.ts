@@ -102,7 +102,10 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   },
   CODE_MISSING: {
     meaning: 'the object was made by a type that this process does not know',
-    causes: ['connect was called without that type, or without that version of it, in types'],
+    causes: [
+      'connect was called without that type, or without that version of it, in types',
+      'a command was asked for an object that a type of a program has made: it knows counters, locks and queues',
+    ],
     actions: ['pass the type to connect(address, { types }) in every process that opens the object'],
   },
   CONFLICT: {

@@ -5,16 +5,7 @@
  *
  * Read next: `../main.ts`.
  */
-import {
-  SirtakiError,
-  asError,
-  codes,
-  isCode,
-  type AnyCode,
-  type Code,
-  type Facts,
-  type Next,
-} from '../../log/errors.ts'
+import { SirtakiError, asError, codes, type AnyCode, type Code, type Facts, type Next } from '../../log/errors.ts'
 
 /** Exit codes by name. */
 export const exits = {
@@ -28,7 +19,7 @@ export const exits = {
   interrupted: 130,
 } as const
 
-const byCode: Partial<Record<Code, number>> = {
+const byCode: Partial<Record<Code | RefusalCode, number>> = {
   BAD_ARGUMENT: exits.usage,
   BAD_ADDRESS: exits.usage,
   OVERSIZE: exits.usage,
@@ -41,23 +32,34 @@ const byCode: Partial<Record<Code, number>> = {
   WRONG_VERSION: exits.unreachable,
   RECOVERING: exits.unreachable,
   STOPPED: exits.unreachable,
+  MISSING: exits.notFound,
   TRIMMED: exits.notFound,
   BOOT: exits.conflict,
+  ALREADY_HELD: exits.conflict,
   CONFLICT: exits.conflict,
   EPOCH: exits.conflict,
+  EXISTS: exits.conflict,
+  HELD: exits.conflict,
   IN_USE: exits.conflict,
+  MISMATCH: exits.conflict,
   NOT_BLANK: exits.conflict,
+  NOT_EMPTY: exits.conflict,
+  NOT_HELD: exits.conflict,
   NOT_MEMBER: exits.conflict,
   NOT_WHOLE: exits.conflict,
   SESSION_LOST: exits.conflict,
   SESSION_MOVED: exits.conflict,
   WRONG_CLUSTER: exits.conflict,
+  WRONG_TYPE: exits.conflict,
   DAMAGED: exits.corrupt,
   DIVERGED: exits.corrupt,
   INVARIANT: exits.corrupt,
   BAD_LAYOUT: exits.corrupt,
   ABORTED: exits.interrupted,
 }
+
+/** Refusals of objects that have an exit code of their own. */
+type RefusalCode = 'ALREADY_HELD' | 'EXISTS' | 'HELD' | 'MISMATCH' | 'MISSING' | 'NOT_HELD'
 
 /** What a failure is called where it is no error of the cluster. */
 const byExit = new Map<number, Code>([
@@ -89,8 +91,10 @@ export class Failure extends Error {
   }
 }
 
+const exitCodes: ReadonlyMap<string, number> = new Map(Object.entries(byCode))
+
 /** The exit code of a command that ends with an error of this code. */
-export const exitOf = (code: AnyCode): number => (isCode(code) ? byCode[code] : undefined) ?? exits.failed
+export const exitOf = (code: AnyCode): number => exitCodes.get(code) ?? exits.failed
 
 /** Tells how a command that threw ends. */
 export function failureOf(thrown: unknown): Failure {

@@ -16,7 +16,7 @@ import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { drained, tableText } from '../cli/output.ts'
 import { stdin } from '../cli/stdin.ts'
-import { requireObject, withObjects } from '../cluster/objects.ts'
+import { withObjects } from '../cluster/objects.ts'
 
 const PATH = ['<path>', 'the path of the queue', objectPath] as const
 
@@ -154,10 +154,13 @@ const withQueue = <T>(
   use: (queue: WorkQueue<Value>, client: ObjectClient) => Promise<T>,
 ): Promise<T> => withObjects(context, async (client) => use(await client.queue(path), client), options)
 
-/** @throws Failure where there is no queue. */
+/** A queue of which nothing is left is none, so a path without an object will do. @throws Failure for another type. */
 function requireQueue(client: ObjectClient, path: string): void {
-  const { type } = requireObject(client, path)
-  if (type !== Queue.name) throw new Failure(exits.conflict, `${path} is no queue but a ${type} [WRONG_TYPE]`)
+  const type = client.describe(path)?.['type'] ?? Queue.name
+  if (type === Queue.name) return
+  const facts = { path, type, wanted: Queue.name }
+  const message = `${path} is no queue but of type ${JSON.stringify(type)} [WRONG_TYPE]`
+  throw new Failure(exits.conflict, message, { code: 'WRONG_TYPE', next: 'stop', facts })
 }
 
 function valueOf(text: string): Value {

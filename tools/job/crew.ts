@@ -105,7 +105,7 @@ export class Crew {
 
   #start(place: number, starts: number): void {
     const { order, talk, say } = this.#options
-    const name = starts === 1 ? `worker ${place}` : `worker ${place}, start ${starts}`
+    const name = starts === 1 ? `worker ${place}` : `worker ${place}.${starts}`
     const child = new Child(name, 'job/worker', [JSON.stringify({ ...order, name })], talk)
     const worker: Worker = { name, child, finished: false, digest: undefined }
     this.#workers[place] = worker

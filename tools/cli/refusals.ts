@@ -1,0 +1,82 @@
+/**
+ * What the codes mean with which objects refuse an op, beside the codes of Sirtaki itself.
+ *
+ * A test holds them against the types. Read next: `explanations.ts`, `../cluster/object-types.ts`.
+ */
+import type { Next } from '../../log/errors.ts'
+import type { Explanation } from './explanations.ts'
+
+/** A refusal explained, with what its caller may do. */
+export interface RefusalExplanation extends Explanation {
+  readonly next: Next
+}
+
+/** The refusals of counters, locks and queues. */
+export const refusals: Readonly<Record<string, RefusalExplanation>> = {
+  ALREADY_HELD: {
+    next: 'stop',
+    meaning: 'the session holds the lock already',
+    causes: ["a second acquire with own: 'refuse', or two acquires of one lock in one transaction"],
+    actions: ['use the hold that there is, or release it first', 'see who holds what: sirtaki locks'],
+  },
+  EXISTS: {
+    next: 'stop',
+    meaning: 'an item with this id is in the queue',
+    causes: ['the same id was put before, and that item is not finished'],
+    actions: ['leave it: the item is there', 'take another id for another item'],
+  },
+  HELD: {
+    next: 'again',
+    meaning: 'somebody holds it, and the caller did not want to wait for that',
+    causes: [
+      'another session holds the lock, permits or office',
+      'somebody works on the item that was to be removed',
+      'the holder was killed a moment ago: its session ends when its timeout is over',
+    ],
+    actions: ['see who: sirtaki locks', 'try again later, or wait: sirtaki lock ID --wait MS -- COMMAND'],
+  },
+  MISMATCH: {
+    next: 'again',
+    meaning: 'the value is another one than the caller expected; nothing was changed',
+    causes: ['somebody else has changed it since it was read'],
+    actions: ['read it again (the value is in the facts), decide, repeat'],
+  },
+  MISSING: {
+    next: 'stop',
+    meaning: 'there is no such item, or it is not where the op looks for it',
+    causes: ['the item is finished or was removed', 'requeue of an item that is not dead'],
+    actions: ['see what there is: sirtaki get QUEUE, sirtaki queue dead QUEUE'],
+  },
+  NOT_EXCLUSIVE: {
+    next: 'stop',
+    meaning: 'only the one writer of a lock can become a reader',
+    causes: ['downgrade of a hold that is shared already, or of permits'],
+    actions: ['leave it as it is'],
+  },
+  NOT_HELD: {
+    next: 'stop',
+    meaning: 'the lock, office or item is not held any more by this hold or token',
+    causes: [
+      'it was released or acknowledged before',
+      'the session of its holder ended: others may hold it by now',
+      'the time to work on the item was over, and it was given out again',
+    ],
+    actions: [
+      'act no more on what was held',
+      'acquire or take it again',
+      'let what is protected refuse tokens that are lower than the last one it has seen',
+    ],
+  },
+  OUT_OF_RANGE: {
+    next: 'stop',
+    meaning: 'the counter would leave the whole numbers that are exact, or is lower than was required',
+    causes: ['an addition that goes too far', 'requireAtLeast in a transaction: the counter is lower'],
+    actions: ['read it: sirtaki get COUNTER'],
+  },
+  OVER_CAPACITY: {
+    next: 'stop',
+    meaning: 'a semaphore has fewer permits than were asked for, or another capacity than was named',
+    causes: ['programs that name different capacities for one semaphore', 'a weight above the capacity'],
+    actions: ['name the capacity that it has: sirtaki get SEMAPHORE', 'change it with the op setCapacity'],
+  },
+}
