@@ -358,7 +358,7 @@ export class Space {
   /** What a step that was refused or threw comes to. @throws SirtakiError `STOPPED` where this view cannot go on. */
   #failure(thrown: unknown, part: Part<Route>, position: number, index?: number): Judged {
     if (thrown instanceof Rejection) {
-      const where = index === undefined ? {} : { part: index, object: part.object, path: part.object }
+      const where = index === undefined ? {} : { part: index, path: part.object }
       return refusalOf(thrown, this.#typeOf(part.what)?.refusals, where)
     }
     // Stack depths and memory differ from view to view: going on would make the state differ.

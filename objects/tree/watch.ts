@@ -2,8 +2,8 @@
  * Watches of a tree: what happens to a node, its children, or everything below it, as ZooKeeper's events.
  *
  * One item a position, never split: all events of a transaction or of a session's end come together, in the order in
- * which they arose. A watch lives in its process and is never in the log. Keeps: O6. Read next: `../runtime/watcher.ts`,
- * `nodes.ts` (who emits), `cache.ts`.
+ * which they arose. A watch lives in its process and is never in the log. Keeps: O6. Read next:
+ * `../runtime/watcher.ts`, `nodes.ts` (who emits), `cache.ts`.
  * @source ZooKeeper 3.9.5 WatchManager; events of persistent watches (addWatch).
  */
 import type { View } from '../runtime/view.ts'

@@ -54,8 +54,8 @@ const holding = (name: string, about: string): Command =>
       'after',
       '\nThe command is given SIRTAKI_LOCK_PATH, SIRTAKI_LOCK_TOKEN and SIRTAKI_LOCK_HOLD. The token grows with every\n'
         + 'holder: what the lock protects should refuse lower tokens.\n'
-        + 'Exit code: that of the command; 5 when the lock is lost or not free in time, 127 when the command cannot\n'
-        + 'be started.',
+        + 'Exit code: that of the command; 5 when the lock is lost or not free in time, 127 when the command\n'
+        + 'cannot be started.',
     )
     .action(async (path: string, words: readonly string[], flags: HoldFlags, command: Command) => {
       const context = contextOf(command)

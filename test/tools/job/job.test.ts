@@ -52,7 +52,7 @@ async function workOff(session: ObjectSession, root: string, objects: JobObjects
   return jobs.length + (await workOff(session, root, objects))
 }
 
-test('a leader goes on where the one before stopped: each file is one item, and the result is right', async (t) => {
+test('a leader goes on where the one before stopped: each file is one item, the result is right', async (t) => {
   t.timeout(120_000)
   const root = manyFiles(t)
   const client = await connect('memory:', { types: jobTypes })
