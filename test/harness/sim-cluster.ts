@@ -316,7 +316,11 @@ class SimCluster {
           this.checker.event(
             name,
             typeof facts['askedAt'] === 'number'
-              ? { ...facts, askedAt: facts['askedAt'] - aheadMs, jumped: aheadMs > 0 || rate !== 1 || suspendedMs > 0 }
+              ? {
+                  ...facts,
+                  askedAt: (facts['askedAt'] - aheadMs + suspendedMs) / rate,
+                  jumped: aheadMs > 0 || rate !== 1 || suspendedMs > 0,
+                }
               : facts,
           )
           if (name.startsWith('session.')) this.#sessionHistory.noted(name, facts, this.checker)
@@ -657,8 +661,8 @@ class SimCluster {
     const { requestMs } = this.plan.limits
     return new Calls(
       {
-        after: (ms, run) => this.world.schedule(ms, process, run),
-        now: () => this.world.now - process.suspendedMs / process.rate,
+        after: (ms, run) => this.world.schedule(ms / process.rate, process, run),
+        now: () => this.world.now * process.rate - process.suspendedMs,
         count: (point) => {
           this.#count(point)
         },
