@@ -11,8 +11,10 @@ test('O6: a watch gives nothing at or below `after`, also where the view is not 
   const seen = hits.position
   const second = await connect('memory:late-watch')
   t.teardown(() => second.close())
-  const watch = second.watch({ after: seen })
+  const watch = second.watch({ after: seen, path: '/hits' })
   await hits.add({ by: 3 })
-  const item = await watch.next()
-  t.like(item.value, { kind: 'change', changes: [{ path: '/hits', before: { value: 3 }, after: { value: 6 } }] })
+  const items = [(await watch.next()).value, (await watch.next()).value]
+  // The mark of having caught up stands before or behind it.
+  const [item] = items.filter((one) => one?.kind === 'change')
+  t.like(item, { kind: 'change', changes: [{ path: '/hits', before: { value: 3 }, after: { value: 6 } }] })
 })

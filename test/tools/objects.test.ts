@@ -149,6 +149,20 @@ test.serial('watch: --after begins with what happened above a position, --snapsh
   t.regex(rows.out, /^\d+ {2}\/hits = {"value":7}\n$/)
 })
 
+test.serial('watch --after: what is not kept any more is exit code 4, and with --snapshot all there is', async (t) => {
+  const { on, start, client } = await host(t)
+  const hits = await client.open(Counter, '/hits')
+  const { position } = hits
+  const add = (): Promise<unknown> => Promise.all(Array.from({ length: 8_500 }, () => hits.add({ by: 1 })))
+  await add()
+  await add()
+  const late = await on('watch', '/hits', '--after', String(position + 1), '--json')
+  t.is(late.code, 4)
+  t.like(json(late.err)[0], { code: 'TRIMMED', next: 'stop', facts: { after: position + 1 } })
+  const all = start('watch', '/hits', '--after', String(position + 1), '--snapshot')
+  t.regex(await line(all, '/hits'), /\/hits = {"value":17000}/)
+})
+
 test('what makes no sense is exit code 2, in one line that says what to write, and no cluster is asked', async (t) => {
   const ran = await Promise.all(
     [

@@ -4,10 +4,12 @@
  * Read next: `../../objects/runtime/watcher.ts`.
  */
 import { Command } from 'commander'
+import { isError, type SirtakiError } from '../../log/errors.ts'
 import type { Change, ChangeItem } from '../../objects/runtime/watch-hub.ts'
 import type { RowItem, WatchItem } from '../../objects/runtime/watcher.ts'
 import { objectPath, position } from '../cli/arguments.ts'
 import { contextOf } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
 import type { Output } from '../cli/output.ts'
 import { withObjects } from '../cluster/objects.ts'
 
@@ -29,15 +31,29 @@ export const watchCommand = (): Command =>
       await withObjects(
         context,
         async (client) => {
-          for await (const item of client.watch({ path, after, snapshot, signal })) {
-            tell(output, path === undefined ? withoutSystem(item) : item)
-            await output.flow()
+          const options = { path, after, snapshot, signal, onGap: snapshot === true ? 'resync' : 'throw' } as const
+          try {
+            for await (const item of client.watch(options)) {
+              tell(output, path === undefined ? withoutSystem(item) : item)
+              await output.flow()
+            }
+          } catch (thrown) {
+            throw isError(thrown, 'TRIMMED') ? gone(thrown) : thrown
           }
         },
         { doing: '', watchFrom: after === undefined ? undefined : after + 1 },
       )
       signal.throwIfAborted()
     })
+
+/** What is too old, or came faster than it was printed. */
+const gone = ({ facts }: SirtakiError): Failure =>
+  new Failure(
+    exits.notFound,
+    `changes above position ${String(facts['after'])} are not at hand any more, the oldest are those from position `
+      + `${String(facts['oldest'])} on: begin there with --after, or with what there is with --snapshot [TRIMMED]`,
+    { code: 'TRIMMED', next: 'stop', facts },
+  )
 
 /** Without the records of the space itself, which are no object of anybody. */
 function withoutSystem(item: WatchItem): WatchItem {

@@ -63,16 +63,15 @@ test('a leader goes on where the one before stopped: each file is one item, the 
   const others = await openJob(second, order.job)
 
   const stopped = new AbortController()
-  void objects.report
-    .watch()
-    .next()
-    .then(() => {
-      stopped.abort()
-    })
+  const cut = objects.report.watch()
+  const stopping = (async () => {
+    while (objects.report.state.files === 0) await cut.next()
+    stopped.abort()
+  })()
   const term = await first.elect(objects.lock.path, { timeoutMs: 5_000 })
   await t.throwsAsync(lead(first, order, { objects, term, signal: stopped.signal }))
-  await term.resign()
-  t.false(objects.report.state.isWhole)
+  await Promise.all([stopping, term.resign()])
+  t.like(objects.report.state, { files: 500, isWhole: false })
 
   const next = await second.elect(objects.lock.path, { timeoutMs: 5_000 })
   const watch = others.report.watch()
