@@ -184,6 +184,9 @@ export class BoundType<S, T> implements AnyBoundType {
   get refusals(): ReadonlyMap<string, Next> {
     return this.options.refusals
   }
+  get ends(): boolean {
+    return this.options.hooks.over !== undefined
+  }
 
   has(op: string): boolean {
     return this.options.ops.has(op)

@@ -8,7 +8,7 @@
  * Giving up at 0.8 is before anybody may end the session, so whoever asks it knows. Keeps: O5. Read next:
  * `session-life.ts`, `../../sequencer/session-keeper.ts`, `test/model/session.pml`.
  */
-import type { HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
+import { HEARTBEAT_MAX, type HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
 import type { Timer } from '../../log/ports.ts'
 import { momentOf, since, type Moment } from './moments.ts'
 import type { SpaceLog } from './space-log.ts'
@@ -47,6 +47,8 @@ export class Heart {
   #isClosed = false
   #pause: { readonly timer: Timer; readonly end: () => void } | undefined
   #watch: Timer | undefined
+  /** When the sessions are looked at next. */
+  #watchAt = Infinity
 
   constructor(ports: HeartPorts) {
     this.#ports = ports
@@ -54,7 +56,7 @@ export class Heart {
 
   add(one: Beating): void {
     this.#beating.add(one)
-    this.#arm()
+    if (this.#lookIn(one) < this.#watchAt - this.#ports.log.clock.now()) this.#arm()
     if (this.#isRunning) this.#pause?.end()
     else void this.#run()
   }
@@ -74,17 +76,25 @@ export class Heart {
     this.#isRunning = true
     let failed = false
     while (!this.#isClosed && this.#beating.size > 0) {
-      const everyMs = Math.min(...[...this.#beating].map(({ timeoutMs }) => timeoutMs)) / BEATS
+      let everyMs = Infinity
+      for (const { timeoutMs } of this.#beating) everyMs = Math.min(everyMs, timeoutMs / BEATS)
       await this.#wait(failed ? everyMs / 2 : everyMs)
       failed = this.#beating.size > 0 && !(await this.#beat(everyMs * 2))
     }
     this.#isRunning = false
   }
 
-  /** Sends one heartbeat; false: it failed. */
+  /** Sends a heartbeat for all, in as few messages as may be; false: some of it failed. */
   async #beat(timeoutMs: number): Promise<boolean> {
-    const { log, sampled } = this.#ports
     const all = [...this.#beating]
+    const parts = Array.from({ length: Math.ceil(all.length / HEARTBEAT_MAX) }, (_, i) =>
+      all.slice(i * HEARTBEAT_MAX, (i + 1) * HEARTBEAT_MAX),
+    )
+    return (await Promise.all(parts.map((part) => this.#beatFor(part, timeoutMs)))).every(Boolean)
+  }
+
+  async #beatFor(all: readonly Beating[], timeoutMs: number): Promise<boolean> {
+    const { log, sampled } = this.#ports
     const sent = momentOf(log.clock)
     try {
       const answer = await log.heartbeat(
@@ -128,15 +138,20 @@ export class Heart {
     this.#watch?.cancel()
     this.#watch = undefined
     let nextMs = Infinity
-    for (const { timeoutMs, confirmedAt } of this.#beating) {
-      const age = since(this.#ports.log.clock, confirmedAt)
-      const at = [DOUBTFUL_AT, LOST_AT].map((part) => part * timeoutMs - age).find((ms) => ms > 0)
-      nextMs = Math.min(nextMs, at ?? 0)
-    }
+    for (const one of this.#beating) nextMs = Math.min(nextMs, this.#lookIn(one))
+    const { clock } = this.#ports.log
+    this.#watchAt = clock.now() + nextMs
     if (nextMs === Infinity || this.#isClosed) return
-    this.#watch = this.#ports.log.clock.timer(Math.max(1, Math.ceil(nextMs)), () => {
+    this.#watch = clock.timer(Math.max(1, Math.ceil(nextMs)), () => {
       for (const one of [...this.#beating]) one.look()
       this.#arm()
     })
+  }
+
+  /** In how many milliseconds a session may have become doubtful, or lost. */
+  #lookIn({ timeoutMs, confirmedAt }: Beating): number {
+    const age = since(this.#ports.log.clock, confirmedAt)
+    const [doubtfulIn, lostIn] = [DOUBTFUL_AT * timeoutMs - age, LOST_AT * timeoutMs - age]
+    return doubtfulIn > 0 ? doubtfulIn : Math.max(0, lostIn)
   }
 }

@@ -88,7 +88,9 @@ export class Journal {
    * @throws Rejection of a refused step, or whatever `run` throws.
    */
   step<R>(caller: Caller, run: () => R): R {
-    const [patches, settlements, events] = [this.patches.length, this.settlements.length, this.events.length]
+    const patches = this.patches.length
+    const settlements = this.settlements.length
+    const events = this.events.length
     this.caller = caller
     this.#isOpen = true
     this.#rejection = undefined

@@ -373,7 +373,7 @@ export class Space {
     const slot = this.#slots.get(path)
     if (slot?.object?.type !== type || !slot.object.exists) return undefined
     if (this.#system.active(what.what.type) !== what.what.version) return undefined
-    this.#slots.note(slot)
+    if (type.ends) this.#slots.note(slot)
     return slot.object
   }
 

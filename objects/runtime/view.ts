@@ -121,11 +121,6 @@ export class View {
   get types(): readonly AnyObjectType[] {
     return this.#types
   }
-  /** Log time by the latest sample and the time since. */
-  get logTime(): number {
-    return this.#ticker.estimate
-  }
-
   digest(): Digest {
     return this.#current.space.digest()
   }
@@ -308,8 +303,11 @@ export class View {
     } catch (thrown) {
       this.#failed(playback, asError(thrown))
     }
+    if (playback !== this.#current) return
+    // Where nothing falls due nobody asks what time it is: a look at the clock for each entry would be seen.
     const last = entries.at(-1)
-    if (last !== undefined && playback === this.#current) this.#sampled(last.logTime)
+    if (playback.space.firstDeadline !== Infinity && last !== undefined) this.#ticker.sampled(last.logTime)
+    this.#ticker.look()
   }
 
   /** Watch items, then waits that the entry settled, then its own outcome. */
