@@ -196,17 +196,6 @@ export const bugs: readonly Bug[] = [
     replace: '    void until\n',
   },
   {
-    name: 'wait-and-hold-at-once',
-    sentence: 'A grant counts the wait that it ends: a full session makes the releases of others fail.',
-    breaks: ['O7'],
-    seed: 0,
-    judge: 'tests',
-    tests: ['test/objects/lock.test.ts'],
-    file: 'objects/lock/type.ts',
-    find: '    ctx.settle(Number(key), { token: ctx.position, hold: Number(key) })\n    grant(Number(key), one, ctx)\n',
-    replace: '    ctx.settle(Number(key), grant(Number(key), one, ctx))\n',
-  },
-  {
     name: 'data-without-room',
     sentence: 'The data of a waiter may be as heavy as a record may be: no grant has room for its token.',
     breaks: ['O7'],
@@ -787,15 +776,13 @@ export const bugs: readonly Bug[] = [
     breaks: ['O1'],
     seed: 150,
     file: 'objects/runtime/view.ts',
-    find: 'atLeast === undefined ? await this.log.tail(this.stream, call) : atLeast + 1',
-    replace:
-      'atLeast === undefined ? await (this.#asked ??= this.log.tail(this.stream, call).finally(() => { '
-      + 'this.#asked = undefined })) : atLeast + 1',
+    find: '= await this.log.tail(this.stream, call)\n',
+    replace: '= await (this.#asked ??= this.log.tail(this.stream, call).finally(() => { this.#asked = undefined }))\n',
     also: [
       {
         file: 'objects/runtime/view.ts',
         find: '  #replaying: Promise<void> | undefined\n',
-        replace: '  #replaying: Promise<void> | undefined\n  #asked: Promise<number> | undefined\n',
+        replace: '  #replaying: Promise<void> | undefined\n  #asked: ReturnType<SpaceLog["tail"]> | undefined\n',
       },
     ],
   },
@@ -813,7 +800,7 @@ export const bugs: readonly Bug[] = [
   {
     name: 'late-entries-forgotten',
     sentence: 'What was decided behind the cursor of a subscriber that lags is never pushed to it.',
-    breaks: ['Q4', 'O1'],
+    breaks: ['Q4', 'O1', 'O3'],
     seed: 31,
     file: 'log/unit/subscriptions.ts',
     find: "      if (subscription.late.length > 0) this.#unit.state.failpoint?.('push.lags')\n",
