@@ -6,7 +6,9 @@
 import { floorLoad } from './floor.ts'
 import * as loads from './loads.ts'
 import type { Measured } from './measure.ts'
+import { endsLoad, objectLoad } from './object-loads.ts'
 import type { OpenLoop } from './open-loop.ts'
+import type { ObjectLoad } from './rows.ts'
 import { timeline, type Timeline } from './timeline.ts'
 
 /** What the client is asked for. */
@@ -19,7 +21,7 @@ export type Ask =
       readonly bytes: number
     }
   | {
-      readonly load: 'floor' | 'counter' | 'readLinearizable'
+      readonly load: 'floor' | 'counter' | 'readLinearizable' | ObjectLoad
       readonly address: string
       readonly outstanding: number
       readonly ms: number
@@ -31,6 +33,7 @@ export type Ask =
       readonly ms: number
       readonly apart: boolean
     }
+  | { readonly load: 'sessionEnd'; readonly address: string; readonly ends: number }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
   | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
@@ -69,6 +72,15 @@ async function run(ask: Ask): Promise<Answer> {
       return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
     case 'counter':
       return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
+    case 'queue':
+    case 'lock':
+    case 'createDelete':
+    case 'multi':
+    case 'ephemeral':
+    case 'txn':
+      return { measured: await objectLoad(ask.address, ask.load, ask) }
+    case 'sessionEnd':
+      return { measured: await endsLoad(ask.address, ask.ends) }
     case 'readLinearizable':
       return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
     case 'readLocal':

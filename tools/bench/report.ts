@@ -24,6 +24,16 @@ export interface Line {
   readonly samples: readonly Sample[]
 }
 
+/** Why a row has no line of a system. */
+export interface Lack {
+  readonly name: string
+  readonly system: string
+  readonly version: string
+  readonly missing: string
+}
+export const lackText = ({ name, system, missing }: Lack): string =>
+  `${name.padEnd(24)} ${system.padEnd(9)} has none: ${missing}`
+
 /** The figure that a row is about: lower is better for latencies. */
 export const figureOf = ({ row, samples }: Line): number => {
   const middle = median(samples.map(({ measured }) => measured))
