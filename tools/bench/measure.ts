@@ -38,6 +38,9 @@ export interface Missing {
   readonly missing: string
 }
 
+/** What is asked of objects; peers are asked the like of it by their usual recipes. */
+export type ObjectLoad = 'queue' | 'lock' | 'createDelete' | 'multi' | 'ephemeral' | 'txn'
+
 /** One load, ready to be called. */
 export interface Operation {
   readonly run: (caller: number) => Promise<unknown>

@@ -12,8 +12,7 @@ import { Counter } from '../../objects/counter/type.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
 import type { Tree } from '../../objects/tree/tree.ts'
 import { connected } from './loads.ts'
-import { eachOf, measureOperation, type Measured, type Operation } from './measure.ts'
-import type { ObjectLoad } from './rows.ts'
+import { eachOf, measureOperation, type Measured, type ObjectLoad, type Operation } from './measure.ts'
 import { sessionEnds } from './session-end.ts'
 
 /** The tree with the ephemerals of sessions that will end. */
@@ -25,7 +24,8 @@ const AT_A_TIME = 1_024
 const value = new Uint8Array(BYTES).fill(7)
 
 const clients = new Map<string, Promise<ObjectClient>>()
-const clientOf = (address: string): Promise<ObjectClient> => {
+/** The objects of a cluster, kept. */
+export const clientOf = (address: string): Promise<ObjectClient> => {
   const known = clients.get(address) ?? connected(address).then(({ client }) => new ObjectClient(client))
   clients.set(address, known)
   return known
@@ -145,7 +145,7 @@ export async function endsLoad(address: string, ends: number): Promise<Measured>
   const tree = await objects.tree(ENDS_PATH)
   const file = join(import.meta.dirname, `session-owner${extname(import.meta.filename)}`)
   return sessionEnds(ends, { file, args: [address] }, async (name) => {
-    for await (const item of tree.watch(`/${name}`, { once: true })) {
+    for await (const item of tree.watch(`/${name}`)) {
       if (item.kind === 'events' && item.events.some(({ kind }) => kind === 'deleted')) return
     }
     throw new Error(`the end of ${name} was not seen`)

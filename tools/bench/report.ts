@@ -82,7 +82,9 @@ export const ratioOf = (line: Line, other: Line): number =>
 /** A figure in few letters. */
 export const shortFigure = (line: Line): string => {
   const value = figureOf(line)
-  if (line.row.figure === 'latency') return `${value.toPrecision(3)} ms`
+  if (line.row.figure === 'latency') {
+    return `${value < 1_000 ? value.toPrecision(3) : Math.round(value).toLocaleString('en')} ms`
+  }
   return value >= 10_000
     ? `${Math.round(value / 1000).toLocaleString('en')}k/s`
     : `${Math.round(value).toLocaleString('en')}/s`

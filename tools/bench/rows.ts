@@ -4,9 +4,7 @@
  * Read next: `systems.ts` (who runs them), `specials.ts` (rows that are no closed loop), `main.ts`.
  */
 import type { Shape } from './cluster.ts'
-
-/** What is asked of objects; peers are asked the like of it by their usual recipes. */
-export type ObjectLoad = 'queue' | 'lock' | 'createDelete' | 'multi' | 'ephemeral' | 'txn'
+import type { ObjectLoad } from './measure.ts'
 
 /** A closed loop. `peers`: ZooKeeper, etcd and NATS have the like of it; `floor`: our floor has. */
 export interface Row {

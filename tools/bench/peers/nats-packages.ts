@@ -54,17 +54,15 @@ export interface Buckets {
   create(name: string, options: object): Promise<Bucket>
   open(name: string, options: object): Promise<Bucket>
 }
+export interface Manager {
+  readonly streams: Streams
+  readonly consumers: { add(stream: string, config: object): Promise<unknown> }
+}
 export interface Packages {
   readonly transport: { connect(options: object): Promise<Connection>; headers(): MessageHeaders }
   readonly jetstream: {
     jetstream(connection: Connection): JetStream
-    jetstreamManager(
-      connection: Connection,
-      options: object,
-    ): Promise<{
-      readonly streams: Streams
-      readonly consumers: { add(stream: string, config: object): Promise<unknown> }
-    }>
+    jetstreamManager(connection: Connection, options: object): Promise<Manager>
   }
   readonly kv: { readonly Kvm: new (connection: Connection) => Buckets }
 }

@@ -9,10 +9,9 @@ import type { Operation } from '../measure.ts'
 import { nth, VALUE } from './loads.ts'
 import type { Batch, Bucket, Consumer, JetStream, MessageHeaders } from './nats-packages.ts'
 
-/** The stream of the queue, with its consumer, and that of nodes and objects that change in batches. */
+/** The stream of the queue, with its consumer. */
 export const QUEUE = 'queue'
 export const TAKERS = 'takers'
-export const ATOMIC = 'atomic'
 const LOCK = 'lock'
 const TAKE_MS = 5_000
 const EXPECTED = 'Nats-Expected-Last-Subject-Sequence'
@@ -131,20 +130,34 @@ async function together(
   throw new Error('a batch is of two messages or more')
 }
 
+/** A stream, the subjects of which begin with its name. */
+export interface Named {
+  readonly name: string
+  readonly stream: JetStream
+}
+
+const of = (streams: readonly Named[], caller: number): Named => nth(streams, caller % streams.length)
+
 /** Two keys are created and two deleted, marked as a bucket marks its deletes. */
-export async function multi(stream: JetStream, headers: () => MessageHeaders, callers: number): Promise<Operation> {
+export async function multi(
+  streams: readonly Named[],
+  headers: () => MessageHeaders,
+  callers: number,
+): Promise<Operation> {
   const round = nodes++
   const pair = (caller: number, turn: number): string[] =>
-    [0, 1].map((i) => `${ATOMIC}.m-${round}-${caller}-${turn}-${i}`)
+    [0, 1].map((i) => `${of(streams, caller).name}.m-${round}-${caller}-${turn}-${i}`)
   const create = (caller: number, turn: number) => pair(caller, turn).map((subject) => ({ subject, last: 0 }))
   const turns = Array.from({ length: callers }, () => 0)
-  const seen = await Promise.all(turns.map((_, caller) => together(stream, headers, create(caller, 0))))
+  const seen = await Promise.all(
+    turns.map((_, caller) => together(of(streams, caller).stream, headers, create(caller, 0))),
+  )
   return {
     run: async (caller) => {
       const turn = nth(turns, caller)
       turns[caller] = turn + 1
       const last = nth(seen, caller)
-      seen[caller] = await together(stream, headers, [
+      seen[caller] = await together(of(streams, caller).stream, headers, [
         ...create(caller, turn + 1),
         ...pair(caller, turn).map((subject, i) => ({ subject, last: nth(last, i), isDelete: true })),
       ])
@@ -153,15 +166,16 @@ export async function multi(stream: JetStream, headers: () => MessageHeaders, ca
 }
 
 /** Nobody else changes them, so that the sequences of the last call are those that stand there. */
-export async function txn(stream: JetStream, headers: () => MessageHeaders, callers: number): Promise<Operation> {
+export function txn(streams: readonly Named[], headers: () => MessageHeaders, callers: number): Operation {
   const round = nodes++
-  const pair = (caller: number): string[] => ['from', 'to'].map((name) => `${ATOMIC}.${name}-${round}-${caller}`)
+  const pair = (caller: number): string[] =>
+    ['from', 'to'].map((name) => `${of(streams, caller).name}.${name}-${round}-${caller}`)
   const seen = Array.from({ length: callers }, (): readonly number[] => [0, 0])
   return {
     run: async (caller) => {
       const last = nth(seen, caller)
       const messages = pair(caller).map((subject, i) => ({ subject, last: nth(last, i) }))
-      seen[caller] = await together(stream, headers, messages)
+      seen[caller] = await together(of(streams, caller).stream, headers, messages)
     },
   }
 }

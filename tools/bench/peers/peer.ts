@@ -5,8 +5,7 @@
  * packages stay outside this package, in `$SIRTAKI_PEERS` or else `sirtaki-peers` in the temporary folder. Read next:
  * `index.ts`, `running.ts` (how one starts and stops), `client.ts` (how one is loaded).
  */
-import type { Measured, Missing } from '../measure.ts'
-import type { ObjectLoad } from '../rows.ts'
+import type { Measured, Missing, ObjectLoad } from '../measure.ts'
 
 /** A system that ours is compared with. */
 export type PeerName = 'zookeeper' | 'etcd' | 'nats'
