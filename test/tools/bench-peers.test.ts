@@ -2,14 +2,18 @@
  * The peers of the bench short of running them: what is missing, what is generated, what stays behind when a start
  * fails.
  */
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http2'
 import { delimiter, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { etcd, memberArguments } from '../../tools/bench/peers/etcd.ts'
-import { field, fieldsOf, fieldsWithin } from '../../tools/bench/peers/grpc.ts'
+import { connectGrpc, field, fieldsOf, fieldsWithin, framed } from '../../tools/bench/peers/grpc.ts'
 import { peers } from '../../tools/bench/peers/index.ts'
 import { natsConfig } from '../../tools/bench/peers/nats.ts'
 import { serverPorts } from '../../tools/bench/peers/processes.ts'
+import { zookeeperRecipes } from '../../tools/bench/peers/zookeeper-recipes.ts'
+import type { RecipeSession } from '../../tools/bench/peers/zookeeper-sessions.ts'
 import { logback, pom, zookeeperConfig } from '../../tools/bench/peers/zookeeper.ts'
 import { folder } from './command-line.ts'
 
@@ -156,4 +160,90 @@ test('fields of a message are read as they were written', (t) => {
   t.is(fieldsWithin(message, 2).numbers.get(3), 2 ** 40 + 300)
   t.is(fieldsWithin(message, 2).bytes.get(20)?.toString(), 'text')
   t.is(fieldsWithin(message, 7, 8).numbers.size, 0)
+})
+
+test('of a call with several answers the one of that number is given, however they are cut', async (t) => {
+  const server = createServer().on('stream', (stream) => {
+    stream.respond({ ':status': 200 })
+    const both = Buffer.concat([framed(Buffer.from('made')), framed(Buffer.from('gone'))])
+    stream.write(both.subarray(0, 7))
+    setTimeout(() => stream.write(both.subarray(7)), 20)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+  })
+  const address = server.address()
+  const session = await connectGrpc(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`)
+  t.is((await session.nthAnswer('/watch', framed(Buffer.from('me')), 1)).toString(), 'gone')
+})
+
+/** Servers of ZooKeeper short of all but nodes: names, versions, sequential numbers, one-time watches. */
+function fakeSession(): RecipeSession & { readonly paths: () => string[] } {
+  const nodes = new Map<string, number>()
+  const watches = new Map<string, (() => void)[]>()
+  let created = 0
+  const remove = async (path: string): Promise<boolean> => {
+    await Promise.resolve()
+    for (const told of watches.get(path) ?? []) told()
+    watches.delete(path)
+    return nodes.delete(path)
+  }
+  const set = (path: string, version: number): boolean => {
+    if (nodes.get(path) !== version) return false
+    nodes.set(path, version + 1)
+    return true
+  }
+  const create = (path: string): void => {
+    if (nodes.has(path)) throw new Error(`${path} exists`)
+    nodes.set(path, 0)
+  }
+  return {
+    paths: () => [...nodes.keys()].filter((path) => path.lastIndexOf('/') > 0),
+    create: async (path, _data, kind = 'plain') => {
+      await Promise.resolve()
+      const name = kind.toLowerCase().includes('sequential') ? path + String(created++).padStart(10, '0') : path
+      create(name)
+      return name
+    },
+    remove,
+    set: (path, _data, version) => Promise.resolve(set(path, version)),
+    get: (path) => Promise.resolve({ version: nodes.get(path) ?? 0, data: Buffer.alloc(0) }),
+    children: (path) =>
+      Promise.resolve(
+        [...nodes.keys()].filter((one) => one.startsWith(`${path}/`)).map((one) => one.split('/')[2] ?? ''),
+      ),
+    changed: (path) =>
+      new Promise((resolve) => {
+        if (nodes.has(path)) watches.set(path, [...(watches.get(path) ?? []), resolve])
+        else resolve()
+      }),
+    multi: async (ops) => {
+      for (const op of ops) {
+        if (op.kind === 'create') create(op.path)
+        else if (op.kind === 'set' && !set(op.path, op.version)) throw new Error(`${op.path} has another version`)
+        else if (op.kind === 'remove' && !(await remove(op.path))) throw new Error(`there is no ${op.path}`)
+      }
+    },
+  }
+}
+
+test('recipes of ZooKeeper: a holder at a time, every item once, versions as they go on, nothing left behind', async (t) => {
+  const session = fakeSession()
+  const recipes = await zookeeperRecipes(session)
+  const callers = Array.from({ length: 4 }, () => session)
+  const operations = [
+    recipes.queue(callers),
+    recipes.lock(callers),
+    recipes.createDelete(session),
+    recipes.ephemeral(session),
+    await recipes.multi(session, 4),
+    await recipes.txn(session, 4),
+  ]
+  for (const { run, clean } of operations) {
+    for (let round = 0; round < 3; round++) await Promise.all(callers.map((_, caller) => run(caller)))
+    await clean?.()
+  }
+  t.deepEqual(session.paths(), [])
 })

@@ -5,8 +5,10 @@
  */
 import { floorLoad } from './floor.ts'
 import * as loads from './loads.ts'
-import type { Measured } from './measure.ts'
+import type { Measured, ObjectLoad } from './measure.ts'
+import { endsLoad, objectLoad } from './object-loads.ts'
 import type { OpenLoop } from './open-loop.ts'
+import { fillTree, sessions, treeMemory, treeOps, watchedOps, watchers, type Figures } from './scale-loads.ts'
 import { timeline, type Timeline } from './timeline.ts'
 
 /** What the client is asked for. */
@@ -19,7 +21,7 @@ export type Ask =
       readonly bytes: number
     }
   | {
-      readonly load: 'floor' | 'counter' | 'readLinearizable'
+      readonly load: 'floor' | 'counter' | 'readLinearizable' | ObjectLoad
       readonly address: string
       readonly outstanding: number
       readonly ms: number
@@ -31,6 +33,13 @@ export type Ask =
       readonly ms: number
       readonly apart: boolean
     }
+  | { readonly load: 'fillTree'; readonly address: string; readonly nodes: number; readonly bytes: number }
+  | { readonly load: 'treeMemory'; readonly address: string; readonly nodes: number }
+  | { readonly load: 'treeOps'; readonly address: string; readonly nodes: number; readonly ops: number }
+  | { readonly load: 'watchedOps'; readonly address: string; readonly ops: number }
+  | { readonly load: 'watchers'; readonly address: string; readonly watchers: number }
+  | { readonly load: 'sessions'; readonly address: string; readonly sessions: number }
+  | { readonly load: 'sessionEnd'; readonly address: string; readonly ends: number }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
   | { readonly load: 'writeEntries'; readonly address: string; readonly entries: number; readonly bytes: number }
@@ -57,6 +66,7 @@ export interface Answer {
   readonly measured: Measured
   readonly open?: OpenLoop | undefined
   readonly timeline?: Timeline | undefined
+  readonly figures?: Figures | undefined
 }
 
 const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
@@ -69,6 +79,15 @@ async function run(ask: Ask): Promise<Answer> {
       return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
     case 'counter':
       return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
+    case 'queue':
+    case 'lock':
+    case 'createDelete':
+    case 'multi':
+    case 'ephemeral':
+    case 'txn':
+      return { measured: await objectLoad(ask.address, ask.load, ask) }
+    case 'sessionEnd':
+      return { measured: await endsLoad(ask.address, ask.ends) }
     case 'readLinearizable':
       return { measured: await loads.readLinearizable(ask.address, ask.outstanding, ask.ms) }
     case 'readLocal':
@@ -85,6 +104,21 @@ async function run(ask: Ask): Promise<Answer> {
       return { measured: await loads.play(ask.address, ask.ops) }
     case 'firstAppend':
       return { measured: await loads.firstAppend(ask.address) }
+    case 'fillTree':
+      await fillTree(ask.address, ask.nodes, ask.bytes)
+      return { measured: NOTHING }
+    case 'treeMemory':
+      return { measured: NOTHING, figures: await treeMemory(ask.address, ask.nodes) }
+    case 'treeOps':
+      return { measured: NOTHING, figures: await treeOps(ask.address, ask.nodes, ask.ops) }
+    case 'watchedOps':
+      return { measured: NOTHING, figures: await watchedOps(ask.address, ask.ops) }
+    case 'watchers':
+      await watchers(ask.address, ask.watchers)
+      return { measured: NOTHING }
+    case 'sessions':
+      await sessions(ask.address, ask.sessions)
+      return { measured: NOTHING }
     case 'timeline':
       return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
     case 'open':

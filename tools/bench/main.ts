@@ -15,12 +15,26 @@ import { machineText, problemOfMachine } from './machine.ts'
 import { readOptions, type Options } from './options.ts'
 import { openLoopRun, overloads } from './overload.ts'
 import { Processes, usageOf } from './processes.ts'
-import { figureText, jsonOf, markdownOf, noiseOf, textOf, type Line, type Sample } from './report.ts'
+import type { Missing } from './measure.ts'
+import {
+  figureText,
+  jsonOf,
+  lackText,
+  markdownOf,
+  noiseOf,
+  textOf,
+  type Lack,
+  type Line,
+  type Sample,
+} from './report.ts'
 import { rows, type Row } from './rows.ts'
 import type { Figure } from './special.ts'
 import { specials } from './specials.ts'
 import { startPeers } from './start-peers.ts'
 import { FloorSystem, SirtakiSystem, type System } from './systems.ts'
+
+/** What is left of the sizes of special rows where only that they run is asked. */
+const SMOKE_SCALE = 0.01
 
 const write = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -29,13 +43,13 @@ const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
 }
 
-async function sample(system: System, row: Row, ms: number): Promise<Sample | undefined> {
+async function sample(system: System, row: Row, ms: number): Promise<Sample | Missing> {
   const { clients, servers } = system.pids(row)
   const cpu = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + (usageOf(pid)?.cpuSeconds ?? 0), 0)
   const before = { clients: cpu(clients), servers: cpu(servers), at: performance.now() }
   const measured = await system.run(row, ms)
   const seconds = (performance.now() - before.at) / 1000
-  if (measured === undefined) return undefined
+  if ('missing' in measured) return measured
   return {
     measured,
     clientCores: (cpu(clients) - before.clients) / seconds,
@@ -44,30 +58,44 @@ async function sample(system: System, row: Row, ms: number): Promise<Sample | un
   }
 }
 
+/** A row as small as it gets, where only that it runs is asked. */
+const sized = (row: Row, { smoke }: Options): Row =>
+  smoke && row.load === 'sessionEnd' ? { ...row, outstanding: 2 } : row
+
 const answers = (system: System, row: Row): boolean =>
   system.name === 'sirtaki' || (system.name === 'floor' ? row.floor : row.peers)
 
 /** One row on every system that has the like of it, in rounds. */
-async function runRow(row: Row, systems: readonly System[], { ms, rounds }: Options): Promise<Line[]> {
+async function runRow(
+  row: Row,
+  systems: readonly System[],
+  { ms, rounds }: Options,
+): Promise<{ lines: Line[]; lacks: Lack[] }> {
+  const lacks = new Map<System, Lack>()
   const asked = systems.filter((system) => answers(system, row))
   const samples = new Map<System, Sample[]>(asked.map((system) => [system, []]))
   for (const system of asked) await system.prepare(row)
   for (let round = 0; round < rounds; round++) {
     for (const system of asked) {
       progress(`${row.name}: round ${round + 1} of ${rounds}, ${system.name}`)
-      const one = await sample(system, row, ms)
-      if (one !== undefined) samples.get(system)?.push(one)
+      const one = lacks.has(system) ? undefined : await sample(system, row, ms)
+      if (one === undefined) continue
+      const { name, version } = system
+      if ('missing' in one) lacks.set(system, { name: row.name, system: name, version, missing: one.missing })
+      else samples.get(system)?.push(one)
     }
   }
   progress('')
-  return asked.flatMap((system) => {
+  const lines = asked.flatMap((system): Line[] => {
     const own = samples.get(system) ?? []
     return own.length === 0 ? [] : [{ name: row.name, system: system.name, version: system.version, row, samples: own }]
   })
+  return { lines, lacks: [...lacks.values()] }
 }
 
 async function runAll(options: Options, folder: string, processes: Processes): Promise<boolean> {
-  const { wanted, json } = options
+  const { wanted, json, rounds } = options
+  const scale = options.smoke ? SMOKE_SCALE : 1
   const lines: Line[] = []
   const failures: string[] = []
   const attempt = async (name: string, run: () => Promise<void>): Promise<void> => {
@@ -90,10 +118,10 @@ async function runAll(options: Options, folder: string, processes: Processes): P
     }
     for (const row of loops) {
       await attempt(row.name, async () => {
-        for (const line of await runRow(row, systems, options)) {
-          lines.push(line)
-          write(json ? JSON.stringify(jsonOf(line)) : textOf(line))
-        }
+        const ran = await runRow(sized(row, options), systems, options)
+        lines.push(...ran.lines)
+        for (const line of ran.lines) write(json ? JSON.stringify(jsonOf(line)) : textOf(line))
+        for (const lack of ran.lacks) write(json ? JSON.stringify(lack) : lackText(lack))
       })
     }
   } finally {
@@ -106,7 +134,7 @@ async function runAll(options: Options, folder: string, processes: Processes): P
   }
   for (const special of [...specials, ...overloads]) {
     if (wanted(special.name)) {
-      await attempt(special.name, () => special.run({ processes, folder, rounds: options.rounds, progress, tell }))
+      await attempt(special.name, () => special.run({ processes, folder, rounds, scale, progress, tell }))
     }
   }
   await finish(options, lines)

@@ -33,6 +33,48 @@ export async function measure(
   return measured(times, performance.now() - start)
 }
 
+/** What a system has no like of, and why. */
+export interface Missing {
+  readonly missing: string
+}
+
+/** What is asked of objects; peers are asked the like of it by their usual recipes. */
+export type ObjectLoad = 'queue' | 'lock' | 'createDelete' | 'multi' | 'ephemeral' | 'txn'
+
+/** One load, ready to be called. */
+export interface Operation {
+  readonly run: (caller: number) => Promise<unknown>
+  /** What the counter stands at: every increment is checked to be there once. */
+  readonly total?: () => Promise<number>
+  /** Takes away what a round has left; not measured. */
+  readonly clean?: () => Promise<unknown>
+}
+
+/** Measures one load. @throws Error as a call, or where the counter does not stand where it should. */
+export async function measureOperation(
+  { run, total, clean }: Operation,
+  outstanding: number,
+  ms: number,
+): Promise<Measured> {
+  const before = await total?.()
+  let added = 0
+  const taken = await measure(outstanding, ms, async (caller) => {
+    await run(caller)
+    added++
+  })
+  const after = await total?.()
+  await clean?.()
+  if (before !== undefined && after !== before + added) {
+    throw new Error(`added ${added} to ${before}, but the counter stands at ${after}`)
+  }
+  return taken
+}
+
+/** Runs something for each of many, some at a time. */
+export async function eachOf<T>(all: readonly T[], atATime: number, run: (one: T) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < all.length; from += atATime) await Promise.all(all.slice(from, from + atATime).map(run))
+}
+
 /** Sums up calls that took `times` milliseconds, all of them within `ms`. */
 export function measured(times: readonly number[], ms: number): Measured {
   const sorted = Float64Array.from(times).sort()

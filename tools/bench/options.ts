@@ -10,6 +10,8 @@ import { specials } from './specials.ts'
 export interface Options {
   readonly json: boolean
   readonly peers: boolean
+  /** Only to see that rows run: special rows at a hundredth of their sizes. */
+  readonly smoke: boolean
   readonly rounds: number
   readonly ms: number
   readonly only: readonly string[]
@@ -39,6 +41,7 @@ export function readOptions(args: readonly string[]): Options | string {
       options: {
         json: { type: 'boolean', default: false },
         peers: { type: 'boolean', default: false },
+        smoke: { type: 'boolean', default: false },
         only: { type: 'string', multiple: true, default: [] },
         rounds: { type: 'string', default: '5' },
         ms: { type: 'string', default: '1200' },
@@ -63,6 +66,7 @@ export function readOptions(args: readonly string[]): Options | string {
     return {
       json: values.json,
       peers: values.peers,
+      smoke: values.smoke,
       only,
       rounds: number('rounds', values.rounds),
       ms: number('ms', values.ms),

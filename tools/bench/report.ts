@@ -24,6 +24,16 @@ export interface Line {
   readonly samples: readonly Sample[]
 }
 
+/** Why a row has no line of a system. */
+export interface Lack {
+  readonly name: string
+  readonly system: string
+  readonly version: string
+  readonly missing: string
+}
+export const lackText = ({ name, system, missing }: Lack): string =>
+  `${name.padEnd(24)} ${system.padEnd(9)} has none: ${missing}`
+
 /** The figure that a row is about: lower is better for latencies. */
 export const figureOf = ({ row, samples }: Line): number => {
   const middle = median(samples.map(({ measured }) => measured))
@@ -72,7 +82,9 @@ export const ratioOf = (line: Line, other: Line): number =>
 /** A figure in few letters. */
 export const shortFigure = (line: Line): string => {
   const value = figureOf(line)
-  if (line.row.figure === 'latency') return `${value.toPrecision(3)} ms`
+  if (line.row.figure === 'latency') {
+    return `${value < 1_000 ? value.toPrecision(3) : Math.round(value).toLocaleString('en')} ms`
+  }
   return value >= 10_000
     ? `${Math.round(value / 1000).toLocaleString('en')}k/s`
     : `${Math.round(value).toLocaleString('en')}/s`

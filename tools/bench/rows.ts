@@ -4,11 +4,13 @@
  * Read next: `systems.ts` (who runs them), `specials.ts` (rows that are no closed loop), `main.ts`.
  */
 import type { Shape } from './cluster.ts'
+import type { ObjectLoad } from './measure.ts'
 
 /** A closed loop. `peers`: ZooKeeper, etcd and NATS have the like of it; `floor`: our floor has. */
 export interface Row {
   readonly name: string
-  readonly load: 'append' | 'readLinearizable' | 'readLocal' | 'counter' | 'tokens'
+  readonly load: 'append' | 'readLinearizable' | 'readLocal' | 'counter' | 'tokens' | 'sessionEnd' | ObjectLoad
+  /** Callers; of `sessionEnd` the sessions that end in a round. */
   readonly outstanding: number
   readonly bytes: number
   readonly shape: Shape
@@ -41,6 +43,12 @@ function row(name: string, load: Row['load'], outstanding: number, more: Partial
 const both = { floor: true, peers: true }
 const peers = { peers: true }
 
+/** Sessions that end in a round. */
+const SESSION_ENDS = 200
+/** One caller, and 64 at a time. */
+const aloneAndMany = (name: string, load: ObjectLoad): readonly Row[] =>
+  [1, 64].map((outstanding) => row(`${name}.${outstanding}`, load, outstanding, peers))
+
 /** All closed loops, in the order of the table. */
 export const rows: readonly Row[] = [
   row('append.sequential', 'append', 1, both),
@@ -63,4 +71,18 @@ export const rows: readonly Row[] = [
   row('counter.16', 'counter', 16, peers),
   row('counter.4.processes', 'counter', 4, { processes: 4 }),
   row('counter.16.processes', 'counter', 16, { processes: 4 }),
+  row('queue.1', 'queue', 1, { ...peers, figure: 'rate' }),
+  row('queue.4', 'queue', 4, peers),
+  row('queue.16', 'queue', 16, peers),
+  row('queue.4.processes', 'queue', 4, { processes: 4 }),
+  row('queue.16.processes', 'queue', 16, { processes: 4 }),
+  row('lock.2', 'lock', 2, peers),
+  row('lock.8', 'lock', 8, peers),
+  row('lock.2.processes', 'lock', 2, { processes: 2 }),
+  row('lock.8.processes', 'lock', 8, { processes: 4 }),
+  ...aloneAndMany('tree.create-delete', 'createDelete'),
+  ...aloneAndMany('tree.multi', 'multi'),
+  ...aloneAndMany('tree.ephemeral', 'ephemeral'),
+  ...aloneAndMany('txn.2-objects', 'txn'),
+  row('session.end', 'sessionEnd', SESSION_ENDS, { ...peers, figure: 'latency' }),
 ]

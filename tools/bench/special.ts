@@ -12,11 +12,16 @@ export interface Figure {
   readonly note?: string
 }
 
+/** A size, scaled. */
+export const scaled = ({ scale }: SpecialContext, size: number): number => Math.max(1, Math.round(size * scale))
+
 /** What a special row may use. */
 export interface SpecialContext {
   readonly processes: Processes
   readonly folder: string
   readonly rounds: number
+  /** What sizes are multiplied with: less than 1 where only that a row runs is asked. */
+  readonly scale: number
   progress(text: string): void
   tell(figure: Figure): void
 }

@@ -8,7 +8,8 @@ import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
 import { copying, failovers, recoveries } from './faults.ts'
 import { middleOf } from './measure.ts'
 import { usageOf } from './processes.ts'
-import type { Special, SpecialContext } from './special.ts'
+import { scales } from './scale.ts'
+import { scaled, type Special, type SpecialContext } from './special.ts'
 
 const USUAL: Shape = { chains: 1, unix: false }
 const pause = (ms: number): Promise<void> =>
@@ -21,9 +22,11 @@ async function startOwn({ processes, folder }: SpecialContext, name: string): Pr
 }
 
 /** Ops over `records` counters, played from the units into a fresh view of a fresh client. */
-const playback = (name: string, ops: number, records: number, roundsMax = Infinity): Special => ({
+const playback = (name: string, size: number, recordsMax: number, roundsMax = Infinity): Special => ({
   name,
   async run(context) {
+    const ops = scaled(context, size)
+    const records = Math.min(ops, recordsMax)
     const cluster = await startOwn(context, name)
     const { address } = cluster
     context.progress(`${name}: writing ${ops.toLocaleString('en')} ops`)
@@ -61,17 +64,18 @@ const playback = (name: string, ops: number, records: number, roundsMax = Infini
 })
 
 const FULL_ENTRIES = 5_000_000
+const FULL_AT_A_TIME = 250_000
 const full: Special = {
   name: 'unit.5m',
   async run(context) {
     const cluster = await startOwn(context, 'unit.5m')
     const { address } = cluster
+    const all = scaled(context, FULL_ENTRIES)
     const started = performance.now()
-    for (let written = 0; written < FULL_ENTRIES; written += 250_000) {
-      context.progress(
-        `unit.5m: ${written.toLocaleString('en')} of ${FULL_ENTRIES.toLocaleString('en')} entries written`,
-      )
-      await cluster.client.ask({ load: 'writeEntries', address, entries: 250_000, bytes: 128 })
+    for (let written = 0; written < all; written += FULL_AT_A_TIME) {
+      context.progress(`unit.5m: ${written.toLocaleString('en')} of ${all.toLocaleString('en')} entries written`)
+      const entries = Math.min(FULL_AT_A_TIME, all - written)
+      await cluster.client.ask({ load: 'writeEntries', address, entries, bytes: 128 })
     }
     const seconds = (performance.now() - started) / 1000
     context.tell({
@@ -79,7 +83,7 @@ const full: Special = {
       system: 'sirtaki',
       value: Math.max(...cluster.units.map((unit) => usageOf(unit.pid ?? 0)?.residentMb ?? 0)),
       unit: 'MB resident',
-      note: `after writing at ${Math.round(FULL_ENTRIES / seconds)}/s`,
+      note: `after writing at ${Math.round(all / seconds)}/s`,
     })
     const { child, ms } = await cluster.restartUnit(0)
     context.tell({
@@ -169,10 +173,11 @@ const idle: Special = {
 
 /** All of them, in the order of the table. */
 export const specials: readonly Special[] = [
-  playback('playback', 100_000, 1),
+  playback('playback.100k', 100_000, 1),
   playback('playback.100k-records', 300_000, 100_000),
   playback('playback.1m-records', 1_000_000, 1_000_000, 1),
-  playback('start.1m', 1_000_000, 1_000, 2),
+  playback('playback.1M', 1_000_000, 1_000, 2),
+  ...scales,
   full,
   sequencerRestart,
   idle,

@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
-import type { Measured } from './measure.ts'
+import type { Measured, Missing } from './measure.ts'
 import type { RunningPeer } from './peers/peer.ts'
 import type { Processes } from './processes.ts'
 import type { Row } from './rows.ts'
@@ -17,8 +17,7 @@ export interface System {
   readonly version: string
   /** Makes everything ready that a row needs, so that its rounds are alike. */
   prepare(row: Row): Promise<void>
-  /** `undefined` where the system has no such thing. */
-  run(row: Row, ms: number): Promise<Measured | undefined>
+  run(row: Row, ms: number): Promise<Measured | Missing>
   /** Processes of a row, for what they use. */
   pids(row: Row): { readonly clients: readonly number[]; readonly servers: readonly number[] }
   stop(): Promise<void>
@@ -71,10 +70,10 @@ export class SirtakiSystem implements System {
       const { child, told } = await this.#processes.start('process', ['tokens'])
       this.#tokens = { address: told, pid: child.pid ?? 0 }
     }
-    await this.run(row, WARM_MS)
+    if (row.load !== 'sessionEnd') await this.run(row, WARM_MS)
   }
 
-  async run(row: Row, ms: number): Promise<Measured | undefined> {
+  async run(row: Row, ms: number): Promise<Measured> {
     const { address } = await this.cluster(row.shape)
     const { outstanding, bytes } = row
     const clients = this.#clientsOf(row)
@@ -95,17 +94,12 @@ export class SirtakiSystem implements System {
         return (await this.#first(row).ask({ load: 'readLocal', address, ms })).measured
       case 'readLinearizable':
         return (await this.#first(row).ask({ load: 'readLinearizable', address, outstanding, ms })).measured
-      case 'counter':
-      default:
-        return joined(
-          await Promise.all(
-            clients.map(
-              async (client) =>
-                (await client.ask({ load: 'counter', address, outstanding: outstanding / clients.length, ms }))
-                  .measured,
-            ),
-          ),
-        )
+      case 'sessionEnd':
+        return (await this.#first(row).ask({ load: 'sessionEnd', address, ends: outstanding })).measured
+      default: {
+        const ask = { load: row.load, address, outstanding: outstanding / clients.length, ms }
+        return joined(await Promise.all(clients.map(async (client) => (await client.ask(ask)).measured)))
+      }
     }
   }
 
@@ -201,11 +195,11 @@ export class PeerSystem implements System {
     return this.#peer.version
   }
   async prepare(row: Row): Promise<void> {
-    await this.run(row, WARM_MS)
+    if (row.load !== 'sessionEnd') await this.run(row, WARM_MS)
   }
 
-  async run({ load, outstanding }: Row, ms: number): Promise<Measured | undefined> {
-    return load === 'tokens' ? undefined : this.#peer.run(load, outstanding, ms)
+  async run({ load, outstanding }: Row, ms: number): Promise<Measured | Missing> {
+    return load === 'tokens' ? { missing: 'no sequencer' } : this.#peer.run(load, outstanding, ms)
   }
 
   pids(): { readonly clients: readonly number[]; readonly servers: readonly number[] } {

@@ -4,7 +4,9 @@
  *     client.ts NAME SETUP, forked; says `ready` or `error` when it is warm, then gives one answer to each question
  * Read next: `loads.ts`.
  */
-import { measure } from '../measure.ts'
+import { extname, join } from 'node:path'
+import { measureOperation } from '../measure.ts'
+import { sessionEnds } from '../session-end.ts'
 import { etcdLoads } from './etcd-loads.ts'
 import type { Answer, ClientSetup, Loads, Question } from './loads.ts'
 import { natsLoads } from './nats-loads.ts'
@@ -21,20 +23,18 @@ const WARM_UP: readonly Question[] = [
   { load: 'counter', outstanding: 4, ms: 300 },
 ]
 
+const [name = '', setup = '{}'] = process.argv.slice(2)
+
 async function answer(loads: Loads, { load, outstanding, ms }: Question): Promise<Answer> {
+  if (load === 'sessionEnd') {
+    const { ended } = loads
+    if (typeof ended !== 'function') return { kind: 'unsupported', ...ended }
+    const owner = { file: join(import.meta.dirname, `owner${extname(import.meta.filename)}`), args: [name, setup] }
+    return { kind: 'measured', measured: await sessionEnds(outstanding, owner, ended) }
+  }
   const operation = await loads.prepare(load, outstanding)
-  if (operation === undefined) return { kind: 'unsupported' }
-  const { run, total } = operation
-  if (total === undefined) return { kind: 'measured', measured: await measure(outstanding, ms, run) }
-  const before = await total()
-  let added = 0
-  const measured = await measure(outstanding, ms, async (caller) => {
-    await run(caller)
-    added++
-  })
-  const after = await total()
-  if (after - before !== added) throw new Error(`added ${added} to ${before}, but the counter stands at ${after}`)
-  return { kind: 'measured', measured }
+  if ('missing' in operation) return { kind: 'unsupported', ...operation }
+  return { kind: 'measured', measured: await measureOperation(operation, outstanding, ms) }
 }
 
 /** The whole error stands in the log. */
@@ -47,12 +47,8 @@ const tell = (what: Answer): void => {
   process.send?.(what)
 }
 
-async function serve(name: string | undefined, setup: ClientSetup): Promise<void> {
-  const loads = await (name === 'zookeeper'
-    ? zookeeperLoads(setup)
-    : name === 'etcd'
-      ? etcdLoads(setup)
-      : natsLoads(setup))
+async function serve(own: ClientSetup): Promise<void> {
+  const loads = await (name === 'zookeeper' ? zookeeperLoads(own) : name === 'etcd' ? etcdLoads(own) : natsLoads(own))
   for (const question of WARM_UP) await answer(loads, question)
   process.on('message', (question: Question) => {
     answer(loads, question).catch(failed).then(tell, tell)
@@ -63,7 +59,6 @@ async function serve(name: string | undefined, setup: ClientSetup): Promise<void
 process.on('disconnect', () => {
   process.exit(0)
 })
-const [name, setup = '{}'] = process.argv.slice(2)
-serve(name, JSON.parse(setup)).catch((thrown: unknown) => {
+serve(JSON.parse(setup)).catch((thrown: unknown) => {
   tell(failed(thrown))
 })

@@ -5,8 +5,10 @@
  * Field numbers are those of etcd's rpc.proto and kv.proto, named where they stand.
  * Read next: `grpc.ts`.
  */
+import type { Operation } from '../measure.ts'
 import { connectGrpc, field, fieldsOf, fieldsWithin, framed, type Grpc } from './grpc.ts'
-import { nth, Sessions, VALUE, type ClientSetup, type Loads, type Operation } from './loads.ts'
+import { etcdRecipes } from './etcd-recipes.ts'
+import { nth, Sessions, VALUE, type ClientSetup, type Loads } from './loads.ts'
 
 const RANGE = '/etcdserverpb.KV/Range'
 const PUT = '/etcdserverpb.KV/Put'
@@ -37,7 +39,9 @@ export async function etcdLoads({ addresses }: ClientSetup): Promise<Loads> {
   }
   const leader = await leaderOf(addresses)
   await (await calls(leader, PUT, put(key, VALUE))).run(0)
+  const recipes = etcdRecipes(await sessions.at(leader))
   return {
+    ended: recipes.ended,
     prepare: async (load, outstanding) => {
       const now = await leaderOf(addresses)
       switch (load) {
@@ -47,6 +51,18 @@ export async function etcdLoads({ addresses }: ClientSetup): Promise<Loads> {
           return calls(now, RANGE, range(key))
         case 'readLocal':
           return calls((now + 1) % addresses.length, RANGE, serializable(key))
+        case 'queue':
+          return recipes.queue(await sessions.first(outstanding))
+        case 'lock':
+          return recipes.lock(await sessions.first(outstanding))
+        case 'createDelete':
+          return recipes.createDelete(await sessions.at(now))
+        case 'ephemeral':
+          return recipes.ephemeral(await sessions.at(now))
+        case 'multi':
+          return recipes.multi(await sessions.at(now), outstanding)
+        case 'txn':
+          return recipes.txn(await sessions.at(now), outstanding)
         case 'counter':
         default: {
           const callers = await sessions.first(outstanding)

@@ -5,11 +5,13 @@
  * they are. Read next: `etcd-loads.ts`.
  */
 import { once } from 'node:events'
-import { connect, type ClientHttp2Session } from 'node:http2'
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 
 /** A connection; one call is one message each way. */
 export interface Grpc {
   call(method: string, message: Buffer): Promise<Buffer>
+  /** Sends one message and settles with the answer of that number, from 0; ends the call then. */
+  nthAnswer(method: string, message: Buffer, count: number): Promise<Buffer>
 }
 
 const WINDOW = 1 << 24
@@ -19,17 +21,43 @@ export async function connectGrpc(address: string): Promise<Grpc> {
   const session = connect(address, { settings: { initialWindowSize: WINDOW } })
   await once(session, 'connect')
   session.setLocalWindowSize(WINDOW * 4)
-  return { call: (method, message) => call(session, method, message) }
+  return {
+    call: (method, message) => call(session, method, message),
+    nthAnswer: (method, message, count) => nthAnswer(session, method, message, count),
+  }
+}
+
+const request = (session: ClientHttp2Session, method: string): ClientHttp2Stream =>
+  session.request({ ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' })
+
+function nthAnswer(session: ClientHttp2Session, method: string, message: Buffer, count: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const stream = request(session, method)
+    let rest: Buffer = Buffer.alloc(0)
+    let left = count
+    stream.on('data', (piece: Buffer) => {
+      rest = Buffer.concat([rest, piece])
+      while (rest.length >= PREFIX && rest.length >= PREFIX + rest.readUInt32BE(1)) {
+        const end = PREFIX + rest.readUInt32BE(1)
+        if (left-- === 0) {
+          resolve(rest.subarray(PREFIX, end))
+          stream.close()
+          return
+        }
+        rest = rest.subarray(end)
+      }
+    })
+    stream.on('error', reject)
+    stream.on('close', () => {
+      reject(new Error(`${method}: ended before answer ${count}`))
+    })
+    stream.write(message)
+  })
 }
 
 function call(session: ClientHttp2Session, method: string, message: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': method,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
+    const stream = request(session, method)
     const pieces: Buffer[] = []
     let status: unknown
     stream.on('data', (piece: Buffer) => {

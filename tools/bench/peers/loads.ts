@@ -2,7 +2,7 @@
  * What passes between the bench and a client process, and what that needs of each system: loads by name, and sessions
  * that are opened once. Read next: `client.ts`.
  */
-import type { Measured } from '../measure.ts'
+import type { Measured, Missing, Operation } from '../measure.ts'
 import type { PeerLoad } from './peer.ts'
 
 /** Where the servers listen for clients, and the folder with the npm packages of the client, if it has any. */
@@ -22,22 +22,17 @@ export interface Question {
 export type Answer =
   | { readonly kind: 'ready'; readonly note?: string | undefined }
   | { readonly kind: 'measured'; readonly measured: Measured }
-  | { readonly kind: 'unsupported' }
+  | ({ readonly kind: 'unsupported' } & Missing)
   | { readonly kind: 'error'; readonly error: string }
-
-/** One load, ready to be called. */
-export interface Operation {
-  readonly run: (caller: number) => Promise<unknown>
-  /** What the counter stands at: every increment is checked to be there once. */
-  readonly total?: () => Promise<number>
-}
 
 /** The loads of one system. */
 export interface Loads {
   /** What a reader of the figures has to know. */
   readonly note?: string
-  /** Opens what the load needs; `undefined` when this system has no such thing. */
-  prepare(load: PeerLoad, outstanding: number): Promise<Operation | undefined>
+  /** Opens what the load needs, or says why this system has no such thing. */
+  prepare(load: Exclude<PeerLoad, 'sessionEnd'>, outstanding: number): Promise<Operation | Missing>
+  /** Settles when the session of that name, whose process was killed, has ended; or why there are no sessions. */
+  readonly ended: ((name: string) => Promise<void>) | Missing
 }
 
 /** The value that is written and read: 128 bytes. */

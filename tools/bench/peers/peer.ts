@@ -5,13 +5,13 @@
  * packages stay outside this package, in `$SIRTAKI_PEERS` or else `sirtaki-peers` in the temporary folder. Read next:
  * `index.ts`, `running.ts` (how one starts and stops), `client.ts` (how one is loaded).
  */
-import type { Measured } from '../measure.ts'
+import type { Measured, Missing, ObjectLoad } from '../measure.ts'
 
 /** A system that ours is compared with. */
 export type PeerName = 'zookeeper' | 'etcd' | 'nats'
 
 /** What a peer can be asked for; `append` is a durable write of 128 bytes to one key (setData / put / publish). */
-export type PeerLoad = 'append' | 'readLinearizable' | 'readLocal' | 'counter'
+export type PeerLoad = 'append' | 'readLinearizable' | 'readLocal' | 'counter' | 'sessionEnd' | ObjectLoad
 
 /** A peer with three servers and a client process. */
 export interface RunningPeer {
@@ -22,10 +22,11 @@ export interface RunningPeer {
   /** The client process. */
   readonly clientPid: number
   /**
-   * Runs one load; `undefined` when this system has no such thing (NATS has no linearizable read). One at a time.
-   * For `counter`, `outstanding` is the number of sessions with one caller each, spread over the servers.
+   * Runs one load, or says why this system has no such thing (NATS has no linearizable read). One at a time.
+   * For `counter`, `queue` and `lock`, `outstanding` is the number of sessions with one caller each, spread over the
+   * servers; for `sessionEnd` how many sessions end.
    */
-  run(load: PeerLoad, outstanding: number, ms: number): Promise<Measured | undefined>
+  run(load: PeerLoad, outstanding: number, ms: number): Promise<Measured | Missing>
   /** Ends its processes; the data stays for whoever made the folder. */
   stop(): Promise<void>
 }

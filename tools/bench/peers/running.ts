@@ -72,7 +72,8 @@ async function start({ name, version, progress, servers }: Starting, processes: 
       if (answer.kind === 'error') {
         throw new Error(`${name}, ${load} at ${outstanding}: ${answer.error} (log: ${processes.log('client')})`)
       }
-      return answer.kind === 'measured' ? answer.measured : undefined
+      if (answer.kind === 'ready') throw new Error(`${name} answered nothing to ${load}`)
+      return answer.kind === 'measured' ? answer.measured : answer
     },
     stop: () => processes.stop(),
   }

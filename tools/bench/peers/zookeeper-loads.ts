@@ -3,7 +3,9 @@
  *
  * Each load uses the client that does better at it. Read next: `zookeeper-sessions.ts`.
  */
-import { nth, Sessions, VALUE, type ClientSetup, type Loads, type Operation } from './loads.ts'
+import type { Missing, Operation } from '../measure.ts'
+import { nth, Sessions, VALUE, type ClientSetup, type Loads } from './loads.ts'
+import { zookeeperRecipes } from './zookeeper-recipes.ts'
 import { modeOf, nativeSessions, scriptSessions, type Session } from './zookeeper-sessions.ts'
 
 const KEY = '/bench'
@@ -19,7 +21,9 @@ export async function zookeeperLoads({ addresses, packages = '.' }: ClientSetup)
   const creator = await script.at(await leaderOf(addresses))
   await creator.create(KEY, VALUE)
   await creator.create(COUNTER, Buffer.from('0'))
+  const recipes = await zookeeperRecipes(creator)
   return {
+    ended: recipes.ended,
     ...(native === undefined ? { note: 'without the native client' } : {}),
     prepare: async (load, outstanding) => {
       const leader = await leaderOf(addresses)
@@ -35,6 +39,18 @@ export async function zookeeperLoads({ addresses, packages = '.' }: ClientSetup)
           const session = await better(outstanding).at(follower)
           return { run: () => session.get(KEY) }
         }
+        case 'queue':
+          return recipes.queue(await script.first(outstanding))
+        case 'lock':
+          return recipes.lock(await script.first(outstanding))
+        case 'createDelete':
+          return recipes.createDelete(await better(outstanding).at(leader))
+        case 'ephemeral':
+          return recipes.ephemeral(await better(outstanding).at(leader))
+        case 'multi':
+          return recipes.multi(await script.at(leader), outstanding)
+        case 'txn':
+          return recipes.txn(await script.at(leader), outstanding)
         case 'counter':
         default:
           return counting(await better(outstanding).first(outstanding), await script.first(addresses.length))
@@ -47,8 +63,8 @@ export async function zookeeperLoads({ addresses, packages = '.' }: ClientSetup)
  * Sends sync and get together: a session's requests are served in their order, so the get sees what the sync waited
  * for. Waiting between them only adds a round trip.
  */
-function linearizable(session: Session | undefined): Operation | undefined {
-  if (session?.sync === undefined) return undefined
+function linearizable(session: Session | undefined): Operation | Missing {
+  if (session?.sync === undefined) return { missing: 'only the native client has sync, and it is not there' }
   const sync = session.sync
   return { run: () => Promise.all([sync(KEY), session.get(KEY)]) }
 }
