@@ -30,6 +30,7 @@ export const lockModel: Model<Holder | null, LockInput, boolean> = {
     return op === 'acquire' ? holder : null
   },
   key: (state) => JSON.stringify(state),
+  observes: (_input, output) => !output,
   partition: (history) => [...Map.groupBy(history, ({ input }) => input.key).values()],
 }
 
@@ -68,6 +69,7 @@ export const fencedLockModel: Model<FencedLockState, FencedLockInput, number | b
     }
   },
   key: ({ holder, token, seen }) => JSON.stringify([holder, token, seen]),
+  observes: (_input, output) => output === false,
   partition: (history) => [...Map.groupBy(history, ({ input }) => input.key).values()],
 }
 

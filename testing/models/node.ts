@@ -46,6 +46,7 @@ export const nodeModel: Model<NodeState, NodeInput, NodeOutput> = {
     return output === undefined || output === answer ? next : undefined
   },
   key: (state) => JSON.stringify(state === null ? null : [state.value, state.version, state.owner]),
+  observes: ({ op }, output) => op === 'read' || output === 'exists' || output === 'absent' || output === 'version',
   partition: (history) => [...Map.groupBy(history, ({ input }) => input.key).values()],
 }
 

@@ -29,5 +29,6 @@ export function ordered<S, I, O>(
   }
   if (model.partition !== undefined) whole.partition = model.partition.bind(model)
   if (model.twins !== undefined) whole.twins = model.twins.bind(model)
+  if (model.observes !== undefined) whole.observes = model.observes.bind(model)
   return whole
 }

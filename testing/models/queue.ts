@@ -37,6 +37,7 @@ export const queueModel: Model<Items, QueueInput, QueueOutput> = {
   initial: () => [],
   step: (state, input, output) => after(state, input, output, firstReady)[0],
   key: (state) => JSON.stringify(state),
+  observes: isObservation,
   partition: byKey,
 }
 
@@ -57,6 +58,10 @@ export const bagModel: Model<readonly Items[], QueueInput, QueueOutput> = {
       .sort()
       .join(),
   partition: byKey,
+}
+
+function isObservation({ op }: QueueInput, output: QueueOutput): boolean {
+  return op === 'take' ? output === null : op !== 'put' && output === false
 }
 
 function byKey<O extends { readonly input: QueueInput }>(history: readonly O[]): O[][] {

@@ -40,6 +40,7 @@ export const registerModel: Model<RegisterValue, RegisterInput, RegisterOutput> 
     }
   },
   key: (state) => JSON.stringify(state),
+  observes: ({ op }, output) => op === 'read' || (op === 'compareAndSet' && output === false),
   partition: (history) => [...Map.groupBy(history, ({ input }) => input.key).values()],
 }
 
@@ -54,6 +55,7 @@ export const counterModel: Model<number, CounterInput, number> = {
     return output === undefined || output === next ? next : undefined
   },
   key: String,
+  observes: ({ op }) => op === 'read',
   // Adds of one amount are alike; without this, twenty unknown adds of 1 would be a million cases.
   twins: (left, right) => left.op === 'add' && right.op === 'add' && left.amount === right.amount,
 }

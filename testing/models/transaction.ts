@@ -48,6 +48,7 @@ export const transactionModel = (
     return output === 'refused' ? undefined : next
   },
   key: (state) => JSON.stringify([...state].sort(([left], [right]) => (left < right ? -1 : 1))),
+  observes: (input, output) => output === 'refused' || input.every(({ op }) => op === 'read' || op === 'expect'),
   partition: byConnectedKeys,
 })
 

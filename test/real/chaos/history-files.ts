@@ -2,7 +2,7 @@
  * A history on disk, by windows, so that a run of hours holds no more in memory than one of minutes.
  *
  *     window-0: positions [0, 20000)   window-1: [20000, 40000) ...   count-N: a counter's round N   unknown   trims
- *     lock-N, fence-N, queue-N, tree-N, txn-N: round N of these loads
+ *     lock-N, fence-N, queue-N, tree-N, txn-N: round N of these loads   sessions: what became of them, by whom
  *
  * An operation belongs to the window of its position; a stream's part is cut where windows end. Appends whose fate is
  * unknown have no position, and trims bear on all windows: they are few and are held in memory too. Read next:
@@ -78,6 +78,11 @@ export class HistoryFiles {
       default:
         return false
     }
+  }
+
+  /** Takes what a client said of sessions and digests, for people: the judge has it already. */
+  note(by: string, line: string): void {
+    this.#write('sessions', `${by} ${line}`)
   }
 
   /** Puts on disk what waits for it. */

@@ -39,7 +39,7 @@ import type { SessionFact, SessionFacts } from './session-facts.ts'
 export interface ObjectJudgement {
   readonly violations: readonly string[]
   /** Rounds whose history was too tangled to be decided. */
-  readonly undecided: number
+  readonly undecided: readonly string[]
   readonly rounds: number
 }
 
@@ -89,7 +89,7 @@ export function judgeObjects(to: ObjectsToJudge): ObjectJudgement {
 
 class Judging implements ObjectJudgement {
   readonly violations: string[]
-  undecided = 0
+  readonly undecided: string[] = []
   rounds = 0
   readonly #to: ObjectsToJudge
 
@@ -132,10 +132,12 @@ class Judging implements ObjectJudgement {
       key: (state) => model.key(state),
       ...(model.partition === undefined ? {} : { partition: partitionOf(model) }),
     }
+    const { observes } = model
+    if (observes !== undefined) alone.observes = (input, { answer }) => answer !== undefined && observes(input, answer)
     const placed = ordered(alone, (_input, output) => output?.place)
     const all = operations.map((operation, client) => ({ ...operation, client }))
     const verdict = checkLinearizable(placed, all, { stepsMax: STEPS_MAX })
-    if (verdict.kind === 'undecided') this.undecided++
+    if (verdict.kind === 'undecided') this.undecided.push(what)
     if (verdict.kind !== 'violation') return
     this.violations.push(
       `${rule}: no order explains the ${what} behind ${JSON.stringify(verdict.partial.slice(-3))}; one of these had to `

@@ -51,8 +51,11 @@ export const turns: Readonly<Record<Exclude<LoadName, 'log'>, { readonly operati
   txn: { operations: 1, turn: transact },
 }
 
-/** A linearizable read is after everything up to the position of the view, and before what follows. */
-const readPlace = (position: number): number => position + 0.5
+/**
+ * A linearizable read is after the last entry of the space that its view has applied, and before the next one. (The
+ * view's own position may be higher, where what follows is none of the space.)
+ */
+export const readPlace = (client: Client): number => client.digest().position + 0.5
 
 async function count({ client, session, prng }: Lane): Promise<void> {
   const round = roundAt('counter', now())
@@ -248,7 +251,7 @@ async function changeTree({ client, session, sessionName, prng, key: name }: Lan
     const run = async (): Promise<Told> => {
       await client.sync(CALL)
       const node = tree.get(path)
-      return [node === undefined ? null : { value: node.value, version: node.stat.version }, readPlace(tree.position)]
+      return [node === undefined ? null : { value: node.value, version: node.stat.version }, readPlace(client)]
     }
     await record({ ...all, input, run })
   } else if (what < 0.55) {
@@ -294,7 +297,7 @@ async function transact({ client, session, prng }: Lane): Promise<void> {
   let place: number | undefined
   const run = async (): Promise<Told> => {
     const answers = await session.transaction((tx) => {
-      place = readPlace(client.position)
+      place = readPlace(client)
       return steps.map((step, nth) => taken(tx, step, steps[nth + 1], handleOf))
     }, CALL)
     const told = answers.map((answer) => (typeof answer === 'object' ? (answer?.value ?? null) : answer))

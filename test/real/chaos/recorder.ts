@@ -203,7 +203,10 @@ export class Recorder {
         this.#end(`${by} ${call}`, returned ?? '-', what ?? '-')
         return
       default:
-        if (this.facts.take(by, words)) return
+        if (this.facts.take(by, words)) {
+          this.history.note(by, line)
+          return
+        }
     }
     if (!this.history.take(line)) {
       this.problems.push(`${by} said ${JSON.stringify(line.slice(0, 100))}`)

@@ -115,7 +115,7 @@ export function reportOf(
     all.push(`only ${perSecondOutside} operations a second outside faults, ${least} are needed to say anything`)
   }
   if (judgement.undecided > 0) all.push(`the histories of ${judgement.undecided} counters could not be decided`)
-  if (objects.undecided > 0) all.push(`the histories of ${objects.undecided} rounds of objects could not be decided`)
+  all.push(...objects.undecided.map((what) => `the history of the ${what} could not be decided`))
   return {
     ...rest,
     seconds: secondsOf(endNs),
@@ -131,7 +131,7 @@ export function reportOf(
     errors: Object.fromEntries(errors),
     violations: [...judgement.violations, ...objects.violations],
     missing: judgement.missing,
-    undecided: judgement.undecided + objects.undecided,
+    undecided: judgement.undecided + objects.undecided.length,
     failures: all,
     loadAverage: loadavg()[0] ?? 0,
     bucketMs: BUCKET_MS,

@@ -12,7 +12,7 @@ import { readSessionEntry } from '../../../sequencer/session-entry.ts'
 import { SessionTable } from '../../../sequencer/session-table.ts'
 import { Prng } from '../../harness/prng.ts'
 import { isLoadSession, pathOf, roundAt, type LoadName } from './loads.ts'
-import { takeOne } from './object-lanes.ts'
+import { readPlace, takeOne } from './object-lanes.ts'
 import { now, record, say, tellError } from './voice.ts'
 
 const SESSIONS = 0
@@ -107,7 +107,7 @@ export class Witness {
             await this.#client.sync(CALL)
             const node = tree.get(`/${key}`)
             const found = node === undefined ? null : { value: node.value, version: node.stat.version }
-            return [found, tree.position + 0.5]
+            return [found, readPlace(this.#client)]
           },
         })
       })
