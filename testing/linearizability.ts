@@ -43,6 +43,11 @@ export interface Model<S, I, O> {
    * unknown outcomes, k of n are then one case and not n over k.
    */
   twins?(left: I, right: I): boolean
+  /**
+   * Whether an operation with this output leaves every state as it is in which it is legal: a read, a refusal. It only
+   * saves time: such an operation goes where it is first legal, and nothing else is tried there.
+   */
+  observes?(input: I, output: O): boolean
 }
 
 /**
@@ -171,10 +176,23 @@ function frameOf<S, I, O>(
   state: S,
   placed: Call<I, O> | undefined,
 ): Frame<S, I, O> {
-  const { candidates, nextReturn } = remaining.frontier()
+  const { candidates: all, nextReturn } = remaining.frontier()
   const stateKey = model.key(state)
-  const left = candidates.map((call) => call.index).join(' ')
+  const left = all.map((call) => call.index).join(' ')
+  const free = model.observes === undefined ? undefined : all.find((call) => isFree(model, state, stateKey, call))
+  const candidates = free === undefined ? all : [free]
   return { state, stateKey, configuration: `${nextReturn}|${left}|${stateKey}`, placed, candidates, tried: 0 }
+}
+
+/**
+ * Whether a call may be placed right here without a loss: it is legal, and leaves any state as it is, so an order of
+ * what is left is still one with this call moved to its front.
+ */
+function isFree<S, I, O>(model: Model<S, I, O>, state: S, stateKey: string, { operation }: Call<I, O>): boolean {
+  const { input, output } = operation
+  if (output === undefined || model.observes?.(input, output) !== true) return false
+  const next = model.step(state, input, output)
+  return next !== undefined && model.key(next) === stateKey
 }
 
 /**

@@ -1,23 +1,28 @@
 /**
- * A client of the load as a process: `URL NUMBER ROLE RATE`. Says `ready`; told `go` it works and says its history;
+ * A client of the load as a process: `URL NUMBER ROLE RATE LOADS`. Says `ready`; told `go` it works and says its history;
  * ends when it is told `stop` or `final`, or its input ends.
  *
  * `load` appends, reads, reads streams and tails, and adds to counters, about RATE operations a second by lanes that
  * each wait for one operation at a time. `keeper` reads every stream from its beginning to the end, a part at a time,
- * and trims what it has read; told `final` it reads all that is kept once more. Instants are nanoseconds of the
- * machine's monotonic clock, which all processes share. Read next: `history.ts`, `recorder.ts`.
+ * and, told `trim`, trims from then on what it has read; told `final` it reads all that is kept once more, and finishes
+ * what clients of objects left. Instants are nanoseconds of the machine's monotonic clock, which all processes share.
+ * Read next: `history.ts`, `recorder.ts`, `object-client.ts`.
  */
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as rest } from 'node:timers/promises'
-import { connect, Counter, isError } from '../../../index.ts'
+import { connect, Counter } from '../../../index.ts'
 import { crc32Of } from '../../../log/bytes/hash.ts'
 import type { Entry } from '../../../log/entry.ts'
-import { asError } from '../../../log/errors.ts'
 import { Prng } from '../../harness/prng.ts'
-import { COUNTER_ROUND_MS, STREAMS, type HistoryLine } from './history.ts'
+import { STREAMS } from './history.ts'
+import { isLoadName, pathOf, roundAt } from './loads.ts'
+import { flush, now, say, tellError } from './voice.ts'
+import { Witness } from './witness.ts'
 
-const [, , url = '', number = '', role = '', rate = ''] = process.argv
+const [, , url = '', number = '', role = '', rate = '', loadsText = ''] = process.argv
+const loads = loadsText.split(',').filter(isLoadName)
+const hasObjects = loads.some((name) => name !== 'log')
 const client = await connect(url, { name: `${role} ${number}`, timeoutMs: 30_000 })
 const log = client.log
 
@@ -33,29 +38,9 @@ const TIMEOUT_MS = 5_000
 const VALUES = 1e9
 
 let running = true
-let said: string[] = []
+let trims = false
 let values = 0
 let tail = 0
-
-const now = (): number => Number(process.hrtime.bigint())
-
-function say(...line: HistoryLine): void {
-  if (said.length === 0) setTimeout(flush, 20)
-  said.push(line.join(' '))
-}
-
-function flush(): void {
-  const text = said.map((line) => `${line}\n`).join('')
-  said = []
-  for (let bytes = Buffer.from(text); bytes.byteLength > 0;) {
-    try {
-      bytes = bytes.subarray(writeSync(1, bytes))
-    } catch (thrown) {
-      // The recorder is busy for a moment: what happened must not be lost.
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) throw thrown
-    }
-  }
-}
 
 /**
  * The value that an entry carries; entries of objects get a name of their own, since a session may append one op twice.
@@ -118,8 +103,8 @@ async function readPart(stream: number, from: number, to: number): Promise<numbe
  */
 async function count(prng: Prng): Promise<void> {
   const call = now()
-  const round = Math.floor(call / 1e6 / COUNTER_ROUND_MS)
-  const counter = await client.open(Counter, `/chaos/${round}`, { timeoutMs: TIMEOUT_MS })
+  const round = roundAt('counter', call)
+  const counter = await client.open(Counter, pathOf('counter', round), { timeoutMs: TIMEOUT_MS })
   if (prng.chance(0.3)) {
     await counter.sync({ timeoutMs: TIMEOUT_MS })
     const { value } = counter.state
@@ -149,14 +134,6 @@ async function lane(name: string, perSecond: number, operate: (prng: Prng) => Pr
   }
 }
 
-function tellError(operation: string, thrown: unknown): void {
-  // These say that something is wrong with the program, not with the cluster.
-  if (!isError(thrown) || thrown.code === 'INVARIANT' || thrown.code === 'BAD_FRAME' || thrown.code === 'DIVERGED') {
-    throw thrown
-  }
-  say('error', now(), operation, asError(thrown).code)
-}
-
 async function load(): Promise<void> {
   const share = Number(rate)
   const several = (
@@ -165,12 +142,18 @@ async function load(): Promise<void> {
     part: number,
     operate: (prng: Prng) => Promise<void>,
   ): Promise<void>[] => Array.from({ length: lanes }, (_, i) => lane(`${name}-${i}`, (share * part) / lanes, operate))
+  const isLog = loads.includes('log')
   await Promise.all([
-    ...several(8, 'append', 0.5, append),
-    ...several(3, 'read', 0.24, read),
-    ...several(2, 'tail', 0.12, readTail),
-    ...several(1, 'stream', 0.02, readStream),
-    ...several(3, 'count', 0.12, count),
+    // Whether the cluster serves is seen by appends: some there are always.
+    ...several(8, 'append', isLog ? 0.5 : 0.2, append),
+    ...(isLog
+      ? [
+          ...several(3, 'read', 0.24, read),
+          ...several(2, 'tail', 0.12, readTail),
+          ...several(1, 'stream', 0.02, readStream),
+        ]
+      : []),
+    ...(loads.includes('counter') ? several(3, 'count', 0.12, count) : []),
   ])
 }
 
@@ -212,7 +195,7 @@ async function keep(): Promise<void> {
       if (!running) break
       await readAll(readTo.at(-1) ?? 0, to, Infinity)
       readTo.push(to)
-      const before = turns % TRIM_EVERY === 0 ? (readTo.at(-1 - TRIM_EVERY) ?? 0) : 0
+      const before = trims && turns % TRIM_EVERY === 0 ? (readTo.at(-1 - TRIM_EVERY) ?? 0) : 0
       if (before > 0) await trim(before)
     } catch (thrown) {
       tellError('keep', thrown)
@@ -251,17 +234,29 @@ async function readBack(): Promise<void> {
   await readAll(kept, tail, deadline)
 }
 
+const witness = role === 'keeper' && hasObjects ? new Witness(client) : undefined
+let began = now()
 writeSync(1, 'ready\n')
-let working = Promise.resolve()
+let working: Promise<unknown> = Promise.resolve()
 let isFinal = false
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line === 'go') working = role === 'keeper' ? keep() : load()
+  if (line === 'go') {
+    began = now()
+    working = role === 'keeper' ? keep() : load()
+    void witness?.follow()
+    void witness?.tellDigests()
+  }
+  if (line === 'trim') trims = true
   if (line === 'final') isFinal = true
   if (line === 'final' || line === 'stop') break
 }
 running = false
 await working
-if (isFinal) await readBack()
+if (isFinal) {
+  await witness?.sessionsAreOver()
+  await witness?.finish(loads, began, now())
+  await readBack()
+}
 say('done')
 flush()
 process.exit(0)

@@ -1,5 +1,6 @@
 /**
- * The kinds of faults. Each is injected, lasts, and ends: then everything it took away is there again.
+ * The kinds of faults, of servers and of clients of objects. Each is injected, lasts, and ends: then everything it took
+ * away is there again.
  *
  * A kind that this machine cannot do is skipped with its reason; a kind that was asked for and never met fails the run.
  * Read next: `nemesis.ts`, `cluster.ts`.
@@ -8,6 +9,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import type { Prng } from '../../harness/prng.ts'
 import type { ChaosCluster } from './cluster.ts'
 import { run } from './ground.ts'
+import type { ObjectProcess } from './object-process.ts'
 import type { Server } from './server.ts'
 
 /** One fault on its way. `what` tells people what it was; `end` gives back what it took. */
@@ -16,16 +18,25 @@ export interface Fault {
   end(): Promise<void>
 }
 
-/** What faults work on. `cut` is the path of the program that cuts the power of disks. */
+/**
+ * What faults work on. `cut` is the path of the program that cuts the power of disks; `clients` are those of objects;
+ * `killed` is told of each that is killed, in nanoseconds.
+ */
 export interface World {
   readonly cluster: ChaosCluster
   readonly prng: Prng
   readonly cut: string | undefined
+  readonly clients: readonly ObjectProcess[]
+  killed(client: number, at: number): void
+  /** Whether a client that is started now finds the beginning of the objects. */
+  canStart(): boolean
 }
 
 /** How long a kind may last, in milliseconds, and how it begins. */
 export interface Kind {
   readonly lastsMs: readonly [from: number, to: number]
+  /** Whether it can be done at present; always unless told. */
+  isPossible?(world: World): boolean
   inject(world: World): Promise<Fault>
 }
 
@@ -93,6 +104,61 @@ async function replace({ cluster, prng }: World): Promise<Fault> {
       await cluster.commands.add(lost.address, 'spare')
     },
   }
+}
+
+/** One of the clients of objects stands still, and goes on when its sessions are over. */
+function pauseClient({ clients, prng }: World): Promise<Fault> {
+  const client = prng.pick(clients)
+  client.pause()
+  return Promise.resolve({
+    what: client.name,
+    end: () => {
+      client.goOn()
+      return Promise.resolve()
+    },
+  })
+}
+
+async function killClient({ clients, prng, killed: tell }: World): Promise<Fault> {
+  const client = prng.pick(clients)
+  const { number } = client
+  await client.kill()
+  tell(number, Number(process.hrtime.bigint()))
+  return {
+    what: client.name,
+    end: () => {
+      client.start()
+      return Promise.resolve()
+    },
+  }
+}
+
+function cutClient({ clients, prng, cluster }: World, servers: readonly Server[], from: string): Promise<Fault> {
+  const client = prng.pick(clients)
+  cluster.network.cutOff(
+    client.name,
+    servers.map(({ name }) => name),
+  )
+  return Promise.resolve({
+    what: `${client.name} | ${from}`,
+    end: () => {
+      cluster.network.heal()
+      return Promise.resolve()
+    },
+  })
+}
+
+function moveClientClock({ clients, prng }: World): Promise<Fault> {
+  const { name, shim } = prng.pick(clients)
+  const hours = prng.integer(1, 48) * (prng.chance(0.5) ? 1 : -1)
+  shim?.moveClock(hours * 3_600)
+  return Promise.resolve({
+    what: `${name} by ${hours} h`,
+    end: () => {
+      shim?.moveClock(0)
+      return Promise.resolve()
+    },
+  })
 }
 
 async function moveSequencer({ cluster }: World): Promise<Fault> {
@@ -201,6 +267,18 @@ export const kinds = {
   'power-cut': { lastsMs: [200, 5_000], inject: powerCut },
   replace: { lastsMs: [500, 5_000], inject: replace },
   'move-sequencer': { lastsMs: [0, 1_000], inject: moveSequencer },
+  // Sessions of these clients have timeouts of 2 to 4 seconds.
+  'kill-client': { lastsMs: [4_500, 7_000], inject: killClient, isPossible: ({ canStart }) => canStart() },
+  'pause-client': { lastsMs: [4_500, 8_000], inject: pauseClient },
+  'cut-sequencer': {
+    lastsMs: [1_500, 8_000],
+    inject: (world) => cutClient(world, world.cluster.sequencers, 'the sequencers'),
+  },
+  'cut-units': {
+    lastsMs: [1_500, 8_000],
+    inject: (world) => cutClient(world, [...world.cluster.units.values()], 'the units'),
+  },
+  'clock-client': { lastsMs: [500, 5_000], inject: moveClientClock },
 } as const satisfies Record<string, Kind>
 
 /** The name of a kind. */
@@ -208,6 +286,21 @@ export type KindName = keyof typeof kinds
 
 /** All names. */
 export const kindNames: readonly KindName[] = Object.keys(kinds).filter(isKindName)
+
+/** Those that meet clients of objects. */
+export const clientKinds: readonly KindName[] = [
+  'kill-client',
+  'pause-client',
+  'cut-sequencer',
+  'cut-units',
+  'clock-client',
+]
+
+/** Whether a kind can be done at present. */
+export function isPossible(kind: KindName, world: World): boolean {
+  const { isPossible: can }: Kind = kinds[kind]
+  return can?.(world) ?? true
+}
 
 /** Whether there is such a kind. */
 export function isKindName(name: string): name is KindName {

@@ -2,6 +2,7 @@
  * A history on disk, by windows, so that a run of hours holds no more in memory than one of minutes.
  *
  *     window-0: positions [0, 20000)   window-1: [20000, 40000) ...   count-N: a counter's round N   unknown   trims
+ *     lock-N, fence-N, queue-N, tree-N, txn-N: round N of these loads   sessions: what became of them, by whom
  *
  * An operation belongs to the window of its position; a stream's part is cut where windows end. Appends whose fate is
  * unknown have no position, and trims bear on all windows: they are few and are held in memory too. Read next:
@@ -9,6 +10,7 @@
  */
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { LoadName } from './loads.ts'
 
 /** Positions of one window: what the judge looks at in one go. */
 export const WINDOW_POSITIONS = 20_000
@@ -25,6 +27,8 @@ export class HistoryFiles {
   readonly trims: string[] = []
   /** Rounds of the counter. */
   readonly rounds = new Set<number>()
+  /** Rounds of the other loads of objects. */
+  readonly objectRounds = new Map<Exclude<LoadName, 'log' | 'counter'>, Set<number>>()
   windows = 0
   readonly #pieces = new Map<string, string[]>()
   #pieceBytes = 0
@@ -61,9 +65,24 @@ export class HistoryFiles {
         this.rounds.add(Number(first))
         this.#write(`count-${first ?? ''}`, line)
         return true
+      case 'lock':
+      case 'fence':
+      case 'queue':
+      case 'tree':
+      case 'txn': {
+        const rounds = this.objectRounds.get(kind) ?? new Set()
+        this.objectRounds.set(kind, rounds.add(Number(first)))
+        this.#write(`${kind}-${first ?? ''}`, line)
+        return true
+      }
       default:
         return false
     }
+  }
+
+  /** Takes what a client said of sessions and digests, for people: the judge has it already. */
+  note(by: string, line: string): void {
+    this.#write('sessions', `${by} ${line}`)
   }
 
   /** Puts on disk what waits for it. */

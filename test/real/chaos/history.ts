@@ -5,7 +5,14 @@
  *     trim CALL RETURN BEFORE                       count CALL RETURN ROUND BY ANSWER         error AT OPERATION CODE
  *     stream CALL RETURN STREAM FROM TO (POSITION VALUE)...                                   done
  *
- * `-` stands for what was never known. BY is 0 for a look at a counter. Read next: `client.ts`, `judge.ts`.
+ * `-` stands for what was never known. BY is 0 for a look at a counter. What clients of objects say:
+ *
+ *     begin ID LOAD ROUND CALL INPUT       end ID RETURN TOLD       never ID         TOLD: [answer, place in the log]
+ *     alive AT (SESSION NAME)...           digest AT POSITION DIGEST
+ *     opened AT POSITION TIMEOUT NAME      ended AT POSITION SESSION EPOCH           as the keeper sees them
+ *
+ * of which the recorder makes lines `LOAD CALL RETURN ROUND INPUT TOLD`, INPUT and TOLD in JSON without a space. Read
+ * next: `client.ts`, `judge.ts`.
  */
 
 /** Streams that the load appends to, each entry to one of them. */
@@ -25,6 +32,12 @@ export type HistoryLine =
   | readonly ['stream', number, number, number, number, number, ...(number | string)[]]
   | readonly ['count', number, Known, number, number, Known]
   | readonly ['error', number, string, string]
+  | readonly ['end', number, Known, string]
+  | readonly ['never', number]
+  | readonly ['alive', number, ...(number | string)[]]
+  | readonly ['digest', number, number, string]
+  | readonly ['opened', number, number, number, string]
+  | readonly ['ended', number, number, number, number]
   | readonly ['done']
 
 /** An instant of a line; what never came is at infinity. */

@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--dir DIR] [--picture FILE.svg] [--json FILE] [--rate N]
- * [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and
+ * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--loads LOAD,...] [--dir DIR] [--picture FILE.svg]
+ * [--json FILE] [--rate N] [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes under a recorded load, and
  * the judge of it all. `--power-cuts N` and `--kill-all N` are bounded tests, which do nothing else. `--busy N` has N
  * processes compute beside it all.
  *
@@ -17,12 +17,14 @@ import { Prng } from '../../harness/prng.ts'
 import { keepBusy } from './busy.ts'
 import { ChaosCluster } from './cluster.ts'
 import { whyNoDisks } from './disk.ts'
-import type { KindName, World } from './faults.ts'
+import { clientKinds, type KindName, type World } from './faults.ts'
 import { Ground, clearLeftovers } from './ground.ts'
 import { judge } from './judge.ts'
+import { objectLoads } from './loads.ts'
 import { buildCut, buildShim, hasCompiler } from './native.ts'
 import { torment, type Met, type Plan } from './nemesis.ts'
 import { Loopback, Namespaces, Proxies, whyNoNamespaces, type Network } from './network.ts'
+import { judgeObjects } from './object-judge.ts'
 import { readOptions, type Options } from './options.ts'
 import { drawTo } from './picture.ts'
 import { cutAgainAndAgain } from './power-cuts.ts'
@@ -36,17 +38,25 @@ const PROGRESS_MS = 5_000
 const STOP_MS = 180_000
 /** Each kind is met about so often in a run, at least: short runs have short faults and pauses. */
 const MEETINGS = 3
+/** With clients that are started again the log is trimmed only in the last part of a run. */
+const TRIM_FROM = 0.7
 const PAUSE_MS = 10_000
+/** What one fault takes of a run, with recovery and repair: a short run has no time for all kinds. */
+const FAULT_MS = 12_000
 
 const say = (words: string): void => {
   process.stderr.write(`chaos: ${words}\n`)
 }
 
 /** Why a kind cannot be done here, if it cannot. */
-function whyNot(kind: KindName): string | undefined {
+function whyNot(kind: KindName, { network }: Options): string | undefined {
   switch (kind) {
+    case 'cut-sequencer':
+    case 'cut-units':
+      return network === 'proxies' ? 'a proxy does not know who comes' : whyNoNamespaces()
     case 'slow-disk':
     case 'clock':
+    case 'clock-client':
       return hasCompiler() ? undefined : 'no gcc here to build the shim'
     case 'fill-disk':
       return whyNoDisks()
@@ -57,9 +67,12 @@ function whyNot(kind: KindName): string | undefined {
   }
 }
 
+const cutting: readonly KindName[] = ['partition', 'cut-sequencer', 'cut-units']
+const shimmed: readonly KindName[] = ['slow-disk', 'clock', 'clock-client']
+
 function networkFor({ network }: Options, ground: Ground, names: readonly KindName[]): Network {
   if (network === 'proxies') return new Proxies()
-  const isNeeded = network === 'namespaces' || names.includes('partition')
+  const isNeeded = network === 'namespaces' || cutting.some((kind) => names.includes(kind))
   if (!isNeeded) return new Loopback()
   const problem = whyNoNamespaces()
   if (problem === undefined) return new Namespaces(ground)
@@ -68,9 +81,12 @@ function networkFor({ network }: Options, ground: Ground, names: readonly KindNa
   return new Proxies()
 }
 
+/** What a run stands on. */
+type Stage = Pick<World, 'cluster' | 'cut' | 'prng'> & { readonly shim: string | undefined }
+
 /** Starts a cluster for these kinds of faults. */
-async function makeWorld(options: Options, ground: Ground, names: readonly KindName[]): Promise<World> {
-  const shim = names.includes('slow-disk') || names.includes('clock') ? buildShim(ground.folder) : undefined
+async function makeStage(options: Options, ground: Ground, names: readonly KindName[]): Promise<Stage> {
+  const shim = names.some((kind) => shimmed.includes(kind)) ? buildShim(ground.folder) : undefined
   const cut = names.includes('power-cut') ? buildCut(ground.folder) : undefined
   const hasDisks = names.includes('fill-disk') || cut !== undefined
   const cluster = await ChaosCluster.start({
@@ -80,7 +96,7 @@ async function makeWorld(options: Options, ground: Ground, names: readonly KindN
     diskBytes: hasDisks ? DISK_BYTES + Math.ceil(options.minutes) * DISK_BYTES_PER_MINUTE : 0,
     spare: options.powerCuts === 0,
   })
-  return { cluster, cut, prng: new Prng(`chaos/${options.seed}`) }
+  return { cluster, cut, shim, prng: new Prng(`chaos/${options.seed}`) }
 }
 
 function planOf({ minutes, killAll }: Options, names: readonly KindName[]): Plan {
@@ -100,30 +116,58 @@ function planOf({ minutes, killAll }: Options, names: readonly KindName[]): Plan
   }
 }
 
+/** Kinds that nobody asked for and that the run has no time for: drawn by the seed, of servers and of clients alike. */
+function withoutTime({ only, isChosen, minutes, seed }: Options, skipped: ReadonlyMap<KindName, string>): KindName[] {
+  const room = Math.max(4, Math.floor((minutes * 60_000) / FAULT_MS))
+  if (isChosen) return []
+  const prng = new Prng(`kinds/${seed}`)
+  const possible = only.filter((kind) => !skipped.has(kind)).map((kind) => ({ kind, at: prng.next() }))
+  const drawn = possible.sort((left, right) => left.at - right.at).map(({ kind }) => kind)
+  const ofClients = drawn.filter((kind) => clientKinds.includes(kind))
+  const ofServers = drawn.filter((kind) => !clientKinds.includes(kind))
+  const half = Math.min(ofClients.length, Math.floor(room / 2))
+  return [...ofClients.slice(half), ...ofServers.slice(room - half)]
+}
+
 /** Faults under load, then the judge. */
 async function runChaos(options: Options, ground: Ground): Promise<Report> {
   const skipped = new Map<KindName, string>()
   for (const kind of options.only) {
-    const why = whyNot(kind)
+    const why = whyNot(kind, options)
     if (why !== undefined) skipped.set(kind, why)
   }
-  const world = await makeWorld(
-    options,
-    ground,
-    options.only.filter((kind) => !skipped.has(kind)),
-  )
+  for (const kind of withoutTime(options, skipped)) skipped.set(kind, `no time in ${options.minutes} minutes`)
+  const names = options.only.filter((kind) => !skipped.has(kind))
+  const stage = await makeStage(options, ground, names)
   for (const [kind, why] of skipped) say(`SKIPPED ${kind}: ${why}`)
   keepBusy(ground, options.busy)
-  const plan = planOf(
-    options,
-    options.only.filter((kind) => !skipped.has(kind)),
-  )
+  const plan = planOf(options, names)
   const recorder = new Recorder(ground)
   const { meter } = recorder
-  await recorder.start(world.cluster.url, options.rate)
+  const { rate, loads } = options
+  const { cluster, shim } = stage
+  await recorder.start({ url: cluster.url, rate, loads, network: cluster.network, shim })
   const met: Met[] = []
+  let trims = false
+  const world: World = {
+    ...stage,
+    clients: recorder.objects,
+    killed: (client, at) => {
+      recorder.facts.kills.push({ client, at })
+    },
+    canStart: () => !trims,
+  }
+  const mayTrim = (): boolean => {
+    const isLate = meter.nowNs - meter.startNs > TRIM_FROM * plan.forMs * 1e6
+    const isMet = !names.includes('kill-client') || met.some(({ kind }) => kind === 'kill-client')
+    return recorder.objects.length === 0 || (isLate && isMet)
+  }
   const failures: string[] = []
   const progress = setInterval(() => {
+    if (!trims && mayTrim()) {
+      trims = true
+      recorder.trim()
+    }
     say(`${Math.round((meter.nowNs - meter.startNs) / 1e9)} s, ${met.length} faults, ${meter.operations} operations`)
   }, PROGRESS_MS)
   try {
@@ -143,10 +187,8 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   say('reading everything back')
   await recorder.stop(STOP_MS)
   clearInterval(progress)
-  const ends = Object.fromEntries(
-    world.cluster.servers.filter((one) => one.ends > 0).map((one) => [one.name, one.ends]),
-  )
-  await world.cluster.kill(world.cluster.servers)
+  const ends = Object.fromEntries(cluster.servers.filter((one) => one.ends > 0).map((one) => [one.name, one.ends]))
+  await cluster.kill(cluster.servers)
   failures.push(
     ...recorder.problems,
     ...plan.names
@@ -154,7 +196,15 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
       .map((kind) => `no ${kind} was met: give it more --minutes`),
   )
   say('judging')
-  const judgement = judge(recorder.history, { isReadBack: recorder.problems.length === 0 })
+  const isFinished = recorder.problems.length === 0
+  const judgement = judge(recorder.history, { isReadBack: isFinished })
+  const objects = judgeObjects({
+    history: recorder.history,
+    facts: recorder.facts,
+    fence: loads.some((load) => objectLoads.includes(load)) ? recorder.fence : undefined,
+    faults: met,
+    isFinished,
+  })
   return reportOf(meter, {
     seed: options.seed,
     least: options.least,
@@ -165,6 +215,8 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
     ends,
     failures,
     judgement,
+    objects,
+    facts: recorder.facts,
     endNs,
   })
 }
@@ -182,12 +234,12 @@ async function chaos(options: Options, ground: Ground): Promise<boolean> {
 }
 
 async function powerCuts(options: Options, ground: Ground): Promise<boolean> {
-  const problem = whyNot('power-cut')
+  const problem = whyNot('power-cut', options)
   if (problem !== undefined) {
     console.log(`SKIPPED power cuts: ${problem}`)
     return true
   }
-  const { cluster, cut = '' } = await makeWorld({ ...options, network: 'auto' }, ground, ['power-cut'])
+  const { cluster, cut = '' } = await makeStage({ ...options, network: 'auto' }, ground, ['power-cut'])
   say('a power cut is the shutdown of ext4 without a flush of its journal, then kill -9, unmount, mount')
   const { cuts, acknowledged, missing } = await cutAgainAndAgain(cluster, cut, options.powerCuts, say)
   await cluster.kill(cluster.servers)

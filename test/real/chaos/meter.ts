@@ -8,6 +8,13 @@
 /** The width of a bucket. */
 export const BUCKET_MS = 100
 
+/** What there is of each load: by seconds, and how many outcomes were never known. */
+export interface LoadCount {
+  readonly perSecond: readonly number[]
+  readonly operations: number
+  readonly unknown: number
+}
+
 /** Steps of the histogram of times: four to a doubling, from 1 us to some minutes. */
 const STEPS = 112
 const stepOf = (us: number): number => Math.min(STEPS - 1, Math.max(0, Math.round(Math.log2(Math.max(1, us)) * 4)))
@@ -27,6 +34,7 @@ export class Meter {
   #times: Uint16Array[] = []
   #acks = new Float64Array(1 << 16)
   #ackCount = 0
+  readonly #loads = new Map<string, { perSecond: number[]; operations: number; unknown: number }>()
   #waiting: { readonly afterNs: number; readonly done: () => void }[] = []
 
   get acknowledged(): number {
@@ -47,6 +55,24 @@ export class Meter {
     const step = stepOf((returnNs - callNs) / 1_000)
     times[step] = Math.min(0xffff, (times[step] ?? 0) + 1)
     this.operations++
+  }
+
+  /** Counts one operation of a load. */
+  count(load: string, isUnknown: boolean, returnNs: number): void {
+    const one = this.#loads.get(load) ?? { perSecond: [], operations: 0, unknown: 0 }
+    this.#loads.set(load, one)
+    if (isUnknown) one.unknown++
+    else {
+      const second = Math.max(0, Math.floor((returnNs - this.startNs) / 1e9))
+      while (one.perSecond.length <= second) one.perSecond.push(0)
+      one.perSecond[second] = (one.perSecond[second] ?? 0) + 1
+      one.operations++
+    }
+  }
+
+  /** Counts of all loads. */
+  loads(): ReadonlyMap<string, LoadCount> {
+    return this.#loads
   }
 
   /** Notes one acknowledged append. */

@@ -7,7 +7,7 @@
  */
 import { setTimeout as rest } from 'node:timers/promises'
 import type { Prng } from '../../harness/prng.ts'
-import { goThrough, kinds, type KindName, type World } from './faults.ts'
+import { goThrough, isPossible, kinds, type KindName, type World } from './faults.ts'
 import type { Meter } from './meter.ts'
 
 /**
@@ -27,7 +27,8 @@ export interface Met {
 }
 
 /**
- * When to end: after so many faults or so many milliseconds, what comes first. `lastsMsMax` cuts what kinds would take;
+ * When to end: after so many faults or so many milliseconds, what comes first. `lastsMsMax` cuts what kinds would take,
+ * down to the least that makes them what they are;
  * `repairs` has the cluster made whole after each fault.
  */
 export interface Plan {
@@ -59,9 +60,11 @@ export async function torment(world: World, meter: Meter, plan: Plan, tell: (met
     if (bag.length === 0) bag = shuffled(plan.names, prng)
     const kind = bag.pop()
     if (kind === undefined) return
+    if (!isPossible(kind, world)) continue
     const [from, to] = kinds[kind].lastsMs
+    const lastsMs = Math.max(from, Math.min(prng.between(from, to), plan.lastsMsMax))
     const before = await world.cluster.epoch()
-    const met = await goThrough(kind, world, Math.min(prng.between(from, to), plan.lastsMsMax), () => meter.nowNs)
+    const met = await goThrough(kind, world, lastsMs, () => meter.nowNs)
     await recovered(meter, `${kind} of ${met.what}`)
     const againMs = meter.firstAckMs(met.toNs)
     const epoch = await world.cluster.epoch()

@@ -25,11 +25,18 @@ export interface Place {
 export interface Network {
   /** Makes a place for a server. */
   place(name: string): Promise<Place>
+  /** Makes a place for a client of its own; others live where the run does. */
+  clientPlace(name: string): Promise<Place>
+  /** Cuts one off from these, both ways. */
+  cutOff(victim: string, others: readonly string[]): void
   /** Cuts a server off, as chance has it; gives in words how. */
   partition(victim: string, others: readonly string[], prng: Prng): string
   /** Ends every partition. */
   heal(): void
 }
+
+/** Where a client lives that cannot be cut off. */
+const anywhere: Place = { listen: '', advertise: '', command: (program, args) => [program, args] }
 
 const asItIs = (program: string, args: readonly string[]): readonly [string, readonly string[]] => [program, args]
 
@@ -40,6 +47,12 @@ export class Loopback implements Network {
     return { listen: `127.0.0.1:${port}`, advertise: `127.0.0.1:${port}`, command: asItIs }
   }
 
+  clientPlace(): Promise<Place> {
+    return Promise.resolve(anywhere)
+  }
+  cutOff(): void {
+    throw new Error('the loopback interface cannot be cut')
+  }
   partition(): string {
     throw new Error('the loopback interface cannot be cut')
   }
@@ -58,6 +71,14 @@ export class Proxies implements Network {
     await proxy.listen(port)
     this.#proxies.set(name, proxy)
     return { listen: `127.0.0.1:${hidden}`, advertise: `127.0.0.1:${port}`, command: asItIs }
+  }
+
+  clientPlace(): Promise<Place> {
+    return Promise.resolve(anywhere)
+  }
+  /** A proxy stands before a server, and does not know who comes. */
+  cutOff(): void {
+    throw new Error('proxies cut servers off, not clients')
   }
 
   partition(victim: string, _others: readonly string[], prng: Prng): string {
@@ -100,6 +121,7 @@ export class Namespaces implements Network {
   readonly #router = `${prefixOf(process.pid)}router`
   readonly #net: string
   readonly #addresses = new Map<string, string>()
+  readonly #clients: string[] = []
   #cuts: (readonly string[])[] = []
 
   constructor(ground: Ground) {
@@ -144,15 +166,28 @@ export class Namespaces implements Network {
     })
   }
 
+  async clientPlace(name: string): Promise<Place> {
+    this.#clients.push(name)
+    return this.place(name)
+  }
+
+  cutOff(victim: string, others: readonly string[]): void {
+    for (const other of others) {
+      this.#cut(victim, other)
+      this.#cut(other, victim)
+    }
+  }
+
   partition(victim: string, others: readonly string[], prng: Prng): string {
     const way = prng.pick(['both ways', 'what it sends', 'what it is sent'])
-    const far = prng.pick([[...others, CLIENTS], others, [prng.pick(others)]])
+    const everybody = [...others, CLIENTS, ...this.#clients]
+    const far = prng.pick([everybody, others, [prng.pick(others)]])
     for (const other of far) {
       if (way !== 'what it is sent') this.#cut(victim, other)
       if (way !== 'what it sends') this.#cut(other, victim)
     }
     const servers = far.length === others.length ? 'all other servers' : far.join()
-    return `${victim} | ${far.length === others.length + 1 ? 'everybody' : servers}: ${way}`
+    return `${victim} | ${far === everybody ? 'everybody' : servers}: ${way}`
   }
 
   heal(): void {

@@ -1,6 +1,7 @@
 /** The options of a chaos run. Read next: `main.ts`. */
 import { parseArgs } from 'node:util'
-import { isKindName, kindNames, type KindName } from './faults.ts'
+import { clientKinds, isKindName, kindNames, type KindName } from './faults.ts'
+import { isLoadName, loadNames, objectLoads, type LoadName } from './loads.ts'
 
 /** How servers are connected: `auto` takes what the kinds of faults need and the machine can do. */
 export type NetworkName = 'auto' | 'namespaces' | 'proxies'
@@ -9,7 +10,10 @@ export type NetworkName = 'auto' | 'namespaces' | 'proxies'
 export interface Options {
   readonly minutes: number
   readonly seed: string
+  /** `isChosen`: by whoever asked for the run, so that each has to be met. */
   readonly only: readonly KindName[]
+  readonly isChosen: boolean
+  readonly loads: readonly LoadName[]
   readonly folder: string | undefined
   readonly picture: string | undefined
   readonly json: string | undefined
@@ -25,6 +29,8 @@ export interface Options {
 
 /** All that `--kill-all` does. */
 const killAllOnly: readonly KindName[] = ['restart-all']
+/** And its load, unless told: what is killed again and again has no time to play the objects of many rounds. */
+const usualForKills: readonly LoadName[] = ['log']
 
 const isNetworkName = (text: string): text is NetworkName =>
   text === 'auto' || text === 'namespaces' || text === 'proxies'
@@ -38,6 +44,7 @@ export function readOptions(args: readonly string[]): Options | string {
         minutes: { type: 'string', default: '5' },
         seed: { type: 'string' },
         only: { type: 'string', multiple: true, default: [] },
+        loads: { type: 'string', multiple: true, default: [] },
         dir: { type: 'string' },
         picture: { type: 'string' },
         json: { type: 'string' },
@@ -57,17 +64,28 @@ export function readOptions(args: readonly string[]): Options | string {
     const only = values.only.flatMap((text) => text.split(','))
     const odd = only.find((one) => !isKindName(one))
     if (odd !== undefined) return `no kind of fault is called ${odd}: there are ${kindNames.join(', ')}`
+    const asked = values.loads.flatMap((text) => text.split(','))
+    const oddLoad = asked.find((one) => !isLoadName(one))
+    if (oddLoad !== undefined) return `no load is called ${oddLoad}: there are ${loadNames.join(', ')}`
     if (!isNetworkName(values.network)) return `--network ${values.network}: expected auto, namespaces or proxies`
     const killAll = Math.floor(number('kill-all', values['kill-all'], 0))
     // What is killed again and again hardly serves in between: its operations a second say nothing.
+    const loads = asked.length > 0 ? asked.filter(isLoadName) : killAll > 0 ? usualForKills : loadNames
+    const hasObjects = loads.some((load) => objectLoads.includes(load))
+    const usual = kindNames.filter((kind) => hasObjects || !clientKinds.includes(kind))
     const [wanted, least] =
       killAll > 0
         ? [killAllOnly, 0]
-        : [only.length > 0 ? only.filter(isKindName) : kindNames, number('least', values.least, 1)]
+        : [only.length > 0 ? only.filter(isKindName) : usual, number('least', values.least, 1)]
+    if (!hasObjects && wanted.some((kind) => clientKinds.includes(kind))) {
+      return `faults of clients need one of the loads ${objectLoads.join(', ')}`
+    }
     return {
       minutes: number('minutes', values.minutes, 0.1),
       seed: values.seed ?? String(Date.now() % 1e6),
       only: wanted,
+      isChosen: killAll > 0 || only.length > 0,
+      loads,
       folder: values.dir,
       picture: values.picture,
       json: values.json,

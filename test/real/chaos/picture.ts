@@ -1,5 +1,6 @@
 /**
- * The picture of a run: throughput and latency over time, and a row for each kind of fault with a bar for each of them.
+ * The picture of a run: throughput and latency over time, a row for each load with its operations a second, and a row
+ * for each kind of fault with a bar for each of them.
  *
  * Throughput is linear, latency logarithmic; the grey bands are the faults again. Read next: `report.ts`.
  */
@@ -71,6 +72,23 @@ function lineOf(points: readonly Point[], yOf: (point: Point) => number | undefi
   return `<path class="line ${kind}" d="${path.join('')}"/>`
 }
 
+/** One load: its operations a second, in a row of its own. */
+function rowOf(load: string, perSecond: readonly number[], seconds: number, top: number): string[] {
+  const width = Math.max(1, Math.ceil(perSecond.length / (PLOT / 2)))
+  const means = Array.from({ length: Math.ceil(perSecond.length / width) }, (_, i) => {
+    const part = perSecond.slice(i * width, (i + 1) * width)
+    return part.reduce((sum, one) => sum + one, 0) / part.length
+  })
+  const most = Math.max(1, ...means)
+  const height = ROW_HEIGHT - 4
+  const path = means.flatMap((mean, i) => {
+    const x = LEFT + (((i + 0.5) * width) / seconds) * PLOT
+    return x > LEFT + PLOT ? [] : [`${x.toFixed(1)} ${(top + height * (1 - mean / most)).toFixed(1)}`]
+  })
+  const line = `<path class="line" d="M${path.join('L')}"/>`
+  return [text(8, top + 12, `${load}, ${Math.round(most)}`), ...(path.length > 0 ? [line] : [])]
+}
+
 /** The picture as SVG. */
 export function svgOf(report: Report): string {
   const points = pointsOf(report)
@@ -80,10 +98,11 @@ export function svgOf(report: Report): string {
   const decades = Math.log10(longestMs * 10)
   const throughputTop = TITLE_HEIGHT
   const latencyTop = throughputTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
-  const faultsTop = latencyTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const throughputY = ({ perSecond }: Point): number => throughputTop + PANEL_HEIGHT * (1 - perSecond / most)
   const latencyY = (ms: number): number | undefined =>
     ms <= 0 ? undefined : latencyTop + PANEL_HEIGHT * (1 - Math.min(1, Math.max(0, Math.log10(ms * 10) / decades)))
+  const loadsTop = latencyTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
+  const faultsTop = loadsTop + report.loads.length * ROW_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const kinds = [...new Set(report.faults.map(({ kind }) => kind))]
   const height = faultsTop + kinds.length * ROW_HEIGHT + 28
   const widthOf = (fromS: number, toS: number): string => Math.max(1.5, xOf(toS) - xOf(fromS)).toFixed(1)
@@ -114,6 +133,11 @@ export function svgOf(report: Report): string {
     axis(latencyTop + PANEL_HEIGHT),
     lineOf(points, ({ p99Ms }) => latencyY(p99Ms), 'high'),
     lineOf(points, ({ p50Ms }) => latencyY(p50Ms)),
+    text(8, loadsTop - 18, 'loads', ' class="title"'),
+    text(LEFT, loadsTop - 18, 'operations a second of each, up to its highest', ' class="hint"'),
+    ...report.loads.flatMap(({ load, perSecond }, i) =>
+      rowOf(load, perSecond, report.seconds, loadsTop + i * ROW_HEIGHT),
+    ),
     text(8, faultsTop - 18, 'faults', ' class="title"'),
     text(LEFT, faultsTop - 18, 'from injection to end', ' class="hint"'),
     ...kinds.map((kind, i) => text(8, faultsTop + i * ROW_HEIGHT + 12, kind)),

@@ -7,8 +7,11 @@ import { loadavg } from 'node:os'
 import { tableText } from '../../../tools/cli/output.ts'
 import type { KindName } from './faults.ts'
 import type { Judgement } from './judge.ts'
+import { isLoadSession } from './loads.ts'
 import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'
 import type { Met } from './nemesis.ts'
+import type { ObjectJudgement } from './object-judge.ts'
+import type { SessionFacts } from './session-facts.ts'
 
 /**
  * One fault with its figures. Seconds are from the start of the run; `unavailableMs` is the longest time without an
@@ -26,6 +29,25 @@ export interface FaultRow {
   readonly epochs: number
 }
 
+/** One load with its figures. `unknown`: operations whose outcome nobody knows. */
+export interface LoadRow {
+  readonly load: string
+  readonly operations: number
+  readonly unknown: number
+  readonly perSecond: readonly number[]
+}
+
+/** What became of the sessions of the clients of objects. */
+export interface SessionFigures {
+  readonly opened: number
+  /** By a sequencer, for they were silent. */
+  readonly expired: number
+  /** The longest time from the kill of a client to the end of a session of its, beyond that session's timeout. */
+  readonly lateMsMax: number
+  readonly digestsCompared: number
+  readonly rounds: number
+}
+
 /** A run in figures. */
 export interface Report {
   readonly seed: string
@@ -35,6 +57,8 @@ export interface Report {
   readonly acknowledged: number
   readonly perSecondOutside: number
   readonly faults: readonly FaultRow[]
+  readonly loads: readonly LoadRow[]
+  readonly sessions: SessionFigures
   readonly skipped: Readonly<Record<string, string>>
   readonly errors: Readonly<Record<string, number>>
   /** How often a server ended by itself and was started again. */
@@ -59,6 +83,8 @@ export interface Findings {
   readonly ends: Readonly<Record<string, number>>
   readonly failures: readonly string[]
   readonly judgement: Judgement
+  readonly objects: ObjectJudgement
+  readonly facts: SessionFacts
   readonly endNs: number
   readonly least: number
 }
@@ -66,7 +92,7 @@ export interface Findings {
 /** Puts everything into figures. */
 export function reportOf(
   meter: Meter,
-  { met, judgement, endNs, least, failures, skipped, errors, ...rest }: Findings,
+  { met, judgement, objects, facts, endNs, least, failures, skipped, errors, ...rest }: Findings,
 ): Report {
   const secondsOf = (ns: number): number => (ns - meter.startNs) / 1e9
   const faults = met.map(({ kind, what, fromNs, toNs, watchedToNs, againMs, epochs }) => ({
@@ -89,6 +115,7 @@ export function reportOf(
     all.push(`only ${perSecondOutside} operations a second outside faults, ${least} are needed to say anything`)
   }
   if (judgement.undecided > 0) all.push(`the histories of ${judgement.undecided} counters could not be decided`)
+  all.push(...objects.undecided.map((what) => `the history of the ${what} could not be decided`))
   return {
     ...rest,
     seconds: secondsOf(endNs),
@@ -96,15 +123,33 @@ export function reportOf(
     acknowledged: meter.acknowledged,
     perSecondOutside,
     faults,
+    loads: [...meter.loads()]
+      .map(([load, count]): LoadRow => ({ load, ...count }))
+      .sort((left, right) => (left.load < right.load ? -1 : 1)),
+    sessions: sessionFigures(facts, objects),
     skipped: Object.fromEntries(skipped),
     errors: Object.fromEntries(errors),
-    violations: judgement.violations,
+    violations: [...judgement.violations, ...objects.violations],
     missing: judgement.missing,
-    undecided: judgement.undecided,
+    undecided: judgement.undecided + objects.undecided.length,
     failures: all,
     loadAverage: loadavg()[0] ?? 0,
     bucketMs: BUCKET_MS,
     buckets: meter.buckets(),
+  }
+}
+
+function sessionFigures(facts: SessionFacts, { rounds }: ObjectJudgement): SessionFigures {
+  const all = [...facts.sessions.values()].filter(({ name }) => isLoadSession(name))
+  const late = facts.kills.flatMap(({ client, at }) =>
+    facts.liveOf(client, at).map(({ endAt, timeoutMs }) => (endAt - at) / 1e6 - timeoutMs),
+  )
+  return {
+    opened: all.length,
+    expired: all.filter(({ endEpoch }) => endEpoch > 0).length,
+    lateMsMax: Math.round(Math.max(0, ...late)),
+    digestsCompared: facts.compared,
+    rounds,
   }
 }
 
@@ -139,6 +184,7 @@ export function textOf(report: Report): string {
       .join(', ') || 'none'
   return [
     tableText([['kind', 'faults', 'operations during', 'unavailable p50 ms', 'max ms'], ...rows]),
+    loadsText(report),
     ...Object.entries(report.skipped).map(([kind, why]) => `SKIPPED ${kind}: ${why}`),
     `${report.perSecondOutside} operations a second outside faults, ${report.acknowledged} appends `
       + `acknowledged, ${report.missing} missing`,
@@ -146,6 +192,21 @@ export function textOf(report: Report): string {
     `servers that ended by themselves: ${told(report.ends)}`,
     ...report.violations.map((violation) => `VIOLATION ${violation}`),
     ...report.failures.map((failure) => `FAILED ${failure}`),
+  ].join('\n')
+}
+
+function loadsText({ loads, seconds, sessions }: Report): string {
+  const rows = loads.map(({ load, operations, unknown }) => [
+    load,
+    String(operations),
+    (operations / Math.max(1, seconds)).toFixed(1),
+    String(unknown),
+  ])
+  const { opened, expired, lateMsMax, digestsCompared, rounds } = sessions
+  return [
+    tableText([['load', 'operations', 'a second', 'unknown outcomes'], ...rows]),
+    `${rounds} rounds of objects judged; ${opened} sessions opened, ${expired} ended by a sequencer, those of killed `
+      + `clients ${lateMsMax} ms after their timeout at most; ${digestsCompared} digests compared`,
   ].join('\n')
 }
 
