@@ -123,6 +123,11 @@ export class FakeLog implements SpaceLog {
     return this.#grant(payload, streams)
   }
 
+  /** Has everything below `position` granted to others: the next entry stands there or behind. */
+  jump(position: number): void {
+    while (this.positions.length < position) this.#junk()
+  }
+
   /** Lets time and log go on until nothing moves any more. */
   async settle(steps = 40, stepMs = 5): Promise<void> {
     for (let step = 0; step < steps; step++) {
