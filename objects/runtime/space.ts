@@ -47,6 +47,13 @@ export interface DigestPoint {
   readonly lanes: Lanes
 }
 
+/** Is told what code of types runs: an op that never ends can be named by nobody else. */
+export interface Watchdog {
+  began(position: number, object: string): void
+  /** Nothing runs any more. */
+  ended(): void
+}
+
 /** Where the ops of one op of a type go. */
 interface Route {
   readonly type: AnyBoundType | undefined
@@ -75,6 +82,8 @@ export class Space {
   readonly #skips = new Map<number, Set<string>>()
   /** Whether it has once been at the tail: digests count from there on. */
   isLive = false
+  /** Looks whether what runs here ends. */
+  watchdog: Watchdog | undefined
   #position = -1
   #time = 0
   #digestAt = DIGEST_EVERY
@@ -177,6 +186,15 @@ export class Space {
    *   memory, `INVARIANT`: this view cannot go on.
    */
   apply(entry: Entry): Played {
+    if (this.watchdog === undefined) return this.#apply(entry)
+    try {
+      return this.#apply(entry)
+    } finally {
+      this.watchdog.ended()
+    }
+  }
+
+  #apply(entry: Entry): Played {
     const { position, logTime, payload } = entry
     invariant(position > this.#position, 'Q4', { position, last: this.#position })
     const { journal } = this
@@ -347,6 +365,7 @@ export class Space {
 
   /** Runs a hook of a type as a step: one that is refused or throws changes nothing and stops nobody. */
   #hook(object: AnyObject, run: () => void): void {
+    this.watchdog?.began(this.#position, object.path)
     try {
       this.journal.step(NOBODY, run)
     } catch (thrown) {
@@ -409,6 +428,7 @@ export class Space {
   #runOn(object: AnyObject, part: Part<Route>, payload: Uint8Array): unknown {
     const input = readInput(payload, part)
     if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    this.watchdog?.began(this.#position, object.path)
     return object.run(part.what.what.op, input)
   }
 
@@ -456,6 +476,7 @@ export class Space {
     if (slot === undefined || type === undefined || old?.exists !== true || old.type === type) return
     if (old.type.name !== type.name || old.type.version > type.version) return
     const made = type.object(path)
+    this.watchdog?.began(this.#position, path)
     try {
       this.journal.step(NOBODY, () => {
         made.upgradeFrom(old)
@@ -471,6 +492,7 @@ export class Space {
   /** Runs one part in the open step. */
   #part(part: Part<Route>, payload: Uint8Array, mayWait: boolean): unknown {
     const { what, object: path } = part
+    this.watchdog?.began(this.#position, path)
     const input = readInput(payload, part)
     if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
     if (what.what.type === RUNTIME_TYPE) {

@@ -28,7 +28,7 @@ import type { SessionMark } from './session-marks.ts'
 import type { Skip } from './skip-entry.ts'
 import { Skips, skipTooLate } from './skips.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
-import { Space } from './space.ts'
+import { Space, type Watchdog } from './space.ts'
 import { Ticker } from './ticker.ts'
 import { WatchHub } from './watch-hub.ts'
 
@@ -43,6 +43,14 @@ export interface LocalSession {
 export interface SyncOptions extends CallOptions {
   /** A position that another process has read or written: it is applied when the call resolves. */
   readonly atLeast?: number | undefined
+}
+
+/** How a view is made. */
+export interface ViewOptions {
+  /** What happens from this position on can be watched later. */
+  readonly watchFrom?: number | undefined
+  /** Looks whether what runs in the view ends. */
+  readonly watchdog?: Watchdog | undefined
 }
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
@@ -82,6 +90,7 @@ export class View {
   readonly #calls: Calls
   readonly #ticker: Ticker
   readonly #skips: Skips
+  readonly #watchdog: Watchdog | undefined
   readonly #claims = new Claims()
   /** Settles when the skips have been read and playing has begun, or never will. */
   readonly #begun: Promise<void>
@@ -95,9 +104,14 @@ export class View {
   #replaying: Promise<void> | undefined
   #stopped: SirtakiError | undefined
 
-  /** `watchFrom`: what happens from this position on can be watched later. */
-  constructor(log: SpaceLog, stream: number, types: readonly AnyObjectType[] = [], watchFrom?: number) {
+  constructor(
+    log: SpaceLog,
+    stream: number,
+    types: readonly AnyObjectType[] = [],
+    { watchFrom, watchdog }: ViewOptions = {},
+  ) {
     this.log = log
+    this.#watchdog = watchdog
     this.hub = new WatchHub(watchFrom)
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
@@ -321,6 +335,7 @@ export class View {
   #make(): Playback {
     const playback: Playback = { space: new Space(), player: undefined, next: 0, ended: false }
     for (const type of this.#types) playback.space.register(type)
+    playback.space.watchdog = this.#watchdog
     return playback
   }
 

@@ -188,6 +188,7 @@ test('O3: a view without the code of some object makes no claim and judges none'
   await atDigestPoint(log, [a, b])
   await outcomes(log, [opaque.view.sync()])
   await outcomes(log, [a.win(), b.win()])
+  t.is(opaque.view.claim(), undefined)
   await outcomes(log, [a.win(), b.win(), opaque.count()])
   await log.clock.advance(COUNT_AFTER_MS)
   await outcomes(log, [a.win(), opaque.count()])

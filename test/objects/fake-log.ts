@@ -101,8 +101,8 @@ export class FakeLog implements SpaceLog {
     return Promise.resolve({ epoch: 1, logTime: this.logTime, tail: this.positions.length, confirmed })
   }
 
-  play(stream: number, events: StreamEvents): SpacePlayer {
-    const play: Play = { order: new StreamOrder(stream, 0), events, closed: false }
+  play(stream: number, events: StreamEvents, from = 0): SpacePlayer {
+    const play: Play = { order: new StreamOrder(stream, from), events, closed: false }
     this.#plays.push(play)
     return {
       offer: (entry) => {
