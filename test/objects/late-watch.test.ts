@@ -11,7 +11,7 @@ test('O6: a watch gives nothing at or below `after`, also where the view is not 
   const seen = hits.position
   const second = await connect('memory:late-watch')
   t.teardown(() => second.close())
-  const watch = second.watch({ after: seen })
+  const watch = second.watch({ path: '/hits', after: seen })
   await hits.add({ by: 3 })
   const item = await watch.next()
   t.like(item.value, { kind: 'change', changes: [{ path: '/hits', before: { value: 3 }, after: { value: 6 } }] })

@@ -79,6 +79,19 @@ test.serial('O3: what is skipped is run by nobody who starts later, and its numb
   t.is(one.digest().digest, two.digest().digest)
 })
 
+test.serial('O3: nothing is run before the skips have been read', async (t) => {
+  const { log, other } = await mazeLog()
+  t.deepEqual(await outcomes(log, [other.skip({ position: 3, object: '/maze' })]), [7])
+  ran.length = 0
+  log.silent = SKIP_STREAM
+  const client = new ObjectClient(log, { types: [Maze] })
+  await log.settle(20)
+  t.deepEqual([client.position, ran], [-1, []])
+  log.silent = undefined
+  t.deepEqual(await outcomes(log, [client.sync()]), [undefined])
+  t.deepEqual(ran, [2, 4])
+})
+
 test.serial('O3: a view that has played the position stops and says to restart', async (t) => {
   const { log, maze, other } = await mazeLog()
   await outcomes(log, [other.skip({ position: 3, object: '/maze' })])
