@@ -22,7 +22,9 @@ import type { Digest } from './runtime/digest.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
 import type { Ticket } from './runtime/session-life.ts'
 import type { SessionMark } from './runtime/session-marks.ts'
+import { appendSkip, type SkipOptions } from './runtime/skip.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
+import type { Watchdog } from './runtime/space.ts'
 import type { Input, Value } from './runtime/values.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
@@ -43,6 +45,8 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly types?: readonly AnyObjectType[] | undefined
   /** What happens from this position on can be watched later, also what is played at the start. */
   readonly watchFrom?: number | undefined
+  /** Looks whether what runs in the view ends: `startWatchdog` makes one. */
+  readonly watchdog?: Watchdog | undefined
 }
 
 /**
@@ -63,9 +67,9 @@ export class ObjectClient implements AsyncDisposable {
   readonly #sessions = new Set<ObjectSession>()
   readonly #own: ObjectSession
 
-  constructor(log: LogClient | SpaceLog, { types = [], watchFrom, ...options }: ObjectClientOptions = {}) {
+  constructor(log: LogClient | SpaceLog, { types = [], watchFrom, watchdog, ...options }: ObjectClientOptions = {}) {
     const all = [...ours, ...types.filter((type) => !ours.includes(type))]
-    this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, all, watchFrom)
+    this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, all, { watchFrom, watchdog })
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)
   }
@@ -142,6 +146,23 @@ export class ObjectClient implements AsyncDisposable {
   /** Drops an object for the client's own session. @throws SirtakiError as `ObjectSession.drop`. */
   drop(path: string, options?: OpCallOptions): Promise<void> {
     return this.#own.drop(path, options)
+  }
+
+  /** Makes a version of a type the active one, by the client's own session. @throws as `ObjectSession.activate`. */
+  activate(type: AnyObjectType, options?: CallOptions): Promise<void> {
+    return this.#own.activate(type, options)
+  }
+
+  /**
+   * Has nothing of an object run at one position, where an op of it never ends: to be said by a process that does not
+   * hang, in most cases one without the code of its type. Whoever has not played that position leaves it out; a view
+   * that has, this client's own for example, stops. Gives the position of what says so.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT` where the entry at that position is no op of that object; `CONFLICT`, next
+   *   `stop`, where a process with a state of that position or a later one has said so; as any append.
+   */
+  skip(options: SkipOptions): Promise<number> {
+    return appendSkip(this.#view.log, ROOT_STREAM, options)
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
+import type { Watchdog } from './runtime/space.ts'
 import { ObjectClient, type ObjectClientOptions } from './client.ts'
 
 /** How a program connects. `timeoutMs` and `signal` are about connecting. */
@@ -12,6 +13,11 @@ export interface ConnectOptions
   extends ConnectLogOptions, Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost'> {
   /** The timeout of the client's own session, as `timeoutMs` of `client.session`. */
   readonly sessionTimeoutMs?: number | undefined
+  /**
+   * Whether a thread beside the program looks for ops that never end, and prints one line on stderr that names object
+   * and position once one has run for 5 seconds.
+   */
+  readonly watchdog?: boolean | undefined
 }
 
 /** A connected program: objects, and the log below them. */
@@ -19,9 +25,9 @@ export class Client extends ObjectClient {
   readonly log: LogClient
   readonly #end: () => Promise<void>
 
-  constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions) {
+  constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
     const { name, types, watchFrom, identities, onLost, sessionTimeoutMs } = options
-    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs })
+    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog })
     this.log = log
     this.#end = end
   }
@@ -45,10 +51,16 @@ export class Client extends ObjectClient {
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
   const { client, close } = await connectLog(address, options)
-  try {
-    return new Client(client, close, options)
-  } catch (thrown) {
+  // Loaded where it is asked for: it has a thread of its own.
+  const watchdog = options.watchdog === true ? (await import('./io/watchdog.ts')).startWatchdog() : undefined
+  const end = async (): Promise<void> => {
     await close()
+    await watchdog?.close()
+  }
+  try {
+    return new Client(client, end, options, watchdog)
+  } catch (thrown) {
+    await end()
     throw thrown
   }
 }

@@ -16,8 +16,7 @@ import type {
   ResultOf,
 } from './define-object.ts'
 import type { Request } from './runtime/call.ts'
-import { encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
-import { KEY_LENGTH_MAX } from './runtime/entry.ts'
+import { KEY_LENGTH_MAX, claimed, encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
 import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
 import { Watcher } from './runtime/watcher.ts'
@@ -57,7 +56,8 @@ export function requestOf(to: CallTarget, value: unknown, options: OpCallOptions
     object: to.path,
     waits: to.waits,
     bytes: 19 + 2 + 3 * KEY_LENGTH_MAX * Number(extras !== undefined) + to.bytes.byteLength + input.byteLength,
-    encode: (incarnation, number) => encodeOp(incarnation, number, { target: to.bytes, input }, extras),
+    encode: (incarnation, number, claim) =>
+      encodeOp(incarnation, number, { target: to.bytes, input }, claimed(claim, extras)),
   }
 }
 

@@ -24,9 +24,11 @@ import {
 } from './lock/lock.ts'
 import { WorkQueue } from './queue/queue.ts'
 import { isObjectPath } from './runtime/entry.ts'
+import type { AnyObjectType } from './runtime/object-type.ts'
 import { RUNTIME_TYPE } from './runtime/runtime-ops.ts'
 import type { SessionState, Ticket } from './runtime/session-life.ts'
 import { Session } from './runtime/session.ts'
+import { SYSTEM_PATH } from './runtime/system-records.ts'
 import type { Value } from './runtime/values.ts'
 import type { View } from './runtime/view.ts'
 import { transact, type PlainPart, type Transaction } from './transaction.ts'
@@ -216,6 +218,21 @@ export class ObjectSession implements AsyncDisposable {
       const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, path, '$drop', ANYTHING)
       await port.session().call(requestOf(target, {}, options), options)
     })
+  }
+
+  /**
+   * Makes the version of a type that this process has code for the active one, for good: ops of older versions are
+   * refused from there on, and the first op on each object under the new one runs `upgrade`. Where it is active
+   * already, nothing happens.
+   *
+   * @throws SirtakiError `OLD_CODE` where a later version is active; `NOT_ACTIVE` while a live session has announced
+   *   other versions of the type only; as `open` and as any op.
+   */
+  async activate(type: AnyObjectType, options: CallOptions = {}): Promise<void> {
+    requireType(type)
+    await this.#view.register(type, options)
+    const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, SYSTEM_PATH, '$activate', ANYTHING)
+    await this.current().call(requestOf(target, { type: type.name, version: type.version }), options)
   }
 
   async #with<R>(path: string, run: (port: ObjectPort) => Promise<R>): Promise<R> {

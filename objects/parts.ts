@@ -4,7 +4,7 @@
  * Read next: `transaction.ts`, `lock/election.ts` (several locks at once).
  */
 import type { Request } from './runtime/call.ts'
-import { encodeTransaction } from './runtime/entry.ts'
+import { claimed, encodeTransaction } from './runtime/entry.ts'
 
 /** One op, encoded. */
 export interface EncodedPart {
@@ -20,6 +20,6 @@ export function requestOfParts(parts: readonly EncodedPart[]): Request {
     object: '',
     waits: false,
     bytes,
-    encode: (incarnation, number) => encodeTransaction(incarnation, number, parts),
+    encode: (incarnation, number, claim) => encodeTransaction(incarnation, number, parts, claimed(claim)),
   }
 }

@@ -22,6 +22,7 @@ const layers: readonly (readonly string[])[] = [
   ['log/client/', 'log/io/'],
   ['sequencer/'],
   ['objects/runtime/'],
+  ['objects/io/'],
   ['objects/'],
   ['testing/'],
   ['index.ts', 'log.ts', 'objects.ts', 'sequencer.ts', 'testing.ts'],

@@ -7,6 +7,7 @@ import type { Appended } from '../../log/client/batch.ts'
 import type { Backoff } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError } from '../../log/errors.ts'
+import type { Claim } from './entry.ts'
 import type { Settlement } from './journal.ts'
 import type { Applied } from './outcome.ts'
 
@@ -20,7 +21,7 @@ export interface Request {
   readonly waits: boolean
   /** Bytes of its entry. */
   readonly bytes: number
-  encode(incarnation: number, number: number): Uint8Array
+  encode(incarnation: number, number: number, claim?: Claim): Uint8Array
 }
 
 /** One call on its way: it is held, or its append is under way, or its entry waits to be played, or its op waits. */

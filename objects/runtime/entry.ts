@@ -160,6 +160,13 @@ export interface OpExtras {
   readonly ids?: readonly Identity[] | undefined
 }
 
+/** Bytes that a claim takes. */
+export const CLAIM_BYTES = 16
+
+/** Adds a claim to what an op carries. */
+export const claimed = (claim: Claim | undefined, extras?: OpExtras): OpExtras | undefined =>
+  claim === undefined ? extras : { ...extras, claim }
+
 /** The head of every plain op is made here: a view for each would cost as much as the rest of it. */
 const head = Uint8Array.of(ENTRY_VERSION, kinds.op, ...Array<number>(HEAD_BYTES - 1).fill(0))
 const headView = viewOf(head)

@@ -5,6 +5,7 @@
  */
 import type { Next } from '../../log/errors.ts'
 import type { Session } from '../../sequencer/session-entry.ts'
+import type { Claimed } from './claims.ts'
 import type { Emitted, Settlement } from './journal.ts'
 import type { Rejection } from './rejection.ts'
 import type { Patch } from './row.ts'
@@ -73,6 +74,8 @@ export interface Played {
   readonly patches: readonly Patch[]
   /** Bytes of its payload. */
   readonly bytes: number
+  /** The digest that its process claims to have had. */
+  readonly claimed?: Claimed | undefined
 }
 
 /**

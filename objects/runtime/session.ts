@@ -18,7 +18,7 @@ import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { entryOf, newCall, resultOf, type Call, type Caller, type Request } from './call.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeTarget } from './entry.ts'
+import { CLAIM_BYTES, claimed, encodeEmpty, encodeInput, encodeOp, encodeTarget, type Claim } from './entry.ts'
 import type { Applied, Outcome } from './outcome.ts'
 import { RUNTIME_TYPE } from './runtime-ops.ts'
 import { SessionLife, type SessionOptions, type SessionState, type Ticket } from './session-life.ts'
@@ -312,7 +312,9 @@ export class Session implements LocalSession {
     invariant(incarnation !== undefined, 'O4', { number: call.number })
     const { abandoned, request, number, deadline, signal } = call
     const isEmpty = abandoned !== undefined
-    call.payload = isEmpty ? encodeEmpty(incarnation, number) : request.encode(incarnation, number)
+    call.payload = isEmpty
+      ? encodeEmpty(incarnation, number)
+      : request.encode(incarnation, number, this.#claimFor(request))
     // Its timer may be late, or have its turn after this one: then nothing is left of its time.
     const timeoutMs = Math.max(0, deadline - this.#log.clock.now())
     const streams = this.#streams
@@ -328,6 +330,11 @@ export class Session implements LocalSession {
         this.#refused(call, sending, asError(thrown))
       },
     )
+  }
+
+  /** The claim that goes with an op, where there is one to make and room for it. */
+  #claimFor({ bytes }: Request): Claim | undefined {
+    return bytes + CLAIM_BYTES > this.#log.limits.entryBytesMax ? undefined : this.#view.claim()
   }
 
   #appended(call: Call, sending: Promise<Appended>, appended: Appended): void {
@@ -474,6 +481,6 @@ function cancelOf(object: string, position: number): Request {
     object,
     waits: false,
     bytes: target.byteLength + input.byteLength + 19,
-    encode: (incarnation, number) => encodeOp(incarnation, number, { target, input }),
+    encode: (incarnation, number, claim) => encodeOp(incarnation, number, { target, input }, claimed(claim)),
   }
 }

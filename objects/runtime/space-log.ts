@@ -50,8 +50,8 @@ export interface SpaceLog {
   heartbeat(incarnations: readonly number[], options: CallOptions): Promise<HeartbeatAnswer>
   /** Says who owes an answer at present, for messages. */
   waitsFor?(): string | undefined
-  /** Plays a stream from its start, also what comes later. */
-  play(stream: number, events: StreamEvents): SpacePlayer
+  /** Plays a stream from its start, or from a position on, also what comes later. */
+  play(stream: number, events: StreamEvents, from?: number): SpacePlayer
 }
 
 /** Gives a cluster's log. */
@@ -69,8 +69,8 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     waitsFor: () => client.cluster.waitsFor(),
     tail: (stream, flow) => client.tailOf(stream, flow),
     heartbeat: (incarnations, options) => client.heartbeat(incarnations, options),
-    play: (stream, events) => {
-      const player = client.player(stream, 0, events)
+    play: (stream, events, from = 0) => {
+      const player = client.player(stream, from, events)
       return {
         offer: (entry) => {
           player.offer(entry)

@@ -15,6 +15,7 @@ import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
 import type { Session, SessionEntry } from '../../sequencer/session-entry.ts'
 import { SessionTable } from '../../sequencer/session-table.ts'
+import type { Claimed } from './claims.ts'
 import { WAITING } from './context.ts'
 import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
 import { OpDecoder, readInput, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
@@ -35,8 +36,23 @@ import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
 export const DIGEST_EVERY = 4_096
 /** Changes that wait to be hashed, whatever happens. */
 const DIRTY_MAX = 65_536
+/** Digest points that are remembered: others' claims of them are compared. */
+const POINTS_MAX = 16
 /** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
 const SKIPPED_MAX = 65_536
+
+/** The sums of the state at a position. */
+export interface DigestPoint {
+  readonly position: number
+  readonly lanes: Lanes
+}
+
+/** Is told what code of types runs: an op that never ends can be named by nobody else. */
+export interface Watchdog {
+  began(position: number, object: string): void
+  /** Nothing runs any more. */
+  ended(): void
+}
 
 /** Where the ops of one op of a type go. */
 interface Route {
@@ -66,10 +82,15 @@ export class Space {
   readonly #skips = new Map<number, Set<string>>()
   /** Whether it has once been at the tail: digests count from there on. */
   isLive = false
+  /** Looks whether what runs here ends. */
+  watchdog: Watchdog | undefined
   #position = -1
   #time = 0
   #digestAt = DIGEST_EVERY
-  #lastDigest: { readonly position: number; readonly lanes: Lanes } | undefined
+  /** The last digest points, oldest first. */
+  readonly #points: DigestPoint[] = []
+  /** By which process the op of the entry at hand is, if it carries a claim. */
+  #claimed: Claimed | undefined
 
   constructor({ recordsMax = RECORDS_MAX, objectsMax = RECORDS_MAX, sessionsMax }: SpaceBounds = {}) {
     this.journal = new Journal(recordsMax)
@@ -99,9 +120,17 @@ export class Space {
   get isOpaque(): boolean {
     return this.#slots.isOpaque
   }
-  /** The digest at the last digest point: the first entry at or past a multiple of 4,096, played while live. */
+  /** The last digest point: the first entry at or past a multiple of 4,096, played while live. */
+  get lastPoint(): DigestPoint | undefined {
+    return this.#points.at(-1)
+  }
+  /** The digest at the last digest point. */
   get lastDigest(): { readonly position: number; readonly digest: string } | undefined {
-    return this.#lastDigest && { position: this.#lastDigest.position, digest: hexOf(this.#lastDigest.lanes) }
+    return this.lastPoint && { position: this.lastPoint.position, digest: hexOf(this.lastPoint.lanes) }
+  }
+  /** The sums at one of the last digest points. */
+  lanesAt(position: number): Lanes | undefined {
+    return this.#points.find((point) => point.position === position)?.lanes
   }
 
   /** All live sessions with the numbers of their next ops. */
@@ -157,6 +186,15 @@ export class Space {
    *   memory, `INVARIANT`: this view cannot go on.
    */
   apply(entry: Entry): Played {
+    if (this.watchdog === undefined) return this.#apply(entry)
+    try {
+      return this.#apply(entry)
+    } finally {
+      this.watchdog.ended()
+    }
+  }
+
+  #apply(entry: Entry): Played {
     const { position, logTime, payload } = entry
     invariant(position > this.#position, 'Q4', { position, last: this.#position })
     const { journal } = this
@@ -165,6 +203,7 @@ export class Space {
     this.#position = position
     this.#time = logTime
     if (journal.deadlines.first <= logTime) this.#fire(position, logTime)
+    this.#claimed = undefined
     const outcome = this.#judge(entry, decoded)
     this.#slots.close(logTime, (object) => journal.step(NOBODY, () => object.cell.delete('')))
     if (position >= this.#digestAt || journal.dirty >= DIRTY_MAX) this.#digestPoint(position)
@@ -176,6 +215,7 @@ export class Space {
       events: journal.events,
       patches: journal.patches,
       bytes: payload.byteLength,
+      claimed: this.#claimed,
     }
   }
 
@@ -268,6 +308,7 @@ export class Space {
       const facts = { reason: 'it cannot be decoded' }
       return { kind: 'rejected', position, incarnation, number, code: 'REJECTED', next: 'stop', facts }
     }
+    if (decoded.claim !== undefined) this.#noteClaim(decoded, entry.logTime)
     const straight = decoded.kind === 'op' ? this.#straight(decoded) : undefined
     if (decoded.kind !== 'op' || straight === undefined) {
       return { ...this.#run(entry, decoded), position, incarnation, number }
@@ -281,6 +322,12 @@ export class Space {
     } catch (thrown) {
       return { ...this.#failure(thrown, decoded.part, position), position, incarnation, number }
     }
+  }
+
+  /** A claim is for the view: nothing here depends on it. */
+  #noteClaim({ incarnation, claim }: OpHead, time: number): void {
+    const process = this.#marks.of(incarnation)?.process
+    if (process !== undefined && claim !== undefined) this.#claimed = { claim, process, time }
   }
 
   #session(entry: Entry, decoded: SessionEntry): Outcome {
@@ -318,6 +365,7 @@ export class Space {
 
   /** Runs a hook of a type as a step: one that is refused or throws changes nothing and stops nobody. */
   #hook(object: AnyObject, run: () => void): void {
+    this.watchdog?.began(this.#position, object.path)
     try {
       this.journal.step(NOBODY, run)
     } catch (thrown) {
@@ -380,6 +428,7 @@ export class Space {
   #runOn(object: AnyObject, part: Part<Route>, payload: Uint8Array): unknown {
     const input = readInput(payload, part)
     if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    this.watchdog?.began(this.#position, object.path)
     return object.run(part.what.what.op, input)
   }
 
@@ -427,6 +476,7 @@ export class Space {
     if (slot === undefined || type === undefined || old?.exists !== true || old.type === type) return
     if (old.type.name !== type.name || old.type.version > type.version) return
     const made = type.object(path)
+    this.watchdog?.began(this.#position, path)
     try {
       this.journal.step(NOBODY, () => {
         made.upgradeFrom(old)
@@ -442,6 +492,7 @@ export class Space {
   /** Runs one part in the open step. */
   #part(part: Part<Route>, payload: Uint8Array, mayWait: boolean): unknown {
     const { what, object: path } = part
+    this.watchdog?.began(this.#position, path)
     const input = readInput(payload, part)
     if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
     if (what.what.type === RUNTIME_TYPE) {
@@ -508,7 +559,9 @@ export class Space {
       return
     }
     this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
-    if (this.isLive) this.#lastDigest = { position, lanes: this.#lanes() }
+    if (!this.isLive) return
+    this.#points.push({ position, lanes: this.#lanes() })
+    if (this.#points.length > POINTS_MAX) this.#points.shift()
   }
 
   #lanes(): Lanes {

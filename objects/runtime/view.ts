@@ -5,8 +5,11 @@
  *                  └ reached(next) ─ whoever waits for a position
  *
  * A type that becomes known after ops of it were skipped is played anew from the start beside the view, and takes its
- * place once it has caught up; outcomes are given once, by whichever of the two is ahead. Keeps: O1, O3, O6, O11. Read
- * next: `space.ts`, `session.ts`, `heart.ts`, `ticker.ts`.
+ * place once it has caught up; outcomes are given once, by whichever of the two is ahead. So is a state that differs
+ * from what another process claims to have had (`claims.ts`). Skips are read before anything is played (`skips.ts`).
+ * Keeps: O1, O3, O6, O11. Read next: `space.ts`, `session.ts`, `heart.ts`, `ticker.ts`.
+ *
+ * Long: who stands at which position is one matter.
  */
 import { badArgument } from '../../log/cluster/arguments.ts'
 import { Calls, type CallOptions, type FlowOptions } from '../../log/cluster/calls.ts'
@@ -14,14 +17,18 @@ import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { encodeTick } from '../../sequencer/session-entry.ts'
 import { entryOf } from './call.ts'
+import { Claims, diverged, isSameDigest, verdictOf, type Claimed } from './claims.ts'
 import type { Digest } from './digest.ts'
+import type { Claim } from './entry.ts'
 import { Heart } from './heart.ts'
 import type { Journal, Settlement } from './journal.ts'
 import { requireNoTwin, type AnyObjectType } from './object-type.ts'
 import type { Outcome, Played } from './outcome.ts'
 import type { SessionMark } from './session-marks.ts'
+import type { Skip } from './skip-entry.ts'
+import { Skips, skipTooLate } from './skips.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
-import { Space } from './space.ts'
+import { Space, type Watchdog } from './space.ts'
 import { Ticker } from './ticker.ts'
 import { WatchHub } from './watch-hub.ts'
 
@@ -38,12 +45,22 @@ export interface SyncOptions extends CallOptions {
   readonly atLeast?: number | undefined
 }
 
+/** How a view is made. */
+export interface ViewOptions {
+  /** What happens from this position on can be watched later. */
+  readonly watchFrom?: number | undefined
+  /** Looks whether what runs in the view ends. */
+  readonly watchdog?: Watchdog | undefined
+}
+
 /** A space on its way through the stream. `next`: everything below has been applied. */
 interface Playback {
   readonly space: Space
   player: SpacePlayer | undefined
   next: number
   ended: boolean
+  /** What it has to come to, to take the place of a state that differs. */
+  claim?: Claim | undefined
 }
 interface Waiter {
   readonly to: number
@@ -72,13 +89,29 @@ export class View {
   readonly #stopListeners = new Set<(error: SirtakiError) => void>()
   readonly #calls: Calls
   readonly #ticker: Ticker
+  readonly #skips: Skips
+  readonly #watchdog: Watchdog | undefined
+  readonly #claims = new Claims()
+  /** Settles when the skips have been read and playing has begun, or never will. */
+  readonly #begun: Promise<void>
+  /** Entries of this process that were decided before that. */
+  #offered: Entry[] | undefined = []
+  /** Why nothing is written any more, though it plays on. */
+  #muted: SirtakiError | undefined
+  /** The one at hand, and a replay beside it. */
+  readonly #playbacks = new Set<Playback>()
   #current: Playback
   #replaying: Promise<void> | undefined
   #stopped: SirtakiError | undefined
 
-  /** `watchFrom`: what happens from this position on can be watched later. */
-  constructor(log: SpaceLog, stream: number, types: readonly AnyObjectType[] = [], watchFrom?: number) {
+  constructor(
+    log: SpaceLog,
+    stream: number,
+    types: readonly AnyObjectType[] = [],
+    { watchFrom, watchdog }: ViewOptions = {},
+  ) {
     this.log = log
+    this.#watchdog = watchdog
     this.hub = new WatchHub(watchFrom)
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
@@ -98,7 +131,17 @@ export class View {
         this.#sampled(logTime)
       },
     })
-    this.#current = this.#start()
+    this.#current = this.#make()
+    this.#playbacks.add(this.#current)
+    this.#skips = new Skips(log, {
+      found: (skip) => {
+        this.#skip(skip)
+      },
+      failed: (error) => {
+        this.#stop(error)
+      },
+    })
+    this.#begun = this.#begin()
   }
 
   /** The last position below which nothing is missing, -1 before the first. */
@@ -144,9 +187,10 @@ export class View {
     }
   }
 
-  /** Takes a session that has no position yet. @throws SirtakiError `STOPPED`, `CLOSED`. */
+  /** Takes a session that has no position yet. @throws SirtakiError `STOPPED`, `CLOSED`, `DIVERGED`. */
   join(session: LocalSession): void {
     this.check()
+    if (this.#muted !== undefined) throw this.#muted
     this.#unopened.add(session)
   }
 
@@ -176,7 +220,15 @@ export class View {
 
   /** Offers a decided entry of this process, which need not be read back then. */
   offer(entry: Entry): void {
-    if (this.#stopped === undefined) this.#current.player?.offer(entry)
+    if (this.#stopped !== undefined) return
+    if (this.#offered === undefined) this.#current.player?.offer(entry)
+    else this.#offered.push(entry)
+  }
+
+  /** The digest claim that the next op of this process makes, where there is one to make. */
+  claim(): Claim | undefined {
+    const { space } = this.#current
+    return space.isOpaque ? undefined : this.#claims.next(space.lastPoint)
   }
 
   /**
@@ -235,6 +287,7 @@ export class View {
 
   /** Settles when everything below `to` has been applied. @throws as `sync`. */
   async playTo(to: number, options: FlowOptions = {}): Promise<void> {
+    if (this.#offered !== undefined) await this.#begun
     while (this.#current.next < to) {
       this.check()
       const playback = this.#current
@@ -274,9 +327,30 @@ export class View {
     this.#ticker.look()
   }
 
-  #start(): Playback {
+  #make(): Playback {
     const playback: Playback = { space: new Space(), player: undefined, next: 0, ended: false }
     for (const type of this.#types) playback.space.register(type)
+    playback.space.watchdog = this.#watchdog
+    return playback
+  }
+
+  async #begin(): Promise<void> {
+    await this.#skips.begin()
+    const offered = this.#offered ?? []
+    this.#offered = undefined
+    if (this.#stopped !== undefined) return
+    this.#play(this.#current)
+    for (const entry of offered) this.offer(entry)
+  }
+
+  /** What was passed already cannot be skipped: the next start does. */
+  #skip({ position, object }: Skip): void {
+    if (this.#current.space.position >= position) this.#stop(skipTooLate({ position, object }))
+    else for (const { space } of this.#playbacks) space.skip(position, object)
+  }
+
+  #play(playback: Playback): void {
+    for (const { position, object } of this.#skips.all) playback.space.skip(position, object)
     playback.player = this.log.play(this.stream, {
       deliver: (entries) => {
         this.#deliver(playback, entries)
@@ -288,7 +362,6 @@ export class View {
         this.#failed(playback, error)
       },
     })
-    return playback
   }
 
   #deliver(playback: Playback, entries: readonly Entry[]): void {
@@ -299,6 +372,7 @@ export class View {
         playback.next = entry.position + 1
         if (playback !== this.#current && playback.next > this.#current.next) this.#replace(playback)
         if (playback === this.#current) this.#tell(played)
+        else if (!this.#isAsClaimed(playback)) return
       }
     } catch (thrown) {
       this.#failed(playback, asError(thrown))
@@ -308,10 +382,13 @@ export class View {
     const last = entries.at(-1)
     if (playback.space.firstDeadline !== Infinity && last !== undefined) this.#ticker.sampled(last.logTime)
     this.#ticker.look()
+    this.#repaired(playback)
   }
 
   /** Watch items, then waits that the entry settled, then its own outcome. */
   #tell(played: Played): void {
+    if (played.claimed !== undefined) this.#heard(played.claimed)
+    if (played.time >= this.#claims.countAt) this.#count(played.time)
     this.hub.played(played)
     for (const hook of this.#hooks) hook(played)
     for (const settled of played.settled) {
@@ -344,7 +421,8 @@ export class View {
     if (playback.ended) return
     playback.next = Math.max(playback.next, next)
     if (playback !== this.#current && playback.next >= this.#current.next) this.#replace(playback)
-    if (playback !== this.#current || this.#waiters.size === 0) return
+    if (playback !== this.#current) return
+    this.#repaired(playback)
     for (const waiter of this.#waiters) if (waiter.to <= playback.next) waiter.resolve()
   }
 
@@ -358,15 +436,20 @@ export class View {
     if (this.#stopped !== undefined) return
     this.#stopped = error
     end(this.#current)
+    this.#skips.close()
     this.heart.close()
     this.#ticker.close()
     this.#calls.close(error)
     for (const waiter of this.#waiters) waiter.reject(error)
+    this.#stopSessions(error)
+    this.#waits.clear()
+    for (const listener of [...this.#stopListeners]) listener(error)
+  }
+
+  #stopSessions(error: SirtakiError): void {
     for (const session of [...this.#sessions.values(), ...this.#unopened]) session.stop(error)
     this.#sessions.clear()
     this.#unopened.clear()
-    this.#waits.clear()
-    for (const listener of [...this.#stopListeners]) listener(error)
   }
 
   #reaches(playback: Playback, to: number, options: FlowOptions): Promise<void> {
@@ -389,23 +472,90 @@ export class View {
     })
   }
 
-  async #replay(options: FlowOptions): Promise<void> {
-    const playback = this.#start()
+  /** Plays beside the view until that takes its place; with a claim, only where it comes to what that says. */
+  async #replay(options: FlowOptions, claim?: Claim): Promise<void> {
+    const playback = this.#make()
+    if (claim !== undefined) {
+      playback.claim = claim
+      playback.space.isLive = true
+    }
+    this.#playbacks.add(playback)
     try {
+      await this.#begun
+      this.check()
+      this.#play(playback)
       while (playback !== this.#current) {
         this.check()
-        if (playback.ended) throw new SirtakiError('STOPPED', 'the replay for a new type failed')
+        if (playback.ended) throw new SirtakiError('STOPPED', 'the replay failed')
         await playback.player?.playTo(this.#current.next, options)
       }
     } catch (thrown) {
       end(playback)
+      this.#playbacks.delete(playback)
       throw thrown
+    }
+  }
+
+  /** Takes a claim of another process, and replays where it says that the state here was another one. */
+  #heard(claimed: Claimed): void {
+    const { space } = this.#current
+    if (claimed.process === this.process || space.isOpaque) return
+    if (this.#claims.heard(claimed, space.lanesAt(claimed.claim.position))) void this.#recheck(claimed.claim)
+  }
+
+  async #recheck(claim: Claim): Promise<void> {
+    while (this.#replaying !== undefined) await this.#replaying.catch(() => undefined)
+    const lanes = this.#current.space.lanesAt(claim.position)
+    if (this.#stopped !== undefined || lanes === undefined || isSameDigest(claim, lanes)) return
+    await (this.#replaying = this.#replay({}, claim)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#replaying = undefined
+      }))
+  }
+
+  /** Whether a replay may go on: it has not come to the position of its claim, or to the same there. */
+  #isAsClaimed(playback: Playback): boolean {
+    const { claim, space } = playback
+    if (claim === undefined || space.position < claim.position) return true
+    const lanes = space.lanesAt(claim.position)
+    if (space.position > claim.position && lanes === undefined) return true
+    if (lanes !== undefined && isSameDigest(claim, lanes)) return true
+    end(playback)
+    return false
+  }
+
+  /** A replay has taken the place of a state that was wrong: so was what watchers were told of it. */
+  #repaired(playback: Playback): void {
+    if (playback.claim === undefined) return
+    playback.claim = undefined
+    this.#claims.replaced()
+    this.hub.restart(playback.next)
+  }
+
+  /** Judges by the voices of all writers, since a replay came to the same as before. */
+  #count(time: number): void {
+    if (this.#replaying !== undefined) {
+      this.#claims.postpone(time)
+      return
+    }
+    const { space } = this.#current
+    const writers = new Set(this.sessions().map(({ process }) => process))
+    const voices = this.#claims.count(writers, this.process, (position) => space.lanesAt(position))
+    const verdict = voices.other === 0 ? 'stays' : verdictOf(voices)
+    if (verdict === 'stays') return
+    const error = diverged(voices, space.position)
+    if (verdict === 'stops') this.#stop(error)
+    else {
+      this.#muted = error
+      this.#stopSessions(error)
     }
   }
 
   #replace(playback: Playback): void {
     end(this.#current)
-    playback.space.isLive = this.#current.space.isLive
+    if (playback.claim === undefined) playback.space.isLive = this.#current.space.isLive
+    this.#playbacks.delete(this.#current)
     this.#current = playback
   }
 }

@@ -48,6 +48,8 @@ export interface Listener {
   readonly selector: Selector
   /** Takes an item of which it has only what it is about. */
   take(item: ChangeItem): void
+  /** What it was given is not what happened: another state is here. */
+  missed(): void
 }
 
 /** Listeners of one object. */
@@ -96,6 +98,18 @@ export class WatchHub {
     }
     const isUsed = listeners.all.size + listeners.key.size + listeners.children.size + listeners.below.size > 0
     if (!isUsed) this.#objects.delete(selector.path)
+  }
+
+  /** Another state took the place of the one whose items these were; `next` is the position that is played next. */
+  restart(next: number): void {
+    this.#ring.clear(next)
+    const listeners = new Set(this.#all)
+    for (const { all, key, children, below } of this.#objects.values()) {
+      for (const set of [all, ...key.values(), ...children.values(), ...below.values()]) {
+        for (const listener of set) listeners.add(listener)
+      }
+    }
+    for (const listener of listeners) listener.missed()
   }
 
   /** One played entry. */
@@ -228,6 +242,13 @@ class Ring {
       this.#items = this.#items.slice(this.#first)
       this.#first = 0
     }
+  }
+
+  clear(from: number): void {
+    this.#items = []
+    this.#first = 0
+    this.#bytes = 0
+    this.from = from
   }
 
   read(

@@ -124,6 +124,11 @@ export class Watcher implements AsyncIterableIterator<WatchItem, undefined>, Lis
     this.#deliver()
   }
 
+  missed(): void {
+    this.#behind = -1
+    this.#deliver()
+  }
+
   next(): Promise<IteratorResult<WatchItem, undefined>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })

@@ -421,8 +421,8 @@ function currentOf(session: ObjectSession): Session | undefined {
 export function playedFrom(client: LogClient, from: number): SpaceLog {
   return {
     ...spaceLogOf(client),
-    play: (stream, events) => {
-      const player = client.player(stream, from, events)
+    play: (stream, events, at = 0) => {
+      const player = client.player(stream, Math.max(from, at), events)
       return {
         offer: (entry) => {
           player.offer(entry)

@@ -149,8 +149,8 @@ function instantLog(): { log: SpaceLog; order: StreamOrder; deliver: (due: reado
     tail: () => Promise.resolve({ tail: position, logTime: 0 }),
     heartbeat: (incarnations) =>
       Promise.resolve({ epoch: 1, logTime: 0, tail: position, confirmed: incarnations.map(() => true) }),
-    play: (_stream, told) => {
-      events = told
+    play: (stream, told) => {
+      if (stream === 1) events = told
       return {
         offer: (entry) => {
           deliver(order.offer(entry))

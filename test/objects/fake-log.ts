@@ -33,6 +33,7 @@ interface Append {
   reject(error: SirtakiError): void
 }
 interface Play {
+  readonly stream: number
   readonly order: StreamOrder
   readonly events: StreamEvents
   closed: boolean
@@ -53,6 +54,8 @@ export class FakeLog implements SpaceLog {
   readonly turns: number[] = []
   /** Whether players are told of others' entries. */
   pushing = true
+  /** A stream that is told of nothing and whose tail is not answered, until this is another one. */
+  silent: number | undefined
   /** Whether the sequencer vouches for sessions. */
   confirming = true
   /** Decides the fate of an append, by the count of grants so far. */
@@ -92,8 +95,9 @@ export class FakeLog implements SpaceLog {
     return Math.floor(this.clock.now())
   }
 
-  tail(): Promise<StreamTail> {
-    return Promise.resolve({ tail: this.positions.length, logTime: this.logTime })
+  async tail(stream: number): Promise<StreamTail> {
+    while (stream === this.silent) await new Promise<void>((resolve) => this.clock.timer(1, resolve))
+    return { tail: this.positions.length, logTime: this.logTime }
   }
 
   heartbeat(incarnations: readonly number[]): Promise<HeartbeatAnswer> {
@@ -101,8 +105,8 @@ export class FakeLog implements SpaceLog {
     return Promise.resolve({ epoch: 1, logTime: this.logTime, tail: this.positions.length, confirmed })
   }
 
-  play(stream: number, events: StreamEvents): SpacePlayer {
-    const play: Play = { order: new StreamOrder(stream, 0), events, closed: false }
+  play(stream: number, events: StreamEvents, from = 0): SpacePlayer {
+    const play: Play = { stream, order: new StreamOrder(stream, from), events, closed: false }
     this.#plays.push(play)
     return {
       offer: (entry) => {
@@ -121,6 +125,11 @@ export class FakeLog implements SpaceLog {
   /** Puts an entry there that no session of a test wrote. */
   write(payload: Uint8Array, streams: readonly number[] = [1]): Entry {
     return this.#grant(payload, streams)
+  }
+
+  /** Has everything below `position` granted to others: the next entry stands there or behind. */
+  jump(position: number): void {
+    while (this.positions.length < position) this.#junk()
   }
 
   /** Lets time and log go on until nothing moves any more. */
@@ -145,7 +154,7 @@ export class FakeLog implements SpaceLog {
 
   /** Tells every player of everything. */
   push(): void {
-    for (const play of this.#plays) this.#pull(play)
+    for (const play of this.#plays) if (play.stream !== this.silent) this.#pull(play)
   }
 
   #decide(append: Append, fate: Fate): void {

@@ -12,6 +12,7 @@
  */
 import { deepStrictEqual } from 'node:assert/strict'
 import fc from 'fast-check'
+import type { Entry } from '../../log/entry.ts'
 import type { AnyObjectType, Played, Space } from '../../objects.ts'
 import { encodeEmpty } from '../../objects/runtime/entry.ts'
 import { EPOCH, MachineDriver, answerOf, type Answer, type DrivenSession, type Op } from './machine-driver.ts'
@@ -190,6 +191,19 @@ export function playRandom<P, O extends Asked>(ask: fc.Arbitrary<P>, subject: Su
   )
 }
 
+/** The entries of random histories, the same for the same seed. */
+export function recordRandom<P, O extends Asked>(
+  ask: fc.Arbitrary<P>,
+  subject: Subject<P, O>,
+  { seed, numRuns }: { readonly seed: number; readonly numRuns: number },
+): (readonly Entry[])[] {
+  return fc.sample(histories(ask), { seed, numRuns }).map((history) => {
+    const run = new ModelRun(subject)
+    for (const planned of history) run.play(planned)
+    return run.entries
+  })
+}
+
 /** One history. */
 class ModelRun<P, O extends Asked> {
   readonly #subject: Subject<P, O>
@@ -215,6 +229,10 @@ class ModelRun<P, O extends Asked> {
     // Position 0 is nobody's: in a record 0 stands for no owner.
     this.#driver.tick()
     this.#live.push(this.#driver.open())
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#driver.entries
   }
 
   play(planned: Planned<P>): void {

@@ -40,6 +40,23 @@ test.serial('call, get, ls and rm: an object is made, printed, listed and droppe
   )
 })
 
+test.serial('skip: an op is left out for ever, and only where it is said with --force', async (t) => {
+  const { on, client } = await host(t)
+  const hits = await client.open(Counter, '/hits')
+  await hits.add({ by: 2 })
+  await hits.add({ by: 3 })
+  const { position } = hits
+  const refused = await on('skip', String(position), '/hits')
+  t.deepEqual([refused.code, refused.out], [2, ''])
+  t.regex(refused.err, /^sirtaki: refused: nothing of \/hits would run at position \d+, for ever\. .* with --force\n$/)
+  const odd = await on('skip', String(position), '/other', '--force')
+  t.regex(odd.err, /^sirtaki: position \d+ has no op of \/other: .*\[BAD_ARGUMENT\]\n$/)
+  const [skipped] = json((await on('skip', String(position), '/hits', '--force', '--json')).out)
+  t.like(skipped, { position, object: '/hits' })
+  t.regex((await on('get', '/hits')).out, /^value +2$/m)
+  await t.throwsAsync(client.sync(), { code: 'STOPPED' })
+})
+
 test.serial('call: what the object refuses ends with its code, an op that waits says what becomes of it', async (t) => {
   const { on, client } = await host(t)
   await (await client.open(Counter, '/hits')).set({ value: 7 })
@@ -181,6 +198,8 @@ test('what makes no sense is exit code 2, in one line that says what to write, a
       ['queue', 'tkae', '/mail'],
       ['elect', '/leader', '--data', 'me', '--', 'true'],
       ['lock', '/lock'],
+      ['skip', '3', '/hits'],
+      ['skip', 'three', '/hits', '--force'],
     ].map((args) => run(args)),
   )
   t.deepEqual(

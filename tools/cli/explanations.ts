@@ -145,7 +145,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
   DIVERGED: {
     meaning: 'two clients played the same log to different states',
     causes: [
-      'this version compares no digests by itself and never throws it; the code is reserved',
+      'processes claim the digests of their states; this one differed, and a replay of the log came to the same',
       'a type whose ops look at clocks, chance or anything but their input and state makes states differ',
     ],
     actions: [

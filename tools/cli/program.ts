@@ -26,6 +26,7 @@ import { recoverCommand } from '../commands/recover.ts'
 import { rmCommand } from '../commands/rm.ts'
 import { sequencerCommand } from '../commands/sequencer.ts'
 import { sessionsCommand } from '../commands/sessions.ts'
+import { skipCommand } from '../commands/skip.ts'
 import { statusCommand } from '../commands/status.ts'
 import { tailCommand } from '../commands/tail.ts'
 import { topCommand } from '../commands/top.ts'
@@ -103,6 +104,7 @@ const makeCommands = (): Command[] => [
   getCommand(),
   callCommand(),
   rmCommand(),
+  skipCommand(),
   watchCommand(),
   lockCommand(),
   electCommand(),

@@ -6,6 +6,7 @@
  */
 import { hostname } from 'node:os'
 import { ObjectClient, type ObjectClientOptions, type ObjectMark } from '../../objects/client.ts'
+import { startWatchdog } from '../../objects/io/watchdog.ts'
 import type { Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { withLog, type UseOptions } from './open-log.ts'
@@ -20,7 +21,9 @@ export async function withObjects<T>(
   return withLog(
     context,
     async (log) => {
-      await using client = new ObjectClient(log, { name: `sirtaki ${process.pid} on ${hostname()}`, watchFrom })
+      const name = `sirtaki ${process.pid} on ${hostname()}`
+      await using watchdog = startWatchdog()
+      await using client = new ObjectClient(log, { name, watchFrom, watchdog })
       await client.sync({ signal, timeoutMs })
       return await use(client)
     },

@@ -86,7 +86,7 @@ async function doJob(
   address: string,
   { root, data, workers, kill }: Pick<DevFlags, 'data' | 'workers' | 'kill'> & { readonly root: string },
 ): Promise<readonly string[]> {
-  await using client = await connect(address, { name: 'dev', types: jobTypes, signal })
+  await using client = await connect(address, { name: 'dev', types: jobTypes, signal, watchdog: true })
   const result = await runJob({
     client,
     cluster: address,

@@ -159,7 +159,7 @@ async function tellDigest(client: Client, atLeast: number): Promise<void> {
 }
 
 async function start(order: WorkerOrder): Promise<void> {
-  const client = await connect(order.cluster, { name: order.name, types: jobTypes })
+  const client = await connect(order.cluster, { name: order.name, types: jobTypes, watchdog: true })
   const session = await client.session({ timeoutMs: SESSION_TIMEOUT_MS })
   const objects = await openJob(session, order.job)
   await client.sync()

@@ -1,0 +1,135 @@
+/**
+ * The twin of `hash.ts` without Node: what a browser takes in its place. Slower, and equal in every answer.
+ *
+ * Owns no rule. Read next: `hash.ts`; `test/log/wire/pure-hash.test.ts` compares the two.
+ */
+
+const text = new TextEncoder()
+
+/** CRC-32 (IEEE 802.3) of `bytes`, going on from `seed`. */
+export const crc32 = (bytes: Uint8Array, seed = 0): number => crc32Of(bytes, 0, bytes.byteLength, seed)
+
+/** CRC-32 of bytes[from, to), going on from `seed`. */
+export function crc32Of(bytes: Uint8Array, from: number, to: number, seed = 0): number {
+  let crc = ~seed
+  for (let at = from; at < to; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 255] ?? 0)
+  return ~crc >>> 0
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1
+  return crc
+})
+
+/** CRC-32 of the UTF-8 form of `value`. */
+export const crc32Text = (value: string): number => crc32(text.encode(value))
+
+/**
+ * SHA-256 of `bytes` or text, hexadecimal.
+ * @source FIPS 180-4, 6.2.
+ */
+export function sha256(bytes: Uint8Array | string): string {
+  const state = Uint32Array.from(PRIMES.slice(0, 8), (prime) => fractionOf(Math.sqrt(prime)))
+  const words = new Uint32Array(64)
+  for (const block of blocksOf(typeof bytes === 'string' ? text.encode(bytes) : bytes)) {
+    words.set(block)
+    for (let i = 16; i < 64; i++) {
+      const [early, late] = [at(words, i - 15), at(words, i - 2)]
+      const first = turned(early, 7) ^ turned(early, 18) ^ (early >>> 3)
+      const second = turned(late, 17) ^ turned(late, 19) ^ (late >>> 10)
+      words[i] = at(words, i - 16) + first + at(words, i - 7) + second
+    }
+    let [a, b, c, d, e, f, g, h] = Array.from(state)
+    for (let i = 0; i < 64; i++) {
+      const chosen = (at1(e) & at1(f)) ^ (~at1(e) & at1(g))
+      const sum1 = turned(at1(e), 6) ^ turned(at1(e), 11) ^ turned(at1(e), 25)
+      const next = at1(h) + sum1 + chosen + at(ROUNDS, i) + at(words, i)
+      const sum0 = turned(at1(a), 2) ^ turned(at1(a), 13) ^ turned(at1(a), 22)
+      const majority = (at1(a) & at1(b)) ^ (at1(a) & at1(c)) ^ (at1(b) & at1(c))
+      ;[h, g, f, e, d, c, b, a] = [g, f, e, (at1(d) + next) | 0, c, b, a, (next + sum0 + majority) | 0]
+    }
+    add(state, [a, b, c, d, e, f, g, h])
+  }
+  return Array.from(state, (word) => word.toString(16).padStart(8, '0')).join('')
+}
+
+/**
+ * SHA-1 of text, in base64.
+ * @source FIPS 180-4, 6.1.
+ */
+export function sha1Base64(value: string): string {
+  const state = Uint32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0)
+  const words = new Uint32Array(80)
+  for (const block of blocksOf(text.encode(value))) {
+    words.set(block)
+    for (let i = 16; i < 80; i++) {
+      words[i] = turned(at(words, i - 3) ^ at(words, i - 8) ^ at(words, i - 14) ^ at(words, i - 16), 31)
+    }
+    let [a, b, c, d, e] = Array.from(state)
+    for (let i = 0; i < 80; i++) {
+      const next = turned(at1(a), 27) + mixed(i, at1(b), at1(c), at1(d)) + at1(e) + at(words, i)
+      ;[e, d, c, b, a] = [d, c, turned(at1(b), 2), a, next | 0]
+    }
+    add(state, [a, b, c, d, e])
+  }
+  return base64Of(bytesOf(state))
+}
+
+/** What SHA-1 mixes in round `i`, its constant included. */
+function mixed(i: number, b: number, c: number, d: number): number {
+  if (i < 20) return ((b & c) | (~b & d)) + 0x5a827999
+  if (i < 40) return (b ^ c ^ d) + 0x6ed9eba1
+  if (i < 60) return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
+  return (b ^ c ^ d) + 0xca62c1d6
+}
+
+const at = (words: Uint32Array, i: number): number => words[i] ?? 0
+const at1 = (word: number | undefined): number => word ?? 0
+/** Rotates to the right. */
+const turned = (word: number, bits: number): number => (word >>> bits) | (word << (32 - bits))
+/** The first 32 bits behind the point. */
+const fractionOf = (value: number): number => (value - Math.floor(value)) * 2 ** 32
+
+function add(state: Uint32Array, words: readonly (number | undefined)[]): void {
+  words.forEach((word, i) => {
+    state[i] = at(state, i) + at1(word)
+  })
+}
+
+const PRIMES = Array.from({ length: 312 }, (_, n) => n).filter(
+  (n) => n > 1 && !Array.from({ length: n }, (_, d) => d).some((d) => d > 1 && n % d === 0),
+)
+const ROUNDS = Uint32Array.from(PRIMES.slice(0, 64), (prime) => fractionOf(Math.cbrt(prime)))
+
+/** The message in blocks of 16 words: a bit behind it, zeros, and its length. */
+function blocksOf(bytes: Uint8Array): Uint32Array[] {
+  const blocks = Math.floor((bytes.byteLength + 8) / 64) + 1
+  const padded = new Uint8Array(blocks * 64)
+  padded.set(bytes)
+  padded[bytes.byteLength] = 0x80
+  const view = new DataView(padded.buffer)
+  view.setUint32(padded.byteLength - 8, Math.floor((bytes.byteLength * 8) / 2 ** 32))
+  view.setUint32(padded.byteLength - 4, bytes.byteLength * 8)
+  return Array.from({ length: blocks }, (_, block) =>
+    Uint32Array.from({ length: 16 }, (__, word) => view.getUint32(block * 64 + word * 4)),
+  )
+}
+
+const bytesOf = (words: Uint32Array): number[] =>
+  Array.from(words).flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255])
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+function base64Of(bytes: readonly number[]): string {
+  let out = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const three = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    const letters = [18, 12, 6, 0].map((bits) => LETTERS[(three >>> bits) & 63] ?? '')
+    out += letters
+      .slice(0, Math.min(4, bytes.length - i + 1))
+      .join('')
+      .padEnd(4, '=')
+  }
+  return out
+}
