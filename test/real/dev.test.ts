@@ -44,6 +44,7 @@ test.serial(
     const first = await run([...args, '--kill', '0'], { timeoutMs: 80_000 })
     t.is(first.code, 0, first.err)
     t.like(resultOf(first.out), { event: 'result', job: '/jobs/1', files: 50, done: 50, restarts: 0, problems: [] })
+    t.deepEqual(resultOf(first.out)['published'], ['/reports', '/jobs/1/result'])
     const second = await run([...args, '--kill', '0'], { timeoutMs: 80_000 })
     t.is(second.code, 0, second.err)
     t.like(resultOf(second.out), { job: '/jobs/2', files: 50, done: 50, killed: 0, problems: [] })

@@ -27,6 +27,21 @@ test('--version is that of the package, also behind a command; no file or enviro
   )
 })
 
+test('--version of a command that has one is the version of a node, before and behind other flags', async (t) => {
+  const wrong = await Promise.all(
+    [
+      ['set', '/app', '/flags', '1', '--version', 'x'],
+      ['set', '/app', '/get', 'top', '--version', 'x', '--text', '--json'],
+      ['--json', 'rm', '/app', '--version', 'x', '/flags'],
+      ['rm', '/app', '/flags', '--version=x'],
+    ].map((args) => run(args)),
+  )
+  t.deepEqual(
+    wrong.map(({ code, err }) => [code, /a version is a whole number from 0/.test(err)]),
+    wrong.map(() => [2, true]),
+  )
+})
+
 test('pages that others can reach are exit code 2, unless somebody says --http-public', async (t) => {
   const { path, remove } = folder()
   t.teardown(remove)

@@ -7,6 +7,7 @@ import { InvalidArgumentError } from 'commander'
 import { parseAddress } from '../../log/io/address.ts'
 import { isObjectPath } from '../../objects/runtime/entry.ts'
 import type { Value } from '../../objects/runtime/values.ts'
+import { isValidPath } from '../../objects/tree/paths.ts'
 
 /** A whole number of at least `min`. */
 export const wholeFrom =
@@ -53,6 +54,15 @@ export function objectPath(text: string): string {
   if (isObjectPath(text) && !text.startsWith('/.')) return text
   throw new InvalidArgumentError('a path begins with / and has no empty part, such as /hits or /shop/stock.')
 }
+
+/** The path of a node inside a tree. */
+export function nodePath(text: string): string {
+  if (isValidPath(text)) return text
+  throw new InvalidArgumentError('the path of a node begins with / and has no empty part, such as / or /flags/dark.')
+}
+
+/** The path of a node that is to be made: a sequential one may have nothing but its number as its name. */
+export const newNodePath = (text: string): string => (text.endsWith('/') ? text : nodePath(text))
 
 /** A value as JSON. */
 export function jsonValue(text: string): Value {

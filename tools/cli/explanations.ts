@@ -139,7 +139,7 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     causes: ['another program wrote the node with another codec, such as text or plain bytes'],
     actions: [
       "open the tree with the codec of the writer: client.tree(path, { codec: 'bytes' }) reads everything",
-      'print what the node holds: sirtaki get OBJECT NODE',
+      'print what the node holds: sirtaki get OBJECT NODE --text, or in base64: sirtaki export OBJECT NODE',
     ],
   },
   DIVERGED: {
@@ -243,9 +243,15 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     ],
   },
   NOT_EMPTY: {
-    meaning: 'the object is in use, so it was not dropped',
-    causes: ['sessions have holders, waits or taken items in it: their number is in the facts'],
-    actions: ['wait until they are done, or end those sessions, then repeat'],
+    meaning: 'the object is in use, or the node has children, so it was neither dropped nor deleted',
+    causes: [
+      'sessions have holders, waits, taken items or ephemerals in the object: their number is in the facts',
+      'the node of a tree has children',
+    ],
+    actions: [
+      'wait until they are done, or end those sessions, then repeat',
+      'delete a node with all below it: sirtaki rm OBJECT NODE --recursive',
+    ],
   },
   NOT_MEMBER: {
     meaning: 'the layout does not name that unit',

@@ -21,6 +21,8 @@ export const exits = {
 
 const byCode: Partial<Record<Code | RefusalCode, number>> = {
   BAD_ARGUMENT: exits.usage,
+  BAD_ARGUMENTS: exits.usage,
+  INVALID_ACL: exits.usage,
   BAD_ADDRESS: exits.usage,
   OVERSIZE: exits.usage,
   UNSUPPORTED: exits.usage,
@@ -33,7 +35,9 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
   RECOVERING: exits.unreachable,
   STOPPED: exits.unreachable,
   MISSING: exits.notFound,
+  NO_NODE: exits.notFound,
   TRIMMED: exits.notFound,
+  BAD_VERSION: exits.conflict,
   BOOT: exits.conflict,
   ALREADY_HELD: exits.conflict,
   CONFLICT: exits.conflict,
@@ -42,11 +46,13 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
   HELD: exits.conflict,
   IN_USE: exits.conflict,
   MISMATCH: exits.conflict,
+  NODE_EXISTS: exits.conflict,
   NOT_BLANK: exits.conflict,
   NOT_EMPTY: exits.conflict,
   NOT_HELD: exits.conflict,
   NOT_MEMBER: exits.conflict,
   NOT_WHOLE: exits.conflict,
+  NO_CHILDREN_FOR_EPHEMERALS: exits.conflict,
   SESSION_LOST: exits.conflict,
   SESSION_MOVED: exits.conflict,
   WRONG_CLUSTER: exits.conflict,
@@ -59,7 +65,19 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
 }
 
 /** Refusals of objects that have an exit code of their own. */
-type RefusalCode = 'ALREADY_HELD' | 'EXISTS' | 'HELD' | 'MISMATCH' | 'MISSING' | 'NOT_HELD'
+type RefusalCode =
+  | 'ALREADY_HELD'
+  | 'BAD_ARGUMENTS'
+  | 'BAD_VERSION'
+  | 'EXISTS'
+  | 'HELD'
+  | 'INVALID_ACL'
+  | 'MISMATCH'
+  | 'MISSING'
+  | 'NO_CHILDREN_FOR_EPHEMERALS'
+  | 'NO_NODE'
+  | 'NODE_EXISTS'
+  | 'NOT_HELD'
 
 /** What a failure is called where it is no error of the cluster. */
 const byExit = new Map<number, Code>([

@@ -10,11 +10,14 @@ import { appendCommand } from '../commands/append.ts'
 import { benchCommand } from '../commands/bench.ts'
 import { callCommand } from '../commands/call.ts'
 import { completionCommand } from '../commands/completion.ts'
+import { createCommand } from '../commands/create.ts'
 import { devCommand } from '../commands/dev.ts'
 import { doctorCommand } from '../commands/doctor.ts'
 import { explainCommand } from '../commands/explain.ts'
+import { exportCommand } from '../commands/export.ts'
 import { fillCommand } from '../commands/fill.ts'
 import { getCommand } from '../commands/get.ts'
+import { importCommand } from '../commands/import.ts'
 import { initCommand } from '../commands/init.ts'
 import { electCommand, lockCommand } from '../commands/lock.ts'
 import { locksCommand } from '../commands/locks.ts'
@@ -26,6 +29,7 @@ import { recoverCommand } from '../commands/recover.ts'
 import { rmCommand } from '../commands/rm.ts'
 import { sequencerCommand } from '../commands/sequencer.ts'
 import { sessionsCommand } from '../commands/sessions.ts'
+import { setCommand } from '../commands/set.ts'
 import { skipCommand } from '../commands/skip.ts'
 import { statusCommand } from '../commands/status.ts'
 import { tailCommand } from '../commands/tail.ts'
@@ -84,8 +88,11 @@ export function makeProgram(): Command {
   return program.version(ownVersion, '--version', 'print the version')
 }
 
-/** Flags of these come from the command line only: `data` of `elect` is no folder, as that of a unit is. */
-const fromLineOnly: readonly string[] = ['elect', 'lock']
+/**
+ * Flags of these come from the command line only: `data` of `elect` is no folder, as that of a unit is, and what a
+ * command does to a node is no setting.
+ */
+const fromLineOnly: readonly string[] = ['elect', 'lock', 'create', 'set', 'rm', 'import']
 
 const makeCommands = (): Command[] => [
   devCommand(),
@@ -103,9 +110,13 @@ const makeCommands = (): Command[] => [
   lsCommand(),
   getCommand(),
   callCommand(),
+  createCommand(),
+  setCommand(),
   rmCommand(),
   skipCommand(),
   watchCommand(),
+  exportCommand(),
+  importCommand(),
   lockCommand(),
   electCommand(),
   locksCommand(),
@@ -126,9 +137,23 @@ const makeCommands = (): Command[] => [
 class Program extends Command {
   override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
     const at = argv.indexOf('--')
-    if (at < 0) return super.parseOptions(argv)
-    const { operands, unknown } = super.parseOptions(argv.slice(0, at))
+    if (at < 0) return this.#parse(argv)
+    const { operands, unknown } = this.#parse(argv.slice(0, at))
     return { operands, unknown: [...unknown, ...argv.slice(at)] }
+  }
+
+  /** The `--version` of a command that has one, with its value, is not that of the program. */
+  #parse(argv: string[]): ReturnType<Command['parseOptions']> {
+    const at = argv.indexOf('--version')
+    const name = argv.slice(0, Math.max(0, at)).find((word) => this.commands.some((one) => one.name() === word))
+    const own = this.commands.find((one) => one.name() === name)
+    if (own?.options.some(({ long }) => long === '--version') !== true) return super.parseOptions(argv)
+    const before = super.parseOptions(argv.slice(0, at))
+    const behind = super.parseOptions(argv.slice(at + 2))
+    return {
+      operands: before.operands,
+      unknown: [...before.unknown, ...argv.slice(at, at + 2), ...behind.operands, ...behind.unknown],
+    }
   }
 }
 

@@ -11,13 +11,33 @@ export interface RefusalExplanation extends Explanation {
   readonly next: Next
 }
 
-/** The refusals of counters, locks and queues. */
+/** The refusals of counters, locks, queues and trees. NOT_EMPTY of a tree is among the codes of Sirtaki itself. */
 export const refusals: Readonly<Record<string, RefusalExplanation>> = {
   ALREADY_HELD: {
     next: 'stop',
     meaning: 'the session holds the lock already',
     causes: ["a second acquire with own: 'refuse', or two acquires of one lock in one transaction"],
     actions: ['use the hold that there is, or release it first', 'see who holds what: sirtaki locks'],
+  },
+  BAD_ARGUMENTS: {
+    next: 'stop',
+    meaning: 'a tree cannot do what it was asked for, whatever is in it',
+    causes: [
+      'a path that no node may have: an empty part, . or .., a slash at its end, control characters',
+      'an ephemeral that is to be a container or to have a TTL, or a TTL out of its range',
+      'a delete of / or of what is below /zookeeper',
+      'a base that is set in a tree in which something was changed already',
+    ],
+    actions: ['the reason and the path are in the facts: correct the call'],
+  },
+  BAD_VERSION: {
+    next: 'stop',
+    meaning: 'the node is in another version than the caller named; nothing was changed',
+    causes: ['somebody else has changed it since it was read'],
+    actions: [
+      'read it again (its version is in the facts), decide, repeat: sirtaki get OBJECT NODE',
+      'leave the version out where any will do',
+    ],
   },
   EXISTS: {
     next: 'stop',
@@ -35,6 +55,18 @@ export const refusals: Readonly<Record<string, RefusalExplanation>> = {
     ],
     actions: ['see who: sirtaki locks', 'try again later, or wait: sirtaki lock ID --wait MS -- COMMAND'],
   },
+  INVALID_ACL: {
+    next: 'stop',
+    meaning: 'the access list of a node is none',
+    causes: [
+      'an empty list, or an entry that is no [bits, scheme, id] of world, auth, digest, ip, sasl or x509',
+      'the scheme auth in a session that has no identity of its own',
+    ],
+    actions: [
+      "write it like [[31, 'world', 'anyone']]",
+      'give the client identities: connect(address, { identities })',
+    ],
+  },
   MISMATCH: {
     next: 'again',
     meaning: 'the value is another one than the caller expected; nothing was changed',
@@ -46,6 +78,40 @@ export const refusals: Readonly<Record<string, RefusalExplanation>> = {
     meaning: 'there is no such item, or it is not where the op looks for it',
     causes: ['the item is finished or was removed', 'requeue of an item that is not dead'],
     actions: ['see what there is: sirtaki get QUEUE, sirtaki queue dead QUEUE'],
+  },
+  NODE_EXISTS: {
+    next: 'stop',
+    meaning: 'there is a node at this path',
+    causes: [
+      'it was created before, perhaps by a call whose answer was lost',
+      'an import into a tree that has the node',
+    ],
+    actions: ['see what it holds: sirtaki get OBJECT NODE', 'change it instead: sirtaki set OBJECT NODE VALUE'],
+  },
+  NO_AUTH: {
+    next: 'stop',
+    meaning: 'the access list of the node, or of its parent, does not allow this to the identities of the session',
+    causes: [
+      'the client has no identities, or others than the list names',
+      'create and delete are judged by the list of the parent, all else by that of the node',
+    ],
+    actions: ['give the client an identity that is allowed: connect(address, { identities: [digestIdentity(...)] })'],
+  },
+  NO_CHILDREN_FOR_EPHEMERALS: {
+    next: 'stop',
+    meaning: 'an ephemeral node has no children: it goes with its session, and they could not',
+    causes: ['a create below a node that was made with { ephemeral: true }'],
+    actions: ['create it elsewhere, or make the parent a plain node or a container'],
+  },
+  NO_NODE: {
+    next: 'stop',
+    meaning: 'there is no such node, or a node to be created has no parent',
+    causes: [
+      'the path was mistyped, or the node was deleted',
+      'an ephemeral whose session has ended; a container or TTL node that went by itself',
+      'parents are not created along with a node',
+    ],
+    actions: ['see what is there: sirtaki ls OBJECT NODE', 'create the parents first: sirtaki create OBJECT PARENT'],
   },
   NOT_EXCLUSIVE: {
     next: 'stop',

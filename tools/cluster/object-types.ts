@@ -8,15 +8,16 @@ import { SHARED_MAX } from '../../objects/lock/shapes.ts'
 import { Lock } from '../../objects/lock/type.ts'
 import { Queue } from '../../objects/queue/type.ts'
 import type { Value } from '../../objects/runtime/values.ts'
+import { TreeType } from '../../objects/tree/type.ts'
 
 const receipts = { items: [{ id: '00000:0000000000000042:0000', token: 43 }], strict: true }
 
 /** The types by their names here. */
-export const objectTypes = { counter: Counter, lock: Lock, queue: Queue } as const
+export const objectTypes = { counter: Counter, lock: Lock, queue: Queue, tree: TreeType } as const
 /** The name of a type here. */
 export type TypeName = keyof typeof objectTypes
 /** The names. */
-export const typeNames: readonly TypeName[] = ['counter', 'lock', 'queue']
+export const typeNames: readonly TypeName[] = ['counter', 'lock', 'queue', 'tree']
 
 type Examples<T extends TypeName> = { readonly [O in keyof (typeof objectTypes)[T]['ops']]: Value }
 
@@ -46,5 +47,14 @@ export const inputExamples: { readonly [T in TypeName]: Examples<T> } = {
     bury: { ...receipts, reason: 'text' },
     remove: { id: 'order-17' },
     requeue: { id: 'order-17' },
+  },
+  tree: {
+    create: { path: '/flags', data: null },
+    delete: { path: '/flags', version: -1 },
+    set: { path: '/flags', data: null, version: -1 },
+    setAcl: { path: '/flags', acl: [[31, 'world', 'anyone']], version: -1 },
+    check: { path: '/flags', version: 0 },
+    deleteAll: { paths: ['/flags'], subtree: true },
+    import: { nodes: [{ path: '/flags', data: null }] },
   },
 }

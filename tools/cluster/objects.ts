@@ -37,8 +37,14 @@ export function requireObject(client: ObjectClient, path: string): Required<Obje
   if (found === undefined) throw noObject(path)
   const { type, version, modified } = found
   if (type !== undefined && version !== undefined && modified !== undefined) return { path, type, version, modified }
-  const message = `${path} was made by a type of a program: sirtaki knows counters, locks and queues only`
+  const message = `${path} was made by a type of a program: sirtaki knows counters, locks, queues and trees only`
   throw new Failure(exits.failed, `${message} [CODE_MISSING]`, { code: 'CODE_MISSING', next: 'stop', facts: { path } })
+}
+
+/** The failure of a path whose object is of another type than a command needs. */
+export function wrongType(path: string, type: unknown, wanted: string, noun: string): Failure {
+  const message = `${path} is no ${noun} but of type ${JSON.stringify(type)} [WRONG_TYPE]`
+  return new Failure(exits.conflict, message, { code: 'WRONG_TYPE', next: 'stop', facts: { path, type, wanted } })
 }
 
 /** The failure of a path that has no object. */

@@ -21,7 +21,7 @@ export const callCommand = (): Command =>
     .addArgument(new Argument('<type>', 'its type').choices(typeNames))
     .argument('<op>', 'an op of the type')
     .argument('[input]', 'the input of the op as JSON (default: {})', jsonValue)
-    .addHelpText('after', `\nOps with an example of their input:\n${examplesText()}`)
+    .addHelpText('after', `\nOps with an example of their input:\n${examplesText()}\n\n${dataText}`)
     .action(async (object: string, type: TypeName, op: string, input: Value = {}, _flags: object, command: Command) => {
       const context = contextOf(command)
       const { output, signal, timeoutMs } = context
@@ -60,6 +60,8 @@ function exampleText(type: TypeName, op: string): string {
   const examples = new Map<string, Value>(Object.entries(inputExamples[type]))
   return JSON.stringify(examples.get(op) ?? {})
 }
+
+const dataText = 'Data of nodes that are not null are no JSON: sirtaki create and sirtaki set write them.'
 
 const examplesText = (): string =>
   typeNames

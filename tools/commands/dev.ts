@@ -116,6 +116,7 @@ function resultText(output: Output, result: JobResult): string {
     `  each file once  ${mark(result.done === result.files)}`,
     `  digest          ${result.digest.slice(0, 16)}, as in a single process: `
       + mark(result.digest === result.expected),
+    `  published       sirtaki get ${result.published.join(' ')}`,
     `  state digest    ${result.state}, the same in all workers: `
       + mark(!result.problems.some((one) => one.startsWith('the state'))),
     ...result.problems.map((one) => `  ${one}`),

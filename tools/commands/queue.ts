@@ -16,7 +16,7 @@ import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { drained, tableText } from '../cli/output.ts'
 import { stdin } from '../cli/stdin.ts'
-import { withObjects } from '../cluster/objects.ts'
+import { withObjects, wrongType } from '../cluster/objects.ts'
 
 const PATH = ['<path>', 'the path of the queue', objectPath] as const
 
@@ -157,10 +157,7 @@ const withQueue = <T>(
 /** A queue of which nothing is left is none, so a path without an object will do. @throws Failure for another type. */
 function requireQueue(client: ObjectClient, path: string): void {
   const type = client.describe(path)?.['type'] ?? Queue.name
-  if (type === Queue.name) return
-  const facts = { path, type, wanted: Queue.name }
-  const message = `${path} is no queue but of type ${JSON.stringify(type)} [WRONG_TYPE]`
-  throw new Failure(exits.conflict, message, { code: 'WRONG_TYPE', next: 'stop', facts })
+  if (type !== Queue.name) throw wrongType(path, type, Queue.name, 'queue')
 }
 
 function valueOf(text: string): Value {

@@ -1,21 +1,25 @@
 /**
- * `sirtaki watch`: what happens to the objects, or to one of them, as it happens.
+ * `sirtaki watch`: what happens to the objects, to one of them, or to a node of a tree, as it happens.
  *
- * Read next: `../../objects/runtime/watcher.ts`.
+ * Read next: `../../objects/runtime/watcher.ts`, `../../objects/tree/watch.ts`.
  */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { isError, type SirtakiError } from '../../log/errors.ts'
 import type { Change, ChangeItem } from '../../objects/runtime/watch-hub.ts'
 import type { RowItem, WatchItem } from '../../objects/runtime/watcher.ts'
-import { objectPath, position } from '../cli/arguments.ts'
-import { contextOf } from '../cli/context.ts'
+import type { TreeItem } from '../../objects/tree/watch.ts'
+import { nodePath, objectPath, position } from '../cli/arguments.ts'
+import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import type { Output } from '../cli/output.ts'
 import { withObjects } from '../cluster/objects.ts'
+import { withTree } from '../cluster/trees.ts'
 
 interface WatchFlags {
   readonly after?: number
   readonly snapshot?: boolean
+  readonly recursive?: boolean
+  readonly children?: boolean
 }
 
 /** Makes the command. */
@@ -23,35 +27,74 @@ export const watchCommand = (): Command =>
   new Command('watch')
     .description('print what changes in the objects, one position after the other, until Ctrl-C')
     .argument('[object]', 'only this one', objectPath)
+    .argument('[node]', 'only this node of it, if it is a tree', nodePath)
     .option('--after <position>', 'begin with what happened above this position', position)
     .option('--snapshot', 'begin with all records as they are')
-    .action(async (path: string | undefined, { after, snapshot }: WatchFlags, command: Command) => {
+    .addOption(new Option('--recursive', 'the node and all below it').conflicts('children'))
+    .option('--children', 'the children of the node, and not the node')
+    .action(async (path: string | undefined, node: string | undefined, flags: WatchFlags, command: Command) => {
       const context = contextOf(command)
-      const { output, signal } = context
-      await withObjects(
-        context,
-        async (client) => {
-          const options = { path, after, snapshot, signal, onGap: snapshot === true ? 'resync' : 'throw' } as const
-          try {
-            for await (const item of client.watch(options)) {
-              tell(output, path === undefined ? withoutSystem(item) : item)
-              await output.flow()
-            }
-          } catch (thrown) {
-            throw isError(thrown, 'TRIMMED') ? gone(thrown) : thrown
-          }
-        },
-        { doing: '', watchFrom: after === undefined ? undefined : after + 1 },
-      )
-      signal.throwIfAborted()
+      if (path !== undefined && node !== undefined) await watchNode(context, path, node, flags)
+      else await watchObjects(context, path, flags)
+      context.signal.throwIfAborted()
     })
 
-/** What is too old, or came faster than it was printed. */
-const gone = ({ facts }: SirtakiError): Failure =>
+async function watchObjects(context: Context, path: string | undefined, flags: WatchFlags): Promise<void> {
+  const { output, signal } = context
+  const { after, snapshot, recursive = false, children = false } = flags
+  if (recursive || children) {
+    throw new Failure(exits.usage, '--recursive and --children are about a node: name one, such as /flags')
+  }
+  await withObjects(
+    context,
+    async (client) => {
+      const options = { path, after, snapshot, signal, onGap: snapshot === true ? 'resync' : 'throw' } as const
+      await follow(output, client.watch(options), 'with what there is with --snapshot', (item) => {
+        tell(output, path === undefined ? withoutSystem(item) : item)
+      })
+    },
+    { doing: '', watchFrom: watchFrom(flags) },
+  )
+}
+
+async function watchNode(context: Context, object: string, path: string, flags: WatchFlags): Promise<void> {
+  const { output, signal } = context
+  const { after, snapshot = false, recursive, children } = flags
+  if (snapshot) {
+    throw new Failure(exits.usage, '--snapshot is about objects: sirtaki get and sirtaki export print what nodes hold')
+  }
+  await withTree(context, object, { doing: '', mayBeAbsent: true, watchFrom: watchFrom(flags) }, (tree) =>
+    follow(output, tree.watch(path, { after, recursive, children, signal }), 'read what there is first', (item) => {
+      tellNode(output, item)
+    }),
+  )
+}
+
+/** What happened before the command began is at hand from here on. */
+const watchFrom = ({ after }: WatchFlags): number | undefined => (after === undefined ? undefined : after + 1)
+
+async function follow<I>(
+  output: Output,
+  items: AsyncIterable<I>,
+  instead: string,
+  use: (item: I) => void,
+): Promise<void> {
+  try {
+    for await (const item of items) {
+      use(item)
+      await output.flow()
+    }
+  } catch (thrown) {
+    throw isError(thrown, 'TRIMMED') ? gone(thrown, instead) : thrown
+  }
+}
+
+/** What is too old, or came faster than it was printed. `instead`: where else to begin. */
+const gone = ({ facts }: SirtakiError, instead: string): Failure =>
   new Failure(
     exits.notFound,
     `changes above position ${String(facts['after'])} are not at hand any more, the oldest are those from position `
-      + `${String(facts['oldest'])} on: begin there with --after, or with what there is with --snapshot [TRIMMED]`,
+      + `${String(facts['oldest'])} on: begin there with --after, or ${instead} [TRIMMED]`,
     { code: 'TRIMMED', next: 'stop', facts },
   )
 
@@ -67,6 +110,13 @@ function tell(output: Output, item: WatchItem): void {
   if (isEmpty) return
   if (output.json) output.data(item, '')
   else for (const line of linesOf(item)) output.data({}, cut(line))
+}
+
+function tellNode(output: Output, item: TreeItem): void {
+  if (output.json) output.data(item, '')
+  else if (item.kind === 'events') {
+    for (const { kind, path } of item.events) output.data({}, cut(`${item.position}  ${path} ${kind}`))
+  }
 }
 
 /** An item for people; nothing of marks that only programs need. */

@@ -26,9 +26,9 @@ export async function lead(
   const ends = AbortSignal.any([term.signal, signal])
   const files = await filesBelow(root, without)
   await report.sync({ signal: ends })
-  while (!report.state.isWhole) await cut(session, files, { objects, term, ends })
+  while (!report.cut.isWhole) await cut(session, files, { objects, term, ends })
   await finished(objects, ends)
-  if (report.state.result === null) await publish(session, objects, term)
+  if (report.result === undefined) await publish(session, objects, term)
 }
 
 interface Leading {
@@ -42,13 +42,17 @@ async function cut(session: ObjectSession, files: readonly string[], { objects, 
   const { items, report } = objects
   await session.transaction(
     (tx) => {
-      const { last, files: known } = tx.get(report)
+      const { last, files: known } = report.cut
       const from = known === 0 ? 0 : files.findIndex((path) => path > last)
       const lot = from < 0 ? [] : files.slice(from, from + CUT_FILES)
       const end = lot.at(-1) ?? last
       tx.requires(term.held)
       if (lot.length > 0) tx.do(items, 'put', { items: lot.map(itemOf) })
-      tx.do(report, 'cut', { last: end, files: lot.length, isWhole: lot.length === 0 || end === files.at(-1) })
+      report.noteCut(tx, {
+        last: end,
+        files: known + lot.length,
+        isWhole: lot.length === 0 || end === files.at(-1),
+      })
     },
     { signal: ends },
   )
@@ -59,7 +63,7 @@ const itemOf = (value: string) => ({ value, id: null, priority: 0, delayMs: 0, m
 /** Settles when every item has its result. @throws what aborted `ends`. */
 async function finished({ results, report }: JobObjects, ends: AbortSignal): Promise<void> {
   const watch = results.watch({ signal: ends, onGap: 'resync' })
-  while (results.state.files < report.state.files) {
+  while (results.state.files < report.cut.files) {
     const { done } = await watch.next()
     if (done === true) break
   }
@@ -72,6 +76,6 @@ async function publish(session: ObjectSession, { results, report }: JobObjects, 
     const { files, bytes } = tx.get(results)
     const found = [...results.tables.files.range()].map(([path, { hash }]) => ({ path, hash }))
     tx.requires(term.held)
-    tx.do(report, 'publish', { digest: combinedDigest(found), files, bytes })
+    report.publish(tx, { digest: combinedDigest(found), files, bytes })
   })
 }

@@ -16,6 +16,7 @@ import { Crew } from './crew.ts'
 import { combinedDigest, filesBelow, hashFile } from './files.ts'
 import { openJob, type JobObjects } from './objects.ts'
 import { makeMeter, quantile, type Meter } from './progress.ts'
+import { REPORTS } from './report.ts'
 
 /** What is to be done, by whom. `kill`: so many leaders are killed on the way. */
 export interface JobOptions {
@@ -43,6 +44,8 @@ export interface JobResult {
   readonly p99Ms: number
   readonly digest: string
   readonly expected: string
+  /** The tree and the node in which the leader has published the result. */
+  readonly published: readonly [tree: string, node: string]
   readonly state: string
   readonly workers: number
   readonly killed: number
@@ -63,6 +66,7 @@ export async function runJob(options: JobOptions): Promise<JobResult> {
   const counter = await client.open(Counter, '/jobs/count')
   const job = `/jobs/${await counter.add({ by: 1 })}`
   const objects = await openJob(client.own, job)
+  await objects.report.begin({ root })
   talk(`job ${job}: ${files.length} files below ${root}, ${workers} workers`)
   const meter = makeMeter(talk)
   const order = { cluster, job, root, without: [...without], delayMs }
@@ -106,7 +110,7 @@ class Shown {
       await objects.report.sync()
       const seconds = (performance.now() - started) / 1_000
       this.#show(seconds)
-      if (objects.report.state.result !== null && crew.isFinished) return seconds
+      if (objects.report.result !== undefined && crew.isFinished) return seconds
       this.#killLeader()
       await rest(LOOK_MS, this.#options.signal)
     }
@@ -168,14 +172,16 @@ async function judge({ root, workers }: JobOptions, outcome: Outcome): Promise<J
   const digest = combinedDigest(found)
   const expected = combinedDigest(await hashAlone(root, files))
   const { files: done, bytes } = objects.results.state
-  const published = objects.report.state.result?.digest ?? 'none'
+  const published = objects.report.result
   const { ready, delayed, taken, dead } = objects.queue.size
   const left = ready + delayed + taken + dead
   const problems = [
     ...(found.length === files.length && done === files.length ? [] : [`${done} of ${files.length} files are done`]),
     ...(left === 0 ? [] : [`${left} items are left in the queue`]),
     ...(digest === expected ? [] : [`the combined digest is ${digest}, a single process has ${expected}`]),
-    ...(published === digest ? [] : [`the leader has published ${published}, the results have ${digest}`]),
+    ...(published?.digest === digest && published.files === done && published.bytes === bytes
+      ? []
+      : [`the leader has published ${JSON.stringify(published)}, the results have ${digest}, ${done} files`]),
     ...digests.workers.flatMap((one, i) =>
       one === digests.own ? [] : [`the state of worker ${i} has digest ${one ?? 'unknown'}, here it is ${digests.own}`],
     ),
@@ -191,6 +197,7 @@ async function judge({ root, workers }: JobOptions, outcome: Outcome): Promise<J
     p99Ms: quantile(crew.latencies, 0.99),
     digest,
     expected,
+    published: [REPORTS, objects.report.resultPath],
     state: digests.own,
     workers,
     killed: shown.killed,

@@ -62,9 +62,9 @@ class Worker {
 
   async #untilOver(): Promise<void> {
     const { report } = this.#objects
-    const watch = report.watch({ onGap: 'resync' })
-    while (report.state.result === null) await watch.next()
-    await watch.return?.()
+    const watch = report.watch()
+    while (report.result === undefined) await watch.next()
+    await watch.return()
     this.#over.abort()
   }
 

@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { connect } from '../../../objects/connect.ts'
+import type { Term } from '../../../objects/lock/election.ts'
 import type { ObjectSession } from '../../../objects/object-session.ts'
 import { combinedDigest, filesBelow, hashFile } from '../../../tools/job/files.ts'
 import { lead } from '../../../tools/job/leader.ts'
 import { jobTypes, openJob, type JobObjects } from '../../../tools/job/objects.ts'
 import { lineText, pictureOf } from '../../../tools/job/progress.ts'
+import { REPORTS } from '../../../tools/job/report.ts'
 import { Results } from '../../../tools/job/results.ts'
 import { SpaceDriver } from '../../objects/space-driver.ts'
 import { folder } from '../command-line.ts'
@@ -63,26 +65,52 @@ test('a leader goes on where the one before stopped: each file is one item, the 
   const others = await openJob(second, order.job)
 
   const stopped = new AbortController()
+  await objects.report.begin({ root })
   const cut = objects.report.watch()
   const stopping = (async () => {
-    while (objects.report.state.files === 0) await cut.next()
+    while (objects.report.cut.files === 0) await cut.next()
     stopped.abort()
   })()
   const term = await first.elect(objects.lock.path, { timeoutMs: 5_000 })
   await t.throwsAsync(lead(first, order, { objects, term, signal: stopped.signal }))
   await Promise.all([stopping, term.resign()])
-  t.like(objects.report.state, { files: 500, isWhole: false })
+  t.like(objects.report.cut, { files: 500, isWhole: false })
 
   const next = await second.elect(objects.lock.path, { timeoutMs: 5_000 })
   const watch = others.report.watch()
   const leading = lead(second, order, { objects: others, term: next, signal: new AbortController().signal })
-  while (!others.report.state.isWhole) await watch.next()
+  while (!others.report.cut.isWhole) await watch.next()
   t.is(await workOff(first, root, objects), 1_100)
   await leading
   const files = await filesBelow(root, [])
   const alone = await Promise.all(files.map((path) => hashFile(root, path)))
-  t.like(others.report.state, { files: 1_100, result: { files: 1_100, digest: combinedDigest(alone) } })
+  t.is(others.report.cut.files, 1_100)
+  t.like(others.report.result, { files: 1_100, digest: combinedDigest(alone) })
+  const tree = await client.tree(REPORTS)
+  t.deepEqual(tree.children('/jobs/1'), ['cut', 'result'])
+  t.like(tree.get(others.report.resultPath), { value: { files: 1_100 }, stat: { version: 0 } })
   t.deepEqual(others.queue.size, { ready: 0, delayed: 0, taken: 0, dead: 0 })
+})
+
+test('a leader whose term is over publishes nothing, and the result is published once', async (t) => {
+  const client = await connect('memory:', { types: jobTypes })
+  t.teardown(() => client.close())
+  const { report, lock } = await openJob(client.own, '/jobs/1')
+  await report.begin({ root: '/' })
+  const outcome = { digest: 'd', files: 1, bytes: 1 }
+  const publish = ({ held }: Term): Promise<void> =>
+    client.transaction((tx) => {
+      tx.requires(held)
+      report.publish(tx, outcome)
+    })
+  const first = await client.elect(lock.path, { timeoutMs: 5_000 })
+  await first.resign()
+  await t.throwsAsync(publish(first), { code: 'NOT_HELD' })
+  t.is(report.result, undefined)
+  const second = await client.elect(lock.path, { timeoutMs: 5_000 })
+  await publish(second)
+  t.deepEqual(report.result, outcome)
+  await t.throwsAsync(publish(second), { code: 'NODE_EXISTS' })
 })
 
 test('O8: an item is acknowledged with its result or not at all', async (t) => {
