@@ -229,7 +229,7 @@ function fakeSession(): RecipeSession & { readonly paths: () => string[] } {
   }
 }
 
-test('recipes of ZooKeeper: a holder at a time, every item once, versions as they go on, nothing left behind', async (t) => {
+test('recipes of ZooKeeper: one holder, each item once, versions as they go on, nothing left behind', async (t) => {
   const session = fakeSession()
   const recipes = await zookeeperRecipes(session)
   const callers = Array.from({ length: 4 }, () => session)

@@ -201,4 +201,11 @@ test('ends of sessions count from the last sending that was confirmed; an owner 
       message: 'an owner of sessions ended with 3',
     },
   )
+  writeFileSync(owner, "process.send({ name: JSON.parse(process.argv[2])[0], sentAt: 0 }, () => process.send('open'))")
+  await t.throwsAsync(
+    sessionEnds(1, { file: owner, args: [] }, () => Promise.resolve()),
+    {
+      message: '1 of 1 sessions ended while their processes were alive: the machine is too busy',
+    },
+  )
 })

@@ -145,7 +145,13 @@ export async function endsLoad(address: string, ends: number): Promise<Measured>
   const tree = await objects.tree(ENDS_PATH)
   const file = join(import.meta.dirname, `session-owner${extname(import.meta.filename)}`)
   return sessionEnds(ends, { file, args: [address] }, async (name) => {
-    for await (const item of tree.watch(`/${name}`)) {
+    const watch = tree.watch(`/${name}`)
+    await tree.sync(WAIT)
+    if (tree.exists(`/${name}`) === undefined) {
+      await watch.return()
+      return
+    }
+    for await (const item of watch) {
       if (item.kind === 'events' && item.events.some(({ kind }) => kind === 'deleted')) return
     }
     throw new Error(`the end of ${name} was not seen`)

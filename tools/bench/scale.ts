@@ -65,7 +65,9 @@ const manyNodes: Special = {
       system: 'sirtaki',
       value: after,
       unit: 'us of the client',
-      note: `a set at ${count(nodes)} nodes; ${before.toFixed(1)} us at ${count(few)}, ${(after / before).toFixed(2)} times`,
+      note:
+        `a set at ${count(nodes)} nodes, ${(after / before).toFixed(2)} times the ${before.toFixed(1)} us at `
+        + count(few),
     })
     await cluster.stop()
   },

@@ -42,7 +42,9 @@ await Promise.all(
     const objects = new ObjectClient(telling(spaceLogOf(client), name), { timeoutMs: SESSION_TIMEOUT_MS })
     const tree = await objects.tree(ENDS_PATH)
     tell({ name, sentAt: epochMs() })
-    await tree.create(`/${name}`, null, { ephemeral: true })
+    await tree.create(`/${name}`, null, { ephemeral: true }).catch(() => {
+      tell({ name, sentAt: undefined })
+    })
   }),
 )
 tell('open')

@@ -91,9 +91,10 @@ export function etcdRecipes(observer: Grpc) {
     lock: async (sessions: readonly Grpc[]) => lock(sessions, await Promise.all(sessions.map(leaseOf))),
     ephemeral: async (session: Grpc) => ephemeral(session, await leaseOf(session)),
     ended: async (name: string): Promise<void> => {
-      // WatchRequest: create_request 1 (key 1); the first answer says that it is made, the next is of the delete.
-      const watch = framed(field(1, field(1, Buffer.from(`ends/${name}`))))
-      await observer.nthAnswer(WATCH, watch, 1)
+      // WatchRequest: create_request 1 (key 1, start_revision 3, filters 5 (NOPUT 0)); the first answer says that it is
+      // made, the next is of the delete, also of one that was before.
+      const request = Buffer.concat([field(1, Buffer.from(`ends/${name}`)), field(3, 1), field(5, 0)])
+      await observer.nthAnswer(WATCH, framed(field(1, request)), 1)
     },
   }
 }

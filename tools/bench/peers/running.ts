@@ -13,6 +13,8 @@ const CLIENT_READY_MS = 60_000
  * What an answer may take beyond the time of its load: callers wait for their last call, and sessions are opened first.
  */
 const ANSWER_MS = 60_000
+/** And for each session that ends: some end at a time. */
+const END_MS = 1_000
 
 /** What starts: `servers` starts them and waits until they answer. */
 export interface Starting {
@@ -68,7 +70,8 @@ async function start({ name, version, progress, servers }: Starting, processes: 
     pids,
     clientPid: child.pid ?? 0,
     run: async (load, outstanding, ms) => {
-      const answer = await ask(ms + ANSWER_MS, { load, outstanding, ms })
+      const endsMs = load === 'sessionEnd' ? outstanding * END_MS : 0
+      const answer = await ask(ms + ANSWER_MS + endsMs, { load, outstanding, ms })
       if (answer.kind === 'error') {
         throw new Error(`${name}, ${load} at ${outstanding}: ${answer.error} (log: ${processes.log('client')})`)
       }
