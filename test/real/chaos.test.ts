@@ -18,19 +18,7 @@ test.serial(
     const folder = makeFolder(t)
     const child = spawn(
       process.execPath,
-      [
-        MAIN,
-        '--minutes',
-        '0.25',
-        '--only',
-        'kill,pause,kill-client',
-        '--rate',
-        '300',
-        '--least',
-        '10',
-        '--dir',
-        folder,
-      ],
+      [MAIN, '--minutes', '0.4', '--only', 'kill,pause,kill-client', '--rate', '300', '--least', '10', '--dir', folder],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     const { code, out, err } = await ended(child, { timeoutMs: 180_000 })
