@@ -90,6 +90,7 @@ async function acquired(
     load,
     round,
     input: { op: 'acquire', key, holder, session: sessionName },
+    waits: true,
     run: async () => {
       held = tries ? await session.tryLock(path, CALL) : await session.lock(path, CALL)
       return held === undefined ? [false] : [held.token, held.token]
@@ -198,6 +199,7 @@ export async function takeOne(
     load: 'queue',
     round,
     input: { op: 'take', key: 'q', taker, session: sessionName },
+    waits: true,
     run: async () => {
       jobs.push(...(waitsMs === undefined ? await queue.tryTake(CALL) : await queue.take({ timeoutMs: waitsMs })))
       const [job] = jobs
@@ -303,8 +305,7 @@ async function transact({ client, session, prng }: Lane): Promise<void> {
     const told = answers.map((answer) => (typeof answer === 'object' ? (answer?.value ?? null) : answer))
     return steps.every(({ op }) => op === 'read') && place !== undefined ? [told, place] : [told]
   }
-  const refused = (code: string): Told | 'nothing' | undefined =>
-    code === 'MISMATCH' ? ['refused'] : code === 'CONFLICT' ? 'nothing' : undefined
+  const refused = (code: string): Told | undefined => (code === 'MISMATCH' ? ['refused'] : undefined)
   await record({ load: 'txn', round, input: steps, run, refused })
 }
 

@@ -48,12 +48,17 @@ export interface Recorded {
   readonly round: number
   readonly input: unknown
   run(): Promise<Told>
-  /** What an error answers; `nothing`: it has not taken effect. Any other error leaves the outcome unknown. */
-  refused?(code: string): Told | 'nothing' | undefined
+  /**
+   * What an error answers. Of others, one that says that the same call is safe (`again`) promises that nothing was
+   * done; any other leaves the outcome unknown.
+   */
+  refused?(code: string): Told | undefined
+  /** It may have been granted for a moment: what is promised is only that nothing of it stays. */
+  readonly waits?: boolean
 }
 
 /** Runs an operation and says how it went. @throws what it throws, unless that is an answer. */
-export async function record({ load, round, input, run, refused }: Recorded): Promise<Told | undefined> {
+export async function record({ load, round, input, run, refused, waits }: Recorded): Promise<Told | undefined> {
   const id = ++ids
   flush()
   write(`begin ${id} ${load} ${round} ${now()} ${JSON.stringify(input)}\n`)
@@ -63,7 +68,7 @@ export async function record({ load, round, input, run, refused }: Recorded): Pr
     return told
   } catch (thrown) {
     const told = isError(thrown) ? refused?.(thrown.code) : undefined
-    if (told === 'nothing') say('never', id)
+    if (told === undefined && isError(thrown) && thrown.next === 'again' && waits !== true) say('never', id)
     else if (told === undefined) say('end', id, '-', '-')
     else {
       say('end', id, now(), JSON.stringify(told))
