@@ -2306,7 +2306,8 @@ export const bugs: readonly Bug[] = [
     file: 'objects/runtime/records.ts',
     find: '    this.#place(key, this.#rows.get(key), before)\n',
     replace:
-      '    const nested = this.#nested\n    this.#nested = undefined\n    this.#place(key, this.#rows.get(key), before)\n    this.#nested = nested\n',
+      '    const nested = this.#nested\n    this.#nested = undefined\n'
+      + '    this.#place(key, this.#rows.get(key), before)\n    this.#nested = nested\n',
   },
   {
     name: 'range-without-its-count',
@@ -2362,7 +2363,8 @@ export const bugs: readonly Bug[] = [
     file: 'objects/runtime/view.ts',
     find: '        if (playback === this.#current) this.#tell(played)\n        else',
     replace:
-      '        if (playback === this.#current) {\n          this.#tell(played)\n          this.hub.played(played)\n        } else',
+      '        if (playback === this.#current) {\n          this.#tell(played)\n'
+      + '          this.hub.played(played)\n        } else',
     also: [
       {
         file: 'objects/runtime/view.ts',
@@ -2403,6 +2405,15 @@ export const bugs: readonly Bug[] = [
     file: 'objects/runtime/watcher.ts',
     find: "if (this.#onGap === 'resync') this.#queue.push(this.#resync())",
     replace: "if (this.#onGap === 'resync') this.#resync()",
+  },
+  {
+    name: 'scan-before-the-sockets',
+    sentence: 'A sequencer that was busy looks for silent sessions before it reads what they have sent meanwhile.',
+    breaks: ['O5'],
+    seed: 1,
+    file: 'sequencer/session-keeper.ts',
+    find: '      clock.turn(() => {\n        this.#timer = undefined\n',
+    replace: '      void Promise.resolve().then(() => {\n        this.#timer = undefined\n',
   },
   {
     name: 'any-range-error-stops',
