@@ -58,6 +58,10 @@ export class FakeLog implements SpaceLog {
   silent: number | undefined
   /** Whether the sequencer vouches for sessions. */
   confirming = true
+  /** How long the sequencer takes to say so. */
+  heartbeatMs = 0
+  /** The incarnations that each heartbeat named. */
+  readonly heartbeats: (readonly number[])[] = []
   /** Decides the fate of an append, by the count of grants so far. */
   fate: (grant: number) => Fate = () => 'stored'
   #queue: Append[] = []
@@ -100,9 +104,11 @@ export class FakeLog implements SpaceLog {
     return { tail: this.positions.length, logTime: this.logTime }
   }
 
-  heartbeat(incarnations: readonly number[]): Promise<HeartbeatAnswer> {
+  async heartbeat(incarnations: readonly number[]): Promise<HeartbeatAnswer> {
+    this.heartbeats.push(incarnations)
+    if (this.heartbeatMs > 0) await new Promise<void>((resolve) => this.clock.timer(this.heartbeatMs, resolve))
     const confirmed = incarnations.map(() => this.confirming)
-    return Promise.resolve({ epoch: 1, logTime: this.logTime, tail: this.positions.length, confirmed })
+    return { epoch: 1, logTime: this.logTime, tail: this.positions.length, confirmed }
   }
 
   play(stream: number, events: StreamEvents, from = 0): SpacePlayer {

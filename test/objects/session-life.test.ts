@@ -2,6 +2,7 @@
 import test from 'ava'
 import { isError } from '../../log/errors.ts'
 import { Counter, ObjectClient, type ObjectClientOptions } from '../../objects.ts'
+import { encodeResume } from '../../sequencer/session-entry.ts'
 import { Board } from './board.ts'
 import { FakeLog } from './fake-log.ts'
 
@@ -74,6 +75,42 @@ test('O5: a session that was doubtful and is confirmed again is connected', asyn
   log.confirming = true
   await pass(log, 1_000)
   t.deepEqual(states, ['connected', 'doubtful', 'connected'])
+})
+
+test('O5: a heartbeat counts from when it was sent, however late its answer comes', async (t) => {
+  const log = new FakeLog()
+  const { board, states } = await program(log)
+  await outcomes(log, [board.set({ n: 1 })], 20)
+  log.heartbeatMs = 1_100
+  await pass(log, 1_800)
+  t.deepEqual(states, ['connected', 'doubtful'])
+  await pass(log, 400)
+  t.deepEqual(states, ['connected', 'doubtful', 'lost'])
+})
+
+test('O5: a heartbeat counts only once the view has played to the tail of its answer', async (t) => {
+  const log = new FakeLog()
+  const { client, board } = await program(log)
+  await outcomes(log, [board.hold({ key: 'a', n: 1 })], 20)
+  const { incarnation } = client.own.ticket() ?? t.fail()
+  log.pushing = false
+  const [session] = client.sessions()
+  log.write(encodeResume(incarnation, session ?? t.fail()), [0, 1])
+  await pass(log, 800)
+  t.true(isError(client.own.signal.reason, 'SESSION_MOVED'))
+})
+
+test('O5: a session that was lost here is heard of no more', async (t) => {
+  const log = new FakeLog()
+  const { client, board } = await program(log)
+  await outcomes(log, [board.set({ n: 1 })], 20)
+  const { incarnation } = client.own.ticket() ?? t.fail()
+  log.confirming = false
+  await pass(log, 1_800)
+  t.is(client.own.state, 'lost')
+  log.heartbeats.length = 0
+  await pass(log, 2_000)
+  t.false(log.heartbeats.flat().includes(incarnation))
 })
 
 test('O5: what was under way when a session is lost may have been applied, and handles may end with it', async (t) => {
