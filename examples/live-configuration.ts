@@ -1,58 +1,49 @@
 /**
- * Configuration that every process follows: written by one, watched by another, one item a change.
+ * Configuration that every process follows: nodes of a tree, written by one, kept at hand by another.
  *
  *     node examples/live-configuration.ts
  */
-import { boolean, number, object, string } from 'superstruct'
-import { SirtakiError, connect, defineObject } from '../index.ts'
+import { SirtakiError, connect } from '../index.ts'
 
-/** Settings by name. A writer says which change it has seen, so that two of them do not undo each other's work. */
-const Configuration = defineObject({
-  name: 'example.configuration',
-  version: 1,
-  state: object({}),
-  initial: () => ({}),
-  tables: { flags: object({ on: boolean() }) },
-  refusals: { CHANGED: 'refresh' },
-  ops: (op) => ({
-    set: op(object({ name: string(), on: boolean(), seen: number() }), (_draft, { name, on, seen }, ctx) => {
-      const modified = ctx.tables.flags.positions(name)?.modified ?? -1
-      if (modified > seen) ctx.reject('CHANGED', { name, modified })
-      ctx.tables.flags.set(name, { on })
-      return ctx.position
-    }),
-  }),
-})
+await using writer = await connect('memory:live')
+await using reader = await connect('memory:live')
 
-await using writer = await connect('memory:live', { types: [Configuration] })
-await using reader = await connect('memory:live', { types: [Configuration] })
-const settings = await writer.open(Configuration, '/settings')
-const first = await settings.set({ name: 'beta', on: true, seen: -1 })
+// A node a setting. Its version says which change a writer has seen, so that two do not undo each other's work.
+const settings = await writer.tree('/settings')
+await settings.create('/flags', null)
+await settings.create('/flags/beta', true)
 
-const followed = await reader.open(Configuration, '/settings')
+// The cache has all nodes below a path, as they were at the start, and hears of each change: nothing is missed between.
+const followed = await reader.tree('/settings')
 await followed.sync()
-const flags = new Map<string, unknown>()
-// First all records as they are, then each change: nothing is missed in between.
-for await (const item of followed.watch({ snapshot: true })) {
-  if (item.kind === 'resync') {
-    flags.clear()
-    for (const { table, key, value } of item.rows) if (table === 'flags') flags.set(key, value)
-    console.log('at the start:', JSON.stringify([...flags]))
-  } else if (item.kind === 'caughtUp') {
-    await settings.set({ name: 'beta', on: false, seen: first })
-  } else if (item.kind === 'change') {
-    for (const { table, key, after } of item.changes) {
-      if (table !== 'flags') continue
-      if (after === undefined) flags.delete(key)
-      else flags.set(key, after)
-    }
-    console.log('changed:', JSON.stringify([...flags]))
-    break
-  }
-}
+let changed: (text: string) => void = () => undefined
+const nextChange = (): Promise<string> =>
+  new Promise((resolve) => {
+    changed = resolve
+  })
+await using flags = followed.cache('/flags', {
+  changed: ({ path, before, after }) => {
+    changed(`${path} was ${JSON.stringify(before?.value)}, is ${JSON.stringify(after?.value)}`)
+  },
+})
+await flags.ready
+console.log('at the start:', flags.get('/flags/beta')?.value)
 
-const late = settings.set({ name: 'beta', on: true, seen: first })
+const heard = nextChange()
+await settings.set('/flags/beta', false, { version: 0 })
+console.log('changed:', await heard)
+console.log('in the cache:', flags.get('/flags/beta')?.value)
+
+const late = settings.set('/flags/beta', true, { version: 0 })
 console.log(
   'by one that has not seen it:',
   await late.catch((error: unknown) => (error instanceof SirtakiError ? error.code : error)),
 )
+
+// A watch says what happens, and nothing of values: here to the children of a node.
+for await (const item of followed.watch('/flags', { children: true })) {
+  if (item.kind === 'caughtUp') await settings.create('/flags/dark', true)
+  if (item.kind !== 'events') continue
+  console.log('watched:', item.events.map(({ kind, path }) => `${path} ${kind}`).join(', '))
+  break
+}

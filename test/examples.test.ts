@@ -52,9 +52,10 @@ test('queue-with-crash: what a killed worker had taken is worked off by another 
   )
 })
 
-test('live-configuration: a watch begins with what there is and goes on with each change', async (t) => {
+test('live-configuration: a cache begins with what there is and goes on with each change', async (t) => {
   t.is(
     await run('live-configuration.ts'),
-    'at the start: [["beta",{"on":true}]]\nchanged: [["beta",{"on":false}]]\nby one that has not seen it: CHANGED\n',
+    'at the start: true\nchanged: /flags/beta was true, is false\nin the cache: false\n'
+      + 'by one that has not seen it: BAD_VERSION\nwatched: /flags/dark created\n',
   )
 })

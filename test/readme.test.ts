@@ -65,7 +65,7 @@ test('the bench runs as the page says', async (t) => {
 })
 
 test('the commands of the pages work against a cluster started as they say', async (t) => {
-  t.timeout(120_000)
+  t.timeout(240_000)
   const data = mkdtempSync(join(tmpdir(), 'sirtaki-readme-'))
   const [port = 0] = await freePorts(4)
   const dev = spawn(
