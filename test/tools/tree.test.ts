@@ -1,6 +1,8 @@
 /** Commands for trees: create, get, set, ls, rm, watch, export, import, call. */
 import test from 'ava'
 import { Counter, digestIdentity } from '../../index.ts'
+import { openJob } from '../../tools/job/objects.ts'
+import { REPORTS } from '../../tools/job/report.ts'
 import { ended, json, line, run } from './command-line.ts'
 import { host } from './host.ts'
 
@@ -182,6 +184,29 @@ test.serial('call: ops of a tree, but for data', async (t) => {
   t.is((await on('call', '/app', 'tree', 'check', '{"path": "/a", "version": 0}')).out, 'null\n')
   t.is((await on('call', '/app', 'tree', 'check', '{"path": "/a", "version": 3}')).code, 5)
   t.regex((await run(['call', '--help'])).out, /tree create '{"path":"\/flags","data":null}'\n[^]*sirtaki create/)
+})
+
+test.serial('get: the report of the main job, which transactions join with a type of the job', async (t) => {
+  const { on, client } = await host(t)
+  const { results, report, lock } = await openJob(client.own, '/jobs/1')
+  await report.begin({ root: '/' })
+  const term = await client.elect(lock.path, { timeoutMs: 10_000 })
+  await client.transaction((tx) => {
+    tx.requires(term.held)
+    tx.do(results, 'add', { results: [] })
+    report.publish(tx, { digest: 'd', files: 0, bytes: 0 })
+  })
+  const [node, locks, hidden] = await Promise.all([
+    on('get', REPORTS, report.resultPath, '--json'),
+    on('locks', '--json'),
+    on('ls', '/jobs', '--json'),
+  ])
+  t.like(json(node.out)[0], { value: { digest: 'd', files: 0 } })
+  t.like(json(locks.out)[0], { path: '/jobs/1/leader' })
+  t.deepEqual(
+    json(hidden.out).filter(({ type }) => type === null),
+    [],
+  )
 })
 
 test('what makes no sense of nodes is exit code 2, in one line, and no cluster is asked', async (t) => {

@@ -1,7 +1,8 @@
 /**
  * The objects of the cluster that a command names, in a session of its own that ends with it.
  *
- * A command that only looks appends nothing: a session is opened by its first op. Read next: `open-log.ts`,
+ * A command that only looks appends nothing: a session is opened by its first op. It knows the type of the main job,
+ * since without its code all that its transactions have joined would be hidden: queue, lock, report. Read next: `open-log.ts`,
  * `../../objects/client.ts`.
  */
 import { hostname } from 'node:os'
@@ -9,6 +10,7 @@ import { ObjectClient, type ObjectClientOptions, type ObjectMark } from '../../o
 import { startWatchdog } from '../../objects/io/watchdog.ts'
 import type { Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
+import { Results } from '../job/results.ts'
 import { withLog, type UseOptions } from './open-log.ts'
 
 /** Runs `use` with the objects as they are at the tail. @throws SirtakiError as `withLog`, `ObjectClient.sync`. */
@@ -23,7 +25,7 @@ export async function withObjects<T>(
     async (log) => {
       const name = `sirtaki ${process.pid} on ${hostname()}`
       await using watchdog = startWatchdog()
-      await using client = new ObjectClient(log, { name, watchFrom, watchdog })
+      await using client = new ObjectClient(log, { name, watchFrom, watchdog, types: [Results] })
       await client.sync({ signal, timeoutMs })
       return await use(client)
     },
@@ -37,7 +39,9 @@ export function requireObject(client: ObjectClient, path: string): Required<Obje
   if (found === undefined) throw noObject(path)
   const { type, version, modified } = found
   if (type !== undefined && version !== undefined && modified !== undefined) return { path, type, version, modified }
-  const message = `${path} was made by a type of a program: sirtaki knows counters, locks, queues and trees only`
+  const message =
+    `${path} was made by a type of a program: sirtaki knows counters, locks, queues and trees, `
+    + 'unless a transaction has joined them with a type of a program'
   throw new Failure(exits.failed, `${message} [CODE_MISSING]`, { code: 'CODE_MISSING', next: 'stop', facts: { path } })
 }
 
