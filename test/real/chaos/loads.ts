@@ -1,7 +1,7 @@
 /**
  * The loads of a run, and the lines of those that work with objects.
  *
- *     log       appends, reads, tails and trims of the log           queue     puts, takes, acknowledgements, givings back
+ *     log       appends, reads, tails and trims of the log           queue     puts, takes, acks, nacks
  *     counter   adds and reads                                       tree      nodes in versions, ephemerals
  *     lock      acquires and releases                                txn       several counters at once
  *     fence     the same with long holds, and what they protect
