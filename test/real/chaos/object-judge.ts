@@ -311,8 +311,8 @@ class Judging implements ObjectJudgement {
     )
     if (isDisturbed) return
     this.violations.push(
-      `O5: session ${session.name} with a timeout of ${session.timeoutMs} ms ended ${msOf(session.endAt - at)} ms `
-        + 'after its client was killed',
+      `O5: session ${session.name} with a timeout of ${session.timeoutMs} ms ended `
+        + `${msOf(session.endAt - at)} ms after its client was killed`,
     )
   }
 }
