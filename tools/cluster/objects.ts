@@ -2,8 +2,8 @@
  * The objects of the cluster that a command names, in a session of its own that ends with it.
  *
  * A command that only looks appends nothing: a session is opened by its first op. It knows the type of the main job,
- * since without its code all that its transactions have joined would be hidden: queue, lock, report. Read next: `open-log.ts`,
- * `../../objects/client.ts`.
+ * since without its code all that its transactions have joined would be hidden: queue, lock, report. Read next:
+ * `open-log.ts`, `../../objects/client.ts`.
  */
 import { hostname } from 'node:os'
 import { ObjectClient, type ObjectClientOptions, type ObjectMark } from '../../objects/client.ts'
