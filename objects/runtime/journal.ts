@@ -76,9 +76,10 @@ export class Journal {
     this.position = position
     this.time = time
     this.wall = wall
-    if (this.patches.length > 0) this.patches = []
-    if (this.settlements.length > 0) this.settlements = []
-    if (this.events.length > 0) this.events = []
+    // Never those of the last entry, empty or not: whoever was given them keeps them.
+    this.patches = []
+    this.settlements = []
+    this.events = []
   }
 
   /**

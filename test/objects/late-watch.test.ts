@@ -18,3 +18,23 @@ test('O6: a watch gives nothing at or below `after`, also where the view is not 
   const [item] = items.filter((one) => one?.kind === 'change')
   t.like(item, { kind: 'change', changes: [{ path: '/hits', before: { value: 3 }, after: { value: 6 } }] })
 })
+
+test('O6: an item that is read late has the events of its own entry, also where that said nothing', async (t) => {
+  const client = await connect('memory:')
+  t.teardown(() => client.close())
+  const [hits, tree] = await Promise.all([client.open(Counter, '/app/hits'), client.tree('/app')])
+  const watch = client.watch()
+  await hits.add({ by: 1 })
+  await tree.create('/a')
+  await hits.add({ by: 1 })
+  await tree.create('/b')
+  const said: string[][] = []
+  while (said.length < 4) {
+    const { value: item } = await watch.next()
+    // The space's own records have items too.
+    if (item?.kind !== 'change' || item.changes.every(({ path }) => path.startsWith('/.'))) continue
+    said.push(item.events.map(({ kind, facts }) => `${kind} ${JSON.stringify(facts['path'])}`))
+  }
+  await watch.return?.()
+  t.deepEqual(said, [[], ['created "/a"', 'childrenChanged "/"'], [], ['created "/b"', 'childrenChanged "/"']])
+})
