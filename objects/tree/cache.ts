@@ -4,7 +4,7 @@
  * It reads the view, so it is never behind what the process has played, and it needs no repair after a reconnect.
  * Keeps: O6. Read next: `watch.ts`, `tree.ts`.
  */
-import { asError, type SirtakiError } from '../../log/errors.ts'
+import { asError, isError, type SirtakiError } from '../../log/errors.ts'
 import type { Stat } from './stat.ts'
 import type { TreeEvent, TreeWatch } from './watch.ts'
 
@@ -98,7 +98,17 @@ export class TreeCache<V> implements AsyncDisposable {
 
   /** The view may be further on than the item: what it shows now is the newer, and comes once. */
   #apply(events: readonly TreeEvent[], position: number): void {
-    for (const path of new Set(events.map((event) => event.path))) this.#put(path, this.#tree.get(path), position)
+    for (const path of new Set(events.map((event) => event.path))) this.#put(path, this.#look(path), position)
+  }
+
+  /** A node that the program may not read, or whose data its codec does not read, is none of the cache's. */
+  #look(path: string): CachedNode<V> | undefined {
+    try {
+      return this.#tree.get(path)
+    } catch (thrown) {
+      if (isError(thrown, 'NO_AUTH', 'DATA_UNREADABLE')) return undefined
+      throw thrown
+    }
   }
 
   #put(path: string, after: CachedNode<V> | undefined, position: number): void {
@@ -111,7 +121,7 @@ export class TreeCache<V> implements AsyncDisposable {
   }
 
   #read(path: string): void {
-    const node = this.#tree.get(path)
+    const node = this.#look(path)
     if (node === undefined) return
     this.#nodes.set(path, node)
     for (const name of this.#tree.children(path) ?? []) this.#read(path === '/' ? `/${name}` : `${path}/${name}`)
@@ -120,7 +130,7 @@ export class TreeCache<V> implements AsyncDisposable {
   #reread(position: number): void {
     const gone = new Set(this.#nodes.keys())
     const look = (path: string): void => {
-      const node = this.#tree.get(path)
+      const node = this.#look(path)
       if (node === undefined) return
       gone.delete(path)
       this.#put(path, node, position)

@@ -79,8 +79,7 @@ export class Tree<V> implements AsyncDisposable {
   readonly path: string
   readonly #port: ObjectPort
   readonly #codec: Codec<V>
-  readonly #ends = new Set<TreeWatch>()
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(port: ObjectPort, path: string, codec: Codec<V>) {
     this.path = path
@@ -228,9 +227,9 @@ export class Tree<V> implements AsyncDisposable {
     const kind = options.recursive === true ? 'below' : options.children === true ? 'children' : 'key'
     // What stands below the root has no parent by its key.
     const key = path === '/' && kind !== 'key' ? '' : path
-    const watch = new TreeWatch(this.#port.view, { kind, path: this.path, key }, options)
-    this.#ends.add(watch)
-    return watch
+    const ends = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]
+    const signal = AbortSignal.any(ends)
+    return new TreeWatch(this.#port.view, { kind, path: this.path, key }, { ...options, signal })
   }
 
   /**
@@ -253,8 +252,7 @@ export class Tree<V> implements AsyncDisposable {
 
   /** Ends the handle and its watches. What it created belongs to its session. */
   close(): Promise<void> {
-    this.#isClosed = true
-    for (const watch of this.#ends) void watch.return()
+    this.#closing.abort()
     return Promise.resolve()
   }
 
@@ -274,7 +272,8 @@ export class Tree<V> implements AsyncDisposable {
     input: InputOf<TreeOps[K]>,
     options: OpCallOptions,
   ): Promise<ResultOf<TreeOps[K]>> {
-    if (this.#isClosed) throw new SirtakiError('CLOSED', `the handle of ${this.path} is closed`, { next: 'stop' })
+    if (this.#closing.signal.aborted)
+      throw new SirtakiError('CLOSED', `the handle of ${this.path} is closed`, { next: 'stop' })
     return callOp(this.#port.session(), TreeType, this.path, { op, input, options })
   }
 }
