@@ -14,22 +14,22 @@ test.beforeEach((t) => {
   t.timeout(90_000)
 })
 
-test('append-and-read: an entry is read by position and by stream, and gone after a trim', async (t) => {
+test.serial('append-and-read: an entry is read by position and by stream, and gone after a trim', async (t) => {
   t.is(
     await run('append-and-read.ts'),
     'read: to both streams\nstream 21: to both streams\nstream 21: to one stream\nafter the trim: trimmed\n',
   )
 })
 
-test('counter: two clients see the same sum', async (t) => {
+test.serial('counter: two clients see the same sum', async (t) => {
   t.is(await run('counter.ts'), 'one sees 111 and the other 111\nthe same state: true\n')
 })
 
-test('define-object: an op answers from its place in the log, and refuses with a code', async (t) => {
+test.serial('define-object: an op answers from its place in the log, and refuses with a code', async (t) => {
   t.is(await run('define-object.ts'), 'left after one was taken: 0\nanother one: REJECTED\n')
 })
 
-test('lock-with-fencing: the late write of a holder that was stopped is refused by its token', async (t) => {
+test.serial('lock-with-fencing: the late write of a holder that was stopped is refused by its token', async (t) => {
   t.is(
     await run('lock-with-fencing.ts'),
     'the first holder has written, and is stopped\nthe second holder writes: taken\n'
@@ -37,14 +37,14 @@ test('lock-with-fencing: the late write of a holder that was stopped is refused 
   )
 })
 
-test('election: another one leads when the first is gone', async (t) => {
+test.serial('election: another one leads when the first is gone', async (t) => {
   t.is(
     await run('election.ts'),
     'leaders: one; one, busy; two\nthe first term is over: true\nthe second term has a higher token: true\n',
   )
 })
 
-test('queue-with-crash: what a killed worker had taken is worked off by another one', async (t) => {
+test.serial('queue-with-crash: what a killed worker had taken is worked off by another one', async (t) => {
   t.is(
     await run('queue-with-crash.ts'),
     'killed with 2 taken items and 1 ready ones\nsent to cleo on attempt 1\nsent to ann on attempt 2\n'
@@ -52,7 +52,7 @@ test('queue-with-crash: what a killed worker had taken is worked off by another 
   )
 })
 
-test('live-configuration: a cache begins with what there is and goes on with each change', async (t) => {
+test.serial('live-configuration: a cache begins with what there is and goes on with each change', async (t) => {
   t.is(
     await run('live-configuration.ts'),
     'at the start: true\nchanged: /flags/beta was true, is false\nin the cache: false\n'

@@ -272,8 +272,8 @@ export class Tree<V> implements AsyncDisposable {
     input: InputOf<TreeOps[K]>,
     options: OpCallOptions,
   ): Promise<ResultOf<TreeOps[K]>> {
-    if (this.#closing.signal.aborted)
-      throw new SirtakiError('CLOSED', `the handle of ${this.path} is closed`, { next: 'stop' })
+    const { aborted } = this.#closing.signal
+    if (aborted) throw new SirtakiError('CLOSED', `the handle of ${this.path} is closed`, { next: 'stop' })
     return callOp(this.#port.session(), TreeType, this.path, { op, input, options })
   }
 }
