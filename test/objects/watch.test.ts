@@ -49,7 +49,7 @@ test('O6: an item comes before the outcome of the op that caused it', async (t) 
   t.deepEqual(told, ['item', 'outcome'])
 })
 
-test('O6: a watch that begins behind a position gives nothing of that position, and all that follows once', async (t) => {
+test('O6: a watch that begins behind a position gives nothing of it, and all that follows once', async (t) => {
   const { view, add } = await counted()
   await add()
   await add()
