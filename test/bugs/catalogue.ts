@@ -2394,15 +2394,6 @@ export const bugs: readonly Bug[] = [
     replace: "if (this.#onGap === 'resync') this.#resync()",
   },
   {
-    name: 'scan-before-the-sockets',
-    sentence: 'A sequencer that was busy looks for silent sessions before it reads what they have sent meanwhile.',
-    breaks: ['O5'],
-    seed: 1,
-    file: 'sequencer/session-keeper.ts',
-    find: '      clock.turn(() => {\n        this.#timer = undefined\n',
-    replace: '      void Promise.resolve().then(() => {\n        this.#timer = undefined\n',
-  },
-  {
     name: 'any-range-error-stops',
     sentence: 'Every RangeError of an op is taken for an exhausted engine: one toFixed(101) stops every view.',
     breaks: ['O12'],
