@@ -128,16 +128,20 @@ test('P72: a signal that has aborted already ends every call before anything is 
   t.true(added.every(({ payload }) => readSessionEntry(payload)?.kind === 'tick'))
 })
 
-test('servers that refuse are named with what they said: after a second, or when the caller says so', async (t) => {
-  const started = performance.now()
-  const refused = await t.throwsAsync(connectLog('tcp://127.0.0.1:1,127.0.0.1:2'))
-  const tookMs = performance.now() - started
-  t.like(refused, { code: 'UNREACHABLE', next: 'again' })
-  t.regex(refused.message, /ECONNREFUSED 127\.0\.0\.1:1\).*ECONNREFUSED 127\.0\.0\.1:2\)/)
-  t.true(tookMs >= 1_000 && tookMs < 4_000, `${tookMs} ms`)
-  t.regex(
-    (await t.throwsAsync(connectLog('tcp://127.0.0.1:1', { timeoutMs: 300 }))).message,
-    /^connecting to tcp:\/\/127\.0\.0\.1:1 was not done within \d+ ms .*ECONNREFUSED/,
-  )
-  t.regex((await t.throwsAsync(connectLog('unix:/nowhere/unit.sock', { timeoutMs: 300 }))).message, /ENOENT/)
-})
+test.serial(
+  'servers that refuse are named with what they said: after a second, or when the caller says so',
+  async (t) => {
+    const started = performance.now()
+    const refused = await t.throwsAsync(connectLog('tcp://127.0.0.1:1,127.0.0.1:2'))
+    const tookMs = performance.now() - started
+    t.like(refused, { code: 'UNREACHABLE', next: 'again' })
+    t.regex(refused.message, /ECONNREFUSED 127\.0\.0\.1:1\).*ECONNREFUSED 127\.0\.0\.1:2\)/)
+    // How late a machine that runs other tests is is not judged here.
+    t.true(tookMs >= 1_000 && tookMs < 20_000, `${tookMs} ms`)
+    t.regex(
+      (await t.throwsAsync(connectLog('tcp://127.0.0.1:1', { timeoutMs: 900 }))).message,
+      /^connecting to tcp:\/\/127\.0\.0\.1:1 was not done within \d+ ms .*ECONNREFUSED/,
+    )
+    t.regex((await t.throwsAsync(connectLog('unix:/nowhere/unit.sock', { timeoutMs: 900 }))).message, /ENOENT/)
+  },
+)
