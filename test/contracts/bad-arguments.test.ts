@@ -139,9 +139,10 @@ test.serial(
     // How late a machine that runs other tests is is not judged here.
     t.true(tookMs >= 1_000 && tookMs < 20_000, `${tookMs} ms`)
     t.regex(
-      (await t.throwsAsync(connectLog('tcp://127.0.0.1:1', { timeoutMs: 900 }))).message,
-      /^connecting to tcp:\/\/127\.0\.0\.1:1 was not done within \d+ ms .*ECONNREFUSED/,
+      (await t.throwsAsync(connectLog('tcp://127.0.0.1:1', { timeoutMs: 300 }))).message,
+      // A process that stood still for a second hears of both at once.
+      /^(connecting to tcp:\/\/127\.0\.0\.1:1 was not done within \d+ ms|no layout of the cluster) .*ECONNREFUSED/,
     )
-    t.regex((await t.throwsAsync(connectLog('unix:/nowhere/unit.sock', { timeoutMs: 900 }))).message, /ENOENT/)
+    t.regex((await t.throwsAsync(connectLog('unix:/nowhere/unit.sock', { timeoutMs: 300 }))).message, /ENOENT/)
   },
 )
