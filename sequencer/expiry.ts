@@ -11,6 +11,8 @@
  * Each session is looked at about once a timeout: an item of the heap that has been heard of since goes back with its
  * new time. Keeps: O5. Read next: `session-keeper.ts` (the flow around it).
  */
+import { between, type Moment } from '../log/cluster/moments.ts'
+import { Heap } from '../log/heap.ts'
 import type { Limits } from '../log/limits.ts'
 
 /** Items of the heap, beside twice as many as there are sessions, before it is made anew. */
@@ -20,18 +22,6 @@ interface Watched {
   readonly timeoutMs: number
   /** In attended time. */
   heard: number
-}
-
-/** `at`: no later than when it is due, in attended time. */
-interface Item {
-  readonly incarnation: number
-  readonly at: number
-}
-
-/** A time on both clocks: one stands still while the machine is suspended, the other is coarse. */
-export interface Moment {
-  readonly now: number
-  readonly uptime: number
 }
 
 /** Who lives, as far as one sequencer has heard. */
@@ -44,7 +34,8 @@ export class Expiry {
   #grace = 0
   readonly #watched = new Map<number, Watched>()
   readonly #ending = new Set<number>()
-  #heap: Item[] = []
+  /** Incarnations; the time of each, attended, is no later than when it is due. */
+  readonly #heap = new Heap<number>(() => false)
   /** When the latest proof began that this epoch is the current one. */
   #proof: Moment | undefined
 
@@ -64,7 +55,7 @@ export class Expiry {
 
   /** Items of the heap, those of the gone included. */
   get items(): number {
-    return this.#heap.length
+    return this.#heap.size
   }
 
   /** Sees that own time has come to `now`: before everything else that happens at that time. */
@@ -77,8 +68,8 @@ export class Expiry {
   opened(incarnation: number, timeoutMs: number): void {
     const heard = Math.max(this.#attended, this.#grace)
     this.#watched.set(incarnation, { timeoutMs, heard })
-    this.#push({ incarnation, at: heard + timeoutMs })
-    if (this.#heap.length > 2 * this.#watched.size + STALE_MAX) this.#compact()
+    this.#heap.push({ of: incarnation, time: heard + timeoutMs })
+    if (this.#heap.size > 2 * this.#watched.size + STALE_MAX) this.#compact()
   }
 
   /** It ended, or another incarnation came after it. */
@@ -101,7 +92,7 @@ export class Expiry {
   /** Whether an incarnation may be confirmed: this epoch ends it no sooner than a timeout after it was heard of. */
   confirms(incarnation: number, at: Moment): boolean {
     if (this.#proof === undefined || this.#ending.has(incarnation)) return false
-    return Math.max(at.now - this.#proof.now, at.uptime - this.#proof.uptime) < this.#proofMs
+    return between(this.#proof, at) < this.#proofMs
   }
 
   /** An epoch was opened. `servedBefore`: this sequencer served the one before it, so nobody else has confirmed. */
@@ -111,24 +102,25 @@ export class Expiry {
       this.#grace = this.#attended + this.#proofMs
       for (const watched of this.#watched.values()) watched.heard = this.#grace
     }
-    for (const incarnation of this.#ending) this.#push({ incarnation, at: this.#attended })
+    for (const incarnation of this.#ending) this.#heap.push({ of: incarnation, time: this.#attended })
     this.#ending.clear()
   }
 
   /** Gives those that have been silent for more than their timeout: from now on their end has begun. */
   due(): readonly number[] {
     const due: number[] = []
-    for (let top = this.#heap[0]; top !== undefined && top.at < this.#attended; top = this.#heap[0]) {
-      this.#pop()
-      const watched = this.#watched.get(top.incarnation)
-      if (watched === undefined || this.#ending.has(top.incarnation)) continue
-      const at = watched.heard + watched.timeoutMs
-      if (at >= this.#attended) {
-        this.#push({ incarnation: top.incarnation, at })
+    for (let top = this.#heap.first; top !== undefined && top.time < this.#attended; top = this.#heap.first) {
+      this.#heap.pop()
+      const incarnation = top.of
+      const watched = this.#watched.get(incarnation)
+      if (watched === undefined || this.#ending.has(incarnation)) continue
+      const time = watched.heard + watched.timeoutMs
+      if (time >= this.#attended) {
+        this.#heap.push({ of: incarnation, time })
         continue
       }
-      this.#ending.add(top.incarnation)
-      due.push(top.incarnation)
+      this.#ending.add(incarnation)
+      due.push(incarnation)
     }
     return due
   }
@@ -136,36 +128,8 @@ export class Expiry {
   /** Items of those that are gone would stay for as long as their timeouts, which may be years. */
   #compact(): void {
     const items = [...this.#watched].flatMap(([incarnation, { heard, timeoutMs }]) =>
-      this.#ending.has(incarnation) ? [] : [{ incarnation, at: heard + timeoutMs }],
+      this.#ending.has(incarnation) ? [] : [{ of: incarnation, time: heard + timeoutMs }],
     )
-    this.#heap = items.sort((a, b) => a.at - b.at)
-  }
-
-  #push(item: Item): void {
-    const heap = this.#heap
-    let at = heap.length
-    for (let above = (at - 1) >> 1; at > 0; above = (at - 1) >> 1) {
-      const parent = heap[above]
-      if (parent === undefined || parent.at <= item.at) break
-      heap[at] = parent
-      at = above
-    }
-    heap[at] = item
-  }
-
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let at = 0
-    for (;;) {
-      const [left, right] = [heap[2 * at + 1], heap[2 * at + 2]]
-      const isRight = right !== undefined && left !== undefined && right.at < left.at
-      const child = isRight ? right : left
-      if (child === undefined || child.at >= last.at) break
-      heap[at] = child
-      at = 2 * at + (isRight ? 2 : 1)
-    }
-    heap[at] = last
+    this.#heap.rebuild(items.sort((a, b) => a.time - b.time))
   }
 }

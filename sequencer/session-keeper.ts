@@ -17,6 +17,7 @@
  */
 import { Appender } from '../log/client/append.ts'
 import type { Cluster } from '../log/cluster/cluster.ts'
+import { momentOf } from '../log/cluster/moments.ts'
 import { Backoff } from '../log/cluster/retry.ts'
 import type { Entry } from '../log/entry.ts'
 import { SirtakiError, asError } from '../log/errors.ts'
@@ -26,7 +27,7 @@ import { StreamPlayer } from '../log/playback/stream-player.ts'
 import { TailReader } from '../log/playback/tail.ts'
 import type { Timer } from '../log/ports.ts'
 import type { HeartbeatAnswer } from '../log/wire/heartbeat-messages.ts'
-import { Expiry, type Moment } from './expiry.ts'
+import { Expiry } from './expiry.ts'
 import type { Sequencer } from './sequencer.ts'
 import { encodeEnd, encodeTick, readSessionEntry } from './session-entry.ts'
 import { SessionTable, type Session, type SessionChange } from './session-table.ts'
@@ -107,7 +108,7 @@ export class SessionKeeper {
     const { streams } = machine.tails(machine.epoch, [SPACE])
     // The first heartbeat may come before its session was played, while nobody proves anything.
     this.#prove()
-    const at = this.#moment
+    const at = momentOf(this.#cluster.ports.clock)
     return {
       epoch: machine.epoch,
       logTime: Math.floor(machine.provenTime),
@@ -230,7 +231,7 @@ export class SessionKeeper {
   /** Begins another proof, four within the time that one is good for. Each ends by the deadline of its questions. */
   #prove(): void {
     const { layout } = this.#machine
-    const began = this.#moment
+    const began = momentOf(this.#cluster.ports.clock)
     if (layout === undefined || !this.#serves()) return
     if (began.now - this.#askedAt < this.#cluster.limits.proofMs / 4) return
     this.#askedAt = began.now
@@ -240,11 +241,6 @@ export class SessionKeeper {
       },
       () => undefined,
     )
-  }
-
-  get #moment(): Moment {
-    const { clock } = this.#cluster.ports
-    return { now: clock.now(), uptime: clock.uptime() }
   }
 
   // ---- ending

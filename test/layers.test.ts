@@ -12,7 +12,7 @@ const root = new URL('..', import.meta.url).pathname
 
 /** From the lowest on. Places of one layer know nothing of each other. A place is a folder or one file. */
 const layers: readonly (readonly string[])[] = [
-  ['log/errors.ts', 'log/ports.ts', 'log/limits.ts', 'log/latency.ts'],
+  ['log/errors.ts', 'log/ports.ts', 'log/limits.ts', 'log/latency.ts', 'log/heap.ts'],
   ['log/bytes/'],
   ['log/layout.ts', 'log/ranges.ts', 'log/entry.ts'],
   ['log/wire/'],

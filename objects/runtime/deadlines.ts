@@ -8,72 +8,10 @@
  * `records.ts`, `space.ts`.
  */
 
+import { Heap, type Timed } from '../../log/heap.ts'
+
 /** Deadlines of one object that one entry fires. */
 export const DUE_MAX = 1_000
-
-interface Item<T> {
-  readonly time: number
-  readonly of: T
-}
-
-/** A heap of items by time, then by what they are of. */
-class Heap<T> {
-  readonly #isBefore: (a: T, b: T) => boolean
-  #items: Item<T>[] = []
-
-  constructor(isBefore: (a: T, b: T) => boolean) {
-    this.#isBefore = isBefore
-  }
-
-  get size(): number {
-    return this.#items.length
-  }
-  get first(): Item<T> | undefined {
-    return this.#items[0]
-  }
-
-  push(item: Item<T>): void {
-    let at = this.#items.push(item) - 1
-    while (at > 0) {
-      const above = (at - 1) >>> 1
-      if (!this.#swapped(above, at)) return
-      at = above
-    }
-  }
-
-  pop(): void {
-    const last = this.#items.pop()
-    if (last === undefined || this.#items.length === 0) return
-    this.#items[0] = last
-    let at = 0
-    for (;;) {
-      const left = 2 * at + 1
-      const below = this.#comesFirst(left + 1, left) ? left + 1 : left
-      if (!this.#swapped(at, below)) return
-      at = below
-    }
-  }
-
-  rebuild(items: readonly Item<T>[]): void {
-    this.#items = []
-    for (const item of items) this.push(item)
-  }
-
-  #comesFirst(i: number, j: number): boolean {
-    const [a, b] = [this.#items[i], this.#items[j]]
-    if (a === undefined || b === undefined) return false
-    return a.time < b.time || (a.time === b.time && this.#isBefore(a.of, b.of))
-  }
-
-  /** Swaps where the lower one comes first. */
-  #swapped(above: number, below: number): boolean {
-    const [a, b] = [this.#items[above], this.#items[below]]
-    if (a === undefined || b === undefined || !this.#comesFirst(below, above)) return false
-    this.#items[above] = b
-    this.#items[below] = a
-    return true
-  }
-}
 
 /** The deadlines of a space. */
 export class Deadlines {
@@ -133,7 +71,7 @@ export class ObjectDeadlines {
   /** Takes out up to DUE_MAX keys that are due at `time` and `isOld` says were there before, in their order. */
   takeDue(time: number, isOld: (key: string) => boolean): string[] {
     const due: string[] = []
-    const young: Item<string>[] = []
+    const young: Timed<string>[] = []
     const seen = new Set<string>()
     for (let item = this.#heap.first; item !== undefined && item.time <= time; item = this.#heap.first) {
       if (due.length === DUE_MAX) break

@@ -8,9 +8,9 @@
  * Giving up at 0.8 is before anybody may end the session, so whoever asks it knows. Keeps: O5. Read next:
  * `session-life.ts`, `../../sequencer/session-keeper.ts`, `test/model/session.pml`.
  */
+import { momentOf, since, type Moment } from '../../log/cluster/moments.ts'
 import { HEARTBEAT_MAX, type HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
 import type { Timer } from '../../log/ports.ts'
-import { momentOf, since, type Moment } from './moments.ts'
 import type { SpaceLog } from './space-log.ts'
 
 /** Parts of its timeout after which an unconfirmed session is doubtful, and lost. */

@@ -9,12 +9,12 @@
  * `session.ts`, `../../sequencer/session-table.ts`.
  */
 import { sha256 } from '../../log/bytes/hash.ts'
+import { momentOf, since, type Moment } from '../../log/cluster/moments.ts'
 import { Backoff } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { encodeEnd, encodeOpen, encodeResume, type Identity, type SessionInfo } from '../../sequencer/session-entry.ts'
 import { entryOf } from './call.ts'
 import { DOUBTFUL_AT, LOST_AT, type Beating } from './heart.ts'
-import { momentOf, since, type Moment } from './moments.ts'
 import type { View } from './view.ts'
 
 /** Where a session stands, as its own process sees it. */

@@ -489,7 +489,7 @@ export const bugs: readonly Bug[] = [
     seed: 0,
     judge: 'tests',
     tests: ['test/objects/space-steps.test.ts'],
-    file: 'objects/runtime/deadlines.ts',
+    file: 'log/heap.ts',
     find: 'a.time < b.time || (a.time === b.time && this.#isBefore(a.of, b.of))',
     replace: 'this.#isBefore(a.of, b.of)',
   },
@@ -590,8 +590,8 @@ export const bugs: readonly Bug[] = [
       'test/sequencer/session-keeper.test.ts',
     ],
     file: 'sequencer/expiry.ts',
-    find: 'at.uptime - this.#proof.uptime) < this.#proofMs',
-    replace: 'at.uptime - this.#proof.uptime) < Infinity',
+    find: 'between(this.#proof, at) < this.#proofMs',
+    replace: 'between(this.#proof, at) < Infinity',
   },
   {
     name: 'proof-ignores-suspension',
@@ -601,7 +601,7 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/sequencer/expiry.test.ts', 'test/sequencer/session-keeper.test.ts'],
     file: 'sequencer/expiry.ts',
-    find: 'Math.max(at.now - this.#proof.now, at.uptime - this.#proof.uptime)',
+    find: 'between(this.#proof, at)',
     replace: 'at.now - this.#proof.now',
   },
   {
@@ -613,7 +613,7 @@ export const bugs: readonly Bug[] = [
     tests: ['test/sequencer/session-keeper.test.ts'],
     file: 'sequencer/session-keeper.ts',
     find: 'this.#expiry.proved(began)',
-    replace: 'this.#expiry.proved(this.#moment)',
+    replace: 'this.#expiry.proved(momentOf(this.#cluster.ports.clock))',
   },
   {
     name: 'unattended-time',
