@@ -83,40 +83,67 @@ function extrasOf({ op, path, waits }: CallTarget, options: OpCallOptions): OpEx
   return { key }
 }
 
-/** Calls one op of a type from a session: what handles with a life of their own are made of. */
-export async function callOp<S, T, O extends object, K extends keyof O & string>(
-  session: Session,
-  type: ObjectType<S, T, O>,
-  path: string,
-  { op, input, options }: { readonly op: K; readonly input: InputOf<O[K]>; readonly options?: OpCallOptions },
-): Promise<ResultOf<O[K]>> {
-  const check = type.calls.get(op)
-  invariant(check !== undefined, 'O1', { path, op })
-  const value = await session.call(requestOf(targetOf(type, path, op, check), input, options), options)
-  invariant(isResult<O[K]>(value), 'O1', { path, op })
-  return value
+/** What ops are of. */
+interface Callable<O> {
+  readonly name: string
+  readonly version: number
+  readonly ops: O
+  readonly calls: ReadonlyMap<string, CallCheck>
+}
+
+/** What a handle calls, for transactions, which call ops by name. */
+export interface Targets {
+  /** What an op is called on. @throws SirtakiError `BAD_ARGUMENT` where there is no such op. */
+  target(op: string): CallTarget
+}
+
+/** The ops of a type on one object, each target encoded once: what every handle calls. */
+export class ObjectOps<O extends object> implements Targets {
+  readonly #type: Callable<O>
+  readonly #path: string
+  readonly #targets = new Map<string, CallTarget>()
+
+  constructor(type: Callable<O>, path: string) {
+    this.#type = type
+    this.#path = path
+  }
+
+  target(op: string): CallTarget {
+    const known = this.#targets.get(op)
+    if (known !== undefined) return known
+    const check = this.#type.calls.get(op)
+    if (check === undefined) throw new SirtakiError('BAD_ARGUMENT', `${this.#path} has no op ${JSON.stringify(op)}`)
+    const target = targetOf(this.#type, this.#path, op, check)
+    this.#targets.set(op, target)
+    return target
+  }
+
+  /** Calls one of them from a session. @throws as any op. */
+  async call<K extends keyof O & string>(
+    session: Session,
+    { op, input, options }: { readonly op: K; readonly input: InputOf<O[K]>; readonly options?: OpCallOptions },
+  ): Promise<ResultOf<O[K]>> {
+    const value = await session.call(requestOf(this.target(op), input, options), options)
+    invariant(isResult<O[K]>(value), 'O1', { path: this.#path, op })
+    return value
+  }
 }
 
 /** As `hasCalls`: an op answers with what its `apply` returned. */
 const isResult = <P>(_value: unknown): _value is ResultOf<P> => true
 
-/** What a handle is of: for transactions, which call ops by name. */
-export interface HandleType {
-  readonly type: { readonly name: string; readonly version: number; readonly calls: ReadonlyMap<string, CallCheck> }
-  readonly path: string
-}
-const typesOfHandles = new WeakMap<object, HandleType>()
+const targetsOfHandles = new WeakMap<object, Targets>()
 
-/** Notes what a handle is of. */
-export function noteHandle(handle: object, of: HandleType): void {
-  typesOfHandles.set(handle, of)
+/** Notes what a handle calls. */
+export function noteHandle(handle: object, targets: Targets): void {
+  targetsOfHandles.set(handle, targets)
 }
 
-/** What a handle is of. @throws SirtakiError `BAD_ARGUMENT` for anything else. */
-export function typeOf(handle: object): HandleType {
-  const of = typesOfHandles.get(handle)
-  if (of === undefined) throw new SirtakiError('BAD_ARGUMENT', 'a transaction takes handles of objects')
-  return of
+/** What a handle calls. @throws SirtakiError `BAD_ARGUMENT` for anything else. */
+export function targetsOf(handle: object): Targets {
+  const targets = targetsOfHandles.get(handle)
+  if (targets === undefined) throw new SirtakiError('BAD_ARGUMENT', 'a transaction takes handles of objects')
+  return targets
 }
 
 /** Makes a handle. */
@@ -151,15 +178,16 @@ export function makeHandle<S, T, O extends object>(
     close,
     [Symbol.asyncDispose]: close,
   }
-  for (const [op, one] of type.calls) {
-    const to = targetOf(type, path, op, one)
+  const ops = new ObjectOps(type, path)
+  for (const op of type.calls.keys()) {
+    const to = ops.target(op)
     const call = async (input: unknown, options?: OpCallOptions): Promise<unknown> => {
       if (closed) throw new SirtakiError('CLOSED', `the handle of ${path} is closed`, { next: 'stop' })
       return session().call(requestOf(to, input, options), options)
     }
     Object.defineProperty(handle, op, { value: call, enumerable: true })
   }
-  noteHandle(handle, { type, path })
+  noteHandle(handle, ops)
   invariant(hasCalls(handle, type), 'O1', { path })
   return handle
 }

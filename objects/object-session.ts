@@ -10,8 +10,8 @@ import { badArgument } from '../log/cluster/arguments.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import type { Identity } from '../sequencer/session-entry.ts'
-import type { CallCheck, Handle, ObjectType, OpCallOptions } from './define-object.ts'
-import { makeHandle, requestOf, targetOf, type ObjectPort } from './handle.ts'
+import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
+import { makeHandle, requestOf, type CallTarget, type ObjectPort } from './handle.ts'
 import { campaign, lockAll, observe, type HeldAll, type Leader, type Term } from './lock/election.ts'
 import {
   acquire,
@@ -25,7 +25,7 @@ import {
 import { WorkQueue } from './queue/queue.ts'
 import { isObjectPath } from './runtime/entry.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
-import { RUNTIME_TYPE } from './runtime/runtime-ops.ts'
+import { runtimeTarget } from './runtime/runtime-ops.ts'
 import type { SessionState, Ticket } from './runtime/session-life.ts'
 import { Session } from './runtime/session.ts'
 import { SYSTEM_PATH } from './runtime/system-records.ts'
@@ -36,7 +36,7 @@ import type { TreeCodec, TreeValues } from './tree/codecs.ts'
 import { openTree, type Tree, type TreeOptions } from './tree/tree.ts'
 
 /** The longest timeout that a session of this library asks for. */
-export const SESSION_TIMEOUT_MS_MAX = 3_600_000
+const TIMEOUT_MS_MAX = 3_600_000
 
 /** What happens to handles when their session is lost: another one is opened, or they fail from there on. */
 export type OnLost = 'reopen' | 'stop'
@@ -215,7 +215,7 @@ export class ObjectSession implements AsyncDisposable {
    */
   async drop(path: string, options: OpCallOptions = {}): Promise<void> {
     await this.#with(path, async (port) => {
-      const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, path, '$drop', ANYTHING)
+      const target = runtimeOp('$drop', path)
       await port.session().call(requestOf(target, {}, options), options)
     })
   }
@@ -231,7 +231,7 @@ export class ObjectSession implements AsyncDisposable {
   async activate(type: AnyObjectType, options: CallOptions = {}): Promise<void> {
     requireType(type)
     await this.#view.register(type, options)
-    const target = targetOf({ name: RUNTIME_TYPE, version: 0 }, SYSTEM_PATH, '$activate', ANYTHING)
+    const target = runtimeOp('$activate', SYSTEM_PATH)
     await this.current().call(requestOf(target, { type: type.name, version: type.version }), options)
   }
 
@@ -276,8 +276,14 @@ export class ObjectSession implements AsyncDisposable {
   }
 }
 
-/** The check of an op of the runtime, which judges its input by itself. */
-const ANYTHING: CallCheck = { waits: false, refusal: () => undefined }
+/** What an op of the runtime is called on; it judges its input by itself. */
+const runtimeOp = (op: string, path: string): CallTarget => ({
+  path,
+  op,
+  waits: false,
+  refusal: () => undefined,
+  bytes: runtimeTarget(op, path),
+})
 
 /** @throws SirtakiError `BAD_ARGUMENT`. */
 function checkedOptions(options: ObjectSessionOptions, minMs: number): ObjectSessionOptions {
@@ -286,10 +292,9 @@ function checkedOptions(options: ObjectSessionOptions, minMs: number): ObjectSes
     throw badArgument('session', 'name as a text of at most 256 characters', name)
   }
   const isOdd =
-    timeoutMs !== undefined
-    && !(Number.isInteger(timeoutMs) && timeoutMs >= minMs && timeoutMs <= SESSION_TIMEOUT_MS_MAX)
+    timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs >= minMs && timeoutMs <= TIMEOUT_MS_MAX)
   if (isOdd) {
-    throw badArgument('session', `timeoutMs as an integer from ${minMs} to ${SESSION_TIMEOUT_MS_MAX}`, timeoutMs)
+    throw badArgument('session', `timeoutMs as an integer from ${minMs} to ${TIMEOUT_MS_MAX}`, timeoutMs)
   }
   return options
 }

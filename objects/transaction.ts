@@ -14,12 +14,12 @@ import type { CallOptions } from '../log/cluster/calls.ts'
 import { attended, pause } from '../log/cluster/retry.ts'
 import { SirtakiError, invariant, isError } from '../log/errors.ts'
 import type { HandleBase } from './define-object.ts'
-import { partOf, targetOf, typeOf, type ObjectPort } from './handle.ts'
+import { ObjectOps, partOf, targetsOf, type ObjectPort } from './handle.ts'
 import type { Held } from './lock/lock.ts'
 import { Lock } from './lock/type.ts'
 import { requestOfParts, type EncodedPart } from './parts.ts'
-import { PARTS_MAX, encodeInput, encodeTarget } from './runtime/entry.ts'
-import { GUARDED_MAX, RUNTIME_TYPE, rangeOf, type Range } from './runtime/runtime-ops.ts'
+import { PARTS_MAX, encodeInput } from './runtime/entry.ts'
+import { GUARDED_MAX, rangeOf, runtimeTarget, type Range } from './runtime/runtime-ops.ts'
 import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
 
@@ -98,9 +98,7 @@ export class Transaction {
 
   /** Commits only if a lock, permit or term of this or another session is still held by its token. */
   requires({ path, hold, token }: Held): void {
-    const check = Lock.calls.get('held')
-    invariant(check !== undefined, 'O2', { path })
-    this.#guards.push(partOf(targetOf(Lock, path, 'held', check), { hold, token }))
+    this.#guards.push(partOf(new ObjectOps(Lock, path).target('held'), { hold, token }))
   }
 
   /** Calls an op at the commit. @throws SirtakiError `BAD_ARGUMENT` for what the op does not accept. */
@@ -140,10 +138,7 @@ export class Transaction {
   }
 
   #call({ handle, op, input }: PlainPart, settle: (value: unknown) => void): void {
-    const { type, path } = typeOf(handle)
-    const check = type.calls.get(op)
-    if (check === undefined) throw new SirtakiError('BAD_ARGUMENT', `${path} has no op ${JSON.stringify(op)}`)
-    this.#parts.push({ part: partOf(targetOf(type, path, op, check), input), settle })
+    this.#parts.push({ part: partOf(targetsOf(handle).target(op), input), settle })
   }
 
   #note(path: string, table: string, key: string): void {
@@ -190,7 +185,7 @@ class LaterValue<M> implements Later<MethodResult<M>> {
 const isResult = <M>(_value: unknown): _value is MethodResult<M> => true
 
 const guard = (path: string, op: string, input: unknown): EncodedPart => ({
-  target: encodeTarget({ type: RUNTIME_TYPE, version: 0, op }, path),
+  target: runtimeTarget(op, path),
   input: encodeInput(input).bytes,
 })
 

@@ -14,7 +14,7 @@ import { LayoutAnswer } from '../wire/control.ts'
 import { Peers } from '../wire/peers.ts'
 import type { Peer } from '../wire/rpc.ts'
 import { timedOut, type FlowOptions } from './calls.ts'
-import { Backoff, RetryBudget, pause } from './retry.ts'
+import { Backoff, RetryBudget, either, pause } from './retry.ts'
 
 /** What a cluster's clients are made with. */
 export interface ClusterOptions {
@@ -336,11 +336,7 @@ export class Cluster {
       ended.abort()
     })
     try {
-      await pause(
-        this.ports.clock,
-        backoff.next(),
-        signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
-      )
+      await pause(this.ports.clock, backoff.next(), either(ended.signal, signal))
     } catch (thrown) {
       if (signal?.aborted === true) throw thrown
     } finally {

@@ -40,6 +40,10 @@ export async function attended<T>(clock: Clock, run: () => Promise<T>): Promise<
 export const aborted = (signal: AbortSignal): SirtakiError =>
   new SirtakiError('ABORTED', 'the call was aborted; it may still take effect', { cause: signal.reason })
 
+/** Aborts with the first of both. */
+export const either = (one: AbortSignal, other: AbortSignal | undefined): AbortSignal =>
+  other === undefined ? one : AbortSignal.any([one, other])
+
 /** Pauses that double, each drawn anew below the bound (full jitter). */
 export class Backoff {
   readonly #ports: Pick<Ports, 'clock' | 'random'>

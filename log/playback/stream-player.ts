@@ -8,7 +8,7 @@
 import type { FlowOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { resolveRange } from '../cluster/resolve.ts'
-import { Backoff, aborted } from '../cluster/retry.ts'
+import { Backoff, aborted, either } from '../cluster/retry.ts'
 import { checkEntry, clusterSeed, type Entry, type EntryBounds } from '../entry.ts'
 import { SirtakiError, asError, isError } from '../errors.ts'
 import { chainsOf, openSegment, segmentOf, type Chain, type Layout } from '../layout.ts'
@@ -134,8 +134,7 @@ export class StreamPlayer {
 
   /** Waits until the log has got to `to`, or this player is closed. */
   async #granted(to: number, options: FlowOptions): Promise<void> {
-    const ending = this.#ending.signal
-    const signal = options.signal === undefined ? ending : AbortSignal.any([options.signal, ending])
+    const signal = either(this.#ending.signal, options.signal)
     try {
       await this.#tails.reaches(to, { ...options, signal })
     } catch (thrown) {

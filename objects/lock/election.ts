@@ -6,7 +6,7 @@
  */
 import { attended, pause } from '../../log/cluster/retry.ts'
 import { SirtakiError, invariant, isError } from '../../log/errors.ts'
-import { partOf, targetOf, type ObjectPort } from '../handle.ts'
+import { ObjectOps, partOf, type ObjectPort } from '../handle.ts'
 import { requestOfParts } from '../parts.ts'
 import type { SessionCallOptions } from '../runtime/session.ts'
 import type { Value } from '../runtime/values.ts'
@@ -104,10 +104,8 @@ async function lockAllNow(
   timeoutMs: number,
 ): Promise<HeldAll> {
   const session = port.session()
-  const check = Lock.calls.get('acquire')
-  invariant(check !== undefined, 'O7', {})
   const input = { ...lockInput(options), wait: false }
-  const parts = paths.map((path) => partOf(targetOf(Lock, path, 'acquire', check), input))
+  const parts = paths.map((path) => partOf(new ObjectOps(Lock, path).target('acquire'), input))
   const callOptions: SessionCallOptions = { signal: options.signal, timeoutMs: Math.max(1, timeoutMs) }
   const grants = await session.call(requestOfParts(parts), callOptions)
   invariant(areGrants(grants), 'O7', {})

@@ -12,9 +12,10 @@
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { Backoff } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
-import { callOp, type ObjectPort } from '../handle.ts'
+import { ObjectOps, type ObjectPort } from '../handle.ts'
 import type { Session, SessionCallOptions } from '../runtime/session.ts'
 import type { Value } from '../runtime/values.ts'
+import type { Listener } from '../runtime/watch-hub.ts'
 import { orderKey } from '../runtime/object-type.ts'
 import { LOCK_DELAY_MS_MAX, type AcquireInput, type Grant } from './shapes.ts'
 import { Lock } from './type.ts'
@@ -47,6 +48,7 @@ export class Held implements AsyncDisposable {
   readonly hold: number
   readonly #port: ObjectPort
   readonly #session: Session
+  readonly #ops: ObjectOps<typeof Lock.ops>
   readonly #controller = new AbortController()
   readonly #unlisten: (() => void)[] = []
   #release: Promise<void> | undefined
@@ -57,6 +59,7 @@ export class Held implements AsyncDisposable {
     this.hold = hold
     this.#port = port
     this.#session = session
+    this.#ops = new ObjectOps(Lock, path)
     const { signal } = session
     const onAbort = (): void => {
       this.#abort(signal.reason)
@@ -96,13 +99,22 @@ export class Held implements AsyncDisposable {
 
   /** Calls `listener` when somebody asks for it back; gives what ends that. */
   onRevokeRequested(listener: (reason: string) => void): () => void {
-    const end = this.#port.view.onPlayed(({ events }) => {
-      for (const { path, kind, facts } of events) {
-        if (path === this.path && kind === 'revokeRequested' && facts['hold'] === this.hold) {
-          listener(typeof facts['reason'] === 'string' ? facts['reason'] : '')
+    const { hub } = this.#port.view
+    const wish: Listener = {
+      selector: { kind: 'object', path: this.path },
+      take: ({ events }) => {
+        for (const { kind, facts } of events) {
+          if (kind === 'revokeRequested' && facts['hold'] === this.hold) {
+            listener(typeof facts['reason'] === 'string' ? facts['reason'] : '')
+          }
         }
-      }
-    })
+      },
+      missed: () => undefined,
+    }
+    hub.add(wish)
+    const end = (): void => {
+      hub.remove(wish)
+    }
     this.#unlisten.push(end)
     return end
   }
@@ -113,13 +125,13 @@ export class Held implements AsyncDisposable {
    * @throws SirtakiError `NOT_HELD`, `NOT_EXCLUSIVE`; as any op.
    */
   async downgrade(options?: CallOptions): Promise<void> {
-    await callOp(this.#session, Lock, this.path, { op: 'downgrade', input: { hold: this.hold }, ...given(options) })
+    await this.#ops.call(this.#session, { op: 'downgrade', input: { hold: this.hold }, ...given(options) })
   }
 
   /** Shows others another value. @throws SirtakiError `NOT_HELD`; as any op. */
   async proclaim(data: Value, options?: CallOptions): Promise<void> {
     const input = { hold: this.hold, data }
-    await callOp(this.#session, Lock, this.path, { op: 'proclaim', input, ...given(options) })
+    await this.#ops.call(this.#session, { op: 'proclaim', input, ...given(options) })
   }
 
   /**
@@ -151,7 +163,7 @@ export class Held implements AsyncDisposable {
   async #tried(): Promise<boolean> {
     if (this.#session.stopped !== undefined) return true
     try {
-      await callOp(this.#session, Lock, this.path, { op: 'release', input: { hold: this.hold } })
+      await this.#ops.call(this.#session, { op: 'release', input: { hold: this.hold } })
       return true
     } catch (thrown) {
       return isError(thrown, 'NOT_HELD', 'SESSION_LOST', 'SESSION_MOVED', 'CLOSED', 'STOPPED', 'CODE_MISSING')
@@ -182,7 +194,8 @@ export async function acquire(
   const session = port.session()
   const { signal, timeoutMs, forever } = options
   try {
-    const grant = await callOp(session, Lock, path, { op: 'acquire', input, options: { signal, timeoutMs, forever } })
+    const call = { op: 'acquire', input, options: { signal, timeoutMs, forever } } as const
+    const grant = await new ObjectOps(Lock, path).call(session, call)
     return new Held(port, session, path, grant)
   } catch (thrown) {
     throw explained(asError(thrown), port, session, path)

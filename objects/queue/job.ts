@@ -4,12 +4,12 @@
  * Read next: `queue.ts`, `type.ts`.
  */
 import { SirtakiError, asError, invariant } from '../../log/errors.ts'
-import { callOp } from '../handle.ts'
+import type { ObjectOps } from '../handle.ts'
 import type { Session } from '../runtime/session.ts'
 import type { Value } from '../runtime/values.ts'
 import type { Given, Receipt, Receipted } from './shapes.ts'
 import { ITEMS_MAX } from './shapes.ts'
-import { Queue } from './type.ts'
+import type { Queue } from './type.ts'
 
 /** How an item is given back. */
 export interface NackOptions {
@@ -108,12 +108,14 @@ interface Pending {
 /** Receipts of one queue: those of one turn and one kind go together. */
 export class Receipts {
   readonly #path: string
+  readonly #ops: ObjectOps<typeof Queue.ops>
   readonly #pending = new Map<string, Pending>()
   readonly #sessions = new WeakMap<Session, number>()
   #count = 0
 
-  constructor(path: string) {
+  constructor(path: string, ops: ObjectOps<typeof Queue.ops>) {
     this.#path = path
+    this.#ops = ops
   }
 
   /** @throws SirtakiError `NOT_HELD`; as any op. */
@@ -156,7 +158,7 @@ export class Receipts {
 
   #call(session: Session, op: keyof More, input: unknown): Promise<readonly Receipted[]>
   #call(session: Session, op: 'ack', input: { items: readonly Receipt[]; strict: boolean }): Promise<unknown> {
-    return callOp(session, Queue, this.#path, { op, input })
+    return this.#ops.call(session, { op, input })
   }
 
   #numberOf(session: Session): number {

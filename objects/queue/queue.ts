@@ -9,10 +9,10 @@
  * `type.ts`.
  */
 import type { Struct } from 'superstruct'
-import { Backoff, attended } from '../../log/cluster/retry.ts'
+import { Backoff, attended, either } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import type { OpCallOptions } from '../define-object.ts'
-import { callOp, noteHandle, type ObjectPort } from '../handle.ts'
+import { ObjectOps, noteHandle, type ObjectPort } from '../handle.ts'
 import type { SessionCallOptions } from '../runtime/session.ts'
 import { Watcher, type WatchItem, type WatchOptions } from '../runtime/watcher.ts'
 import type { Input, Value } from '../runtime/values.ts'
@@ -55,6 +55,7 @@ export class WorkQueue<V> implements AsyncDisposable {
   readonly path: string
   readonly #port: ObjectPort
   readonly #struct: Struct<V, unknown> | undefined
+  readonly #ops: ObjectOps<typeof Queue.ops>
   readonly #receipts: Receipts
   readonly #closing = new AbortController()
 
@@ -62,8 +63,9 @@ export class WorkQueue<V> implements AsyncDisposable {
     this.path = path
     this.#port = port
     this.#struct = struct
-    this.#receipts = new Receipts(path)
-    noteHandle(this, { type: Queue, path })
+    this.#ops = new ObjectOps(Queue, path)
+    this.#receipts = new Receipts(path, this.#ops)
+    noteHandle(this, this.#ops)
   }
 
   /** The items that stand there, as the view shows them: ready, delayed, taken, dead. */
@@ -107,7 +109,7 @@ export class WorkQueue<V> implements AsyncDisposable {
     const input = { items: items.map((item) => this.#newItem(item)) }
     this.#check()
     const options = { signal, timeoutMs, idempotencyKey }
-    return callOp(this.#port.session(), Queue, this.path, { op: 'put', input, options })
+    return this.#ops.call(this.#port.session(), { op: 'put', input, options })
   }
 
   /**
@@ -130,12 +132,12 @@ export class WorkQueue<V> implements AsyncDisposable {
 
   /** Drops an item that nobody works on. @throws SirtakiError `MISSING`, `HELD`; as any op. */
   async remove(id: string, options: OpCallOptions = {}): Promise<void> {
-    await callOp(this.#port.session(), Queue, this.path, { op: 'remove', input: { id }, options })
+    await this.#ops.call(this.#port.session(), { op: 'remove', input: { id }, options })
   }
 
   /** Gives a dead item another life. @throws SirtakiError `MISSING`; as any op. */
   async requeue(id: string, options: OpCallOptions = {}): Promise<void> {
-    await callOp(this.#port.session(), Queue, this.path, { op: 'requeue', input: { id }, options })
+    await this.#ops.call(this.#port.session(), { op: 'requeue', input: { id }, options })
   }
 
   /**
@@ -151,28 +153,19 @@ export class WorkQueue<V> implements AsyncDisposable {
   async #work(handler: (job: Job<V>) => unknown, options: WorkOptions): Promise<void> {
     const { concurrency = 1, visibilityMs, retryDelayMs = 0, signal } = options
     requireCount('concurrency', concurrency)
-    const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
+    const ends = either(this.#closing.signal, signal)
     const running = new Set<Promise<void>>()
-    const backoff = new Backoff(this.#port.view.log, this.#port.view.log.limits)
-    let failed: SirtakiError | undefined
-    while (!ends.aborted && failed === undefined) {
-      try {
-        const jobs = await this.take({ n: concurrency - running.size, visibilityMs, signal: ends })
-        backoff.reset()
-        for (const job of jobs) {
+    try {
+      while (!ends.aborted) {
+        for (const job of await this.#takeUntil({ n: concurrency - running.size, visibilityMs, signal: ends })) {
           const run = this.#run(job, handler, retryDelayMs).finally(() => running.delete(run))
           running.add(run)
         }
         while (running.size >= concurrency) await Promise.race(running)
-      } catch (thrown) {
-        const error = asError(thrown)
-        if (ends.aborted) break
-        if (error.next === 'stop' && error.code !== 'SESSION_LOST') failed = error
-        else await backoff.wait(ends).catch(() => undefined)
       }
+    } finally {
+      await Promise.all(running)
     }
-    await Promise.all(running)
-    if (failed !== undefined) throw failed
   }
 
   /**
@@ -184,11 +177,12 @@ export class WorkQueue<V> implements AsyncDisposable {
   async *consume(options: WorkOptions & { readonly prefetch?: number } = {}): AsyncGenerator<Job<V>, void, undefined> {
     const { prefetch = 1, visibilityMs, signal } = options
     requireCount('prefetch', prefetch)
-    const ends = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
+    const ends = either(this.#closing.signal, signal)
     let ahead: Job<V>[] = []
     try {
       while (!ends.aborted) {
-        if (ahead.length === 0) ahead = await this.#takeAgain({ n: prefetch, visibilityMs, signal: ends })
+        const wanted = { n: prefetch, visibilityMs, signal: ends }
+        if (ahead.length === 0) ahead = await attended(this.#port.view.log.clock, () => this.#takeUntil(wanted))
         const job = ahead.shift()
         if (job !== undefined) yield job
       }
@@ -240,21 +234,14 @@ export class WorkQueue<V> implements AsyncDisposable {
     this.#check()
     const session = this.#port.session()
     const input = { n, visibilityMs, remove, wait }
-    const given = await callOp(session, Queue, this.path, {
-      op: 'take',
-      input,
-      options: { signal, timeoutMs, forever },
-    })
+    const given = await this.#ops.call(session, { op: 'take', input, options: { signal, timeoutMs, forever } })
     const jobs = given.map((one) => new Job<V>(session, this.#receipts, one))
     const odd = jobs.filter((job) => this.#misfit(job.value) !== undefined)
     if (!remove) await Promise.all(odd.map((job) => job.bury(this.#misfit(job.value) ?? '')))
     return jobs.filter((job) => !odd.includes(job))
   }
 
-  #takeAgain(options: TakeOptions): Promise<Job<V>[]> {
-    return attended(this.#port.view.log.clock, () => this.#takeUntil(options))
-  }
-
+  /** Takes until there is something, or the signal has aborted: then none. */
   async #takeUntil(options: TakeOptions): Promise<Job<V>[]> {
     const backoff = new Backoff(this.#port.view.log, this.#port.view.log.limits)
     for (;;) {

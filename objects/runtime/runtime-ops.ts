@@ -8,6 +8,7 @@
  * They never make an object. Keeps: O2 (a guard is an op that rejects), O7. Read next: `space.ts`, `../transaction.ts`.
  */
 import type { Session } from '../../sequencer/session-entry.ts'
+import { encodeTarget } from './entry.ts'
 import { any, count, fields, integerIn, list, text, type Guard } from './fields.ts'
 import type { RowStore } from './row.ts'
 import type { AnyObject } from './object-type.ts'
@@ -25,6 +26,10 @@ export const GUARDED_MAX = 65_536
 export type Unchanged = readonly (readonly [table: string, key: string, modified: number | null])[]
 /** A part of a table, `to` exclusive: how many records it has and the highest position that changed one; -1: none. */
 export type Range = readonly [table: string, from: string, to: string | null, count: number, modified: number]
+
+/** Encodes such an op on an object: the beginning of a part. @throws SirtakiError `BAD_ARGUMENT`. */
+export const runtimeTarget = (op: string, object: string): Uint8Array =>
+  encodeTarget({ type: RUNTIME_TYPE, version: 0, op }, object)
 
 /** What such an op works with. */
 export interface RuntimeScope {

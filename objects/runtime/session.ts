@@ -18,9 +18,9 @@ import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { entryOf, newCall, resultOf, type Call, type Caller, type Request } from './call.ts'
-import { CLAIM_BYTES, claimed, encodeEmpty, encodeInput, encodeOp, encodeTarget, type Claim } from './entry.ts'
+import { CLAIM_BYTES, claimed, encodeEmpty, encodeInput, encodeOp, type Claim } from './entry.ts'
 import type { Applied, Outcome } from './outcome.ts'
-import { RUNTIME_TYPE } from './runtime-ops.ts'
+import { runtimeTarget } from './runtime-ops.ts'
 import { SessionLife, type SessionOptions, type SessionState, type Ticket } from './session-life.ts'
 import type { SpaceLog } from './space-log.ts'
 import type { LocalSession, View } from './view.ts'
@@ -474,7 +474,7 @@ const gaveUp = (what: string, signal: AbortSignal): SirtakiError =>
 
 /** The op that takes a wait back. */
 function cancelOf(object: string, position: number): Request {
-  const target = encodeTarget({ type: RUNTIME_TYPE, version: 0, op: '$cancel' }, object)
+  const target = runtimeTarget('$cancel', object)
   const { bytes: input } = encodeInput({ op: position })
   return {
     what: `$cancel of ${object}`,

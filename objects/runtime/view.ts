@@ -85,7 +85,6 @@ export class View {
   /** Calls of this process whose ops wait, by position. */
   readonly #waits = new Map<number, (settled: Settlement) => void>()
   readonly #waiters = new Set<Waiter>()
-  readonly #hooks = new Set<(played: Played) => void>()
   readonly #stopListeners = new Set<(error: SirtakiError) => void>()
   readonly #calls: Calls
   readonly #ticker: Ticker
@@ -169,14 +168,6 @@ export class View {
   }
   sessions(): SessionMark[] {
     return this.#current.space.sessions()
-  }
-
-  /** Calls `hook` with every entry that is played from now on, before its outcomes; gives what ends that. */
-  onPlayed(hook: (played: Played) => void): () => void {
-    this.#hooks.add(hook)
-    return () => {
-      this.#hooks.delete(hook)
-    }
   }
 
   /** Calls `listener` once if the view cannot go on; gives what ends that. */
@@ -390,7 +381,6 @@ export class View {
     if (played.claimed !== undefined) this.#heard(played.claimed)
     if (played.time >= this.#claims.countAt) this.#count(played.time)
     this.hub.played(played)
-    for (const hook of this.#hooks) hook(played)
     for (const settled of played.settled) {
       const settle = this.#waits.get(settled.op)
       if (settle === undefined) continue

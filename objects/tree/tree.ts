@@ -10,10 +10,11 @@
  */
 import { badArgument } from '../../log/cluster/arguments.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
+import { either } from '../../log/cluster/retry.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import type { InputOf, OpCallOptions, ResultOf } from '../define-object.ts'
-import { callOp, noteHandle, type ObjectPort } from '../handle.ts'
+import { ObjectOps, noteHandle, type ObjectPort } from '../handle.ts'
 import type { Input } from '../runtime/values.ts'
 import type { Acl } from './acl.ts'
 import { batches } from './batches.ts'
@@ -78,6 +79,7 @@ function codecOf(name: TreeCodec): unknown {
 export class Tree<V> implements AsyncDisposable {
   readonly path: string
   readonly #port: ObjectPort
+  readonly #ops: ObjectOps<typeof TreeType.ops>
   readonly #codec: Codec<V>
   readonly #closing = new AbortController()
 
@@ -85,7 +87,8 @@ export class Tree<V> implements AsyncDisposable {
     this.path = path
     this.#port = port
     this.#codec = codec
-    noteHandle(this, { type: TreeType, path })
+    this.#ops = new ObjectOps(TreeType, path)
+    noteHandle(this, this.#ops)
   }
 
   /** The last position that has been applied; -1 before the first. */
@@ -227,8 +230,7 @@ export class Tree<V> implements AsyncDisposable {
     const kind = options.recursive === true ? 'below' : options.children === true ? 'children' : 'key'
     // What stands below the root has no parent by its key.
     const key = path === '/' && kind !== 'key' ? '' : path
-    const ends = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]
-    const signal = AbortSignal.any(ends)
+    const signal = either(this.#closing.signal, options.signal)
     return new TreeWatch(this.#port.view, { kind, path: this.path, key }, { ...options, signal })
   }
 
@@ -274,7 +276,7 @@ export class Tree<V> implements AsyncDisposable {
   ): Promise<ResultOf<TreeOps[K]>> {
     const { aborted } = this.#closing.signal
     if (aborted) throw new SirtakiError('CLOSED', `the handle of ${this.path} is closed`, { next: 'stop' })
-    return callOp(this.#port.session(), TreeType, this.path, { op, input, options })
+    return this.#ops.call(this.#port.session(), { op, input, options })
   }
 }
 

@@ -2337,8 +2337,8 @@ export const bugs: readonly Bug[] = [
     also: [
       {
         file: 'objects/runtime/view.ts',
-        find: '    this.hub.played(played)\n    for (const hook',
-        replace: '    for (const hook',
+        find: '    this.hub.played(played)\n    for (const settled',
+        replace: '    for (const settled',
       },
     ],
   },
