@@ -355,19 +355,21 @@ interface Extras {
 }
 const NO_EXTRAS: Extras = { claim: undefined, key: undefined, ids: undefined, at: HEAD_BYTES + 1 }
 
+/** The next text of the bytes that `reader` reads: its length, then itself. */
+function readText(reader: ByteReader, bytes: Uint8Array): string {
+  const length = reader.u16()
+  const at = reader.take(length)
+  return textOf(bytes, at, at + length)
+}
+
 function readExtras(payload: Uint8Array, flags: number): Extras | undefined {
   return tried(() => {
     const reader = new ByteReader(payload)
     reader.take(HEAD_BYTES + 1)
-    const readText = (): string => {
-      const length = reader.u16()
-      const at = reader.take(length)
-      return textOf(payload, at, at + length)
-    }
     const claim =
       (flags & flagBits.claim) === 0 ? undefined : { position: reader.f64(), low: reader.u32(), high: reader.u32() }
-    const key = (flags & flagBits.key) === 0 ? undefined : readText()
-    const ids = (flags & flagBits.ids) === 0 ? undefined : readIds(JSON.parse(readText()))
+    const key = (flags & flagBits.key) === 0 ? undefined : readText(reader, payload)
+    const ids = (flags & flagBits.ids) === 0 ? undefined : readIds(JSON.parse(readText(reader, payload)))
     if (key !== undefined && key.length > KEY_LENGTH_MAX) return undefined
     return { claim, key, ids, at: payload.byteLength - reader.left }
   })
@@ -386,12 +388,7 @@ function readIds(value: unknown): readonly Identity[] {
 function readWhat(bytes: Uint8Array): What | undefined {
   return tried(() => {
     const reader = new ByteReader(bytes)
-    const readText = (): string => {
-      const length = reader.u16()
-      const at = reader.take(length)
-      return textOf(bytes, at, at + length)
-    }
-    const what = { type: readText(), version: reader.u32(), op: readText() }
+    const what = { type: readText(reader, bytes), version: reader.u32(), op: readText(reader, bytes) }
     reader.end()
     return what
   })

@@ -31,6 +31,7 @@ import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
 import { rowsOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
 import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
+import type { Input } from './values.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
 export const DIGEST_EVERY = 4_096
@@ -142,7 +143,8 @@ export class Space {
   }
   /** The object at a path, if there is one whose code is known. */
   object(path: string): AnyObject | undefined {
-    return this.#existing(path)
+    const object = this.#slots.get(path)?.object
+    return object?.exists === true ? object : undefined
   }
   objects(): AnyObject[] {
     return this.#slots.objects()
@@ -390,10 +392,10 @@ export class Space {
       const values = this.journal.step(caller, () => {
         // A key is kept by the object of the first part.
         const used = key === undefined ? undefined : { key, hash: hashOf(entry.payload, decoded), entry }
-        const known = used && knownResults(this.#existing((at = first).object), used)
+        const known = used && knownResults(this.object((at = first).object), used)
         if (known !== undefined) return known
         const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
-        if (used !== undefined) keepResults(this.#existing((at = first).object), used, results)
+        if (used !== undefined) keepResults(this.object((at = first).object), used, results)
         return results
       })
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }
@@ -426,8 +428,7 @@ export class Space {
   }
 
   #runOn(object: AnyObject, part: Part<Route>, payload: Uint8Array): unknown {
-    const input = readInput(payload, part)
-    if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    const input = inputOf(payload, part)
     this.watchdog?.began(this.#position, object.path)
     return object.run(part.what.what.op, input)
   }
@@ -493,12 +494,11 @@ export class Space {
   #part(part: Part<Route>, payload: Uint8Array, mayWait: boolean): unknown {
     const { what, object: path } = part
     this.watchdog?.began(this.#position, path)
-    const input = readInput(payload, part)
-    if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+    const input = inputOf(payload, part)
     if (what.what.type === RUNTIME_TYPE) {
       const known = this.#slots.get(path)
       if (known !== undefined) this.#slots.note(known)
-      const object = this.#existing(path)
+      const object = this.object(path)
       runRuntimeOp(what.what.op, input, { object, system: this.#system, sessions: () => this.#table.all() })
       return null
     }
@@ -523,11 +523,6 @@ export class Space {
     invariant(type !== undefined, 'O3', { path, type: what.what.type })
     slot.object = type.object(path)
     return slot.object
-  }
-
-  #existing(path: string): AnyObject | undefined {
-    const object = this.#slots.get(path)?.object
-    return object?.exists === true ? object : undefined
   }
 
   #callerOf({ incarnation, ids }: OpHead): Caller {
@@ -575,6 +570,13 @@ type Judged =
   | { readonly kind: 'waiting' | 'opaque' }
   | { readonly kind: 'failed'; readonly cause: unknown }
   | Refused
+
+/** @throws Rejection `BAD_ARGUMENT`. */
+function inputOf(payload: Uint8Array, part: Part<Route>): Input {
+  const input = readInput(payload, part)
+  if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
+  return input
+}
 
 const mustStop = (thrown: unknown): boolean => isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')
 

@@ -419,19 +419,6 @@ function currentOf(session: ObjectSession): Session | undefined {
 
 /** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
 export function playedFrom(client: LogClient, from: number): SpaceLog {
-  return {
-    ...spaceLogOf(client),
-    play: (stream, events, at = 0) => {
-      const player = client.player(stream, Math.max(from, at), events)
-      return {
-        offer: (entry) => {
-          player.offer(entry)
-        },
-        playTo: (to, options) => player.playTo(to, options),
-        close: () => {
-          client.closePlayer(player)
-        },
-      }
-    },
-  }
+  const log = spaceLogOf(client)
+  return { ...log, play: (stream, events, at = 0) => log.play(stream, events, Math.max(from, at)) }
 }
