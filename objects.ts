@@ -36,7 +36,8 @@ export type {
   Waiting,
 } from './objects/runtime/object-type.ts'
 export { orderKey } from './objects/runtime/object-type.ts'
-export { OpDecoder, readInput, type SpaceEntry, type What } from './objects/runtime/entry.ts'
+export { OpDecoder, type SpaceEntry, type What } from './objects/runtime/entry.ts'
+export { readInput } from './objects/runtime/input.ts'
 export type { Settlement } from './objects/runtime/journal.ts'
 export type { ReadonlyTable, Table } from './objects/runtime/records.ts'
 export type { Patch } from './objects/runtime/row.ts'

@@ -16,7 +16,8 @@ import type {
   ResultOf,
 } from './define-object.ts'
 import type { Request } from './runtime/call.ts'
-import { KEY_LENGTH_MAX, claimed, encodeInput, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
+import { KEY_LENGTH_MAX, claimed, encodeOp, encodeTarget, type OpExtras } from './runtime/entry.ts'
+import { encodeInput } from './runtime/input.ts'
 import type { Session } from './runtime/session.ts'
 import type { View } from './runtime/view.ts'
 import { Watcher } from './runtime/watcher.ts'

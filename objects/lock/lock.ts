@@ -39,6 +39,9 @@ export interface SemaphoreOptions extends Omit<LockOptions, 'shared'> {
   readonly weight?: number | undefined
 }
 
+/** Why the signal of a released hold has aborted. One for all: the stack of an error costs as much as the release. */
+const released = new SirtakiError('CLOSED', 'it was released', { next: 'stop' })
+
 /** What is held: a lock, permits of a semaphore, a term of office. */
 export class Held implements AsyncDisposable {
   readonly path: string
@@ -148,7 +151,7 @@ export class Held implements AsyncDisposable {
   }
 
   async #giveBack(): Promise<void> {
-    this.#abort(new SirtakiError('CLOSED', `${this.path} was released`, { next: 'stop' }))
+    this.#abort(released)
     const backoff = new Backoff(this.#port.view.log, this.#port.view.log.limits)
     const isDone = await this.#tried()
     if (!isDone) void this.#again(backoff)

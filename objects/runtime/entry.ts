@@ -14,11 +14,10 @@
  * payload is judged alike by everyone, a later version halts the reader, and what does not begin with a version mark, 1
  * to 8, is no entry of a space: it is passed over). Read next: `space.ts`.
  */
-import { ByteReader, ByteWriter, viewOf } from '../../log/bytes/bytes.ts'
+import { ByteReader, ByteWriter, setU32, viewOf } from '../../log/bytes/bytes.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { ENTRY_VERSION, readSessionEntry, type Identity, type SessionEntry } from '../../sequencer/session-entry.ts'
-import { isExhausted } from './exhausted.ts'
-import { canonicalInput, isCanonical, type Input } from './values.ts'
+import { setU16, textOf, tried, utf8 } from './input.ts'
 
 /** First bytes that are, or will be, versions of ours: below every byte that a text begins with. */
 const VERSION_MARK_MAX = 8
@@ -96,8 +95,6 @@ export type SpaceEntry<R = unknown> =
   | { readonly kind: 'unreadable'; readonly incarnation: number; readonly number: number }
   | { readonly kind: 'bad' }
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const BAD = { kind: 'bad' } as const
 
 /** Encodes an op that does nothing but take its number. */
@@ -110,7 +107,7 @@ export const encodeEmpty = (incarnation: number, number: number): Uint8Array =>
  * @throws SirtakiError `BAD_ARGUMENT` when a name has more than 65,535 bytes.
  */
 export function encodeTarget({ type, version, op }: What, object: string): Uint8Array {
-  const [typeBytes, opBytes, objectBytes] = [encoder.encode(type), encoder.encode(op), encoder.encode(object)]
+  const [typeBytes, opBytes, objectBytes] = [utf8(type), utf8(op), utf8(object)]
   const whatBytes = 8 + typeBytes.byteLength + opBytes.byteLength
   if (whatBytes > 0xffff || objectBytes.byteLength > PATH_BYTES_MAX) {
     throw new SirtakiError(
@@ -119,38 +116,17 @@ export function encodeTarget({ type, version, op }: What, object: string): Uint8
         + `${PATH_BYTES_MAX} are allowed`,
     )
   }
-  return new ByteWriter(4 + whatBytes + objectBytes.byteLength)
-    .u16(whatBytes)
-    .u16(typeBytes.byteLength)
-    .raw(typeBytes)
-    .u32(version)
-    .u16(opBytes.byteLength)
-    .raw(opBytes)
-    .u16(objectBytes.byteLength)
-    .raw(objectBytes)
-    .done()
-}
-
-/**
- * Encodes an input and gives it back in its one form.
- *
- * @throws SirtakiError `BAD_ARGUMENT` when it is no value.
- */
-export function encodeInput(input: unknown): { readonly value: unknown; readonly bytes: Uint8Array } {
-  const { value, bytes: raw } = canonicalInput(input)
-  if (raw.length === 0) {
-    const json = encoder.encode(JSON.stringify(value))
-    return { value, bytes: new ByteWriter(4 + json.byteLength).u32(json.byteLength).raw(json).done() }
-  }
-  if (raw.length > 0xffff) throw new SirtakiError('BAD_ARGUMENT', 'an input holds at most 65,535 pieces of bytes')
-  let index = 0
-  const json = encoder.encode(
-    JSON.stringify(value, (_key, one: unknown) => (one instanceof Uint8Array ? { '\u0000': index++ } : one)),
-  )
-  const length = raw.reduce((sum, { byteLength }) => sum + 4 + byteLength, 6 + json.byteLength)
-  const writer = new ByteWriter(length).u32(json.byteLength).raw(json).u16(raw.length)
-  for (const one of raw) writer.u32(one.byteLength).raw(one)
-  return { value, bytes: writer.done() }
+  const opAt = 4 + typeBytes.byteLength
+  const bytes = new Uint8Array(4 + whatBytes + objectBytes.byteLength)
+  setU16(bytes, 0, whatBytes)
+  setU16(bytes, 2, typeBytes.byteLength)
+  bytes.set(typeBytes, 4)
+  setU32(bytes, opAt, version)
+  setU16(bytes, opAt + 4, opBytes.byteLength)
+  bytes.set(opBytes, opAt + 6)
+  setU16(bytes, 2 + whatBytes, objectBytes.byteLength)
+  bytes.set(objectBytes, 4 + whatBytes)
+  return bytes
 }
 
 /** What an op carries besides its input. */
@@ -198,21 +174,26 @@ export function encodeTransaction(
   parts: readonly { readonly target: Uint8Array; readonly input: Uint8Array }[],
   extras: OpExtras = {},
 ): Uint8Array {
-  const writer = new ByteWriter(256)
-    .u8(ENTRY_VERSION)
-    .u8(kinds.transaction)
-    .f64(incarnation)
-    .f64(number)
-    .u8(flagsOf(extras))
-    .raw(extraBytes(extras))
-    .u16(parts.length)
+  const behind = extraBytes(extras)
+  const from = HEAD_BYTES + 1 + behind.byteLength + 2
+  const bytes = new Uint8Array(
+    parts.reduce((sum, { target, input }) => sum + 4 + target.byteLength + input.byteLength, from),
+  )
+  headView.setFloat64(2, incarnation, true)
+  headView.setFloat64(10, number, true)
+  bytes.set(head)
+  bytes[1] = kinds.transaction
+  bytes[HEAD_BYTES] = flagsOf(extras)
+  bytes.set(behind, HEAD_BYTES + 1)
+  setU16(bytes, from - 2, parts.length)
+  let at = from
   for (const { target, input } of parts) {
-    writer
-      .u32(target.byteLength + input.byteLength)
-      .raw(target)
-      .raw(input)
+    setU32(bytes, at, target.byteLength + input.byteLength)
+    bytes.set(target, at + 4)
+    bytes.set(input, at + 4 + target.byteLength)
+    at += 4 + target.byteLength + input.byteLength
   }
-  return writer.done()
+  return bytes
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -222,11 +203,12 @@ const flagsOf = ({ claim, key, ids }: OpExtras): number =>
   | (ids === undefined ? 0 : flagBits.ids)
 
 function extraBytes({ claim, key, ids }: OpExtras): Uint8Array {
+  if (claim === undefined && key === undefined && ids === undefined) return NO_BYTES
   const writer = new ByteWriter(64)
   if (claim !== undefined) writer.f64(claim.position).u32(claim.low).u32(claim.high)
   for (const one of [key, ids === undefined ? undefined : JSON.stringify(ids)]) {
     if (one === undefined) continue
-    const bytes = encoder.encode(one)
+    const bytes = utf8(one)
     writer.u16(bytes.byteLength).raw(bytes)
   }
   return writer.done()
@@ -392,63 +374,6 @@ function readWhat(bytes: Uint8Array): What | undefined {
     reader.end()
     return what
   })
-}
-
-/** Decodes the input of a part; `undefined` when it is no value in its one form. */
-export function readInput(payload: Uint8Array, { inputFrom, inputTo, to }: Part): Input | undefined {
-  return tried(() => {
-    const parsed: unknown = JSON.parse(textOf(payload, inputFrom, inputTo))
-    const value = inputTo === to ? parsed : withBytes(parsed, readRaw(payload, inputTo, to))
-    return isCanonical(value) ? value : undefined
-  })
-}
-
-function readRaw(payload: Uint8Array, from: number, to: number): Uint8Array[] {
-  const reader = new ByteReader(payload.subarray(from, to))
-  const raw = Array.from({ length: reader.u16() }, () => reader.raw(reader.u32()))
-  reader.end()
-  return raw
-}
-
-/** Puts bytes in their places: each once, in order. */
-function withBytes(parsed: unknown, raw: readonly Uint8Array[]): unknown {
-  let next = 0
-  const value: unknown = JSON.parse(JSON.stringify(parsed), (_key, one: unknown) => {
-    if (typeof one !== 'object' || one === null || !('\u0000' in one) || Object.keys(one).length !== 1) return one
-    const bytes = raw[next]
-    if (one['\u0000'] !== next || bytes === undefined) throw new TypeError('bytes out of order')
-    next++
-    return bytes
-  })
-  if (next !== raw.length) throw new TypeError('bytes that nothing names')
-  return value
-}
-
-/** What `read` gives; `undefined` where it throws, unless the engine is exhausted: that says nothing of the bytes. */
-function tried<V>(read: () => V): V | undefined {
-  try {
-    return read()
-  } catch (thrown) {
-    if (isExhausted(thrown)) throw thrown
-    return undefined
-  }
-}
-
-/** TextDecoder takes 0.4 us for a handful of letters, the loop 0.1 for 24 (measured on Node 24). */
-const SHORT_TEXT = 64
-
-function textOf(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from <= SHORT_TEXT) {
-    let text = ''
-    let i = from
-    for (; i < to; i++) {
-      const code = bytes[i] ?? 0
-      if (code > 0x7f) break
-      text += String.fromCharCode(code)
-    }
-    if (i === to) return text
-  }
-  return decoder.decode(bytes.subarray(from, to))
 }
 
 /** Objects are named like files: from the root, up to 128 segments that are not empty. */

@@ -18,7 +18,8 @@ import { Backoff, aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError, invariant, isError } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { entryOf, newCall, resultOf, type Call, type Caller, type Request } from './call.ts'
-import { CLAIM_BYTES, claimed, encodeEmpty, encodeInput, encodeOp, type Claim } from './entry.ts'
+import { CLAIM_BYTES, claimed, encodeEmpty, encodeOp, type Claim } from './entry.ts'
+import { encodeInput } from './input.ts'
 import type { Applied, Outcome } from './outcome.ts'
 import { runtimeTarget } from './runtime-ops.ts'
 import { SessionLife, type SessionOptions, type SessionState, type Ticket } from './session-life.ts'
@@ -270,7 +271,8 @@ export class Session implements LocalSession {
 
   #admit(request: Request, options: SessionCallOptions, caller: Pick<Caller, 'resolve' | 'reject'>): Call {
     const { signal, timeoutMs } = requireCallOptions(request.what, options)
-    if (!this.isCurrent) throw unsent(this.#stopped)
+    this.#life.glance()
+    if (this.#stopped !== undefined) throw unsent(this.#stopped)
     if (this.#idle !== undefined) throw new SirtakiError('CLOSED', `session ${this.name} closes`, { next: 'stop' })
     if (signal?.aborted === true) throw abortedBefore(request.what, signal)
     if (request.waits && timeoutMs === undefined && signal === undefined && options.forever !== true) {

@@ -6,7 +6,8 @@
  * asks).
  */
 import type { Entry } from '../../log/entry.ts'
-import { OpDecoder, readInput } from '../../objects/runtime/entry.ts'
+import { OpDecoder } from '../../objects/runtime/entry.ts'
+import { readInput } from '../../objects/runtime/input.ts'
 import type { SessionEntry } from '../../sequencer/session-entry.ts'
 
 /** What became of an op: `value` of a result as in `Answer`, of a rejection what the register had. */

@@ -1,19 +1,19 @@
 /** The payload of a space's entries: what goes in comes out, and what is none is judged alike. */
 import test from 'ava'
 import fc from 'fast-check'
+import { ByteWriter } from '../../log/bytes/bytes.ts'
 import {
   encodeEmpty,
-  encodeInput,
   encodeOp,
   encodeTarget,
   encodeTransaction,
   isObjectPath,
   OpDecoder,
   PARTS_MAX,
-  readInput,
   type OpExtras,
   type Part,
 } from '../../objects/runtime/entry.ts'
+import { encodeInput, readInput } from '../../objects/runtime/input.ts'
 import { encodeEnd } from '../../sequencer/session-entry.ts'
 import { SpaceDriver } from './space-driver.ts'
 
@@ -177,6 +177,16 @@ test('O11: bytes behind an input that it does not name, each once and in order, 
   t.is(behind(`[${first},${second}]`, 1, 0, ...one), undefined)
   t.is(behind(`[${first}]`, 1, 0, ...one, 0), undefined)
   t.is(behind('[1]', 0), undefined)
+})
+
+test('P58: bytes at the bottom of a nesting that stacks differ in are no value anywhere', (t) => {
+  for (const depth of [33, 100_000]) {
+    const json = new TextEncoder().encode(`${'['.repeat(depth)}{"\\u0000":0}${']'.repeat(depth)}`)
+    const input = new ByteWriter().u32(json.byteLength).raw(json).u16(1).u32(1).u8(7).done()
+    const payload = encodeOp(1, 0, { target, input })
+    const decoded = decode(payload)
+    t.is(decoded.kind === 'op' ? readInput(payload, decoded.part) : 'none', undefined)
+  }
 })
 
 test('O11: random bytes behind a valid version never throw and never change the state', (t) => {

@@ -11,7 +11,8 @@
  */
 import type { Entry } from '../../log/entry.ts'
 import { Space, type AnyObjectType, type Outcome, type Played } from '../../objects.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeTarget, encodeTransaction } from '../../objects/runtime/entry.ts'
+import { encodeEmpty, encodeOp, encodeTarget, encodeTransaction } from '../../objects/runtime/entry.ts'
+import { encodeInput } from '../../objects/runtime/input.ts'
 import type { AnyObject } from '../../objects/runtime/object-type.ts'
 import type { SpaceBounds } from '../../objects/runtime/space.ts'
 import { encodeEnd, encodeOpen, encodeResume, encodeTick, type SessionInfo } from '../../sequencer/session-entry.ts'

@@ -13,14 +13,8 @@ import {
   type Played,
   type Settlement,
 } from '../../objects.ts'
-import {
-  encodeEmpty,
-  encodeInput,
-  encodeOp,
-  encodeTarget,
-  encodeTransaction,
-  type OpExtras,
-} from '../../objects/runtime/entry.ts'
+import { encodeEmpty, encodeOp, encodeTarget, encodeTransaction, type OpExtras } from '../../objects/runtime/entry.ts'
+import { encodeInput } from '../../objects/runtime/input.ts'
 import { RUNTIME_TYPE } from '../../objects/runtime/runtime-ops.ts'
 import { encodeEnd, encodeOpen, encodeResume, encodeTick, type SessionInfo } from '../../sequencer/session-entry.ts'
 

@@ -1,7 +1,8 @@
 /** What a position holds, as text and as JSON: every kind of entry of sessions and objects. */
 import test from 'ava'
 import type { Entry } from '../../log/entry.ts'
-import { encodeEmpty, encodeInput, encodeOp, encodeTarget, encodeTransaction } from '../../objects/runtime/entry.ts'
+import { encodeEmpty, encodeOp, encodeTarget, encodeTransaction } from '../../objects/runtime/entry.ts'
+import { encodeInput } from '../../objects/runtime/input.ts'
 import {
   encodeEnd,
   encodeOpen,

@@ -1,9 +1,11 @@
 /**
  * Loads on queues, locks, trees and transactions: what `rows.ts` asks of objects, and the ends of sessions.
  *
- * A call of `queue` puts, takes and acknowledges one item; of `lock` it acquires and releases; of `createDelete` it
- * creates a node and deletes it; of `multi` it creates two nodes and deletes those of the call before, in one; of
- * `txn` it reads two objects of the caller's own and changes both if they still are what was read. Read next:
+ * A call of `queue` puts, takes and acknowledges one item: ops of a session apply in the order of their calls, so the
+ * put and the take are sent together, and the acknowledgement with those of the next call. One of `lock` acquires and
+ * releases; of `createDelete` it creates a node and deletes it; of `multi` it creates two nodes and deletes those of
+ * the call before, in one; of `txn` it reads two objects of the caller's own and changes both if they still are what
+ * was read. Read next:
  * `loads.ts`, `peers/zookeeper-recipes.ts` (the same of a peer).
  */
 import { extname, join } from 'node:path'
@@ -19,16 +21,23 @@ import { sessionEnds } from './session-end.ts'
 export const ENDS_PATH = '/bench/ends'
 const BYTES = 128
 const WAIT = { timeoutMs: 20_000 }
+const PLAY_MS = 60_000
 /** Calls at a time where something is made ready or taken away. */
 const AT_A_TIME = 1_024
 const value = new Uint8Array(BYTES).fill(7)
 
 const clients = new Map<string, Promise<ObjectClient>>()
-/** The objects of a cluster, kept. */
+/** The objects of a cluster, kept. What the rows before have written is played before the first call. */
 export const clientOf = (address: string): Promise<ObjectClient> => {
-  const known = clients.get(address) ?? connected(address).then(({ client }) => new ObjectClient(client))
+  const known = clients.get(address) ?? openObjects(address)
   clients.set(address, known)
   return known
+}
+
+async function openObjects(address: string): Promise<ObjectClient> {
+  const objects = new ObjectClient((await connected(address)).client)
+  await objects.sync({ timeoutMs: PLAY_MS })
+  return objects
 }
 
 const sessions = new Map<string, Promise<ObjectSession[]>>()
@@ -60,13 +69,15 @@ export async function objectLoad(
 const contended = {
   queue: async (all: readonly ObjectSession[], path: string): Promise<Operation> => {
     const queues = await Promise.all(all.map((session) => session.queue(path)))
+    const acked = queues.map(() => Promise.resolve())
     return {
       run: async (caller) => {
         const queue = queues[caller]
-        await queue?.put('x'.repeat(BYTES))
-        const [job] = (await queue?.take(WAIT)) ?? []
-        await job?.ack()
+        const put = queue?.put('x'.repeat(BYTES))
+        const [[job] = []] = await Promise.all([queue?.take(WAIT), put, acked[caller]])
+        acked[caller] = job?.ack() ?? Promise.reject(new Error('nothing was taken'))
       },
+      clean: () => Promise.all(acked),
     }
   },
   lock: (all: readonly ObjectSession[], path: string): Promise<Operation> => {

@@ -66,6 +66,8 @@ export class SirtakiSystem implements System {
   async prepare(row: Row): Promise<void> {
     await this.cluster(row.shape)
     while (this.#more.length < row.processes - 1) this.#more.push(await BenchClient.start(this.#processes))
+    // A client that is left over would play along, on cores that the row and its peers share.
+    for (const { child } of this.#more.splice(Math.max(0, row.processes - 1))) await this.#processes.kill(child)
     if (row.load === 'tokens' && this.#tokens === undefined) {
       const { child, told } = await this.#processes.start('process', ['tokens'])
       this.#tokens = { address: told, pid: child.pid ?? 0 }

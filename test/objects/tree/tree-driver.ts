@@ -5,7 +5,8 @@
  * `tree-model.ts`.
  */
 import { Space, type Outcome, type Played } from '../../../objects.ts'
-import { encodeInput, encodeOp, encodeTarget, encodeTransaction } from '../../../objects/runtime/entry.ts'
+import { encodeOp, encodeTarget, encodeTransaction } from '../../../objects/runtime/entry.ts'
+import { encodeInput } from '../../../objects/runtime/input.ts'
 import type { SpaceSnapshot } from '../../../objects/runtime/snapshot.ts'
 import { fields } from '../../../objects/runtime/fields.ts'
 import type { Input } from '../../../objects/runtime/values.ts'

@@ -16,16 +16,24 @@ const LOCK = 'lock'
 const TAKE_MS = 5_000
 const EXPECTED = 'Nats-Expected-Last-Subject-Sequence'
 
-/** A publish, a pull of one, and an acknowledgement that the server confirms. */
+/**
+ * A publish, a pull of one, and an acknowledgement that the server confirms: the first two sent together, the last with
+ * those of the next call.
+ */
 export function queue(callers: readonly { readonly stream: JetStream; readonly consumer: Consumer }[]): Operation {
+  const acked = callers.map(() => Promise.resolve(true))
   return {
     run: async (caller) => {
       const { stream, consumer } = nth(callers, caller)
-      await stream.publish(QUEUE, VALUE)
-      let message = null
+      const pulled = consumer.next({ expires: TAKE_MS })
+      let [, message] = await Promise.all([stream.publish(QUEUE, VALUE), pulled, acked[caller]])
       while (message === null) message = await consumer.next({ expires: TAKE_MS })
-      if (!(await message.ackAck())) throw new Error('an item was not acknowledged')
+      acked[caller] = message.ackAck().then((isAcked) => {
+        if (!isAcked) throw new Error('an item was not acknowledged')
+        return isAcked
+      })
     },
+    clean: () => Promise.all(acked),
   }
 }
 

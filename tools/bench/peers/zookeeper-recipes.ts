@@ -29,22 +29,24 @@ export async function zookeeperRecipes(creator: RecipeSession): Promise<Recipes>
   return { queue, lock, createDelete, ephemeral, multi, txn, ended: (name) => creator.changed(`${ENDS}/${name}`) }
 }
 
-/** Sequential nodes in order; whoever deletes one has it. The read and the delete are sent together. */
+/**
+ * Sequential nodes in order; whoever deletes one has it. What a session sends is carried out in order, so the create
+ * and the list are sent together, and so are the read and the delete.
+ */
 function queue(sessions: readonly RecipeSession[]): Operation {
-  const take = async (session: RecipeSession): Promise<void> => {
-    for (;;) {
-      for (const name of (await session.children('/queue')).toSorted()) {
-        const path = `/queue/${name}`
-        const [, isMine] = await Promise.all([session.get(path).catch(() => undefined), session.remove(path)])
-        if (isMine) return
-      }
+  const first = async (session: RecipeSession): Promise<boolean> => {
+    for (const name of (await session.children('/queue')).toSorted()) {
+      const path = `/queue/${name}`
+      const [, isMine] = await Promise.all([session.get(path).catch(() => undefined), session.remove(path)])
+      if (isMine) return true
     }
+    return false
   }
   return {
     run: async (caller) => {
       const session = nth(sessions, caller)
-      await session.create('/queue/item-', VALUE, 'sequential')
-      await take(session)
+      const [, isTaken] = await Promise.all([session.create('/queue/item-', VALUE, 'sequential'), first(session)])
+      while (!isTaken && !(await first(session))) continue
     },
   }
 }
