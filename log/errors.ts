@@ -24,6 +24,8 @@ export const codes = {
   BAD_FRAME: 'stop',
   /** A layout makes no sense, or cannot be made as wanted. */
   BAD_LAYOUT: 'stop',
+  /** The blob store refused: keys of access, rights, bucket or region. */
+  BLOBS_REFUSED: 'stop',
   /** The layout names another start of that process. */
   BOOT: 'refresh',
   /** The client, session or handle was closed while the call was under way. */
@@ -54,6 +56,8 @@ export const codes = {
   MISUSE: 'stop',
   /** Another version of the object's type is active. */
   NOT_ACTIVE: 'stop',
+  /** The beginning of the log was trimmed, and this client was given no blob store, or another one. */
+  NO_BLOBS: 'stop',
   /** The unit belongs to a cluster already. */
   NOT_BLANK: 'stop',
   /** The object is in use: it has holders, waits or taken items. */

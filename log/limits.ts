@@ -122,6 +122,14 @@ export interface Limits {
   readonly sessionTimeoutMinMs: number
   /** Time between two looks of a sequencer at its sessions; a pause of it counts as two of them at most. */
   readonly attendMs: number
+  /** One try of a call to a blob store: a part of 8 MiB takes as long on half a megabyte a second. */
+  readonly blobTryMs: number
+  /** All tries of one call together: a store that restarts is back before, one that does not is reported. */
+  readonly blobMs: number
+  /** First pause between two tries of it. */
+  readonly blobRetryMinMs: number
+  /** Longest pause between them: a store that asks for less is asked less. */
+  readonly blobRetryMaxMs: number
 }
 
 /** The values to start from. */
@@ -172,4 +180,8 @@ export const limits: Limits = {
   proofMs: 500,
   sessionTimeoutMinMs: 2_000,
   attendMs: 25,
+  blobTryMs: 20_000,
+  blobMs: 60_000,
+  blobRetryMinMs: 50,
+  blobRetryMaxMs: 5_000,
 }

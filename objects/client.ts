@@ -9,7 +9,10 @@ import type { Struct } from 'superstruct'
 import { sha256 } from '../log/bytes/hash.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
+import { attended } from '../log/cluster/retry.ts'
 import { SirtakiError } from '../log/errors.ts'
+import type { Checkpoints } from './checkpoints/checkpoints.ts'
+import type { Layer, Manifest } from './checkpoints/manifest.ts'
 import { Counter } from './counter/type.ts'
 import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
 import type { HeldAll, Leader, Term } from './lock/election.ts'
@@ -47,6 +50,20 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly watchFrom?: number | undefined
   /** Looks whether what runs in the view ends: `startWatchdog` makes one. */
   readonly watchdog?: Watchdog | undefined
+  /** Where the checkpoints of the space are: the view begins with the newest in place of the start of the log. */
+  readonly checkpoints?: Checkpoints | undefined
+}
+
+/** A checkpoint that was written. */
+export interface WrittenCheckpoint {
+  readonly n: number
+  /** Exclusive: the state of everything below it. */
+  readonly position: number
+  readonly records: number
+  /** Bytes of all its parts, and of those that were written for it. */
+  readonly bytes: number
+  readonly writtenBytes: number
+  readonly digest: string
 }
 
 /**
@@ -64,12 +81,18 @@ export interface ObjectMark {
 export class ObjectClient implements AsyncDisposable {
   readonly #view: View
   readonly #options: ObjectSessionOptions
+  readonly #checkpoints: Checkpoints | undefined
   readonly #sessions = new Set<ObjectSession>()
   readonly #own: ObjectSession
 
-  constructor(log: LogClient | SpaceLog, { types = [], watchFrom, watchdog, ...options }: ObjectClientOptions = {}) {
+  constructor(
+    log: LogClient | SpaceLog,
+    { types = [], watchFrom, watchdog, checkpoints, ...options }: ObjectClientOptions = {},
+  ) {
     const all = [...ours, ...types.filter((type) => !ours.includes(type))]
-    this.#view = new View('cluster' in log ? spaceLogOf(log) : log, ROOT_STREAM, all, { watchFrom, watchdog })
+    const spaceLog = 'cluster' in log ? spaceLogOf(log) : log
+    this.#view = new View(spaceLog, ROOT_STREAM, all, { watchFrom, watchdog, checkpoints })
+    this.#checkpoints = checkpoints
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)
   }
@@ -166,6 +189,24 @@ export class ObjectClient implements AsyncDisposable {
   }
 
   /**
+   * Writes a checkpoint of the space as it is now; the newest one where nothing happened since. A client with the same
+   * blobs begins there.
+   *
+   * @throws SirtakiError `MISUSE` without blobs; `CODE_MISSING` where some type is not known here; `CONFLICT` where
+   *   another process wrote one meanwhile; `UNSUPPORTED`, `BLOBS_REFUSED`, `DAMAGED` as the store is; `TIMEOUT`,
+   *   `ABORTED`.
+   */
+  checkpoint(options: CallOptions = {}): Promise<WrittenCheckpoint> {
+    return attended(this.#view.log.clock, async () => {
+      if (this.#checkpoints === undefined) {
+        throw new SirtakiError('MISUSE', 'a checkpoint needs a blob store: connect with { blobs }')
+      }
+      await this.#view.sync(options)
+      return writtenOf(await this.#checkpoints.write(this.#view, options))
+    })
+  }
+
+  /**
    * What happens in the whole space, or to the object at `path`, from now on or behind `after`.
    *
    * @throws SirtakiError as `watch` of a handle.
@@ -244,6 +285,12 @@ export class ObjectClient implements AsyncDisposable {
     this.#sessions.add(session)
     return session
   }
+}
+
+function writtenOf({ n, position, records, digest, base, deltas, inline }: Manifest): WrittenCheckpoint {
+  const bytesOf = ({ parts }: Layer): number => parts.reduce((sum, { bytes }) => sum + bytes, 0)
+  const bytes = [base, ...deltas].reduce((sum, layer) => sum + bytesOf(layer), inline?.byteLength ?? 0)
+  return { n, position, records, digest, bytes, writtenBytes: inline?.byteLength ?? bytesOf(deltas.at(-1) ?? base) }
 }
 
 /** @throws SirtakiError `SESSION_LOST` for a session that is not live, or another secret. */

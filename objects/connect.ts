@@ -3,10 +3,13 @@
  *
  * Read next: `client.ts`, `../sequencer/connect.ts`.
  */
+import type { BlobStore } from '../log/archive/blob-store.ts'
+import { Blobs } from '../log/archive/blobs.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
 import type { Watchdog } from './runtime/space.ts'
-import { ObjectClient, type ObjectClientOptions } from './client.ts'
+import { Checkpoints } from './checkpoints/checkpoints.ts'
+import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts'
 
 /** How a program connects. `timeoutMs` and `signal` are about connecting. */
 export interface ConnectOptions
@@ -18,6 +21,11 @@ export interface ConnectOptions
    * and position once one has run for 5 seconds.
    */
   readonly watchdog?: boolean | undefined
+  /**
+   * Where checkpoints are: `s3(...)`, `folderBlobs(...)`. The client begins with the newest, and `checkpoint()` writes
+   * one.
+   */
+  readonly blobs?: BlobStore | undefined
 }
 
 /** A connected program: objects, and the log below them. */
@@ -26,8 +34,9 @@ export class Client extends ObjectClient {
   readonly #end: () => Promise<void>
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
-    const { name, types, watchFrom, identities, onLost, sessionTimeoutMs } = options
-    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog })
+    const { name, types, watchFrom, identities, onLost, sessionTimeoutMs, blobs } = options
+    const checkpoints = blobs === undefined ? undefined : checkpointsOf(log, blobs)
+    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog, checkpoints })
     this.log = log
     this.#end = end
   }
@@ -36,6 +45,14 @@ export class Client extends ObjectClient {
     await super.close()
     await this.#end()
   }
+}
+
+/** The checkpoints of the space `/` in a store, which belongs to whoever made it. */
+function checkpointsOf({ cluster }: LogClient, store: BlobStore): Checkpoints {
+  const { ports, limits } = cluster
+  const blobs = new Blobs(store, ports, limits)
+  const id = async (): Promise<string> => (await cluster.current({})).cluster
+  return new Checkpoints({ blobs, cluster: id, space: ROOT_STREAM, ports })
 }
 
 /**

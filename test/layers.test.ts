@@ -12,17 +12,17 @@ const root = new URL('..', import.meta.url).pathname
 
 /** From the lowest on. Places of one layer know nothing of each other. A place is a folder or one file. */
 const layers: readonly (readonly string[])[] = [
-  ['log/errors.ts', 'log/ports.ts', 'log/limits.ts', 'log/latency.ts', 'log/heap.ts'],
+  ['log/errors.ts', 'log/ports.ts', 'log/limits.ts', 'log/latency.ts', 'log/heap.ts', 'log/archive/blob-store.ts'],
   ['log/bytes/'],
   ['log/layout.ts', 'log/ranges.ts', 'log/entry.ts'],
   ['log/wire/'],
   ['log/cluster/'],
   ['log/epochs/'],
-  ['log/playback/', 'log/unit/'],
+  ['log/playback/', 'log/unit/', 'log/archive/'],
   ['log/client/', 'log/io/'],
   ['sequencer/'],
   ['objects/runtime/'],
-  ['objects/io/'],
+  ['objects/io/', 'objects/checkpoints/'],
   ['objects/'],
   ['testing/'],
   ['index.ts', 'log.ts', 'objects.ts', 'sequencer.ts', 'testing.ts'],

@@ -15,6 +15,7 @@ const pages = [
   'docs/programs.md',
   'docs/coordination.md',
   'docs/objects.md',
+  'docs/checkpoints.md',
   'docs/commands.md',
   'docs/measurements.md',
 ]
@@ -99,7 +100,7 @@ test('the commands of the pages work against a cluster started as they say', asy
     const { stdout } = await run('bash', ['-c', line], {
       cwd: root,
       timeout: 30_000,
-      env: { ...process.env, SIRTAKI_CLUSTER: address },
+      env: { ...process.env, SIRTAKI_CLUSTER: address, SIRTAKI_BLOBS: `file:${join(data, 'blobs')}` },
     })
     t.true(stdout.length > 0, line)
   }

@@ -28,6 +28,7 @@ export const steps: readonly Step[] = [
   { name: 'format', group: 'first', args: [bin('oxfmt/bin/oxfmt'), '--check'], read: readExit },
   { name: 'type check', group: 'first', args: [bin('typescript/bin/tsc'), '--noEmit'], read: readExit },
   { name: 'lint', group: 'first', args: [bin('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings'], read: readExit },
+  { name: 'MinIO', group: 'first', args: ['test/real/find-minio.ts'], read: readExit },
   { name: 'tests', group: 'computes', args: [bin('ava/entrypoints/cli.js'), ...quick], read: readAva },
   { name: 'simulator', group: 'computes', args: ['test/sim/main.ts', '--seeds', '500'], read: readSimulator },
   { name: 'planted bugs', group: 'computes', args: ['test/bugs/main.ts', '--replay'], read: readBugs },

@@ -45,6 +45,13 @@ export function setF64(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 8; i++) bytes[at + i] = doubleBytes[i ^ flip] ?? 0
 }
 
+/** Whether two arrays hold the same bytes. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.byteLength !== b.byteLength) return false
+  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
 /** Joins pieces; a single piece is given back as it is. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const only = pieces[0]

@@ -47,9 +47,9 @@ export const either = (one: AbortSignal, other: AbortSignal | undefined): AbortS
 /** Pauses that double, each drawn anew below the bound (full jitter). */
 export class Backoff {
   readonly #ports: Pick<Ports, 'clock' | 'random'>
-  readonly #limits: Limits
+  readonly #limits: Pick<Limits, 'retryMinMs' | 'retryMaxMs'>
   #tries = 0
-  constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Limits) {
+  constructor(ports: Pick<Ports, 'clock' | 'random'>, limits: Pick<Limits, 'retryMinMs' | 'retryMaxMs'>) {
     this.#ports = ports
     this.#limits = limits
   }

@@ -42,6 +42,12 @@ function mix(a: number, b: number): number {
   return (first ^ (first >>> 13) ^ second ^ (second >>> 16)) | 0
 }
 
+/** The hash of the names of a table, as its records' hashes begin. */
+export const hashNames = (object: string, table: string): Lanes => feed(START, JSON.stringify([object, table]))
+/** The hash of a record. */
+export const hashRow = (names: Lanes, key: string, value: unknown): Lanes =>
+  finish(feed(names, JSON.stringify(key) + JSON.stringify(value)))
+
 /** The sums of a space. */
 export class DigestSums {
   readonly #objects = new Map<string, Sum>()
@@ -60,12 +66,17 @@ export class DigestSums {
       }
       const row = store.row(key)
       if (row === undefined || row.counted) continue
-      const { low, high } = finish(feed(names, JSON.stringify(key) + JSON.stringify(row.value)))
+      const { low, high } = hashRow(names, key, row.value)
       row.low = low
       row.high = high
       row.counted = true
       this.#add(sum, low, high, 1)
     }
+  }
+
+  /** Counts a record that was loaded, by the hash that came with it. */
+  loaded(store: RowStore, { low, high }: Lanes): void {
+    this.#add((store.tally ??= this.#tallyOf(store)).sum, low, high, 1)
   }
 
   /** The sum over everything. */
@@ -83,7 +94,7 @@ export class DigestSums {
   #tallyOf({ object, name }: RowStore): Tally {
     const sum = this.#objects.get(object) ?? { low: 0, high: 0, records: 0 }
     this.#objects.set(object, sum)
-    return { names: feed(START, JSON.stringify([object, name])), sum }
+    return { names: hashNames(object, name), sum }
   }
 
   #add(sum: Sum, low: number, high: number, records: number): void {

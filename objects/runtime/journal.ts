@@ -130,11 +130,6 @@ export class Journal {
     if (before === undefined || before.counted) this.#dirty.push(patch)
   }
 
-  /** A record that was loaded: no change of an entry, but nothing that the digest has seen. */
-  loaded(store: RowStore, key: string, row: Row<unknown>): void {
-    this.#dirty.push({ store, key, before: undefined, after: row })
-  }
-
   /** Takes back the changes from number `from` on. */
   #cut(from: number): void {
     while (this.patches.length > from) {

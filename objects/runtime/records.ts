@@ -106,7 +106,6 @@ export class Cell<V> implements RowStore {
   }
   load(_key: string, row: Row<V>): void {
     this.#row = copyOf(row)
-    this.#journal.loaded(this, '', this.#row)
   }
 
   #put(after: Row<V> | undefined): void {
@@ -140,6 +139,8 @@ export class RowTable<V> implements RowStore, Table<V> {
   readonly #isIndexed: boolean
   /** Made by the first range, kept from there on. */
   #sorted: SortedKeys | undefined
+  /** Whether records may stand in another order than that of their making: the map of those put back, or loaded. */
+  #isShuffled = false
   #owned = 0
 
   constructor(journal: Journal, object: string, name: string, options: TableOptions<V> = {}) {
@@ -249,21 +250,23 @@ export class RowTable<V> implements RowStore, Table<V> {
 
   /** The first record in the order of making; what a table with a limit drops first. */
   oldest(): readonly [key: string, value: V] | undefined {
+    if (this.#isShuffled) this.#order()
     for (const [key, { value }] of this.#rows) return [key, value]
     return undefined
   }
 
   restore(key: string, before: Row<V> | undefined): void {
-    this.#place(key, this.#rows.get(key), before)
+    const is = this.#rows.get(key)
+    if (is === undefined) this.#isShuffled = true
+    this.#place(key, is, before)
   }
 
   replace(key: string, value: V): void {
     this.set(key, value)
   }
   load(key: string, row: Row<V>): void {
-    const own = copyOf(row)
-    this.#place(key, undefined, own)
-    this.#journal.loaded(this, key, own)
+    this.#isShuffled = true
+    this.#place(key, undefined, copyOf(row))
   }
 
   /** What nobody would ever drop must not be owned. */
@@ -281,6 +284,14 @@ export class RowTable<V> implements RowStore, Table<V> {
       if (row !== undefined) entries.push([key, row.value])
     }
     return entries
+  }
+
+  /** Puts the records in the order of their making, which is part of the state: of one entry it is that of keys. */
+  #order(): void {
+    const all = [...this.#rows].sort(([a, one], [b, other]) => one.created - other.created || (a < b ? -1 : 1))
+    this.#rows.clear()
+    for (const [key, row] of all) this.#rows.set(key, row)
+    this.#isShuffled = false
   }
 
   #put(key: string, before: Row<V> | undefined, after: Row<V> | undefined): void {
@@ -320,5 +331,11 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
 }
 
-/** A row of one's own: another space keeps its digest's fields in the one that was given. */
-const copyOf = <V>({ value, created, modified }: Row<V>): Row<V> => new Row(value, created, modified)
+/** A row of one's own, counted by the hash that it has: another space keeps its own of the one that was given. */
+function copyOf<V>({ value, created, modified, low, high }: Row<V>): Row<V> {
+  const row = new Row(value, created, modified)
+  row.low = low
+  row.high = high
+  row.counted = true
+  return row
+}

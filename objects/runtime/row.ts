@@ -50,13 +50,13 @@ export interface RowStore {
   /** The digest's. */
   tally: Tally | undefined
   row(key: string): Row<unknown> | undefined
-  /** Its records, in the order of their making. */
+  /** Its records, in any order. */
   rows(): Iterable<readonly [key: string, row: Row<unknown>]>
   /** Sets a record to what another one of its kind held, within a step. */
   replace(key: string, value: unknown): void
   /** Drops a record within a step. */
   delete(key: string): boolean
-  /** Puts a record that a snapshot holds, where there is none. */
+  /** Puts a copy of a record that a snapshot holds, where there is none; its hash is taken as it is. */
   load(key: string, row: Row<unknown>): void
   /** Puts a record back as it was. */
   restore(key: string, before: Row<unknown> | undefined): void

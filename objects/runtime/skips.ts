@@ -5,11 +5,14 @@
  * about that position must be known before (finding 28). Keeps: O3. Read next: `skip-entry.ts`, `skip.ts` (who writes
  * them), `view.ts`.
  */
+import type { FlowOptions } from '../../log/cluster/calls.ts'
 import { Backoff } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { SKIP_STREAM, readSkip, type Skip } from './skip-entry.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
+
+const NONE = { position: 0, skips: [] }
 
 /** What a list of skips reports. */
 export interface SkipEvents {
@@ -36,17 +39,22 @@ export class Skips {
     return this.#all
   }
 
-  /** Settles when all that there were at the call have been read, or it has failed or was closed. */
-  async begin(): Promise<void> {
-    this.#player = this.#log.play(SKIP_STREAM, {
-      deliver: (entries) => {
+  /**
+   * Settles when all that there were at the call have been read, or it has failed or was closed. `known`: those of a
+   * stored state, which stand below its position; of them only those count that are still to be played.
+   */
+  async begin(known: { readonly position: number; readonly skips: readonly Skip[] } = NONE): Promise<void> {
+    this.#all.push(...known.skips.filter(({ position }) => position >= known.position))
+    const events = {
+      deliver: (entries: readonly Entry[]) => {
         this.#deliver(entries)
       },
       reached: () => undefined,
-      failed: (error) => {
+      failed: (error: SirtakiError) => {
         this.#fail(error)
       },
-    })
+    }
+    this.#player = this.#log.play(SKIP_STREAM, events, known.position)
     const backoff = new Backoff(this.#log, this.#log.limits)
     while (!this.#isClosed) {
       try {
@@ -59,6 +67,11 @@ export class Skips {
         else await backoff.wait()
       }
     }
+  }
+
+  /** Settles when all that stand below a position have been read. @throws as `SpacePlayer.playTo`. */
+  async playTo(to: number, options: FlowOptions): Promise<void> {
+    await this.#player?.playTo(to, options)
   }
 
   close(): void {

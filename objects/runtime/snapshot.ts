@@ -1,17 +1,26 @@
 /**
  * What playback needs behind a position: what a checkpoint holds, and what `Space.load` begins with.
  *
- * Taken in one turn: rows are never changed, so they are not copied. Read next: `space.ts`.
+ * Taken in one turn: rows are never changed but for the digest's fields, which are right in a snapshot, so they are not
+ * copied. Read next: `space.ts`, `../checkpoints/manifest.ts` (how it is stored).
  */
 import type { Row, RowStore } from './row.ts'
 import type { SessionMark } from './session-marks.ts'
 
-/** One object of a snapshot: its records as they are. The table of the small value is ''. */
+/** The records of one table, in any order: `rows[i]` is that of `keys[i]`. */
+export interface TableSnapshot {
+  /** '' for the small value. */
+  readonly table: string
+  readonly keys: readonly string[]
+  readonly rows: readonly Row<unknown>[]
+}
+
+/** One object of a snapshot: its records as they are. */
 export interface ObjectSnapshot {
   readonly path: string
   readonly type: string
   readonly version: number
-  readonly rows: readonly (readonly [table: string, key: string, row: Row<unknown>])[]
+  readonly tables: readonly TableSnapshot[]
 }
 
 /** Everything that playback needs behind a position. */
@@ -24,8 +33,15 @@ export interface SpaceSnapshot {
 }
 
 /** The records of an object's stores, of which `cell` is the small value. */
-export const rowsOf = (stores: readonly RowStore[], cell: RowStore | undefined): ObjectSnapshot['rows'] =>
-  stores.flatMap((store) => {
-    const table = store === cell ? '' : store.name
-    return [...store.rows()].map(([key, row]) => [table, key, row] as const)
-  })
+export const tablesOf = (stores: readonly RowStore[], cell: RowStore | undefined): TableSnapshot[] =>
+  stores
+    .filter(({ size }) => size > 0)
+    .map((store) => {
+      const keys: string[] = []
+      const rows: Row<unknown>[] = []
+      for (const [key, row] of store.rows()) {
+        keys.push(key)
+        rows.push(row)
+      }
+      return { table: store === cell ? '' : store.name, keys, rows }
+    })

@@ -26,12 +26,12 @@ import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import type { Lanes } from './row.ts'
+import type { Lanes, Row, RowStore } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
-import { rowsOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
-import { SYSTEM_PATH, SystemRecords } from './system-records.ts'
+import { tablesOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
+import { SYSTEM_PATH, SYSTEM_TYPE, SystemRecords } from './system-records.ts'
 import type { Input } from './values.ts'
 
 /** Positions between two digests: what one digest has to hash at most. */
@@ -150,6 +150,17 @@ export class Space {
   objects(): AnyObject[] {
     return this.#slots.objects()
   }
+  /** A table as a snapshot names it, with the type of its object; the space's own records are one of them. */
+  tableOf(
+    path: string,
+    table: string,
+  ): { readonly type: string; readonly version: number; readonly store: RowStore } | undefined {
+    const isSystem = path === SYSTEM_PATH
+    const object = isSystem ? undefined : this.object(path)
+    const store = isSystem ? this.#systemStore(table) : object?.store(table)
+    const { name, version } = object?.type ?? SYSTEM_TYPE
+    return store && { type: name, version, store }
+  }
   /** Paths whose objects, if there are any, are of types whose code is missing here. */
   hidden(): string[] {
     return this.#slots.hidden()
@@ -234,14 +245,20 @@ export class Space {
    */
   snapshot(): SpaceSnapshot {
     if (this.isOpaque) throw new SirtakiError('CODE_MISSING', 'without the code of all types there is no snapshot')
+    this.#sums.fold(this.journal.takeDirty())
     const objects: ObjectSnapshot[] = this.#slots.objects().map((object) => ({
       path: object.path,
       type: object.type.name,
       version: object.type.version,
-      rows: rowsOf(object.stores(), object.cell),
+      tables: tablesOf(object.stores(), object.cell),
     }))
     const system = this.#system.stores()
-    objects.push({ path: SYSTEM_PATH, type: 'sirtaki.space', version: 1, rows: rowsOf(system, system[0]) })
+    objects.push({
+      path: SYSTEM_PATH,
+      type: SYSTEM_TYPE.name,
+      version: SYSTEM_TYPE.version,
+      tables: tablesOf(system, system[0]),
+    })
     return { position: this.#position, time: this.#time, sessions: this.#marks.all(), objects }
   }
 
@@ -254,12 +271,24 @@ export class Space {
     const live = sessions.map(({ next, ...session }) => ({ session, next }))
     this.#table.load(live.map(({ session }) => session))
     for (const { session, next } of live) this.#marks.open(session, next)
-    for (const { path, type, version, rows } of objects) {
-      const store = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
-      for (const [table, key, row] of rows) store?.(table)?.load(key, row)
-      if (this.journal.dirty >= DIRTY_MAX) this.#sums.fold(this.journal.takeDirty())
+    for (const { path, type, version, tables } of objects) {
+      const storeOf = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
+      for (const { table, keys, rows } of tables) {
+        const store = storeOf?.(table)
+        if (store !== undefined) this.#loadTable(store, keys, rows)
+      }
     }
     this.#slots.loaded()
+  }
+
+  /** Records come with their hashes: to make them anew would take longer than all the rest. */
+  #loadTable(store: RowStore, keys: readonly string[], rows: readonly Row<unknown>[]): void {
+    for (let i = 0; i < keys.length; i++) {
+      const [key, row] = [keys[i], rows[i]]
+      if (key === undefined || row === undefined) continue
+      store.load(key, row)
+      this.#sums.loaded(store, row)
+    }
   }
 
   readonly #systemStore = (table: string) => this.#system.stores()[table === '' ? 0 : 1]

@@ -10,6 +10,8 @@ import type { RowStore } from './row.ts'
 
 /** The path that no object of a user has. */
 export const SYSTEM_PATH = '/.sirtaki'
+/** What it is in a snapshot. */
+export const SYSTEM_TYPE = { name: 'sirtaki.space', version: 1 }
 
 /** What every space has. */
 export class SystemRecords {
@@ -17,7 +19,7 @@ export class SystemRecords {
   readonly #types: RowTable<number>
 
   constructor(journal: Journal) {
-    this.#cell = new Cell(journal, SYSTEM_PATH, 'sirtaki.space@1')
+    this.#cell = new Cell(journal, SYSTEM_PATH, `${SYSTEM_TYPE.name}@${SYSTEM_TYPE.version}`)
     this.#types = new RowTable(journal, SYSTEM_PATH, 'types')
   }
 

@@ -29,6 +29,7 @@ import type { Skip } from './skip-entry.ts'
 import { Skips, skipTooLate } from './skips.ts'
 import type { SpaceLog, SpacePlayer } from './space-log.ts'
 import { Space, type Watchdog } from './space.ts'
+import type { CheckpointSource, StoredSpace } from './stored-space.ts'
 import { Ticker } from './ticker.ts'
 import { WatchHub } from './watch-hub.ts'
 
@@ -51,6 +52,8 @@ export interface ViewOptions {
   readonly watchFrom?: number | undefined
   /** Looks whether what runs in the view ends. */
   readonly watchdog?: Watchdog | undefined
+  /** Where it may begin in place of the start of the stream. */
+  readonly checkpoints?: CheckpointSource | undefined
 }
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
@@ -90,6 +93,9 @@ export class View {
   readonly #ticker: Ticker
   readonly #skips: Skips
   readonly #watchdog: Watchdog | undefined
+  readonly #checkpoints: CheckpointSource | undefined
+  /** Why no stored state could be had, where it plays from the start instead. */
+  #unread: SirtakiError | undefined
   readonly #claims = new Claims()
   /** Settles when the skips have been read and playing has begun, or never will. */
   readonly #begun: Promise<void>
@@ -107,9 +113,10 @@ export class View {
     log: SpaceLog,
     stream: number,
     types: readonly AnyObjectType[] = [],
-    { watchFrom, watchdog }: ViewOptions = {},
+    { watchFrom, watchdog, checkpoints }: ViewOptions = {},
   ) {
     this.log = log
+    this.#checkpoints = checkpoints
     this.#watchdog = watchdog
     this.hub = new WatchHub(watchFrom)
     this.stream = stream
@@ -158,6 +165,17 @@ export class View {
   /** The space as of now. */
   get space(): Space {
     return this.#current.space
+  }
+  /** The position that is applied next: everything below it is in the space. */
+  get next(): number {
+    return this.#current.next
+  }
+
+  /** All skips that were said below a position. @throws as `playTo`. */
+  async skipsBelow(position: number, options: FlowOptions = {}): Promise<readonly Skip[]> {
+    await this.#skips.playTo(position, options)
+    this.check()
+    return this.#skips.all
   }
   /** The types that it has code for. */
   get types(): readonly AnyObjectType[] {
@@ -326,12 +344,28 @@ export class View {
   }
 
   async #begin(): Promise<void> {
-    await this.#skips.begin()
+    const stored = await this.#stored(Infinity)
+    if (stored !== undefined && this.#stopped === undefined) {
+      load(this.#current, stored)
+      this.hub.restart(stored.position)
+      this.#reached(this.#current, stored.position)
+    }
+    await this.#skips.begin(stored)
     const offered = this.#offered ?? []
     this.#offered = undefined
     if (this.#stopped !== undefined) return
     this.#play(this.#current)
     for (const entry of offered) this.offer(entry)
+  }
+
+  /** The newest stored state below a position. Where none can be had, the start of the stream has to do. */
+  async #stored(before: number): Promise<StoredSpace | undefined> {
+    try {
+      return await this.#checkpoints?.newest(before)
+    } catch (thrown) {
+      this.#unread = asError(thrown)
+      return undefined
+    }
   }
 
   /** What was passed already cannot be skipped: the next start does. */
@@ -342,17 +376,18 @@ export class View {
 
   #play(playback: Playback): void {
     for (const { position, object } of this.#skips.all) playback.space.skip(position, object)
-    playback.player = this.log.play(this.stream, {
-      deliver: (entries) => {
+    const events = {
+      deliver: (entries: readonly Entry[]) => {
         this.#deliver(playback, entries)
       },
-      reached: (next) => {
+      reached: (next: number) => {
         this.#reached(playback, next)
       },
-      failed: (error) => {
+      failed: (error: SirtakiError) => {
         this.#failed(playback, error)
       },
-    })
+    }
+    playback.player = this.log.play(this.stream, events, playback.next)
   }
 
   #deliver(playback: Playback, entries: readonly Entry[]): void {
@@ -381,6 +416,7 @@ export class View {
     if (played.claimed !== undefined) this.#heard(played.claimed)
     if (played.time >= this.#claims.countAt) this.#count(played.time)
     this.hub.played(played)
+    this.#checkpoints?.played(played)
     for (const settled of played.settled) {
       const settle = this.#waits.get(settled.op)
       if (settle === undefined) continue
@@ -418,8 +454,9 @@ export class View {
 
   #failed(playback: Playback, error: SirtakiError): void {
     if (playback.ended) return
-    if (playback === this.#current) this.#stop(error)
-    else end(playback)
+    if (playback !== this.#current) end(playback)
+    else if (error.code === 'TRIMMED' && this.#unread !== undefined) this.#stop(unreadable(error, this.#unread))
+    else this.#stop(error)
   }
 
   #stop(error: SirtakiError): void {
@@ -472,7 +509,10 @@ export class View {
     this.#playbacks.add(playback)
     try {
       await this.#begun
+      // What differs from others' may differ in what was stored too.
+      const stored = claim === undefined ? await this.#stored(this.#current.next) : undefined
       this.check()
+      if (stored !== undefined) load(playback, stored)
       this.#play(playback)
       while (playback !== this.#current) {
         this.check()
@@ -547,8 +587,22 @@ export class View {
     if (playback.claim === undefined) playback.space.isLive = this.#current.space.isLive
     this.#playbacks.delete(this.#current)
     this.#current = playback
+    this.#checkpoints?.replaced()
   }
 }
+
+function load(playback: Playback, { position, snapshot }: StoredSpace): void {
+  playback.space.load(snapshot)
+  playback.next = position
+}
+
+/** The error of a view that has neither the beginning of its stream nor a stored state. */
+const unreadable = (trimmed: SirtakiError, cause: SirtakiError): SirtakiError =>
+  new SirtakiError(
+    'TRIMMED',
+    `the beginning of the log was trimmed, and no checkpoint could be read in its place: ${cause.message}`,
+    { cause, facts: trimmed.facts },
+  )
 
 function end(playback: Playback): void {
   playback.ended = true

@@ -12,11 +12,18 @@ import { kinds } from '../../log/wire/messages.ts'
 import { HandCluster, payload, whichOf } from '../harness/hand-cluster.ts'
 import { layoutOf } from './layouts.ts'
 import { appends, clientDrives, type Drive } from './limits/client.ts'
+import { blobDrives } from './limits/blobs.ts'
 import { healthDrives } from './limits/health.ts'
 import { bareDoor, serverDrives, told } from './limits/server.ts'
 import { timeDrives } from './limits/times.ts'
 
-const drives: Record<keyof Limits, Drive> = { ...clientDrives, ...serverDrives, ...timeDrives, ...healthDrives }
+const drives: Record<keyof Limits, Drive> = {
+  ...clientDrives,
+  ...serverDrives,
+  ...timeDrives,
+  ...healthDrives,
+  ...blobDrives,
+}
 
 for (const [name, { title, run }] of Object.entries(drives)) test(`${name}: ${title}`, run)
 

@@ -968,7 +968,10 @@ const insideOf = (boards: Boards): unknown => [
   boards.space.sessions(),
   boards.space
     .snapshot()
-    .objects.map(({ path: at, rows }) => [at, rows.map(([table, one, row]) => [table, one, row.value, row.modified])]),
+    .objects.map(({ path: at, tables }) => [
+      at,
+      tables.map(({ table, keys, rows }) => [table, keys, rows.map(({ value, modified }) => [value, modified])]),
+    ]),
 ]
 
 /** What is derived from records, and what it is by looking at all of them. */

@@ -84,6 +84,18 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'leave a member that reports nonsense out: sirtaki reconfigure remove UNIT',
     ],
   },
+  BLOBS_REFUSED: {
+    meaning: 'the blob store refused the call',
+    causes: [
+      'the keys of access are missing, wrong or expired',
+      'they lack the right to get, put, list or delete below the prefix',
+      'the bucket does not exist, or is in another region',
+    ],
+    actions: [
+      'the message says what was refused: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or make the bucket',
+      'name the region in the address: s3://bucket/prefix?region=REGION',
+    ],
+  },
   BOOT: {
     meaning: 'the layout names another start of that process',
     causes: ['a unit or the sequencer was restarted, and the epoch that names its new start is not open yet'],
@@ -232,6 +244,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'run the version that is active (it is in the facts), or activate this one',
       'of an activation: upgrade or end that session (its name is in the facts), then repeat',
     ],
+  },
+  NO_BLOBS: {
+    meaning: 'the beginning of the log was trimmed; what it held is in a blob store that this client does not have',
+    causes: ['the client was not given the blob store of the cluster', 'it was given another one'],
+    actions: ['connect with the blob store that the message names: it holds the newest checkpoint'],
   },
   NOT_BLANK: {
     meaning: 'init was asked to use a unit that belongs to a cluster already',

@@ -9,6 +9,7 @@ import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { appendCommand } from '../commands/append.ts'
 import { benchCommand } from '../commands/bench.ts'
 import { callCommand } from '../commands/call.ts'
+import { checkpointCommand } from '../commands/checkpoint.ts'
 import { completionCommand } from '../commands/completion.ts'
 import { createCommand } from '../commands/create.ts'
 import { devCommand } from '../commands/dev.ts'
@@ -122,6 +123,7 @@ const makeCommands = (): Command[] => [
   locksCommand(),
   queueCommand(),
   sessionsCommand(),
+  checkpointCommand(),
   reconfigureCommand(),
   recoverCommand(),
   verifyCommand(),

@@ -13,11 +13,13 @@ import { Failure, exits } from '../cli/failure.ts'
 import { Results } from '../job/results.ts'
 import { withLog, type UseOptions } from './open-log.ts'
 
+type ObjectsOptions = Pick<ObjectClientOptions, 'watchFrom' | 'checkpoints' | 'types'>
+
 /** Runs `use` with the objects as they are at the tail. @throws SirtakiError as `withLog`, `ObjectClient.sync`. */
 export async function withObjects<T>(
   context: Context,
   use: (client: ObjectClient) => Promise<T>,
-  { watchFrom, ...options }: UseOptions & Pick<ObjectClientOptions, 'watchFrom'> = {},
+  { watchFrom, checkpoints, types = [], ...options }: UseOptions & ObjectsOptions = {},
 ): Promise<T> {
   const { signal, timeoutMs } = context
   return withLog(
@@ -25,7 +27,13 @@ export async function withObjects<T>(
     async (log) => {
       const name = `sirtaki ${process.pid} on ${hostname()}`
       await using watchdog = startWatchdog()
-      await using client = new ObjectClient(log, { name, watchFrom, watchdog, types: [Results] })
+      await using client = new ObjectClient(log, {
+        name,
+        watchFrom,
+        watchdog,
+        checkpoints,
+        types: [Results, ...types],
+      })
       await client.sync({ signal, timeoutMs })
       return await use(client)
     },

@@ -1,0 +1,152 @@
+/**
+ * Reads checkpoints: the newest that verifies, whole or not at all.
+ *
+ *     list manifests ─ newest ─ verify ─ parts, some at a time ─ verify each ─ state
+ *                        └ damaged, or a part of it: noted, and the one before it
+ *
+ * What was collected while it was read begins anew: a newer manifest is there then. Keeps: C3, C4, P28. Read next:
+ * `manifest.ts`, `stored-state.ts`, `writer.ts`.
+ */
+import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
+import { damagedBlob } from '../../log/archive/sealed.ts'
+import { sha256 } from '../../log/bytes/hash.ts'
+import { SirtakiError, asError, isError } from '../../log/errors.ts'
+import type { Clock } from '../../log/ports.ts'
+import type { SpaceSnapshot } from '../runtime/snapshot.ts'
+import { MANIFESTS, decodeManifest, manifestNumber, type Manifest, type PartMark } from './manifest.ts'
+import { readPart } from './part.ts'
+import { StoredState } from './stored-state.ts'
+
+/** Parts that are fetched at a time. */
+const PARTS_AT_A_TIME = 4
+/** How often a reader begins anew because what it reads was collected. */
+const ROUNDS_MAX = 3
+
+/** With what checkpoints are read. */
+export interface Reading extends BlobOptions {
+  readonly cluster: string
+  readonly space: number
+  readonly blobs: Blobs
+  readonly clock: Clock
+  /** Called with what is passed over, and why. */
+  readonly passedOver?: ((error: SirtakiError) => void) | undefined
+}
+
+/** A checkpoint, read. */
+export interface Checkpoint {
+  readonly manifest: Manifest
+  readonly snapshot: SpaceSnapshot
+}
+
+/** Keys of all manifests, the newest first. @throws as `Blobs.list`. */
+export async function manifestKeys({ blobs, ...options }: Pick<Reading, 'blobs'> & BlobOptions): Promise<string[]> {
+  const keys = await blobs.list(MANIFESTS, options)
+  return keys.filter((key) => manifestNumber(key) !== undefined).toReversed()
+}
+
+/**
+ * Reads one manifest; `undefined`: there is none under that key.
+ *
+ * @throws SirtakiError `DAMAGED`, `UNSUPPORTED`; `WRONG_CLUSTER` where it is another cluster's; as `Blobs.get`.
+ */
+export async function readManifest(
+  { blobs, cluster, space, ...options }: Omit<Reading, 'clock' | 'passedOver'>,
+  key: string,
+): Promise<Manifest | undefined> {
+  const bytes = await blobs.get(key, options)
+  if (bytes === undefined) return undefined
+  const manifest = decodeManifest(key, bytes)
+  if (manifest.cluster !== cluster) {
+    throw new SirtakiError(
+      'WRONG_CLUSTER',
+      `the blobs at ${blobs.address} are those of cluster ${manifest.cluster}, this is ${cluster}: name another prefix`,
+      { facts: { address: blobs.address, cluster: manifest.cluster } },
+    )
+  }
+  if (manifest.space !== space) throw damagedBlob(key, `it is of space ${manifest.space}`)
+  return manifest
+}
+
+/**
+ * What the next manifest follows: the newest that verifies, and the highest number that one has, damaged or not.
+ *
+ * @throws as `readManifest`.
+ */
+export async function manifestToExtend(
+  reading: Reading,
+): Promise<{ readonly previous: Manifest | undefined; readonly last: number }> {
+  const keys = await manifestKeys(reading)
+  const last = manifestNumber(keys[0] ?? '') ?? 0
+  for (const key of keys) {
+    const previous = await verified(reading, () => readManifest(reading, key))
+    if (previous !== undefined) return { previous, last }
+  }
+  return { previous: undefined, last }
+}
+
+/**
+ * The newest checkpoint that verifies with all its parts, of those at or below `before` where that is given;
+ * `undefined`: there is none.
+ *
+ * @throws SirtakiError `WRONG_CLUSTER`, `UNSUPPORTED`; as `Blobs.get`.
+ */
+export async function readCheckpoint(reading: Reading, before = Infinity): Promise<Checkpoint | undefined> {
+  for (let round = 1; ; round++) {
+    const keys = await manifestKeys(reading)
+    let isCollected = false
+    for (const key of keys) {
+      const manifest = await verified(reading, () => readManifest(reading, key))
+      if (manifest === undefined || manifest.position > before) continue
+      const snapshot = await verified(reading, () => readState(reading, manifest))
+      if (snapshot !== undefined) return { manifest, snapshot }
+      isCollected = true
+    }
+    if (!isCollected || round >= ROUNDS_MAX) return undefined
+  }
+}
+
+/** What `read` gives; `undefined` where it is damaged, which is noted. */
+async function verified<T>({ passedOver }: Reading, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (thrown) {
+    if (!isError(thrown, 'DAMAGED')) throw thrown
+    passedOver?.(asError(thrown))
+    return undefined
+  }
+}
+
+/** Reads the state that a manifest names. @throws SirtakiError `DAMAGED` where a part of it is, or is not there. */
+export async function readState(reading: Reading, manifest: Manifest): Promise<SpaceSnapshot> {
+  const state = new StoredState()
+  for (const { parts, isInline } of [manifest.base, ...manifest.deltas]) {
+    if (isInline && manifest.inline !== undefined) await addPart(reading, state, manifest.key, manifest.inline)
+    for (let from = 0; from < parts.length; from += PARTS_AT_A_TIME) {
+      const some = parts.slice(from, from + PARTS_AT_A_TIME)
+      const fetched = await Promise.all(some.map((part) => fetchPart(reading, part)))
+      for (const [i, bytes] of fetched.entries()) await addPart(reading, state, some[i]?.key ?? '', bytes)
+    }
+  }
+  if (state.records !== manifest.records) {
+    throw damagedBlob(manifest.key, `its parts have ${state.records} records, not ${manifest.records}`)
+  }
+  const { position, time, sessions } = manifest
+  return state.snapshot({ position: position - 1, time, sessions })
+}
+
+async function fetchPart({ blobs, ...options }: Reading, { key, sha256: hash }: PartMark): Promise<Uint8Array> {
+  const bytes = await blobs.get(key, options)
+  if (bytes === undefined) throw damagedBlob(key, 'it is not there')
+  if (sha256(bytes) !== hash) throw damagedBlob(key, 'it is not what its manifest says')
+  return bytes
+}
+
+/** Adds a part piece by piece: other work has its turns in between. */
+async function addPart({ clock }: Reading, state: StoredState, key: string, bytes: Uint8Array): Promise<void> {
+  for (const rows of readPart(key, bytes)) {
+    state.add(rows)
+    await new Promise<void>((resolve) => {
+      clock.turn(resolve)
+    })
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * C4: a client that begins with a checkpoint has the state of those that played everything, also where the log before
+ * it is gone.
+ *
+ * Read next: `../../../objects/checkpoints/checkpoints.ts`, `../../../objects/runtime/view.ts`.
+ */
+import test, { type ExecutionContext } from 'ava'
+import { number, object } from 'superstruct'
+import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
+import { isError } from '../../../log/errors.ts'
+import { systemRandom } from '../../../log/io/random.ts'
+import { Counter, connect, defineObject, type Client, type ConnectOptions } from '../../../index.ts'
+
+const Tally = defineObject({
+  name: 'test.tally',
+  version: 1,
+  state: object({ sum: number() }),
+  initial: () => ({ sum: 0 }),
+  ops: (op) => ({
+    add: op(number(), (draft, by) => {
+      draft.sum += by
+      return draft.sum
+    }),
+  }),
+})
+
+/** Clients of one memory cluster with one store. */
+class Clients {
+  readonly blobs = new MemoryBlobs()
+  readonly #t: ExecutionContext
+  readonly #address = `memory:${systemRandom.id()}`
+
+  constructor(t: ExecutionContext) {
+    this.#t = t
+  }
+
+  async connect(options: ConnectOptions = {}): Promise<Client> {
+    const client = await connect(this.#address, { blobs: this.blobs, ...options })
+    this.#t.teardown(() => client.close())
+    return client
+  }
+}
+
+test('C4: a new client begins with the checkpoint and goes on from there', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  const mail = await writer.queue('/mail')
+  await using lock = await writer.lock('/lock', { timeoutMs: 1_000 })
+  for (let i = 0; i < 20; i++) await hits.add({ by: i })
+  const put = await mail.put({ to: 'a@b.c' }, { idempotencyKey: 'order-17' })
+  const checkpoint = await writer.checkpoint()
+  t.is(checkpoint.n, 1)
+  t.deepEqual(await writer.checkpoint(), checkpoint)
+  await hits.add({ by: 1_000 })
+  await writer.log.trim(checkpoint.position)
+  const reader = await clients.connect()
+  await reader.sync()
+  t.is(reader.digest().digest, writer.digest().digest)
+  t.is((await reader.open(Counter, '/hits')).state.value, 1_190)
+  t.is(await (await reader.queue('/mail')).put({ to: 'a@b.c' }, { idempotencyKey: 'order-17' }), put)
+  t.is(await reader.tryLock('/lock'), undefined)
+  lock.assertHeld()
+  const second = await reader.checkpoint()
+  t.is(second.n, 2)
+})
+
+test('C4: without the blobs, what was trimmed is missed', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  const { position } = await writer.checkpoint()
+  await hits.add({ by: 2 })
+  await writer.log.trim(position)
+  const without = await clients.connect({ blobs: undefined })
+  t.true(isError(await t.throwsAsync(without.sync()), 'TRIMMED'))
+  const other = await clients.connect({ blobs: new MemoryBlobs() })
+  t.true(isError(await t.throwsAsync(other.sync()), 'TRIMMED'))
+})
+
+test('C4: a type that becomes known later is played from the checkpoint', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const tally = await writer.open(Tally, '/tally')
+  await tally.add(1)
+  const { position } = await writer.checkpoint()
+  await tally.add(2)
+  await writer.log.trim(position)
+  const reader = await clients.connect()
+  await reader.sync()
+  t.is((await reader.open(Tally, '/tally')).state.sum, 3)
+  t.is(reader.digest().digest, writer.digest().digest)
+})
+
+test('a checkpoint is refused where some type is not known, and without blobs', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  await (await writer.open(Tally, '/tally')).add(1)
+  const other = await clients.connect()
+  t.true(isError(await t.throwsAsync(other.checkpoint()), 'CODE_MISSING'))
+  const without = await clients.connect({ blobs: undefined })
+  t.true(isError(await t.throwsAsync(without.checkpoint()), 'MISUSE'))
+})
+
+test('C4: deltas of one client and of another end in the same state', async (t) => {
+  const clients = new Clients(t)
+  const one = await clients.connect()
+  const tree = await one.tree('/tree')
+  const nodes = Array.from({ length: 6_000 }, (_, i) => `/node-${i}-${(i * 7_919) % 100_003}`)
+  for (let from = 0; from < nodes.length; from += 500) {
+    await Promise.all(
+      nodes
+        .slice(from, from + 500)
+        .map((path) => tree.create(path, { text: path, more: [1, 2, 3, 4].map(() => systemRandom.id()) })),
+    )
+  }
+  const base = await one.checkpoint()
+  await tree.set(nodes[1] ?? '', { text: 'changed' })
+  await tree.delete(nodes[2] ?? '')
+  const delta = await one.checkpoint()
+  t.true(delta.writtenBytes < base.writtenBytes / 20, `${delta.writtenBytes} of ${base.writtenBytes}`)
+  const two = await clients.connect()
+  await (await two.tree('/tree')).set(nodes[3] ?? '', { text: 'by the other' })
+  await two.checkpoint()
+  await tree.create('/more', null)
+  t.is((await one.checkpoint()).n, 4)
+  await tree.create('/lost', null)
+  t.is((await one.checkpoint()).n, 5)
+  // The number of a manifest that is damaged is not given again, and nobody knows what changed since the one before.
+  await clients.blobs.put('manifests/0000000005', new Uint8Array(100))
+  await tree.create('/last', null)
+  const last = await one.checkpoint()
+  t.is(last.n, 6)
+  await one.log.trim(last.position)
+  const reader = await clients.connect()
+  await reader.sync()
+  t.is(reader.digest().digest, one.digest().digest)
+})

@@ -1,0 +1,57 @@
+/**
+ * The blob store that a command names, with the checkpoints of the cluster in it.
+ *
+ * Read next: `../../log/io/blobs.ts`, `../../objects/checkpoints/checkpoints.ts`.
+ */
+import { Option } from 'commander'
+import { Blobs } from '../../log/archive/blobs.ts'
+import { openBlobs } from '../../log/io/blobs.ts'
+import { systemClock } from '../../log/io/clock.ts'
+import { systemRandom } from '../../log/io/random.ts'
+import { Checkpoints } from '../../objects/checkpoints/checkpoints.ts'
+import type { Reading } from '../../objects/checkpoints/reader.ts'
+import { ROOT_STREAM } from '../../objects/client.ts'
+import type { Context } from '../cli/context.ts'
+import { limitsOf, withLog } from './open-log.ts'
+
+/** What a command has of a store. */
+export interface BlobsOfCluster {
+  readonly blobs: Blobs
+  readonly checkpoints: Checkpoints
+  readonly reading: Reading
+}
+
+/** The flag that names the store. */
+export const blobsFlag = (): Option =>
+  new Option('--blobs <address>', 'the blob store: s3://bucket/prefix?endpoint=URL or file:FOLDER')
+    .env('SIRTAKI_BLOBS')
+    .makeOptionMandatory()
+
+/** Opens the store, runs `use` and closes it. @throws SirtakiError `BAD_ADDRESS`; as `withLog`; as the store does. */
+export async function withBlobs<T>(
+  context: Context,
+  address: string,
+  use: (store: BlobsOfCluster) => Promise<T>,
+): Promise<T> {
+  const { output, signal } = context
+  const store = openBlobs(address)
+  try {
+    const cluster = await withLog(context, async (log) => (await log.layout()).cluster)
+    const ports = { clock: systemClock, random: systemRandom }
+    const blobs = new Blobs(store, ports, limitsOf(context))
+    const passedOver = (error: Error): void => {
+      output.talk(`passed over: ${error.message}`)
+    }
+    const checkpoints = new Checkpoints({
+      blobs,
+      cluster: () => Promise.resolve(cluster),
+      space: ROOT_STREAM,
+      ports,
+      passedOver,
+    })
+    const reading = { blobs, cluster, space: ROOT_STREAM, clock: systemClock, signal, passedOver }
+    return await use({ blobs, checkpoints, reading })
+  } finally {
+    store.close()
+  }
+}
