@@ -17,6 +17,9 @@ import { manifestToExtend, readCheckpoint, type Reading } from './reader.ts'
 import { stateOf } from './state.ts'
 import { writeCheckpoint } from './writer.ts'
 
+/** How long a client that begins waits for one answer of the store: then it plays the log from its start. */
+const BEGIN_MS = 10_000
+
 /** With what checkpoints are read and written. */
 export interface CheckpointsOptions {
   readonly blobs: Blobs
@@ -45,7 +48,7 @@ export class Checkpoints implements CheckpointSource {
   }
 
   async newest(before: number): Promise<StoredSpace | undefined> {
-    const checkpoint = await readCheckpoint(await this.#reading(), before)
+    const checkpoint = await readCheckpoint(await this.#reading({ timeoutMs: BEGIN_MS }), before)
     if (checkpoint === undefined) return undefined
     const { manifest, snapshot } = checkpoint
     return { position: manifest.position, snapshot, skips: manifest.skips }

@@ -11,6 +11,7 @@
  */
 import { array, boolean, integer, is, nullable, optional, refine, string, tuple, type, type Infer } from 'superstruct'
 import { Sealing, damagedBlob, open } from '../../log/archive/sealed.ts'
+import { concat } from '../../log/bytes/bytes.ts'
 import { sha256 } from '../../log/bytes/hash.ts'
 import { SirtakiError } from '../../log/errors.ts'
 
@@ -87,11 +88,18 @@ export function partPosition(key: string): number | undefined {
   return /^parts\/\d{16}-\d+-[0-9a-f]+$/.test(key) ? Number(key.slice(PARTS.length, PARTS.length + 16)) : undefined
 }
 
+/** Bytes of the body in one piece of the blob: with many sessions it is larger than a piece may be. */
+const BODY_PIECE_BYTES = 4 << 20
+
 /** Puts a manifest into bytes. */
 export function encodeManifest(body: ManifestBody, inline?: Uint8Array): Uint8Array {
   const { cluster, space, n, position: at } = body
-  const sealing = new Sealing('SRTm', { cluster, space, n, position: at, kind: 'manifest' })
-  sealing.add(new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...body })))
+  const json = new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...body }))
+  const pieces = Math.ceil(json.byteLength / BODY_PIECE_BYTES)
+  const sealing = new Sealing('SRTm', { cluster, space, n, position: at, kind: 'manifest', pieces })
+  for (let from = 0; from < json.byteLength; from += BODY_PIECE_BYTES) {
+    sealing.add(json.subarray(from, from + BODY_PIECE_BYTES))
+  }
   if (inline !== undefined) sealing.add(inline)
   return sealing.done()
 }
@@ -102,15 +110,17 @@ export function encodeManifest(body: ManifestBody, inline?: Uint8Array): Uint8Ar
  * @throws SirtakiError `DAMAGED`; `UNSUPPORTED` for a later format.
  */
 export function decodeManifest(key: string, bytes: Uint8Array): Manifest {
-  const [json, inline] = open('SRTm', key, bytes).pieces
-  const body = readBody(key, json)
+  const { head, pieces } = open('SRTm', key, bytes)
+  if (!is(head, type({ pieces: position }))) throw damagedBlob(key, 'its head does not say how long it is')
+  const body = readBody(key, concat(pieces.slice(0, head.pieces)))
+  const inline = pieces[head.pieces]
   if (key !== manifestKey(body.n)) throw damagedBlob(key, `it says that it is number ${body.n}`)
   const layers = [body.base, ...body.deltas]
   if (layers.some(({ isInline }) => isInline) && inline === undefined) throw damagedBlob(key, 'its part is not in it')
   return { ...body, key, sha256: sha256(bytes), inline }
 }
 
-function readBody(key: string, json: Uint8Array | undefined): ManifestBody {
+function readBody(key: string, json: Uint8Array): ManifestBody {
   let body: unknown
   try {
     body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))

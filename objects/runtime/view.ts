@@ -345,17 +345,27 @@ export class View {
 
   async #begin(): Promise<void> {
     const stored = await this.#stored(Infinity)
-    if (stored !== undefined && this.#stopped === undefined) {
-      load(this.#current, stored)
-      this.hub.restart(stored.position)
-      this.#reached(this.#current, stored.position)
-    }
+    if (this.#stopped !== undefined) return
+    if (stored !== undefined && !this.#loadFirst(stored)) return
     await this.#skips.begin(stored)
     const offered = this.#offered ?? []
     this.#offered = undefined
     if (this.#stopped !== undefined) return
     this.#play(this.#current)
     for (const entry of offered) this.offer(entry)
+  }
+
+  /** Loads what it begins with. False: it cannot be loaded, and the view has stopped. */
+  #loadFirst(stored: StoredSpace): boolean {
+    try {
+      load(this.#current, stored)
+    } catch (thrown) {
+      this.#stop(asError(thrown))
+      return false
+    }
+    this.hub.restart(stored.position)
+    this.#reached(this.#current, stored.position)
+    return true
   }
 
   /** The newest stored state below a position. Where none can be had, the start of the stream has to do. */
