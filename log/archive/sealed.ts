@@ -9,7 +9,7 @@
  * or changed is damage whoever reads it. Keeps: C3. Read next: `blobs.ts` (where they go).
  */
 import { sameBytes, u32At, setU32 } from '../bytes/bytes.ts'
-import { sha256Bytes } from '../bytes/hash.ts'
+import { sha256 } from '../bytes/hash.ts'
 import { compress, decompress } from '../bytes/zstd.ts'
 import { SirtakiError } from '../errors.ts'
 
@@ -68,7 +68,7 @@ export class Sealing {
       all.set(part, at)
       at += part.byteLength
     }
-    all.set(sha256Bytes(all.subarray(0, at)), at)
+    all.set(sumOf(all.subarray(0, at)), at)
     return all
   }
 }
@@ -82,7 +82,7 @@ export class Sealing {
 export function open(name: SealName, key: string, bytes: Uint8Array): Opened {
   const end = bytes.byteLength - SUM
   if (end < FIXED) throw damagedBlob(key, `it has ${bytes.byteLength} bytes`)
-  if (!sameBytes(sha256Bytes(bytes.subarray(0, end)), bytes.subarray(end))) throw damagedBlob(key, 'its sum is wrong')
+  if (!sameBytes(sumOf(bytes.subarray(0, end)), bytes.subarray(end))) throw damagedBlob(key, 'its sum is wrong')
   if (decoder.decode(bytes.subarray(0, 4)) !== name) throw damagedBlob(key, 'it is another kind of blob')
   if (bytes[4] !== VERSION) throw unsupported(key, `has format version ${bytes[4]}, this is version ${VERSION}`)
   const from = FIXED + u32At(bytes, 5)
@@ -91,6 +91,12 @@ export function open(name: SealName, key: string, bytes: Uint8Array): Opened {
   const { cipher } = { cipher: undefined, ...head }
   if (cipher !== 'none') throw unsupported(key, `is enciphered (${String(cipher)}), which this version cannot open`)
   return { head, pieces: readPieces(key, bytes, from, end) }
+}
+
+/** SHA-256 as the 32 bytes that it is. */
+function sumOf(bytes: Uint8Array): Uint8Array {
+  const hex = sha256(bytes)
+  return Uint8Array.from({ length: SUM }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16))
 }
 
 function readPieces(key: string, bytes: Uint8Array, from: number, end: number): Uint8Array[] {

@@ -64,8 +64,5 @@ export const crc32Text = (value: string): number => crc32(text.encode(value))
 /** SHA-256 of `bytes` or text, hexadecimal. */
 export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex')
 
-/** SHA-256 of `bytes`: 32 of them. */
-export const sha256Bytes = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
-
 /** SHA-1 of text, in base64: what ZooKeeper's digest identities hold. It protects nothing that is new here. */
 export const sha1Base64 = (value: string): string => createHash('sha1').update(value).digest('base64')

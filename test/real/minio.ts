@@ -102,14 +102,18 @@ export class Minio {
     }
     const args = ['server', this.folder, '--address', this.#address, '--quiet']
     this.#child = spawn(this.#path, args, { env, stdio: 'ignore' })
+    // Ready says that it listens: what it serves from is not looked through yet.
+    const store = this.store('')
     const until = Date.now() + READY_MS
-    for (;;) {
-      const answer = await fetch(`${this.endpoint}/minio/health/ready`).catch(() => undefined)
-      if (answer?.ok === true) return
-      if (Date.now() > until) throw new Error(`MinIO at ${this.endpoint} was not ready within ${READY_MS / 1000} s`)
-      await new Promise((resolve) => {
-        setTimeout(resolve, 50)
-      })
+    try {
+      while (!(await isServing(store))) {
+        if (Date.now() > until) throw new Error(`MinIO at ${this.endpoint} was not ready within ${READY_MS / 1000} s`)
+        await new Promise((resolve) => {
+          setTimeout(resolve, 50)
+        })
+      }
+    } finally {
+      store.close()
     }
   }
 
@@ -125,5 +129,17 @@ export class Minio {
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
     await gone
+  }
+}
+
+/** Whether it stores and removes, as a server does that has begun. */
+async function isServing(store: S3Blobs): Promise<boolean> {
+  const signal = AbortSignal.timeout(1_000)
+  try {
+    await store.put('ready', new Uint8Array(1), { signal })
+    await store.remove('ready', { signal })
+    return true
+  } catch {
+    return false
   }
 }
