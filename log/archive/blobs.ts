@@ -58,16 +58,27 @@ export class Blobs {
    *
    * @throws as `put`; after `TIMEOUT` and `ABORTED` it may still be stored, by a try that is on its way.
    */
-  async putNew(key: string, bytes: Uint8Array, options?: BlobOptions): Promise<boolean> {
-    const isStored = await this.#tried(`storing ${key}`, options, (signal) =>
-      this.#store.putNew(key, bytes, { signal }),
-    )
-    if (isStored) return true
-    // A try whose answer was lost may have put it there, and so may a proxy that tried on its own.
-    const there = await this.get(key, options)
-    const isOurs = there !== undefined && sameBytes(there, bytes)
-    if (isOurs) this.#ports.failpoint?.('blobs.metItself', { key })
-    return isOurs
+  async putNew(key: string, bytes: Uint8Array, options: BlobOptions = {}): Promise<boolean> {
+    const { signal, timeoutMs = this.#bounds.blobMs } = options
+    const { clock } = this.#ports
+    const until = clock.now() + timeoutMs
+    const backoff = this.#backoff()
+    for (;;) {
+      const left = { signal, timeoutMs: Math.max(0, until - clock.now()) }
+      const isStored = await this.#tried(`storing ${key}`, left, (each) =>
+        this.#store.putNew(key, bytes, { signal: each }),
+      )
+      if (isStored) return true
+      // A try whose answer was lost may have put it there, and so may a proxy that tried on its own.
+      const there = await this.get(key, left)
+      if (there !== undefined) {
+        const isOurs = sameBytes(there, bytes)
+        if (isOurs) this.#ports.failpoint?.('blobs.metItself', { key })
+        return isOurs
+      }
+      // What it met is not there: another try is on its way still, our own maybe.
+      await pause(clock, backoff.next(), signal)
+    }
   }
 
   /** What is under a key; `undefined`: nothing. @throws as `put`; `TIMEOUT` with next `again`. */
@@ -118,9 +129,9 @@ export class Blobs {
     next: 'again' | 'unknown' = 'unknown',
   ): Promise<T> {
     const { clock } = this.#ports
-    const { blobTryMs, blobRetryMinMs, blobRetryMaxMs } = this.#bounds
+    const { blobTryMs } = this.#bounds
     const until = clock.now() + timeoutMs
-    const backoff = new Backoff(this.#ports, { retryMinMs: blobRetryMinMs, retryMaxMs: blobRetryMaxMs })
+    const backoff = this.#backoff()
     for (;;) {
       const leftMs = until - clock.now()
       const failed = await this.#once(what, { signal, ms: Math.min(blobTryMs, leftMs), next }, run)
@@ -132,6 +143,11 @@ export class Blobs {
       if (clock.now() + waitMs >= until) throw late(what, this.address, timeoutMs, error, next)
       await pause(clock, waitMs, signal)
     }
+  }
+
+  #backoff(): Backoff {
+    const { blobRetryMinMs, blobRetryMaxMs } = this.#bounds
+    return new Backoff(this.#ports, { retryMinMs: blobRetryMinMs, retryMaxMs: blobRetryMaxMs })
   }
 
   async #once<T>(

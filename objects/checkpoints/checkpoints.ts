@@ -6,14 +6,15 @@
  */
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
 import { preflight } from '../../log/archive/preflight.ts'
-import type { SirtakiError } from '../../log/errors.ts'
+import { either } from '../../log/cluster/retry.ts'
+import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Ports } from '../../log/ports.ts'
 import type { Played } from '../runtime/outcome.ts'
 import type { CheckpointSource, StoredSpace } from '../runtime/stored-space.ts'
 import type { View } from '../runtime/view.ts'
 import { Changes } from './changes.ts'
 import type { Manifest } from './manifest.ts'
-import { manifestToExtend, readCheckpoint, type Reading } from './reader.ts'
+import { isWhole, manifestToExtend, readCheckpoint, type Reading } from './reader.ts'
 import { stateOf } from './state.ts'
 import { writeCheckpoint } from './writer.ts'
 
@@ -63,35 +64,53 @@ export class Checkpoints implements CheckpointSource {
 
   /**
    * Writes the state of a view as it is, after what this process writes already; settles with the newest manifest where
-   * nothing was played since that.
+   * nothing was played since that, and it is whole. It ends with the view.
    *
    * @throws SirtakiError `CODE_MISSING`, `CONFLICT`, `UNSUPPORTED`, `BLOBS_REFUSED`, `TIMEOUT`, `ABORTED`, `DAMAGED`;
    *   why the view cannot go on.
    */
-  async write(view: View, options: BlobOptions = {}): Promise<Manifest> {
-    while (this.#writing !== undefined) await this.#writing.catch(() => undefined)
-    const writing = this.#write(view, options).finally(() => {
-      this.#writing = undefined
+  async write(view: View, { signal, timeoutMs }: BlobOptions = {}): Promise<Manifest> {
+    const { clock } = this.#options.ports
+    const ends = new AbortController()
+    const late = new SirtakiError('TIMEOUT', `the checkpoint was not written within ${timeoutMs} ms`)
+    const abort = (): void => {
+      ends.abort(late)
+    }
+    const timer = timeoutMs === undefined ? undefined : clock.timer(timeoutMs, abort)
+    const unlisten = view.onStopped((error) => {
+      ends.abort(error)
     })
-    this.#writing = writing
-    return writing
+    try {
+      while (this.#writing !== undefined) await this.#writing.catch(() => undefined)
+      const writing = this.#write(view, either(ends.signal, signal)).finally(() => {
+        this.#writing = undefined
+      })
+      this.#writing = writing
+      return await writing
+    } catch (thrown) {
+      throw ends.signal.aborted ? asError(ends.signal.reason) : thrown
+    } finally {
+      timer?.cancel()
+      unlisten()
+    }
   }
 
-  async #write(view: View, options: BlobOptions): Promise<Manifest> {
+  async #write(view: View, signal: AbortSignal): Promise<Manifest> {
     const { blobs, space, ports, bytesPerSecond } = this.#options
-    if (!this.#isProven) await preflight(blobs, ports.random, options)
+    if (!this.#isProven) await preflight(blobs, ports.random, { signal })
     this.#isProven = true
-    const reading = await this.#reading(options)
+    const reading = await this.#reading({ signal })
     const { previous, last } = await manifestToExtend(reading)
+    // What is extended, or given back as it is, must be there still: else a base is written.
+    const whole = previous !== undefined && (await isWhole(reading, previous)) ? previous : undefined
     view.check()
-    if (previous !== undefined && previous.position >= view.next) return previous
-    const changed = this.#takeChanges(previous)
-    const state = stateOf(view.space, view.next, { skips: [], changed })
+    if (whole !== undefined && whole.position >= view.next) return whole
     try {
-      const skips = await view.skipsBelow(state.position, { signal: options.signal })
+      const state = stateOf(view.space, view.next, { skips: [], changed: this.#takeChanges(whole) })
+      const skips = await view.skipsBelow(state.position, { signal })
       const said = skips.map(({ position, object }) => ({ position, object }))
-      const writing = { cluster: reading.cluster, space, blobs, ports, bytesPerSecond, signal: options.signal }
-      this.#newest = await writeCheckpoint(writing, { ...state, skips: said }, { previous, last })
+      const writing = { cluster: reading.cluster, space, blobs, ports, bytesPerSecond, signal }
+      this.#newest = await writeCheckpoint(writing, { ...state, skips: said }, { previous: whole, last })
       return this.#newest
     } catch (thrown) {
       // What was on the list is in no checkpoint.

@@ -45,6 +45,8 @@ const Body = type({
   space: integer(),
   n: position,
   position,
+  /** The last entry below it, -1: none; and its log time. */
+  played: refine(integer(), 'played', (value) => value >= -1),
   time: position,
   wallOffset: integer(),
   nonce: string(),

@@ -132,9 +132,16 @@ function readRow(reader: ByteReader, names: RowPlace[]): PartRow {
   if (modified < 0) return { place, key, row: undefined }
   const created = reader.f64()
   const [low, high] = [reader.u32(), reader.u32()]
-  const value: unknown = JSON.parse(reader.text())
+  const value = frozen(JSON.parse(reader.text()))
   const row = new Row(value, created, modified)
   row.low = low | 0
   row.high = high | 0
   return { place, key, row }
+}
+
+/** As records are: what a reader got from one stays as it was. */
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  for (const one of Object.values(value)) frozen(one)
+  return Object.freeze(value)
 }

@@ -88,20 +88,24 @@ export async function manifestToExtend(
  * The newest checkpoint that verifies with all its parts, of those at or below `before` where that is given;
  * `undefined`: there is none.
  *
- * @throws SirtakiError `WRONG_CLUSTER`, `UNSUPPORTED`; as `Blobs.get`.
+ * @throws SirtakiError `DAMAGED` where there are some, and none can be read; `WRONG_CLUSTER`, `UNSUPPORTED`; as
+ *   `Blobs.get`.
  */
 export async function readCheckpoint(reading: Reading, before = Infinity): Promise<Checkpoint | undefined> {
   for (let round = 1; ; round++) {
-    const keys = await manifestKeys(reading)
-    let isCollected = false
-    for (const key of keys) {
-      const manifest = await verified(reading, () => readManifest(reading, key))
+    const damaged: SirtakiError[] = []
+    const noting = { ...reading, passedOver: (error: SirtakiError) => damaged.push(error) }
+    for (const key of await manifestKeys(reading)) {
+      const manifest = await verified(noting, () => readManifest(reading, key))
       if (manifest === undefined || manifest.position > before) continue
-      const snapshot = await verified(reading, () => readState(reading, manifest))
-      if (snapshot !== undefined) return { manifest, snapshot }
-      isCollected = true
+      const snapshot = await verified(noting, () => readState(reading, manifest))
+      if (snapshot === undefined) continue
+      for (const error of damaged) reading.passedOver?.(error)
+      return { manifest, snapshot }
     }
-    if (!isCollected || round >= ROUNDS_MAX) return undefined
+    const [first] = damaged
+    if (first === undefined) return undefined
+    if (round >= ROUNDS_MAX) throw first
   }
 }
 
@@ -130,8 +134,19 @@ export async function readState(reading: Reading, manifest: Manifest): Promise<S
   if (state.records !== manifest.records) {
     throw damagedBlob(manifest.key, `its parts have ${state.records} records, not ${manifest.records}`)
   }
-  const { position, time, sessions } = manifest
-  return state.snapshot({ position: position - 1, time, sessions })
+  const { played, time, sessions } = manifest
+  return state.snapshot({ position: played, time, sessions })
+}
+
+/** Whether all parts that a manifest names are there, and what it says. @throws as `Blobs.get`. */
+export async function isWhole(reading: Reading, { base, deltas }: Manifest): Promise<boolean> {
+  const parts = [base, ...deltas].flatMap((layer) => layer.parts)
+  for (let from = 0; from < parts.length; from += PARTS_AT_A_TIME) {
+    const some = parts.slice(from, from + PARTS_AT_A_TIME)
+    const found = await Promise.all(some.map((part) => verified(reading, () => fetchPart(reading, part))))
+    if (found.includes(undefined)) return false
+  }
+  return true
 }
 
 async function fetchPart({ blobs, ...options }: Reading, { key, sha256: hash }: PartMark): Promise<Uint8Array> {

@@ -82,6 +82,7 @@ export async function writeCheckpoint(
     space: writing.space,
     n: Math.max(previous?.n ?? 0, last) + 1,
     position,
+    played: state.snapshot.position,
     time: state.snapshot.time,
     wallOffset: state.wallOffset,
     nonce,

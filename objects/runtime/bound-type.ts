@@ -129,9 +129,15 @@ export class BoundObject<S, T> implements AnyObject {
   /** Takes the place of an object of another version: its records go, what they held comes in here. */
   upgradeFrom(old: AnyObject): void {
     const found = copyOf(old)
+    const ours = old.stores().filter(({ name }) => name === '$due' || name === '$once')
+    const kept = ours.map((store) => ({ table: store.name, rows: [...store.rows()] }))
     for (const store of old.stores()) for (const key of [...store.rows()].map(([one]) => one)) store.delete(key)
     this.cell.set(this.type.options.initial)
-    this.#take(found, ['$due', '$once'])
+    for (const { table, rows } of kept) {
+      const store = rows.length === 0 ? undefined : this.storeFor(table)
+      // Which key is forgotten first is part of the state: they are as old as they were.
+      for (const [key, { value, created }] of rows) store?.replace(key, value, created)
+    }
     const { upgrade } = this.type.options.hooks
     if (upgrade !== undefined) upgrade(found, new StepContext<S, T>(this))
     else this.#take(found, ['', ...this.type.options.tables])

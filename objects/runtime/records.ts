@@ -200,6 +200,10 @@ export class RowTable<V> implements RowStore, Table<V> {
    *   owner that is not live.
    */
   set(key: string, value: V): void {
+    this.#set(key, value, undefined)
+  }
+
+  #set(key: string, value: V, made: number | undefined): void {
     this.#journal.requireOpen()
     if (typeof key !== 'string' || key.length > KEY_MAX || !key.isWellFormed()) {
       throw new SirtakiError(
@@ -213,7 +217,8 @@ export class RowTable<V> implements RowStore, Table<V> {
       throw this.#journal.refuse(new Rejection('TOO_MANY', { table: this.name, records: this.#rows.size }))
     }
     const weightMax = this.#options.isLarge === true ? LARGE_WEIGHT_MAX : RECORD_WEIGHT_MAX
-    const after = new Row(canonical(value, weightMax), before?.created ?? position, position)
+    const after = new Row(canonical(value, weightMax), made ?? before?.created ?? position, position)
+    if (made !== undefined) this.#isShuffled = true
     const owner = this.#ownerOf(after.value)
     if (owner > 0 && owner !== this.#ownerOf(before?.value)) this.#requireOwner(owner)
     this.#put(key, before, after)
@@ -261,8 +266,8 @@ export class RowTable<V> implements RowStore, Table<V> {
     this.#place(key, is, before)
   }
 
-  replace(key: string, value: V): void {
-    this.set(key, value)
+  replace(key: string, value: V, created?: number): void {
+    this.#set(key, value, created)
   }
   load(key: string, row: Row<V>): void {
     this.#isShuffled = true

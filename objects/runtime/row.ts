@@ -52,8 +52,8 @@ export interface RowStore {
   row(key: string): Row<unknown> | undefined
   /** Its records, in any order. */
   rows(): Iterable<readonly [key: string, row: Row<unknown>]>
-  /** Sets a record to what another one of its kind held, within a step. */
-  replace(key: string, value: unknown): void
+  /** Sets a record to what another one of its kind held, within a step; with `created` it is as old as that. */
+  replace(key: string, value: unknown, created?: number): void
   /** Drops a record within a step. */
   delete(key: string): boolean
   /** Puts a copy of a record that a snapshot holds, where there is none; its hash is taken as it is. */

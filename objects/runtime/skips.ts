@@ -26,6 +26,7 @@ export class Skips {
   readonly #log: SpaceLog
   readonly #events: SkipEvents
   readonly #all: Skip[] = []
+  #firstFound = Infinity
   #player: SpacePlayer | undefined
   #isClosed = false
 
@@ -34,6 +35,10 @@ export class Skips {
     this.#events = events
   }
 
+  /** The lowest position that was skipped by what was read, not known before; Infinity: none. */
+  get firstFound(): number {
+    return this.#firstFound
+  }
   /** All that have been read. */
   get all(): readonly Skip[] {
     return this.#all
@@ -41,10 +46,10 @@ export class Skips {
 
   /**
    * Settles when all that there were at the call have been read, or it has failed or was closed. `known`: those of a
-   * stored state, which stand below its position; of them only those count that are still to be played.
+   * stored state, which stand below its position.
    */
   async begin(known: { readonly position: number; readonly skips: readonly Skip[] } = NONE): Promise<void> {
-    this.#all.push(...known.skips.filter(({ position }) => position >= known.position))
+    this.#all.push(...known.skips)
     const events = {
       deliver: (entries: readonly Entry[]) => {
         this.#deliver(entries)
@@ -85,6 +90,7 @@ export class Skips {
         const skip = readSkip(payload)
         if (skip === undefined || this.#isClosed) continue
         this.#all.push(skip)
+        this.#firstFound = Math.min(this.#firstFound, skip.position)
         this.#events.found(skip)
       }
     } catch (thrown) {

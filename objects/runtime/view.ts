@@ -144,7 +144,7 @@ export class View {
         this.#skip(skip)
       },
       failed: (error) => {
-        this.#stop(error)
+        this.#stop(this.#reasonOf(error))
       },
     })
     this.#begun = this.#begin()
@@ -344,13 +344,15 @@ export class View {
   }
 
   async #begin(): Promise<void> {
-    const stored = await this.#stored(Infinity)
+    let stored = await this.#stored(Infinity)
     if (this.#stopped !== undefined) return
-    if (stored !== undefined && !this.#loadFirst(stored)) return
     await this.#skips.begin(stored)
+    // What is to be skipped and was not, is in the state that was stored behind it.
+    const first = this.#skips.firstFound
+    if (stored !== undefined && first < stored.position) stored = await this.#stored(first)
     const offered = this.#offered ?? []
     this.#offered = undefined
-    if (this.#stopped !== undefined) return
+    if (this.#stopped !== undefined || (stored !== undefined && !this.#loadFirst(stored))) return
     this.#play(this.#current)
     for (const entry of offered) this.offer(entry)
   }
@@ -381,11 +383,13 @@ export class View {
   /** What was passed already cannot be skipped: the next start does. */
   #skip({ position, object }: Skip): void {
     if (this.#current.space.position >= position) this.#stop(skipTooLate({ position, object }))
-    else for (const { space } of this.#playbacks) space.skip(position, object)
+    else for (const { space, next } of this.#playbacks) if (position >= next) space.skip(position, object)
   }
 
   #play(playback: Playback): void {
-    for (const { position, object } of this.#skips.all) playback.space.skip(position, object)
+    for (const { position, object } of this.#skips.all) {
+      if (position >= playback.next) playback.space.skip(position, object)
+    }
     const events = {
       deliver: (entries: readonly Entry[]) => {
         this.#deliver(playback, entries)
@@ -464,9 +468,13 @@ export class View {
 
   #failed(playback: Playback, error: SirtakiError): void {
     if (playback.ended) return
-    if (playback !== this.#current) end(playback)
-    else if (error.code === 'TRIMMED' && this.#unread !== undefined) this.#stop(unreadable(error, this.#unread))
-    else this.#stop(error)
+    if (playback === this.#current) this.#stop(this.#reasonOf(error))
+    else end(playback)
+  }
+
+  /** Where the log was trimmed, why no stored state could be had in its place. */
+  #reasonOf(error: SirtakiError): SirtakiError {
+    return error.code === 'TRIMMED' && this.#unread !== undefined ? unreadable(error, this.#unread) : error
   }
 
   #stop(error: SirtakiError): void {
@@ -524,6 +532,8 @@ export class View {
       this.check()
       if (stored !== undefined) load(playback, stored)
       this.#play(playback)
+      // It may be where the view is already: nothing is delivered then.
+      this.#reached(playback, playback.next)
       while (playback !== this.#current) {
         this.check()
         if (playback.ended) throw new SirtakiError('STOPPED', 'the replay failed')

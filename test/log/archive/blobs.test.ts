@@ -57,6 +57,12 @@ test('P40: nor has one that never got through before that of another one', async
   t.false(await call)
 })
 
+test('P40: a conditional put that meets what is not there yet is tried again', async (t) => {
+  const { clock, store, blobs } = make(['busy'])
+  t.true(await outcome(clock, blobs.putNew('manifests/1', bytes('ours'))))
+  t.deepEqual(store.calls, ['putNew', 'get', 'putNew'])
+})
+
 test('what the store refuses is not tried again', async (t) => {
   const { clock, store, blobs } = make(['fails', 'refused'])
   t.is(await outcome(clock, blobs.get('parts/a')), 'BLOBS_REFUSED/stop')

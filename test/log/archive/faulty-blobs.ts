@@ -5,8 +5,11 @@ import type { BlobPage, BlobStore, BlobTry } from '../../../log/archive/blob-sto
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 
-/** What a call meets: `lost` is carried out and its answer is lost, `fails` is not carried out, `hangs` never ends. */
-export type Meets = 'lost' | 'fails' | 'refused' | 'hangs'
+/**
+ * What a call meets: `lost` is carried out and its answer is lost, `fails` is not carried out, `hangs` never ends, `busy`
+ * is a conditional put that meets another one on its way.
+ */
+export type Meets = 'lost' | 'fails' | 'refused' | 'hangs' | 'busy'
 
 /** Blobs in memory with faults in the order of calls. */
 export class FaultyBlobs implements BlobStore {
@@ -21,7 +24,8 @@ export class FaultyBlobs implements BlobStore {
     return this.#meet('put', options, () => this.blobs.put(key, bytes))
   }
   putNew(key: string, bytes: Uint8Array, options: BlobTry): Promise<boolean> {
-    return this.#meet('putNew', options, () => this.blobs.putNew(key, bytes))
+    const isBusy = this.next[0] === 'busy'
+    return this.#meet('putNew', options, () => (isBusy ? Promise.resolve(false) : this.blobs.putNew(key, bytes)))
   }
   get(key: string, options: BlobTry): Promise<Uint8Array | undefined> {
     return this.#meet('get', options, () => this.blobs.get(key))

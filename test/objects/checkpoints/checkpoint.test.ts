@@ -175,6 +175,14 @@ test('C4: whatever was done between checkpoints, each is the state at its positi
   )
 })
 
+test('C4: a key that begins with a byte order mark keeps it', async (t) => {
+  const checkpointed = new Checkpointed()
+  checkpointed.do('put', { key: '\uFEFFkey', n: 1 })
+  checkpointed.do('put', { key: 'key', n: 2 })
+  await checkpointed.write()
+  t.deepEqual(recordsOf(await checkpointed.read()), recordsOf(checkpointed.driver.space))
+})
+
 test('C3: what is damaged or missing is passed over for the checkpoint before', async (t) => {
   const checkpointed = new Checkpointed()
   putMany(checkpointed, 1_600)
