@@ -6,8 +6,8 @@ import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 
 /**
- * What a call meets: `lost` is carried out and its answer is lost, `fails` is not carried out, `hangs` never ends, `busy`
- * is a conditional put that meets another one on its way.
+ * What a call meets: `lost` is carried out and its answer is lost, `fails` is not carried out, `hangs` never ends,
+ * `busy` is a conditional put that meets another one on its way.
  */
 export type Meets = 'lost' | 'fails' | 'refused' | 'hangs' | 'busy'
 
