@@ -14,6 +14,9 @@ import { ROOT_STREAM } from '../../objects/client.ts'
 import type { Context } from '../cli/context.ts'
 import { limitsOf, withLog } from './open-log.ts'
 
+/** How long a command waits for one answer of the store, at least: one that restarts is back before. */
+const PATIENCE_MS = 10_000
+
 /** What a command has of a store. */
 export interface BlobsOfCluster {
   readonly blobs: Blobs
@@ -38,7 +41,8 @@ export async function withBlobs<T>(
   try {
     const cluster = await withLog(context, async (log) => (await log.layout()).cluster)
     const ports = { clock: systemClock, random: systemRandom }
-    const blobs = new Blobs(store, ports, limitsOf(context))
+    const limits = limitsOf(context)
+    const blobs = new Blobs(store, ports, { ...limits, blobMs: Math.max(limits.requestMs, PATIENCE_MS) })
     const passedOver = (error: Error): void => {
       output.talk(`passed over: ${error.message}`)
     }
