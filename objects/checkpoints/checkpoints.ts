@@ -48,6 +48,10 @@ export class Checkpoints implements CheckpointSource {
     this.#options = options
   }
 
+  get address(): string {
+    return this.#options.blobs.address
+  }
+
   async newest(before: number): Promise<StoredSpace | undefined> {
     const checkpoint = await readCheckpoint(await this.#reading({ timeoutMs: BEGIN_MS }), before)
     if (checkpoint === undefined) return undefined

@@ -18,6 +18,8 @@ export interface StoredSpace {
 
 /** What a view needs of stored states. */
 export interface CheckpointSource {
+  /** Where they are, for messages. */
+  readonly address: string
   /** The newest at or below a position; `undefined`: there is none. @throws SirtakiError why that cannot be said. */
   newest(before: number): Promise<StoredSpace | undefined>
   /** An entry was played: what it changed is not in any of them. */

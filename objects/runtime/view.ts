@@ -94,6 +94,7 @@ export class View {
   readonly #skips: Skips
   readonly #watchdog: Watchdog | undefined
   readonly #checkpoints: CheckpointSource | undefined
+  #isReading = false
   /** Why no stored state could be had, where it plays from the start instead. */
   #unread: SirtakiError | undefined
   readonly #claims = new Claims()
@@ -122,7 +123,9 @@ export class View {
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
     this.#types = [...types]
-    this.#calls = new Calls(log.clock, log.limits.requestMs, () => log.waitsFor?.())
+    this.#calls = new Calls(log.clock, log.limits.requestMs, () =>
+      this.#isReading ? `the blob store ${this.#checkpoints?.address} has not answered` : log.waitsFor?.(),
+    )
     this.#ticker = new Ticker({
       log,
       stream,
@@ -372,11 +375,14 @@ export class View {
 
   /** The newest stored state below a position. Where none can be had, the start of the stream has to do. */
   async #stored(before: number): Promise<StoredSpace | undefined> {
+    this.#isReading = this.#checkpoints !== undefined
     try {
       return await this.#checkpoints?.newest(before)
     } catch (thrown) {
       this.#unread = asError(thrown)
       return undefined
+    } finally {
+      this.#isReading = false
     }
   }
 

@@ -244,3 +244,12 @@ test('a checkpoint ends with its time and with its client', async (t) => {
   await writer.close()
   t.true(isError(await t.throwsAsync(written), 'CLOSED'))
 })
+
+test('a call that waits for the store says so', async (t) => {
+  const clients = new Clients(t)
+  clients.blobs.list = () => new Promise<never>(() => undefined)
+  const reader = await clients.connect()
+  const error = await t.throwsAsync(reader.sync({ timeoutMs: 50 }))
+  t.true(isError(error, 'TIMEOUT'))
+  t.regex(error?.message ?? '', /the blob store memory: has not answered/)
+})
