@@ -93,6 +93,8 @@ test('P31: a lost page in front of the last three transactions is damage', (t) =
       const damaged = Buffer.from(wal)
       const at = place % beginOfLast(wal, 3)
       damaged.fill(0, at, at + frameBytesOf(damaged) - 24)
+      // Where nothing but the free space of pages was hit, nothing is lost.
+      fc.pre(!damaged.equals(wal))
       t.is(scanWal(damaged).kind, 'damaged')
     }),
     { numRuns: 300 },
