@@ -86,26 +86,15 @@ export class Blobs {
     return this.#tried(`reading ${key}`, options, (signal) => this.#store.get(key, { signal }), 'again')
   }
 
-  /**
-   * Keys that begin with `prefix` and come behind `after`, in order, at most `max` of them.
-   *
-   * @throws as `get`.
-   */
-  async list(prefix: string, options: BlobOptions & { after?: string; max?: number } = {}): Promise<string[]> {
-    const { after = '', max = Infinity } = options
+  /** All keys that begin with `prefix`, in order. @throws as `get`. */
+  async list(prefix: string, options: BlobOptions = {}): Promise<string[]> {
     const keys: string[] = []
-    for (let behind = after; ;) {
-      const page = await this.#tried(
-        `listing ${prefix}`,
-        options,
-        (signal) => this.#store.list(prefix, behind, { signal }),
-        'again',
-      )
+    for (;;) {
+      const behind = keys.at(-1) ?? ''
+      const list = (signal: AbortSignal) => this.#store.list(prefix, behind, { signal })
+      const page = await this.#tried(`listing ${prefix}`, options, list, 'again')
       keys.push(...page.keys)
-      const last = page.keys.at(-1)
-      if (keys.length >= max) return keys.slice(0, max)
-      if (page.isLast || last === undefined) return keys
-      behind = last
+      if (page.isLast || page.keys.length === 0) return keys
     }
   }
 
