@@ -423,7 +423,7 @@ export const bugs: readonly Bug[] = [
     breaks: ['O7', 'O8'],
     seed: 0,
     judge: 'tests',
-    tests: ['test/objects/lock.test.ts', 'test/objects/queue.test.ts'],
+    tests: ['test/objects/records.test.ts'],
     file: 'objects/runtime/records.ts',
     find: 'before === undefined) this.#sorted.add(key)',
     replace: 'before === undefined && row.created === row.modified) this.#sorted.add(key)',

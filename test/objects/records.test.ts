@@ -33,6 +33,33 @@ test('O4: a record that was put back is as old as it was', (t) => {
   t.deepEqual(table.oldest(), ['a', 0])
 })
 
+test('O7: a record that was put back has its place in the order of keys', (t) => {
+  const { journal, table } = tableOf()
+  t.deepEqual(
+    [...table.range()].map(([key]) => key),
+    ['a', 'b', 'c'],
+  )
+  journal.begin(3, 3, 3)
+  journal.step(NOBODY, () => {
+    table.set('b', 7)
+  })
+  journal.begin(4, 4, 4)
+  t.throws(() => {
+    journal.step(NOBODY, () => {
+      table.delete('b')
+      throw new Error('taken back')
+    })
+  })
+  t.deepEqual(
+    [...table.range()],
+    [
+      ['a', 0],
+      ['b', 7],
+      ['c', 2],
+    ],
+  )
+})
+
 test('C4: records that were loaded are as old as they were, in whatever order they came', (t) => {
   const table = new RowTable<number>(new Journal(), '/a', 'rows')
   for (const [key, value, created] of [
