@@ -11,16 +11,25 @@ import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
 import { attended } from '../log/cluster/retry.ts'
 import { SirtakiError } from '../log/errors.ts'
+import { Checkpointer, checkpointNow, type CheckpointerEvents } from './retention/checkpointer.ts'
 import type { Checkpoints } from './checkpoints/checkpoints.ts'
 import type { Layer, Manifest } from './checkpoints/manifest.ts'
 import { Counter } from './counter/type.ts'
 import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
+import { makeHandle } from './handle.ts'
 import type { HeldAll, Leader, Term } from './lock/election.ts'
 import type { Held, LockOptions, SemaphoreOptions } from './lock/lock.ts'
 import { Lock } from './lock/type.ts'
 import { ObjectSession, type ObjectSessionOptions } from './object-session.ts'
 import type { WorkQueue } from './queue/queue.ts'
+import { history, type HistoryOptions, type PastSource, type Step } from './past/history.ts'
+import { pastCheckpoints, pastLog } from './past/past-log.ts'
+import { neededFrom, positionOf, tooOld, type When } from './past/past.ts'
 import { Queue } from './queue/type.ts'
+import { holdLog, type HeldLog, type HoldOptions } from './retention/hold.ts'
+import { retentionOf, trimLog, type RetentionNow, type TrimOptions, type Trimmed } from './retention/trim.ts'
+import type { Policy } from './retention/shapes.ts'
+import { RETENTION_PATH, Retention } from './retention/type.ts'
 import type { Digest } from './runtime/digest.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
 import type { Ticket } from './runtime/session-life.ts'
@@ -29,6 +38,7 @@ import { appendSkip, type SkipOptions } from './runtime/skip.ts'
 import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
 import type { Watchdog } from './runtime/space.ts'
 import type { Input, Value } from './runtime/values.ts'
+import type { CheckpointSource } from './runtime/stored-space.ts'
 import { View, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
 import type { Transaction } from './transaction.ts'
@@ -37,7 +47,7 @@ import type { Tree, TreeOptions } from './tree/tree.ts'
 import { TreeType } from './tree/type.ts'
 
 /** Types that every client knows. */
-const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType]
+const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType, Retention]
 
 /** The stream of the space `/`. Stream 0 is that of sessions. */
 export const ROOT_STREAM = 1
@@ -52,6 +62,8 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly watchdog?: Watchdog | undefined
   /** Where the checkpoints of the space are: the view begins with the newest in place of the start of the log. */
   readonly checkpoints?: Checkpoints | undefined
+  /** Where the view may begin, unless `checkpoints` says. */
+  readonly stored?: CheckpointSource | undefined
 }
 
 /** A checkpoint that was written. */
@@ -87,11 +99,11 @@ export class ObjectClient implements AsyncDisposable {
 
   constructor(
     log: LogClient | SpaceLog,
-    { types = [], watchFrom, watchdog, checkpoints, ...options }: ObjectClientOptions = {},
+    { types = [], watchFrom, watchdog, checkpoints, stored = checkpoints, ...options }: ObjectClientOptions = {},
   ) {
     const all = [...ours, ...types.filter((type) => !ours.includes(type))]
     const spaceLog = 'cluster' in log ? spaceLogOf(log) : log
-    this.#view = new View(spaceLog, ROOT_STREAM, all, { watchFrom, watchdog, checkpoints })
+    this.#view = new View(spaceLog, ROOT_STREAM, all, { watchFrom, watchdog, checkpoints: stored })
     this.#checkpoints = checkpoints
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)
@@ -189,21 +201,108 @@ export class ObjectClient implements AsyncDisposable {
   }
 
   /**
-   * Writes a checkpoint of the space as it is now; the newest one where nothing happened since. A client with the same
-   * blobs begins there.
+   * Writes a checkpoint of the space as it is now, and notes it in the log; the newest one where nothing happened
+   * since. A client with the same blobs begins there. Waits for its turn where another process writes one.
    *
-   * @throws SirtakiError `MISUSE` without blobs; `CODE_MISSING` where some type is not known here; `CONFLICT` where
-   *   another process wrote one meanwhile; `UNSUPPORTED`, `BLOBS_REFUSED`, `DAMAGED` as the store is; `TIMEOUT`,
-   *   `ABORTED`.
+   * @throws SirtakiError `MISUSE` without blobs; `CODE_MISSING` where some type is not known here; `OTHER_STORE` where
+   *   the log notes another store, unless it `moves`; `CONFLICT` where another process wrote one meanwhile;
+   *   `UNSUPPORTED`, `BLOBS_REFUSED`, `DAMAGED` as the store is; `TIMEOUT`, `ABORTED`.
    */
-  checkpoint(options: CallOptions = {}): Promise<WrittenCheckpoint> {
+  checkpoint(options: CallOptions & { readonly moves?: boolean | undefined } = {}): Promise<WrittenCheckpoint> {
     return attended(this.#view.log.clock, async () => {
-      if (this.#checkpoints === undefined) {
-        throw new SirtakiError('MISUSE', 'a checkpoint needs a blob store: connect with { blobs }')
-      }
+      const checkpoints = this.#requireCheckpoints('a checkpoint')
       await this.#view.sync(options)
-      return writtenOf(await this.#checkpoints.write(this.#view, options))
+      return writtenOf(await checkpointNow(this.#own.port, checkpoints, options))
     })
+  }
+
+  /**
+   * Writes checkpoints by the policy from now on, as long as no other process does: then it waits for its turn. Close
+   * what it gives.
+   *
+   * @throws SirtakiError `MISUSE` without blobs.
+   */
+  checkpointer(events: CheckpointerEvents = {}): Checkpointer {
+    const checkpoints = this.#requireCheckpoints('a checkpointer')
+    return new Checkpointer(this.#make({ ...this.#options, name: 'checkpointer' }).port, checkpoints, events)
+  }
+
+  /**
+   * Drops the beginning of the log, for good: below `before`, or as far as nobody needs it.
+   *
+   * @throws SirtakiError `NEEDED` with `limit` and `by` in its facts; `OTHER_STORE`, `NO_BLOBS`; `DAMAGED` where a
+   *   checkpoint that is needed then is not there; as any op.
+   */
+  trim(options: TrimOptions = {}): Promise<Trimmed> {
+    return attended(this.#view.log.clock, () => trimLog(this.#own.port, options, this.#checkpoints))
+  }
+
+  /**
+   * Keeps the log from a position on, until what it gives is released or this client's session ends.
+   *
+   * @throws SirtakiError `TRIMMED`, as any op.
+   */
+  hold(options: HoldOptions): Promise<HeldLog> {
+    return holdLog(this.#own.port, options)
+  }
+
+  /** What of the log is needed, by what, and what was trimmed, as this client has played it. */
+  retention(): RetentionNow {
+    return retentionOf(this.#own.port)
+  }
+
+  /** Sets when checkpoints are written, what is kept of them, and whether the log is trimmed. @throws as any op. */
+  async setPolicy(policy: Policy, options: CallOptions = {}): Promise<void> {
+    await makeHandle(Retention, RETENTION_PATH, this.#own.port).policy(policy, options)
+  }
+
+  /**
+   * The objects as they were at a position, inclusive, or at a moment of the sequencer's clock: for reading. It has to
+   * be closed.
+   *
+   * @throws SirtakiError `BAD_ARGUMENT` above the tail or before the first entry; `TRIMMED` where neither log nor
+   *   checkpoints have it any more; `TIMEOUT`, `ABORTED`.
+   */
+  at(when: When, options: CallOptions = {}): Promise<ObjectClient> {
+    return attended(this.#view.log.clock, async () => {
+      const source = this.#past()
+      const position = await positionOf(source, when, options)
+      const stored = source.checkpoints && pastCheckpoints(source.checkpoints, position)
+      await using _ = await this.#holding(position, options)
+      const past = new ObjectClient(pastLog(source.log, ROOT_STREAM, position), {
+        ...this.#options,
+        types: this.#view.types,
+        stored,
+      })
+      try {
+        await past.sync(options)
+        return past
+      } catch (thrown) {
+        await past.close()
+        throw tooOld(thrown, position)
+      }
+    })
+  }
+
+  /**
+   * What happened, entry by entry: what was asked for, what came of it, what it changed. The log is held meanwhile.
+   *
+   * @throws SirtakiError as `at`.
+   */
+  async *history(
+    options: Omit<HistoryOptions, 'to'> & { readonly to?: number | undefined } = {},
+  ): AsyncGenerator<Step, void, undefined> {
+    const source = this.#past()
+    const { from = 0, signal, timeoutMs } = options
+    await this.#view.sync({ signal, timeoutMs })
+    const to = options.to === undefined ? this.position : await positionOf(source, options.to, { signal, timeoutMs })
+    await using _ = await this.#holding(from - 1, { signal, timeoutMs })
+    yield* history(source, { ...options, from, to })
+  }
+
+  /** The position that a moment means. @throws as `at`. */
+  positionOf(when: When, options: CallOptions = {}): Promise<number> {
+    return attended(this.#view.log.clock, () => positionOf(this.#past(), when, options))
   }
 
   /**
@@ -226,7 +325,8 @@ export class ObjectClient implements AsyncDisposable {
   /** The objects of the space as the view shows them, in the order of their paths. */
   objects(): ObjectMark[] {
     const { space } = this.#view
-    const known = space.objects().map(({ path, type: { name, version }, cell }): ObjectMark => {
+    const plain = space.objects().filter(({ path }) => !path.startsWith('/.'))
+    const known = plain.map(({ path, type: { name, version }, cell }): ObjectMark => {
       return { path, type: name, version, modified: cell.row('')?.modified }
     })
     return [...known, ...space.hidden().map((path) => ({ path }))].sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -276,6 +376,26 @@ export class ObjectClient implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #past(): PastSource {
+    const { log, stream, types } = this.#view
+    return { log, stream, types, checkpoints: this.#checkpoints, next: () => this.#view.next }
+  }
+
+  /** Keeps what is needed of the log to read a position, as long as somebody may trim it. */
+  async #holding(position: number, options: CallOptions): Promise<AsyncDisposable> {
+    await this.#view.sync(options)
+    const retention = this.retention()
+    const from = retention.checkpoints.length > 0 ? neededFrom(retention, position) : undefined
+    if (from === undefined) return { [Symbol.asyncDispose]: () => Promise.resolve() }
+    return this.hold({ ...options, position: from, name: 'a reader of the past' })
+  }
+
+  /** @throws SirtakiError `MISUSE`. */
+  #requireCheckpoints(what: string): Checkpoints {
+    if (this.#checkpoints !== undefined) return this.#checkpoints
+    throw new SirtakiError('MISUSE', `${what} needs a blob store: connect with { blobs }`)
   }
 
   #make(options: ObjectSessionOptions): ObjectSession {

@@ -8,6 +8,7 @@ import { Blobs } from '../log/archive/blobs.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
 import type { Watchdog } from './runtime/space.ts'
+import type { Checkpointer } from './retention/checkpointer.ts'
 import { Checkpoints } from './checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts'
 
@@ -26,12 +27,15 @@ export interface ConnectOptions
    * one.
    */
   readonly blobs?: BlobStore | undefined
+  /** Whether this process writes checkpoints by the policy, where no other one does. */
+  readonly checkpoints?: boolean | undefined
 }
 
 /** A connected program: objects, and the log below them. */
 export class Client extends ObjectClient {
   readonly log: LogClient
   readonly #end: () => Promise<void>
+  readonly #checkpointer: Checkpointer | undefined
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
     const { name, types, watchFrom, identities, onLost, sessionTimeoutMs, blobs } = options
@@ -39,9 +43,11 @@ export class Client extends ObjectClient {
     super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog, checkpoints })
     this.log = log
     this.#end = end
+    this.#checkpointer = options.checkpoints === true ? this.checkpointer() : undefined
   }
 
   override async close(): Promise<void> {
+    await this.#checkpointer?.close()
     await super.close()
     await this.#end()
   }

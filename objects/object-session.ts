@@ -77,6 +77,10 @@ export class ObjectSession implements AsyncDisposable {
     this.#session = this.#begin(options.resume)
   }
 
+  /** What its handles are made of. */
+  get port(): ObjectPort {
+    return this.#port
+  }
   get name(): string {
     return this.#session.name
   }

@@ -29,6 +29,7 @@ import type { Timer } from '../log/ports.ts'
 import type { HeartbeatAnswer } from '../log/wire/heartbeat-messages.ts'
 import { Expiry } from './expiry.ts'
 import type { Sequencer } from './sequencer.ts'
+import { SessionCopies } from './session-copies.ts'
 import { encodeEnd, encodeTick, readSessionEntry } from './session-entry.ts'
 import { SessionTable, type Session, type SessionChange } from './session-table.ts'
 
@@ -56,6 +57,8 @@ export class SessionKeeper {
   readonly #isDeposed: () => boolean
   readonly #log: ((text: string) => void) | undefined
   readonly #table = new SessionTable()
+  /** Makes the table whole where the beginning of the stream is gone. */
+  #copies = new SessionCopies(0)
   readonly #expiry: Expiry
   readonly #appender: Appender
   readonly #tails: TailReader
@@ -170,8 +173,10 @@ export class SessionKeeper {
     for (const { position, epoch, streams, payload } of entries) {
       const decoded = readSessionEntry(payload)
       if (decoded === undefined) continue
-      const change = this.#table.apply({ position, epoch, streams: streams.map(({ stream }) => stream) }, decoded)
+      const place = { position, epoch, streams: streams.map(({ stream }) => stream) }
+      const change = this.#table.apply(place, decoded)
       if (change !== undefined) this.#changed(change)
+      for (const session of this.#copies.take(place, decoded, this.#table)) this.#changed({ kind: 'opened', session })
     }
     this.#watch()
   }
@@ -188,8 +193,8 @@ export class SessionKeeper {
   }
 
   /**
-   * What was trimmed below is gone: sessions opened there are known to nobody who starts now, so nobody ends them. Ends
-   * of the others that were lost are appended once more, and do not count then.
+   * What was trimmed below is gone: sessions opened there are known again with the next copy of the table. Ends of the
+   * others that were lost are appended once more, and do not count then.
    */
   #failed(error: SirtakiError): void {
     const { trim } = error.facts
@@ -197,6 +202,7 @@ export class SessionKeeper {
     this.#player?.close()
     this.#player = undefined
     if (error.code === 'TRIMMED' && typeof trim === 'number') {
+      this.#copies = new SessionCopies(trim)
       this.#play(trim)
       return
     }

@@ -5,7 +5,9 @@
  * `../runtime/view.ts`.
  */
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
+import { damagedBlob } from '../../log/archive/sealed.ts'
 import { preflight } from '../../log/archive/preflight.ts'
+import { markStore, storeNonce } from '../../log/archive/store-mark.ts'
 import { either } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Ports } from '../../log/ports.ts'
@@ -13,8 +15,9 @@ import type { Played } from '../runtime/outcome.ts'
 import type { CheckpointSource, StoredSpace } from '../runtime/stored-space.ts'
 import type { View } from '../runtime/view.ts'
 import { Changes } from './changes.ts'
-import type { Manifest } from './manifest.ts'
-import { isWhole, manifestToExtend, readCheckpoint, type Reading } from './reader.ts'
+import { collect, type Collected, type Kept } from './collect.ts'
+import { PARTS, type Manifest } from './manifest.ts'
+import { isWhole, listManifests, manifestToExtend, readCheckpoint, readManifest, type Reading } from './reader.ts'
 import { stateOf } from './state.ts'
 import { writeCheckpoint } from './writer.ts'
 
@@ -31,8 +34,19 @@ export interface CheckpointsOptions {
   readonly ports: Pick<Ports, 'clock' | 'random' | 'failpoint'>
   /** Bytes of parts a second. */
   readonly bytesPerSecond?: number | undefined
+  /** A state of at most so many bytes stands in its manifest. */
+  readonly inlineBytes?: number | undefined
+  /** How long a part stays after nobody names it. */
+  readonly graceMs?: number | undefined
   /** Called with what is passed over because it is damaged. */
   readonly passedOver?: ((error: SirtakiError) => void) | undefined
+}
+
+/** After how many entries, bytes of them, or milliseconds another one is due. */
+export interface Due {
+  readonly everyEntries: number
+  readonly everyBytes: number
+  readonly everyMs: number
 }
 
 /** Checkpoints of one space. */
@@ -42,6 +56,9 @@ export class Checkpoints implements CheckpointSource {
   /** The newest that was written here: what `#changes` begins behind. */
   #newest: Manifest | undefined
   #isProven = false
+  #nonce: string | undefined
+  /** Since the newest that is known here: entries, their bytes, and whether any changed an object of a program. */
+  #since = { entries: 0, bytes: 0, isTouched: false }
   #writing: Promise<unknown> | undefined
 
   constructor(options: CheckpointsOptions) {
@@ -59,11 +76,75 @@ export class Checkpoints implements CheckpointSource {
     return { position: manifest.position, snapshot, skips: manifest.skips }
   }
 
-  played({ patches }: Played): void {
-    if (patches.length > 0) this.#changes.played(patches)
+  async newestAt(wall: number): Promise<number | undefined> {
+    const all = await listManifests(await this.#reading({ timeoutMs: BEGIN_MS }))
+    return all.find(({ manifest }) => manifest !== undefined && manifest.time + manifest.wallOffset <= wall)?.manifest
+      ?.position
+  }
+
+  played({ patches, bytes }: Played): void {
+    const since = this.#since
+    since.entries++
+    since.bytes += bytes
+    if (patches.length === 0) return
+    // What writing one changes by itself is no reason for the next.
+    since.isTouched ||= patches.some(({ store }) => !store.object.startsWith('/.'))
+    this.#changes.played(patches)
   }
   replaced(): void {
     this.#changes.giveUp()
+  }
+
+  /** Whether a policy asks for one; `ageMs`: since the newest was written. */
+  isDue({ everyEntries, everyBytes, everyMs }: Due, ageMs: number): boolean {
+    const { entries, bytes, isTouched } = this.#since
+    return isTouched && (entries >= everyEntries || bytes >= everyBytes || ageMs >= everyMs)
+  }
+
+  /** The nonce of the store, which is proven and marked if it was not. @throws as `preflight`, `markStore`. */
+  async markedStore(options: BlobOptions = {}): Promise<string> {
+    const { blobs, ports, cluster } = this.#options
+    if (!this.#isProven) await preflight(blobs, ports.random, options)
+    this.#isProven = true
+    return (this.#nonce ??= await markStore(blobs, await cluster(), { ...options, random: ports.random }))
+  }
+
+  /** The error of a store that is not the one that the log notes. */
+  otherStore(address: string): SirtakiError {
+    return new SirtakiError(
+      'OTHER_STORE',
+      `the checkpoints of this log are in another store, at ${address}: use that one, or say that they move`,
+      { facts: { address, given: this.address } },
+    )
+  }
+
+  /**
+   * The nonce of the store, once the checkpoints that a trim relies on were seen in it: their manifests as they are
+   * noted, and a part under each name.
+   *
+   * @throws SirtakiError `DAMAGED` where one is not; as `Blobs.get`.
+   */
+  async proof(
+    noted: readonly Pick<Manifest, 'key' | 'sha256'>[],
+    options: BlobOptions = {},
+  ): Promise<string | undefined> {
+    const reading = await this.#reading(options)
+    const nonce = await storeNonce(reading.blobs, reading.cluster, options)
+    const parts = new Set(await reading.blobs.list(PARTS, options))
+    for (const { key, sha256 } of noted) {
+      const manifest = await readManifest(reading, key)
+      const names = [manifest?.base, ...(manifest?.deltas ?? [])].flatMap((layer) => layer?.parts ?? [])
+      if (manifest?.sha256 === sha256 && names.every((part) => parts.has(part.key))) continue
+      throw damagedBlob(key, 'it, or a part of it, is not there as the log notes it: nothing is trimmed')
+    }
+    return nonce
+  }
+
+  /** Removes what a policy does not keep. @throws as `collect`. */
+  async collect(policy: Kept, options: BlobOptions = {}): Promise<Collected> {
+    const { graceMs } = this.#options
+    const { keep, keepEvery } = policy
+    return collect(await this.#reading(options), { ...options, keep, keepEvery, graceMs })
   }
 
   /**
@@ -100,25 +181,27 @@ export class Checkpoints implements CheckpointSource {
   }
 
   async #write(view: View, signal: AbortSignal): Promise<Manifest> {
-    const { blobs, space, ports, bytesPerSecond } = this.#options
-    if (!this.#isProven) await preflight(blobs, ports.random, { signal })
-    this.#isProven = true
+    const { blobs, space, ports, bytesPerSecond, inlineBytes } = this.#options
+    await this.markedStore({ signal })
     const reading = await this.#reading({ signal })
     const { previous, last } = await manifestToExtend(reading)
     // What is extended, or given back as it is, must be there still: else a base is written.
     const whole = previous !== undefined && (await isWhole(reading, previous)) ? previous : undefined
     view.check()
-    if (whole !== undefined && whole.position >= view.next) return whole
+    const isNewest = whole !== undefined && whole.sha256 === this.#newest?.sha256
+    if (whole !== undefined && (whole.position >= view.next || (isNewest && !this.#since.isTouched))) return whole
+    this.#since = { entries: 0, bytes: 0, isTouched: false }
     try {
       const state = stateOf(view.space, view.next, { skips: [], changed: this.#takeChanges(whole) })
       const skips = await view.skipsBelow(state.position, { signal })
       const said = skips.map(({ position, object }) => ({ position, object }))
-      const writing = { cluster: reading.cluster, space, blobs, ports, bytesPerSecond, signal }
+      const writing = { cluster: reading.cluster, space, blobs, ports, bytesPerSecond, inlineBytes, signal }
       this.#newest = await writeCheckpoint(writing, { ...state, skips: said }, { previous: whole, last })
       return this.#newest
     } catch (thrown) {
       // What was on the list is in no checkpoint.
       this.#changes.giveUp()
+      this.#since.isTouched = true
       throw thrown
     }
   }

@@ -67,6 +67,17 @@ export async function readManifest(
   return manifest
 }
 
+/** All manifests, the newest first; without one where it is damaged, which is noted. @throws as `readManifest`. */
+export async function listManifests(
+  reading: Reading,
+): Promise<{ readonly key: string; readonly manifest: Manifest | undefined }[]> {
+  const all: { readonly key: string; readonly manifest: Manifest | undefined }[] = []
+  for (const key of await manifestKeys(reading)) {
+    all.push({ key, manifest: await verified(reading, () => readManifest(reading, key)) })
+  }
+  return all
+}
+
 /**
  * What the next manifest follows: the newest that verifies, and the highest number that one has, damaged or not.
  *

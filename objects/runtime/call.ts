@@ -19,6 +19,8 @@ export interface Request {
   readonly object: string
   /** Whether it may wait for its outcome. */
   readonly waits: boolean
+  /** Streams that its entry stands on besides that of the space. */
+  readonly alsoOn?: readonly number[]
   /** Bytes of its entry. */
   readonly bytes: number
   encode(incarnation: number, number: number, claim?: Claim): Uint8Array

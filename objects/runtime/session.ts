@@ -9,6 +9,8 @@
  * caller gets the error, and an empty op with the same number is appended until either of the two is decided; so what
  * was called later is not blocked. A wait that was given up is cancelled, until that is applied or the session has
  * ended: no grant leaks. Keeps: O4, O7, O9. Read next: `session-life.ts`, `space.ts` (what `number` means), `view.ts`.
+ *
+ * Long: where a call of a session may stand is one matter.
  */
 import type { Appended } from '../../log/client/batch.ts'
 import { requireCallOptions } from '../../log/cluster/arguments.ts'
@@ -218,6 +220,27 @@ export class Session implements LocalSession {
     }
   }
 
+  /**
+   * Its view has gone on from a stored state, so of some ops nobody here will ever know the outcome. Where one of them
+   * may have been given something, as a lock, the session is lost: that must not be held by nobody.
+   */
+  passed(next: number): void {
+    const gone = [...this.#calls.values()].filter(({ number }) => number < next)
+    if (this.#waiting.size > 0 || gone.some(({ request }) => request.waits)) {
+      this.#life.lose(lostTrack(`session ${this.name}`))
+      return
+    }
+    for (const call of gone) {
+      call.disarm?.()
+      this.#unhold(call)
+      this.#calls.delete(call.number)
+      if (call.abandoned === undefined) call.reject(lostTrack(call.request.what))
+    }
+    if (this.#calls.size === 0) this.#idle?.()
+    this.#turn = Math.max(this.#turn, next)
+    this.#sendHeld()
+  }
+
   #applied(outcome: Applied): void {
     this.#turn = outcome.number + 1
     const call = this.#calls.get(outcome.number)
@@ -319,7 +342,7 @@ export class Session implements LocalSession {
       : request.encode(incarnation, number, this.#claimFor(request))
     // Its timer may be late, or have its turn after this one: then nothing is left of its time.
     const timeoutMs = Math.max(0, deadline - this.#log.clock.now())
-    const streams = this.#streams
+    const streams = request.alsoOn === undefined ? this.#streams : [...this.#streams, ...request.alsoOn]
     const options = isEmpty ? { streams, background: true } : { streams, signal, timeoutMs }
     call.disarm?.()
     const sending = this.#log.append(call.payload, options)
@@ -473,6 +496,13 @@ function tooLate(call: Call, session: number | undefined): SirtakiError {
 
 const gaveUp = (what: string, signal: AbortSignal): SirtakiError =>
   new SirtakiError('ABORTED', `${what} was aborted and taken back`, { cause: signal.reason, next: 'again' })
+
+const lostTrack = (what: string): SirtakiError =>
+  new SirtakiError(
+    'SESSION_LOST',
+    `the log was trimmed before this process had played it, and what became of ${what} is not known here`,
+    { next: 'unknown' },
+  )
 
 /** The op that takes a wait back. */
 function cancelOf(object: string, position: number): Request {

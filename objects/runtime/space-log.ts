@@ -11,7 +11,7 @@ import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
 import type { StreamTail } from '../../log/playback/tail.ts'
-import type { Clock, Random } from '../../log/ports.ts'
+import type { Clock, Ports, Random } from '../../log/ports.ts'
 import type { HeartbeatAnswer } from '../../log/wire/heartbeat-messages.ts'
 
 /** Plays one stream from where it was started on. */
@@ -48,29 +48,35 @@ export interface SpaceLog {
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`.
    */
   heartbeat(incarnations: readonly number[], options: CallOptions): Promise<HeartbeatAnswer>
+  /** Drops everything below a position, everywhere. @throws SirtakiError as `LogClient.trim`. */
+  trim?(before: number, options: CallOptions): Promise<void>
+  /** As `Ports.failpoint`. */
+  readonly failpoint?: Ports['failpoint']
   /** Says who owes an answer at present, for messages. */
   waitsFor?(): string | undefined
-  /** Plays a stream from its start, or from a position on, also what comes later. */
-  play(stream: number, events: StreamEvents, from?: number): SpacePlayer
+  /** Plays a stream from its start, or from a position on; also what comes later, unless it is not `live`. */
+  play(stream: number, events: StreamEvents, from?: number, options?: { readonly live: boolean }): SpacePlayer
 }
 
 /** Gives a cluster's log. */
 export function spaceLogOf(client: LogClient): SpaceLog {
   const {
-    ports: { clock, random },
+    ports: { clock, random, failpoint },
     limits,
   } = client.cluster
   return {
     clock,
     random,
     limits,
+    failpoint,
+    trim: (before, options) => client.trim(before, options),
     append: (payload, options) => client.appendAnywhere(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),
     tail: (stream, flow) => client.tailOf(stream, flow),
     heartbeat: (incarnations, options) => client.heartbeat(incarnations, options),
-    play: (stream, events, from = 0) => {
-      const player = client.player(stream, from, events)
+    play: (stream, events, from = 0, how = { live: true }) => {
+      const player = client.player(stream, from, events, how)
       return {
         offer: (entry) => {
           player.offer(entry)

@@ -142,6 +142,10 @@ export class Space {
   session(session: number): Session | undefined {
     return this.#table.ofSession(session)
   }
+  /** A live session by its latest incarnation. */
+  ofIncarnation(incarnation: number): Session | undefined {
+    return this.#table.live(incarnation)
+  }
   /** The object at a path, if there is one whose code is known. */
   object(path: string): AnyObject | undefined {
     const object = this.#slots.get(path)?.object
@@ -474,8 +478,9 @@ export class Space {
       } else this.#system.requireActive(type, version)
     }
     if (this.#isSkipped(position, object)) throw new Rejection('SKIPPED', { object })
-    const isSystem = object.startsWith('/.')
-    if (isSystem && type !== RUNTIME_TYPE) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
+    const isReserved = object.startsWith('/.') && type !== RUNTIME_TYPE
+    const isOurs = object.startsWith(`${SYSTEM_PATH}/`) && type.startsWith('sirtaki.')
+    if (isReserved && !isOurs) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
   }
 
   /**

@@ -22,6 +22,8 @@ export interface CheckpointSource {
   readonly address: string
   /** The newest at or below a position; `undefined`: there is none. @throws SirtakiError why that cannot be said. */
   newest(before: number): Promise<StoredSpace | undefined>
+  /** The position (exclusive) of the newest whose wall time is at or before a moment; milliseconds since 1970. */
+  newestAt?(wall: number): Promise<number | undefined>
   /** An entry was played: what it changed is not in any of them. */
   played(played: Played): void
   /** The state of the view is another one: what changed since the newest is not known any more. */

@@ -13,8 +13,9 @@
  */
 import { badArgument } from '../../log/cluster/arguments.ts'
 import { Calls, type CallOptions, type FlowOptions } from '../../log/cluster/calls.ts'
+import { Backoff } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
-import { SirtakiError, asError } from '../../log/errors.ts'
+import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import { encodeTick } from '../../sequencer/session-entry.ts'
 import { entryOf } from './call.ts'
 import { Claims, diverged, isSameDigest, verdictOf, type Claimed } from './claims.ts'
@@ -32,10 +33,13 @@ import { Space, type Watchdog } from './space.ts'
 import type { CheckpointSource, StoredSpace } from './stored-space.ts'
 import { Ticker } from './ticker.ts'
 import { WatchHub } from './watch-hub.ts'
+import { withoutBlobs } from './without-blobs.ts'
 
 /** A session of this process, as the view sees it. */
 export interface LocalSession {
   played(outcome: Outcome): void
+  /** Entries were passed over: of its ops the view applies number `next` as the next one. */
+  passed(next: number): void
   /** The view cannot go on. */
   stop(error: SirtakiError): void
 }
@@ -108,6 +112,8 @@ export class View {
   readonly #playbacks = new Set<Playback>()
   #current: Playback
   #replaying: Promise<void> | undefined
+  /** Until a stored state has taken the place of what the log does not have any more. */
+  #reloading: Promise<void> | undefined
   #stopped: SirtakiError | undefined
 
   constructor(
@@ -147,7 +153,8 @@ export class View {
         this.#skip(skip)
       },
       failed: (error) => {
-        this.#stop(this.#reasonOf(error))
+        if (error.code === 'TRIMMED' && this.#offered === undefined) void this.#readSkipsAgain(error)
+        else this.#failed(this.#current, error)
       },
     })
     this.#begun = this.#begin()
@@ -304,9 +311,12 @@ export class View {
       this.check()
       const playback = this.#current
       try {
-        await this.#reaches(playback, to, options)
+        await (this.#reloading ?? this.#reaches(playback, to, options))
       } catch (thrown) {
-        if (playback === this.#current) throw thrown
+        if (playback !== this.#current) continue
+        // Its player goes on no more.
+        if (isError(thrown, 'TRIMMED')) this.#failed(playback, thrown)
+        if (this.#reloading === undefined) throw this.#stopped ?? thrown
       }
     }
   }
@@ -347,17 +357,24 @@ export class View {
   }
 
   async #begin(): Promise<void> {
-    let stored = await this.#stored(Infinity)
-    if (this.#stopped !== undefined) return
-    await this.#skips.begin(stored)
-    // What is to be skipped and was not, is in the state that was stored behind it.
-    const first = this.#skips.firstFound
-    if (stored !== undefined && first < stored.position) stored = await this.#stored(first)
+    const { stored } = await this.#storedState()
+    // What it would have played was trimmed meanwhile.
+    await this.#reloading
     const offered = this.#offered ?? []
     this.#offered = undefined
-    if (this.#stopped !== undefined || (stored !== undefined && !this.#loadFirst(stored))) return
-    this.#play(this.#current)
+    const isReloaded = this.#current.player !== undefined
+    if (this.#stopped !== undefined || (!isReloaded && stored !== undefined && !this.#loadFirst(stored))) return
+    if (!isReloaded) this.#play(this.#current)
     for (const entry of offered) this.offer(entry)
+  }
+
+  /** The newest stored state that has run nothing of what is to be skipped; `isRead`: all skips have been read. */
+  async #storedState(): Promise<{ readonly stored: StoredSpace | undefined; readonly isRead: boolean }> {
+    const stored = await this.#stored(Infinity)
+    const isRead = this.#stopped === undefined && (await this.#skips.begin(stored))
+    const { firstFound } = this.#skips
+    if (!isRead || stored === undefined || firstFound >= stored.position) return { stored, isRead }
+    return { stored: await this.#stored(firstFound), isRead }
   }
 
   /** Loads what it begins with. False: it cannot be loaded, and the view has stopped. */
@@ -377,7 +394,9 @@ export class View {
   async #stored(before: number): Promise<StoredSpace | undefined> {
     this.#isReading = this.#checkpoints !== undefined
     try {
-      return await this.#checkpoints?.newest(before)
+      const stored = await this.#checkpoints?.newest(before)
+      this.#unread = undefined
+      return stored
     } catch (thrown) {
       this.#unread = asError(thrown)
       return undefined
@@ -469,13 +488,88 @@ export class View {
     if (playback !== this.#current && playback.next >= this.#current.next) this.#replace(playback)
     if (playback !== this.#current) return
     this.#repaired(playback)
+    this.#skips.follows(playback.next)
     for (const waiter of this.#waiters) if (waiter.to <= playback.next) waiter.resolve()
   }
 
   #failed(playback: Playback, error: SirtakiError): void {
-    if (playback.ended) return
-    if (playback === this.#current) this.#stop(this.#reasonOf(error))
-    else end(playback)
+    if (playback.ended || this.#stopped !== undefined) return
+    if (playback !== this.#current) end(playback)
+    else if (error.code !== 'TRIMMED') this.#stop(error)
+    else {
+      this.#reloading ??= this.#reload(error).finally(() => {
+        this.#reloading = undefined
+      })
+    }
+  }
+
+  /** Goes on from a stored state where the log has gone on without this view. */
+  async #reload(trimmed: SirtakiError): Promise<void> {
+    this.log.failpoint?.('view.reload', { position: this.position })
+    this.#current.player?.close()
+    if (this.#checkpoints === undefined) {
+      this.#stop(await withoutBlobs(this.log, trimmed))
+      return
+    }
+    const backoff = new Backoff(this.log, this.log.limits)
+    for (;;) {
+      const { stored, isRead } = await this.#storedState()
+      if (this.#stopped !== undefined) return
+      const isNewer = stored !== undefined && stored.position > this.#current.next
+      if (isNewer && isRead) {
+        this.#reloaded(stored)
+        return
+      }
+      // A store that does not answer may answer later; one that has nothing newer will not have it.
+      const mayCome = isNewer || (this.#unread !== undefined && this.#unread.next !== 'stop')
+      if (!mayCome) {
+        this.#stop(this.#reasonOf(trimmed))
+        return
+      }
+      await backoff.wait()
+    }
+  }
+
+  /**
+   * The beginning of the skips is gone, which are few: the newest stored state has them. The space itself need not have
+   * missed anything.
+   */
+  async #readSkipsAgain(trimmed: SirtakiError): Promise<void> {
+    if (this.#reloading !== undefined) return
+    this.log.failpoint?.('view.skipsAgain', { position: this.position })
+    const backoff = new Backoff(this.log, this.log.limits)
+    while (this.#stopped === undefined && this.#reloading === undefined) {
+      const stored = await this.#stored(Infinity)
+      if (stored === undefined && this.#unread?.next !== 'again' && this.#unread?.next !== 'unknown') break
+      if (stored !== undefined && (await this.#skips.begin(stored))) return
+      await backoff.wait()
+    }
+    if (this.#stopped !== undefined || this.#reloading !== undefined) return
+    this.#stop(this.#checkpoints === undefined ? await withoutBlobs(this.log, trimmed) : this.#reasonOf(trimmed))
+  }
+
+  /** Plays on behind a stored state. */
+  #reloaded(stored: StoredSpace): void {
+    const playback = this.#make()
+    try {
+      load(playback, stored)
+    } catch (thrown) {
+      this.#stop(asError(thrown))
+      return
+    }
+    this.#playbacks.add(playback)
+    this.#replace(playback)
+    this.#claims.replaced()
+    this.hub.restart(stored.position)
+    const marks = new Map(playback.space.sessions().map(({ incarnation, next }) => [incarnation, next]))
+    for (const [incarnation, session] of [...this.#sessions]) {
+      if (incarnation >= stored.position) continue
+      const next = marks.get(incarnation)
+      if (next !== undefined) session.passed(next)
+      else session.played({ kind: 'unknown', position: stored.position - 1, incarnation, number: 0 })
+    }
+    this.#play(playback)
+    this.#reached(playback, playback.next)
   }
 
   /** Where the log was trimmed, why no stored state could be had in its place. */

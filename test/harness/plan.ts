@@ -10,6 +10,7 @@ import { limits as usual } from '../../log/limits.ts'
 import type { CallMix } from './calls.ts'
 import type { NetworkOptions } from './network.ts'
 import { Prng } from './prng.ts'
+import type { BlobMix } from './sim-blobs.ts'
 
 /** One fault, at a virtual time in milliseconds. */
 export type Fault =
@@ -120,6 +121,18 @@ export interface SessionMix {
   readonly resumes: boolean
 }
 
+/** Checkpoints by a policy, with trims behind them. */
+export interface CheckpointMix {
+  readonly everyEntries: number
+  readonly everyMs: number
+  /** States above so many bytes stand in parts of their own. */
+  readonly inlineBytes: number
+  readonly graceMs: number
+  /** Chance of each client to write them. */
+  readonly share: number
+  readonly blobs: BlobMix
+}
+
 /** Everything that one run is made of. */
 export interface Plan {
   readonly seed: string
@@ -147,6 +160,7 @@ export interface Plan {
   readonly calls: CallMix & { readonly ends: boolean }
   readonly objects: ObjectMix
   readonly sessions: SessionMix | undefined
+  readonly checkpoints: CheckpointMix | undefined
   /** Whether streams are followed by consumers that take their time, besides by players. */
   readonly subscribers: boolean
   /** One CPU for all, on which steps take their time. */
@@ -166,6 +180,9 @@ export interface Start {
   readonly tail: number
   readonly row: number
 }
+
+/** Whether the beginning of the log goes while it is played: then streams are not judged from their start. */
+export const hasTrims = ({ withTrim, checkpoints }: Plan): boolean => withTrim || checkpoints !== undefined
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: string): Plan {
@@ -234,11 +251,46 @@ export function drawPlan(seed: string): Plan {
     calls: drawCalls(seed),
     objects: drawObjects(seed),
     sessions: undefined,
+    checkpoints: undefined,
     subscribers: false,
     start: { epoch: 1, tail: 0, row: 0 },
   }
   const shaped = drawBounds(drawStart(plan))
-  return drawSessions(drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped)))))))))
+  const whole = drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped))))))))
+  return drawCheckpoints(drawSessions(whole))
+}
+
+/** In some of the seeds with sessions checkpoints are written, and the log is trimmed behind them. */
+function drawCheckpoints(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/checkpoints`)
+  if (plan.sessions === undefined || !prng.chance(0.35)) return plan
+  const loadMs = plan.loadMs + prng.pick([300, 800, 1_500])
+  // Somebody is away for so long that the log goes on without him.
+  const away = Array.from({ length: prng.integer(1, 4) }, (): Fault => {
+    const [at, ms, client] = [prng.integer(20, loadMs), prng.integer(200, 900), prng.integer(0, plan.clients)]
+    return prng.chance(0.5)
+      ? { kind: 'pause', at, process: `client-${client}`, ms }
+      : { kind: 'cutOff', at, client, from: 'units', oneWay: false, ms }
+  })
+  return {
+    ...plan,
+    loadMs,
+    faults: [...plan.faults, ...away].sort((x, y) => x.at - y.at),
+    limits: { ...plan.limits, blobTryMs: 30, blobMs: 300, blobRetryMinMs: 2, blobRetryMaxMs: 20 },
+    checkpoints: {
+      everyEntries: prng.pick([5, 20, 60]),
+      everyMs: prng.pick([100, 300]),
+      inlineBytes: prng.pick([0, 500, 1 << 20]),
+      graceMs: prng.pick([0, 50, 200]),
+      share: prng.pick([0.4, 1]),
+      blobs: {
+        delayMs: prng.pick([1, 5, 20]),
+        lost: prng.pick([0, 0.02, 0.1]),
+        down: prng.chance(0.4) ? { at: prng.integer(0, loadMs), ms: prng.integer(50, 500) } : undefined,
+        rot: prng.pick([0, 0, 0.2]),
+      },
+    },
+  }
 }
 
 /**

@@ -92,6 +92,13 @@ export const points: Readonly<Record<string, string>> = {
   'disk.damagedYoung': 'what was not decided yet decayed',
   'fault.deaf': 'a client heard nothing',
   'fault.rechain': 'members of chains changed places',
+  'checkpoint.base': 'a checkpoint was written with a base of its own',
+  'checkpoint.delta': 'a checkpoint was written with a delta',
+  'checkpoint.trimmed': 'the log was trimmed behind checkpoints',
+  'view.reload': 'a view went on from a checkpoint, the log having gone on without it',
+  'view.skipsAgain': 'the beginning of the skips was gone, and a checkpoint had them',
+  'blobs.retry': 'a blob store had to be asked again',
+  'blobs.metItself': 'a conditional put met its own forerunner',
   'start.high': 'a cluster began at high positions, epochs or rows',
   'end.deadUnit': 'a unit never came back',
 }

@@ -5,13 +5,13 @@
  * Read next: `sim-cluster.ts`, `../../testing/models.ts` (the history's judge).
  */
 import type { LogClient } from '../../log/client/client.ts'
-import type { Entry } from '../../log/entry.ts'
+import { OBJECT_STREAMS, type Entry } from '../../log/entry.ts'
 import { isError } from '../../log/errors.ts'
-import { ROOT_STREAM } from '../../objects/client.ts'
+
 import type { LogInput, LogOutput } from '../../testing/models.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
-import type { Plan } from './plan.ts'
+import { hasTrims, type Plan } from './plan.ts'
 import { Prng } from './prng.ts'
 
 /** The first stream of the load; those below belong to the objects. */
@@ -46,6 +46,20 @@ export class SharedHistory {
   trimBegun = 0
   /** The first position that there ever was. */
   from = 0
+
+  /** Somebody else has begun a trim, of which nobody hears when it is done. */
+  trims(before: number): void {
+    if (before <= this.trimBegun) return
+    this.trimBegun = before
+    const input: LogInput = { op: 'trim', before }
+    this.operations.push({
+      client: this.operations.length,
+      call: this.clock++,
+      return: Infinity,
+      input,
+      output: undefined,
+    })
+  }
 
   /** Everything below is gone from the start. */
   begin(from: number): void {
@@ -101,7 +115,7 @@ export class SimClient {
   /** Loads until stopped. */
   start(): void {
     const stream = LOAD_STREAMS + this.#prng.integer(0, this.#plan.streams)
-    if (!this.#plan.withTrim && this.#prng.chance(0.7)) {
+    if (!hasTrims(this.#plan) && this.#prng.chance(0.7)) {
       // What the live subscription of this client has delivered.
       const delivered: number[] = []
       this.log.player(stream, this.#shared.from, {
@@ -114,7 +128,7 @@ export class SimClient {
         },
       })
     }
-    if (!this.#plan.withTrim && this.#plan.subscribers) void this.#consume(stream).catch(this.#failed)
+    if (!hasTrims(this.#plan) && this.#plan.subscribers) void this.#consume(stream).catch(this.#failed)
     for (let lane = this.#prng.integer(1, 3); lane > 0; lane--) void this.#lane().catch(this.#failed)
   }
 
@@ -202,7 +216,7 @@ export class SimClient {
     // The objects of the run write entries of their own, which the judge of this load knows nothing of.
     if (
       result.kind === 'unwritten'
-      || (result.kind === 'data' && result.entry.streams.some((link) => link.stream === ROOT_STREAM))
+      || (result.kind === 'data' && result.entry.streams.some((link) => link.stream < OBJECT_STREAMS))
     ) {
       this.#drop(operation)
     } else {

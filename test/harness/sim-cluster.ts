@@ -28,9 +28,10 @@ import { Calls } from './calls.ts'
 import { Checker, Violation } from './checker.ts'
 import { SimDisk } from './disk.ts'
 import { Network } from './network.ts'
-import type { Fault, Plan, Start } from './plan.ts'
+import { hasTrims, type Fault, type Plan, type Start } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
+import { SimBlobs } from './sim-blobs.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
 import { SessionHistory, SimSessions } from './sim-sessions.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
@@ -183,6 +184,7 @@ class SimCluster {
   #objects: (SimObjects | undefined)[] = []
   readonly #sessionHistory = new SessionHistory()
   #sessions: (SimSessions | undefined)[] = []
+  #blobs: SimBlobs | undefined
   #failure: unknown
   #healed = false
   #drivers = 0
@@ -209,6 +211,12 @@ class SimCluster {
       if (from.diskFailed) this.#checkSilence(from, bytes)
     }
     if (plan.sessions !== undefined) this.#drift(plan.sessions.drift)
+    if (plan.checkpoints !== undefined) {
+      this.#blobs = new SimBlobs(this.world, new Prng(`${plan.seed}/blobs`), plan.checkpoints.blobs, {
+        checker: this.checker,
+        digestAt: (position) => this.#sessionHistory.digestAt(position),
+      })
+    }
     for (let i = 0; i < plan.chains * plan.unitsPerChain + plan.spares + plan.blanks; i++) {
       const process = this.world.process(`unit-${i}`)
       this.#units.push({
@@ -324,6 +332,10 @@ class SimCluster {
               : facts,
           )
           if (name.startsWith('session.')) this.#sessionHistory.noted(name, facts, this.checker)
+          if (name === 'retention.trimmed') {
+            this.shared.trims(Number(facts['before']))
+            this.#blobs?.trimmed(Number(facts['before']))
+          }
         } catch (thrown) {
           this.#failure ??= thrown
         }
@@ -599,7 +611,7 @@ class SimCluster {
     this.#startSessions(i, generation, log, process)
     const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
     this.#objects[i]?.stop()
-    if (this.plan.withTrim || !prng.chance(this.plan.objects.share)) return
+    if (hasTrims(this.plan) || !prng.chance(this.plan.objects.share)) return
     const objects = this.#makeObjects(log, process, prng, `objects/${i}/${generation}`)
     this.#objects[i] = objects
     const failed = (thrown: unknown): void => {
@@ -624,6 +636,7 @@ class SimCluster {
       sessions?.lane(`${process.name}-${generation}-s${lane}`).catch(failed)
     }
     sessions?.watch().catch(failed)
+    sessions?.checkpoint().catch(failed)
   }
 
   #makeSessions(log: LogClient, process: SimProcess, name: string): SimSessions | undefined {
@@ -640,6 +653,10 @@ class SimCluster {
       from: this.plan.start.tail,
       name: `${process.name}/${generation}`,
       isAlive: () => process.alive && process.generation === generation,
+      checkpoints: this.plan.checkpoints,
+      store: this.#blobs?.of(process, (thrown) => {
+        this.#failure ??= thrown
+      }),
     })
   }
 
@@ -1306,10 +1323,10 @@ class SimCluster {
         'closed segments are not merged, or units stay left out, though everybody is back',
       )
     }
-    if (!this.plan.withTrim) {
+    if (!hasTrims(this.plan)) {
       for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
     }
-    if (!this.plan.withTrim) {
+    if (!hasTrims(this.plan)) {
       await this.#flow(
         this.#untilWorks(() => this.#makeObjects(log, process, new Prng('judge'), 'judge').judge()),
         CONVERGE_MS,

@@ -9,10 +9,14 @@
  * that was acknowledged is lost, and the sessions of the dead have ended. Read next: `plan.ts` (`SessionMix`),
  * `sim-objects.ts`, `sim-cluster.ts`.
  */
+import type { BlobStore } from '../../log/archive/blob-store.ts'
+import { Blobs } from '../../log/archive/blobs.ts'
 import type { LogClient } from '../../log/client/client.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { isError } from '../../log/errors.ts'
-import { ObjectClient } from '../../objects/client.ts'
+import { DEFAULT_POLICY } from '../../objects/retention/checkpointer.ts'
+import { Checkpoints } from '../../objects/checkpoints/checkpoints.ts'
+import { ObjectClient, ROOT_STREAM } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import type { Held } from '../../objects/lock/lock.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
@@ -26,8 +30,8 @@ import type { Value } from '../../objects/runtime/values.ts'
 import type { WatchItem } from '../../objects/runtime/watcher.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
-import type { SessionMix } from './plan.ts'
-import type { Prng } from './prng.ts'
+import type { CheckpointMix, SessionMix } from './plan.ts'
+import { Prng } from './prng.ts'
 import { List, Register } from './sim-types.ts'
 
 /** The objects that they share. */
@@ -60,6 +64,12 @@ export class SessionHistory {
   /** Items that somebody tried to acknowledge. */
   readonly acked = new Set<string>()
   readonly digests = new Map<number, string>()
+
+  /** The digest that some view had at a position. */
+  digestAt(position: number): string | undefined {
+    const known: unknown = JSON.parse(this.digests.get(position) ?? 'null')
+    return typeof known === 'object' && known !== null && 'digest' in known ? String(known.digest) : undefined
+  }
   readonly tickets: Ticket[] = []
   nextValue = 1
 
@@ -97,6 +107,9 @@ export interface SimSessionsOptions {
   readonly thinkMs: number
   readonly from: number
   readonly name: string
+  /** How checkpoints are written in this run, if they are, and their store. */
+  readonly checkpoints: CheckpointMix | undefined
+  readonly store: BlobStore | undefined
   isAlive(): boolean
 }
 
@@ -108,7 +121,7 @@ export class SimSessions {
   #isStopped = false
 
   constructor(log: LogClient, options: SimSessionsOptions) {
-    const { mix, name, from } = options
+    const { mix, name, from, store } = options
     this.#log = log
     this.#options = options
     this.#objects = new ObjectClient(playedFrom(log, from), {
@@ -116,6 +129,7 @@ export class SimSessions {
       name,
       timeoutMs: mix.timeoutMs,
       watchFrom: from,
+      checkpoints: store && checkpointsOf(log, store, options),
     })
   }
 
@@ -151,14 +165,38 @@ export class SimSessions {
 
   /** Follows the queue by what a watcher gets, and compares with the view. */
   async watch(): Promise<void> {
+    const { checkpoints } = this.#options
     const handle = await this.#objects.open(Queue, QUEUE)
     const rows = new Map<string, string>()
-    for await (const item of handle.watch({ snapshot: true })) {
+    for await (const item of handle.watch({ snapshot: true, onGap: checkpoints === undefined ? 'throw' : 'resync' })) {
       this.#follow(rows, item)
       if (item.kind !== 'change' && this.#objects.position === item.position) this.#compare(rows, handle.tables)
       if (!this.#goesOn) return
       if (this.#options.prng.chance(0.1)) await this.#pause(20)
     }
+  }
+
+  /** Writes checkpoints by the policy of the run, in some of the processes. */
+  async checkpoint(): Promise<void> {
+    const { checkpoints, prng, calls, mix } = this.#options
+    if (checkpoints === undefined || !new Prng(`${this.#options.name}/${prng.id()}`).chance(checkpoints.share)) return
+    const { everyEntries, everyMs } = checkpoints
+    const policy = { ...DEFAULT_POLICY, everyEntries, everyMs, keepEvery: 0, trim: true }
+    await this.#tried(() => this.#objects.setPolicy(policy, { timeoutMs: mix.timeoutMs * 10 }))
+    const checkpointer = this.#objects.checkpointer({
+      wrote: ({ deltas }) => {
+        calls.count(deltas.length > 0 ? 'checkpoint.delta' : 'checkpoint.base')
+      },
+      trimmed: () => {
+        calls.count('checkpoint.trimmed')
+      },
+      failed: (error) => {
+        calls.count(`checkpoint.${error.code}`)
+        if (['INVARIANT', 'CODE_MISSING', 'OTHER_STORE', 'MISUSE'].includes(error.code)) throw error
+      },
+    })
+    while (this.#goesOn) await this.#pause(20)
+    await checkpointer.close()
   }
 
   /** The end: nothing that was acknowledged is lost, and who is dead has no session any more. */
@@ -420,5 +458,20 @@ function currentOf(session: ObjectSession): Session | undefined {
 /** A log whose streams begin at `from`: what lies below was trimmed before there was an object. */
 export function playedFrom(client: LogClient, from: number): SpaceLog {
   const log = spaceLogOf(client)
-  return { ...log, play: (stream, events, at = 0) => log.play(stream, events, Math.max(from, at)) }
+  return {
+    ...log,
+    play: (stream, events, at = 0, options) => log.play(stream, events, Math.max(from, at), options),
+  }
+}
+
+function checkpointsOf(log: LogClient, store: BlobStore, { checkpoints }: SimSessionsOptions): Checkpoints {
+  const { ports, limits } = log.cluster
+  return new Checkpoints({
+    blobs: new Blobs(store, ports, limits),
+    cluster: async () => (await log.layout({ timeoutMs: 10_000 })).cluster,
+    space: ROOT_STREAM,
+    ports,
+    inlineBytes: checkpoints?.inlineBytes,
+    graceMs: checkpoints?.graceMs,
+  })
 }

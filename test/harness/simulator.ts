@@ -22,6 +22,9 @@ interface SimEvent {
   cancelled: boolean
 }
 
+/** The shortest time that a timer takes. */
+const LEAST_MS = 1e-6
+
 /** One process of the world. */
 export class SimProcess {
   readonly name: string
@@ -104,7 +107,8 @@ export class Simulator {
       turn: (run) => {
         this.schedule(0, process, run)
       },
-      timer: (ms, run) => this.schedule(ms / process.rate, process, run),
+      // What is left of a time on a clock of its own pace may be too little to be any: it must pass all the same.
+      timer: (ms, run) => this.schedule(ms > 0 ? Math.max(LEAST_MS, ms / process.rate) : 0, process, run),
     }
   }
 

@@ -1,12 +1,15 @@
 /** `sirtaki explain`: every code, in any case, and the nearest ones to one that does not exist. */
 import test from 'ava'
 import { codes } from '../../log/errors.ts'
+import { Retention } from '../../objects/retention/type.ts'
 import { nearest } from '../../tools/cli/nearest.ts'
 import { objectTypes } from '../../tools/cluster/object-types.ts'
 import { json, run } from './command-line.ts'
 
-/** What the types of the command line refuse with, and what a caller may do then. */
-const refusedWith = Object.fromEntries(Object.values(objectTypes).flatMap(({ refusals }) => [...refusals]))
+/** What types of ours refuse with, and what a caller may do then. */
+const refusedWith = Object.fromEntries(
+  [...Object.values(objectTypes), Retention].flatMap(({ refusals }) => [...refusals]),
+)
 
 test.beforeEach((t) => {
   t.timeout(120_000)
@@ -26,7 +29,7 @@ test('explain CODE tells meaning, next, causes and what to do, in any case', asy
 
 test('explain without a code tells every code in one line, with --json in one object', async (t) => {
   const [text, lines] = await Promise.all([run(['explain']), run(['explain', '--json'])])
-  const all = { ...codes, ...refusedWith }
+  const all = { ...refusedWith, ...codes }
   t.is(text.out.trim().split('\n').length, Object.keys(all).length + 1)
   t.deepEqual(
     json(lines.out).map((one) => [one['code'], one['next']]),

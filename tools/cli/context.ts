@@ -12,12 +12,15 @@ export interface CommonFlags {
   readonly cluster: string
   readonly timeout: number
   readonly json?: boolean
+  readonly blobs?: string
 }
 
 /** The common flags, and how to speak and to end. */
 export interface Context {
   /** The address of the cluster. */
   readonly cluster: string
+  /** The address of the blob store, where one was named. */
+  readonly blobs: string | undefined
   /** Patience for one call, in milliseconds. */
   readonly timeoutMs: number
   readonly output: Output
@@ -27,7 +30,7 @@ export interface Context {
 
 /** Gives the context of a command that runs. */
 export function contextOf(command: Command): Context {
-  const { cluster, timeout, json } = command.optsWithGlobals<CommonFlags>()
+  const { cluster, timeout, json, blobs } = command.optsWithGlobals<CommonFlags>()
   const signal = endingSignal()
-  return { cluster, timeoutMs: timeout, output: makeOutput(json === true, signal), signal }
+  return { cluster, blobs, timeoutMs: timeout, output: makeOutput(json === true, signal), signal }
 }

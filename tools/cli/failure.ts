@@ -35,6 +35,7 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
   RECOVERING: exits.unreachable,
   STOPPED: exits.unreachable,
   MISSING: exits.notFound,
+  NO_BLOBS: exits.notFound,
   NO_NODE: exits.notFound,
   TRIMMED: exits.notFound,
   BAD_VERSION: exits.conflict,
@@ -46,6 +47,7 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
   HELD: exits.conflict,
   IN_USE: exits.conflict,
   MISMATCH: exits.conflict,
+  NEEDED: exits.conflict,
   NODE_EXISTS: exits.conflict,
   NOT_BLANK: exits.conflict,
   NOT_EMPTY: exits.conflict,
@@ -53,6 +55,7 @@ const byCode: Partial<Record<Code | RefusalCode, number>> = {
   NOT_MEMBER: exits.conflict,
   NOT_WHOLE: exits.conflict,
   NO_CHILDREN_FOR_EPHEMERALS: exits.conflict,
+  OTHER_STORE: exits.conflict,
   SESSION_LOST: exits.conflict,
   SESSION_MOVED: exits.conflict,
   WRONG_CLUSTER: exits.conflict,
@@ -74,10 +77,12 @@ type RefusalCode =
   | 'INVALID_ACL'
   | 'MISMATCH'
   | 'MISSING'
+  | 'NEEDED'
   | 'NO_CHILDREN_FOR_EPHEMERALS'
   | 'NO_NODE'
   | 'NODE_EXISTS'
   | 'NOT_HELD'
+  | 'OTHER_STORE'
 
 /** What a failure is called where it is no error of the cluster. */
 const byExit = new Map<number, Code>([

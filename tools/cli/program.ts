@@ -10,6 +10,7 @@ import { appendCommand } from '../commands/append.ts'
 import { benchCommand } from '../commands/bench.ts'
 import { callCommand } from '../commands/call.ts'
 import { checkpointCommand } from '../commands/checkpoint.ts'
+import { checkpointerCommand } from '../commands/checkpointer.ts'
 import { completionCommand } from '../commands/completion.ts'
 import { createCommand } from '../commands/create.ts'
 import { devCommand } from '../commands/dev.ts'
@@ -18,6 +19,7 @@ import { explainCommand } from '../commands/explain.ts'
 import { exportCommand } from '../commands/export.ts'
 import { fillCommand } from '../commands/fill.ts'
 import { getCommand } from '../commands/get.ts'
+import { blameCommand, diffCommand, historyCommand, replayCommand } from '../commands/history.ts'
 import { importCommand } from '../commands/import.ts'
 import { initCommand } from '../commands/init.ts'
 import { electCommand, lockCommand } from '../commands/lock.ts'
@@ -57,6 +59,7 @@ export function makeProgram(): Command {
       'where the cluster is: tcp://host:port,host:port,... or file:DIR',
       'tcp://127.0.0.1:7100',
     )
+    .option('--blobs <address>', 'the blob store of checkpoints: s3://bucket/prefix?endpoint=URL or file:FOLDER')
     .option('--timeout <ms>', 'patience for one call', wholeFrom(1, 'a time in milliseconds'), 5_000)
     .option('--json', 'data as JSON, one object a line')
     .addHelpText(
@@ -123,7 +126,12 @@ const makeCommands = (): Command[] => [
   locksCommand(),
   queueCommand(),
   sessionsCommand(),
+  historyCommand(),
+  diffCommand(),
+  blameCommand(),
+  replayCommand(),
   checkpointCommand(),
+  checkpointerCommand(),
   reconfigureCommand(),
   recoverCommand(),
   verifyCommand(),

@@ -79,6 +79,20 @@ export const refusals: Readonly<Record<string, RefusalExplanation>> = {
     causes: ['the item is finished or was removed', 'requeue of an item that is not dead'],
     actions: ['see what there is: sirtaki get QUEUE, sirtaki queue dead QUEUE'],
   },
+  NEEDED: {
+    next: 'stop',
+    meaning: 'somebody needs what a trim would drop; nothing was dropped',
+    causes: [
+      'the two newest checkpoints (with an archive the newest) begin below that position',
+      'the archive does not reach that far yet',
+      'a process holds the log from a position on: its name is in the facts',
+    ],
+    actions: [
+      'trim as far as the facts say (limit), or leave --before out',
+      'write another checkpoint: sirtaki checkpoint create --blobs ADDRESS',
+      'repeat with --force, and what is needed is lost',
+    ],
+  },
   NODE_EXISTS: {
     next: 'stop',
     meaning: 'there is a node at this path',
@@ -138,6 +152,15 @@ export const refusals: Readonly<Record<string, RefusalExplanation>> = {
     meaning: 'the counter would leave the whole numbers that are exact, or is lower than was required',
     causes: ['an addition that goes too far', 'requireAtLeast in a transaction: the counter is lower'],
     actions: ['read it: sirtaki get COUNTER'],
+  },
+  OTHER_STORE: {
+    next: 'stop',
+    meaning: 'the log notes checkpoints in another blob store than the one that was given; nothing was changed',
+    causes: ['another bucket, prefix or folder', 'the store was lost and made anew at the same address'],
+    actions: [
+      'use the store that the facts name',
+      'have checkpoints go to the new store from now on: sirtaki checkpoint create --moves',
+    ],
   },
   OVER_CAPACITY: {
     next: 'stop',

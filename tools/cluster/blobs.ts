@@ -3,7 +3,6 @@
  *
  * Read next: `../../log/io/blobs.ts`, `../../objects/checkpoints/checkpoints.ts`.
  */
-import { Option } from 'commander'
 import { Blobs } from '../../log/archive/blobs.ts'
 import { openBlobs } from '../../log/io/blobs.ts'
 import { systemClock } from '../../log/io/clock.ts'
@@ -12,6 +11,7 @@ import { Checkpoints } from '../../objects/checkpoints/checkpoints.ts'
 import type { Reading } from '../../objects/checkpoints/reader.ts'
 import { ROOT_STREAM } from '../../objects/client.ts'
 import type { Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
 import { limitsOf, withLog } from './open-log.ts'
 
 /** How long a command waits for one answer of the store, at least: one that restarts is back before. */
@@ -24,19 +24,14 @@ export interface BlobsOfCluster {
   readonly reading: Reading
 }
 
-/** The flag that names the store. */
-export const blobsFlag = (): Option =>
-  new Option('--blobs <address>', 'the blob store: s3://bucket/prefix?endpoint=URL or file:FOLDER')
-    .env('SIRTAKI_BLOBS')
-    .makeOptionMandatory()
-
-/** Opens the store, runs `use` and closes it. @throws SirtakiError `BAD_ADDRESS`; as `withLog`; as the store does. */
-export async function withBlobs<T>(
-  context: Context,
-  address: string,
-  use: (store: BlobsOfCluster) => Promise<T>,
-): Promise<T> {
+/**
+ * Opens the store, runs `use` and closes it.
+ *
+ * @throws Failure where none is named; SirtakiError `BAD_ADDRESS`; as `withLog`; as the store does.
+ */
+export async function withBlobs<T>(context: Context, use: (store: BlobsOfCluster) => Promise<T>): Promise<T> {
   const { output, signal } = context
+  const address = requireBlobs(context)
   const store = openBlobs(address)
   try {
     const cluster = await withLog(context, async (log) => (await log.layout()).cluster)
@@ -58,4 +53,10 @@ export async function withBlobs<T>(
   } finally {
     store.close()
   }
+}
+
+/** The address of the store. @throws Failure where none is named. */
+export function requireBlobs({ blobs }: Context): string {
+  if (blobs !== undefined) return blobs
+  throw new Failure(exits.usage, 'no blob store is named: --blobs s3://bucket/prefix?endpoint=URL or file:FOLDER')
 }

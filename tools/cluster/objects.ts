@@ -11,15 +11,34 @@ import { startWatchdog } from '../../objects/io/watchdog.ts'
 import type { Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { Results } from '../job/results.ts'
+import { withBlobs } from './blobs.ts'
 import { withLog, type UseOptions } from './open-log.ts'
 
-type ObjectsOptions = Pick<ObjectClientOptions, 'watchFrom' | 'checkpoints' | 'types'>
+type ObjectsOptions = Pick<ObjectClientOptions, 'watchFrom' | 'types'>
 
-/** Runs `use` with the objects as they are at the tail. @throws SirtakiError as `withLog`, `ObjectClient.sync`. */
-export async function withObjects<T>(
+/**
+ * Runs `use` with the objects as they are at the tail, beginning with a checkpoint where a blob store is named.
+ *
+ * @throws SirtakiError as `withLog`, `withBlobs`, `ObjectClient.sync`.
+ */
+export const withObjects = <T>(
   context: Context,
   use: (client: ObjectClient) => Promise<T>,
-  { watchFrom, checkpoints, types = [], ...options }: UseOptions & ObjectsOptions = {},
+  options: UseOptions & ObjectsOptions = {},
+): Promise<T> =>
+  context.blobs === undefined
+    ? runWithObjects(context, use, options)
+    : withBlobs(context, ({ checkpoints }) => runWithObjects(context, use, { ...options, checkpoints }))
+
+async function runWithObjects<T>(
+  context: Context,
+  use: (client: ObjectClient) => Promise<T>,
+  {
+    watchFrom,
+    checkpoints,
+    types = [],
+    ...options
+  }: UseOptions & ObjectsOptions & Pick<ObjectClientOptions, 'checkpoints'>,
 ): Promise<T> {
   const { signal, timeoutMs } = context
   return withLog(

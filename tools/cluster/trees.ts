@@ -27,7 +27,7 @@ export type CommandTree = Omit<Tree<Value>, 'cache' | 'close'> & AsyncDisposable
 /** How a command uses a tree. */
 export interface TreeUse extends UseOptions, TextFlags {
   /** Whether there need be nothing at the path: for what makes a tree, or waits for one. */
-  readonly mayBeAbsent?: boolean
+  readonly mayBeAbsent?: boolean | undefined
   readonly watchFrom?: number | undefined
 }
 
@@ -35,18 +35,21 @@ export interface TreeUse extends UseOptions, TextFlags {
 export const withTree = <T>(
   context: Context,
   path: string,
-  { text = false, mayBeAbsent = false, ...options }: TreeUse,
+  { text, mayBeAbsent, ...options }: TreeUse,
   use: (tree: CommandTree) => Promise<T>,
-): Promise<T> =>
-  withObjects(
-    context,
-    async (client) => {
-      requireTree(client, path, mayBeAbsent)
-      await using tree = await openTree(client, path, text)
-      return await use(tree)
-    },
-    options,
-  )
+): Promise<T> => withObjects(context, (client) => useTree(client, path, { text, mayBeAbsent }, use), options)
+
+/** Runs `use` with a tree of these objects. @throws Failure where the path has none. */
+export async function useTree<T>(
+  client: ObjectClient,
+  path: string,
+  { text = false, mayBeAbsent = false }: Pick<TreeUse, 'text' | 'mayBeAbsent'>,
+  use: (tree: CommandTree) => Promise<T>,
+): Promise<T> {
+  requireTree(client, path, mayBeAbsent)
+  await using tree = await openTree(client, path, text)
+  return await use(tree)
+}
 
 const openTree = (client: ObjectClient, path: string, isText: boolean): Promise<CommandTree> =>
   isText ? client.tree(path, { codec: 'text' }) : client.tree(path)

@@ -8,8 +8,11 @@ import { nodePath, objectPath } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { tableText } from '../cli/output.ts'
-import { requireObject, withObjects } from '../cluster/objects.ts'
-import { requireNode, statRows, withTree, type TextFlags } from '../cluster/trees.ts'
+import { requireObject } from '../cluster/objects.ts'
+import { atFlag, withObjectsAt, type AtFlags } from '../cluster/past.ts'
+import { requireNode, statRows, useTree, type TextFlags } from '../cluster/trees.ts'
+
+interface GetFlags extends TextFlags, AtFlags {}
 
 /** Makes the command. */
 export const getCommand = (): Command =>
@@ -18,15 +21,16 @@ export const getCommand = (): Command =>
     .argument('<object>', 'the path of the object', objectPath)
     .argument('[node]', 'the path of a node in it, if it is a tree', nodePath)
     .option('--text', 'the value of the node is text, not JSON')
-    .action(async (path: string, node: string | undefined, flags: TextFlags, command: Command) => {
+    .addOption(atFlag())
+    .action(async (path: string, node: string | undefined, flags: GetFlags, command: Command) => {
       const context = contextOf(command)
       if (node !== undefined) return getNode(context, path, node, flags)
       if (flags.text === true) throw new Failure(exits.usage, '--text is about a node: name one, such as /flags')
-      return getObject(context, path)
+      return getObject(context, path, flags)
     })
 
-const getObject = (context: Context, path: string): Promise<void> =>
-  withObjects(context, (client) => {
+const getObject = (context: Context, path: string, flags: GetFlags): Promise<void> =>
+  withObjectsAt(context, flags, (client) => {
     requireObject(client, path)
     const told = client.describe(path) ?? {}
     const rows = Object.entries(told).map(([name, value]) => [
@@ -37,12 +41,14 @@ const getObject = (context: Context, path: string): Promise<void> =>
     return Promise.resolve()
   })
 
-const getNode = (context: Context, object: string, path: string, { text }: TextFlags): Promise<void> =>
-  withTree(context, object, { text }, (tree) => {
-    const { value, stat } = requireNode(tree, path, tree.get(path))
-    const shown = typeof value === 'string' && text === true ? value : JSON.stringify(value)
-    // Last, since a text may have many lines. A node without data has no value.
-    const rows = [['path', path], ...statRows(stat), ...(value === undefined ? [] : [['value', shown]])]
-    context.output.data({ object, path, value, stat }, tableText(rows))
-    return Promise.resolve()
-  })
+const getNode = (context: Context, object: string, path: string, { text, ...flags }: GetFlags): Promise<void> =>
+  withObjectsAt(context, flags, (client) =>
+    useTree(client, object, { text }, (tree) => {
+      const { value, stat } = requireNode(tree, path, tree.get(path))
+      const shown = typeof value === 'string' && text === true ? value : JSON.stringify(value)
+      // Last, since a text may have many lines. A node without data has no value.
+      const rows = [['path', path], ...statRows(stat), ...(value === undefined ? [] : [['value', shown]])]
+      context.output.data({ object, path, value, stat }, tableText(rows))
+      return Promise.resolve()
+    }),
+  )

@@ -12,8 +12,8 @@ import type { ObjectMark } from '../../objects/client.ts'
 import { nodePath } from '../cli/arguments.ts'
 import { contextOf } from '../cli/context.ts'
 import { tableText, type Output } from '../cli/output.ts'
-import { withObjects } from '../cluster/objects.ts'
-import { requireNode, timeText, withTree, type CommandTree } from '../cluster/trees.ts'
+import { atFlag, withObjectsAt, type AtFlags } from '../cluster/past.ts'
+import { requireNode, timeText, useTree, type CommandTree } from '../cluster/trees.ts'
 
 /** Makes the command. */
 export const lsCommand = (): Command =>
@@ -21,14 +21,15 @@ export const lsCommand = (): Command =>
     .description('print the objects with their types (one of a program is ?), or the children of a node of a tree')
     .argument('[prefix]', 'only paths that begin with it; that of a tree alone: the children of its root', prefix)
     .argument('[node]', 'the path of a node in the tree', nodePath)
-    .action(async (begin: string | undefined, node: string | undefined, _flags: object, command: Command) => {
+    .addOption(atFlag())
+    .action(async (begin: string | undefined, node: string | undefined, flags: AtFlags, command: Command) => {
       const context = contextOf(command)
       const { output } = context
-      if (begin !== undefined && node !== undefined) {
-        await withTree(context, begin, {}, (tree) => Promise.resolve(tellChildren(output, tree, node)))
-        return
-      }
-      await withObjects(context, async (client) => {
+      await withObjectsAt(context, flags, async (client) => {
+        if (begin !== undefined && node !== undefined) {
+          await useTree(client, begin, {}, (tree) => Promise.resolve(tellChildren(output, tree, node)))
+          return
+        }
         const all = client.objects()
         const isTree = all.some(({ path, type }) => path === begin && type === TreeType.name)
         const found = all.filter(({ path }) => path.startsWith(begin ?? '/'))

@@ -75,13 +75,20 @@ async function count({ client, session, prng }: Lane): Promise<void> {
 
 // ---- locks
 
+/** What is held. `lives` aborts with the session that holds it. */
+interface Hold {
+  readonly held: Held
+  readonly holder: string
+  readonly lives: AbortSignal
+}
+
 /** Acquires one of the round's locks. What is acquired is known by its holder. */
 async function acquired(
   { session, sessionName, key: name, prng }: Lane,
   load: 'lock' | 'fence',
   round: number,
   key: string,
-): Promise<{ readonly held: Held; readonly holder: string } | undefined> {
+): Promise<Hold | undefined> {
   const holder = name()
   const path = `${pathOf(load, round)}/${key}`
   const tries = load === 'lock' && prng.chance(0.3)
@@ -96,16 +103,19 @@ async function acquired(
       return held === undefined ? [false] : [held.token, held.token]
     },
   })
-  return held === undefined ? undefined : { held, holder }
+  return held === undefined ? undefined : { held, holder, lives: session.signal }
 }
 
-/** Gives it back. It is over for sure where the view shows no such hold any more. */
+/**
+ * Gives it back. It is over for sure where the view shows no such hold any more; where its session was lost that was
+ * so before, and when is for the facts of the session to say.
+ */
 async function released(
   { session, sessionName }: Lane,
   load: 'lock' | 'fence',
   round: number,
   key: string,
-  { held, holder }: { readonly held: Held; readonly holder: string },
+  { held, holder, lives }: Hold,
 ): Promise<void> {
   const lock = await session.open(Lock, held.path, CALL)
   await record({
@@ -114,7 +124,8 @@ async function released(
     input: { op: 'release', key, holder, session: sessionName },
     run: async () => {
       await held.release()
-      if (lock.tables.holders.has(orderKey(held.hold))) throw new Error('nobody knows whether it was given back')
+      const isUnknown = lives.aborted || lock.tables.holders.has(orderKey(held.hold))
+      if (isUnknown) throw new Error('nobody knows whether it was given back')
       return [null]
     },
   }).catch((thrown: unknown) => {

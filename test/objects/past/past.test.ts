@@ -1,0 +1,137 @@
+/**
+ * The past: any position as it was, what changed, who did it, and where a predicate first held.
+ *
+ * Read next: `../../../objects/past/past.ts`, `../../../objects/past/history.ts`.
+ */
+import test from 'ava'
+import { isError } from '../../../log/errors.ts'
+import { Counter } from '../../../index.ts'
+import { Blames } from '../../../objects/past/blame.ts'
+import { Differences } from '../../../objects/past/difference.ts'
+import { predicateOf } from '../../../objects/past/until.ts'
+import { Clients } from '../checkpoints/clients.ts'
+
+test('at: every position is what it was, from the log and from checkpoints', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  const tree = await writer.tree('/config')
+  await tree.create('/dark', false)
+  const seen: { position: number; value: number; dark: unknown; digest: string }[] = []
+  for (let i = 1; i <= 12; i++) {
+    await hits.add({ by: i })
+    if (i % 3 === 0) await tree.set('/dark', i)
+    if (i % 4 === 0) await writer.checkpoint()
+    const { position, digest } = writer.digest()
+    seen.push({ position, value: hits.state.value, dark: tree.get('/dark')?.value, digest })
+  }
+  for (const { position, value, dark, digest } of seen) {
+    await using past = await writer.at(position)
+    t.is((await past.open(Counter, '/hits')).state.value, value)
+    const shown: unknown = (await past.tree('/config')).get('/dark')?.value
+    t.deepEqual(shown, dark)
+    t.is(past.digest().digest, digest)
+  }
+})
+
+test('at: what is not there any more, or not yet, is refused; so is a change of the past', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  const first = writer.position
+  for (const by of [2, 3]) {
+    await writer.checkpoint()
+    await hits.add({ by })
+  }
+  await writer.checkpoint()
+  await writer.trim()
+  t.true(isError(await t.throwsAsync(writer.at(first - 1)), 'TRIMMED'))
+  t.true(isError(await t.throwsAsync(writer.at(1_000_000)), 'BAD_ARGUMENT'))
+  t.true(isError(await t.throwsAsync(writer.at(-1)), 'BAD_ARGUMENT'))
+  await using past = await writer.at(writer.position)
+  const old = await past.open(Counter, '/hits')
+  t.true(isError(await t.throwsAsync(old.add({ by: 1 })), 'UNSUPPORTED'))
+  t.is(old.state.value, 6)
+})
+
+test('at: a moment is the last entry at or before it', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  const walls: number[] = []
+  const positions: number[] = []
+  for (const by of [2, 3]) {
+    await hits.add({ by })
+    await new Promise((resolve) => setTimeout(resolve, 30))
+  }
+  for await (const { wall, entry, ops } of writer.history()) {
+    if (ops[0]?.op !== 'add') continue
+    walls.push(wall)
+    positions.push(entry.position)
+  }
+  t.is(await writer.positionOf(new Date((walls[1] ?? 0) + 1)), positions[1] ?? -1)
+  t.true(isError(await t.throwsAsync(writer.positionOf(new Date(0))), 'BAD_ARGUMENT'))
+  t.true(isError(await t.throwsAsync(writer.positionOf(new Date('no'))), 'BAD_ARGUMENT'))
+})
+
+test('history: what was asked, by whom, and what came of it; diff and blame are folds of it', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect({ name: 'shop' })
+  const tree = await writer.tree('/stock')
+  await tree.create('/apples', { left: 5, price: 2 })
+  const before = writer.position
+  const other = await clients.connect({ name: 'thief' })
+  await (await other.tree('/stock')).set('/apples', { left: 0, price: 2 })
+  await writer.sync()
+  await tree.create('/pears', 1)
+  await t.throwsAsync(tree.create('/pears', 2))
+  const differences = new Differences()
+  const kinds: string[] = []
+  for await (const { entry, played, ops } of writer.history({ from: before + 1 })) {
+    differences.add(entry.position, played.patches)
+    if (ops.length > 0) kinds.push(`${ops[0]?.op} ${played.outcome.kind}`)
+  }
+  t.deepEqual(
+    kinds.filter((kind) => !kind.includes('hold') && !kind.includes('release')),
+    ['set result', 'create result', 'create rejected'],
+  )
+  const apples = differences.all().find(({ table, key }) => table === 'nodes' && key === '/apples')
+  t.regex(JSON.stringify(apples?.before), /left\W+5/)
+  t.regex(JSON.stringify(apples?.after), /left\W+0/)
+  const blames = new Blames('/stock')
+  for await (const step of writer.history()) blames.add(step)
+  const thief = blames.all().filter(({ name }) => name === 'thief')
+  t.true(thief.some(({ key, field }) => key === '/apples' && field === 'data'))
+  t.false(thief.some(({ key }) => key === '/pears'))
+})
+
+const byOf = (input: unknown): unknown =>
+  typeof input === 'object' && input !== null && 'by' in input ? input.by : undefined
+
+test('until: an expression finds the first entry for which it holds', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  for (const by of [1, 5, -10, 3]) await hits.add({ by })
+  const first = async (expression: string, object?: string): Promise<unknown> => {
+    const holds = predicateOf(expression, object)
+    for await (const step of writer.history()) if (holds(step)) return byOf(step.ops[0]?.input)
+    return undefined
+  }
+  t.is(await first("op == 'add' && input.by < 0"), -10)
+  t.is(await first('state != null && state.value > 5', '/hits'), 5)
+  t.is(await first("changes.exists(c, c.path == '/hits' && c.after.value == -1)"), 3)
+  t.is(await first("session != null && session.name == 'nobody'"), undefined)
+  for (const odd of ['op ==', 'nothing > 1', "path.matches('(a+)+$')", '1 + 1', '['.repeat(200)]) {
+    t.true(
+      isError(
+        t.throws(() => predicateOf(odd)),
+        'BAD_ARGUMENT',
+      ),
+      odd,
+    )
+  }
+})

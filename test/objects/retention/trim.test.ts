@@ -1,0 +1,123 @@
+/**
+ * Trims of a cluster whose objects are in checkpoints: what is refused, what goes, and who goes on without noticing.
+ *
+ * Read next: `../../../objects/retention/trim.ts`, `../../../objects/runtime/view.ts`.
+ */
+import test from 'ava'
+import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
+import { isError } from '../../../log/errors.ts'
+import { Counter } from '../../../index.ts'
+import { Clients } from '../checkpoints/clients.ts'
+
+test('C2: a trim takes what two checkpoints have made good, and nobody notices', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  const first = await writer.checkpoint()
+  await hits.add({ by: 2 })
+  const refused = await t.throwsAsync(writer.trim({ before: first.position }))
+  t.true(isError(refused, 'NEEDED'), String(refused))
+  const second = await writer.checkpoint()
+  await hits.add({ by: 4 })
+  const tooFar = await t.throwsAsync(writer.trim({ before: second.position }))
+  t.true(isError(tooFar, 'NEEDED') && tooFar.facts['limit'] === first.position, String(tooFar))
+  t.deepEqual(await writer.trim(), { before: first.position, isForced: false })
+  t.is((await writer.log.read(first.position - 1)).kind, 'trimmed')
+  t.not((await writer.log.read(first.position)).kind, 'trimmed')
+  const reader = await clients.connect()
+  await reader.sync()
+  t.is((await reader.open(Counter, '/hits')).state.value, 7)
+  t.is(reader.digest().digest, writer.digest().digest)
+  t.is(reader.retention().mark, first.position)
+})
+
+test('NO_BLOBS: who was given no store learns where the checkpoints are', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  for (const by of [1, 2]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  await writer.trim()
+  const without = await clients.connect({ blobs: undefined })
+  const error = await t.throwsAsync(without.sync())
+  t.true(isError(error, 'NO_BLOBS') && error.facts['address'] === clients.blobs.address, String(error))
+  t.true(isError(await t.throwsAsync(without.open(Counter, '/hits').then((one) => one.add({ by: 1 }))), 'NO_BLOBS'))
+})
+
+test('P62: a trim that relies on checkpoints that are gone, or in another store, is refused', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  for (const by of [1, 2]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  const other = await clients.connect({ blobs: new MemoryBlobs('other') })
+  await other.sync()
+  t.true(isError(await t.throwsAsync(other.checkpoint()), 'OTHER_STORE'))
+  t.true(isError(await t.throwsAsync(other.trim()), 'DAMAGED', 'OTHER_STORE'))
+  const blind = await clients.connect({ blobs: undefined })
+  await blind.sync()
+  t.true(isError(await t.throwsAsync(blind.trim()), 'NO_BLOBS'))
+  await clients.blobs.remove('manifests/0000000002')
+  t.true(isError(await t.throwsAsync(writer.trim()), 'DAMAGED'))
+  t.is(writer.retention().mark, 0)
+})
+
+test('P27: a hold keeps what it needs, and a trim goes on without it', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  const reader = await clients.connect()
+  const held = await reader.hold({ position: 1, name: 'export' })
+  for (const by of [1, 2]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  const refused = await t.throwsAsync(writer.trim({ before: 2 }))
+  t.true(isError(refused, 'NEEDED') && refused.facts['name'] === 'export', String(refused))
+  t.deepEqual(await writer.trim(), { before: 1, isForced: false })
+  await held.release()
+  t.true((await writer.trim()).before > 1)
+  t.true(isError(await t.throwsAsync(reader.hold({ position: 1, name: 'late' })), 'TRIMMED'))
+})
+
+test('C4, P27: a view that the log has left behind goes on from a checkpoint, with its sessions', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  const { client: slow, gate } = await clients.behindGate()
+  const own = await slow.open(Counter, '/hits')
+  await own.add({ by: 10 })
+  const resyncs: number[] = []
+  const watching = (async () => {
+    for await (const item of slow.watch({ path: '/hits', onGap: 'resync' })) {
+      if (item.kind === 'resync') resyncs.push(item.position)
+      if (item.kind === 'change' && item.changes.some(({ after }) => JSON.stringify(after).includes('1111'))) return
+    }
+  })()
+  const gone = slow.watch({ path: '/hits' })
+  gate.close()
+  for (const by of [100, 1_000]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  // The second newest has to have what the slow one lacks.
+  await writer.checkpoint({ moves: true })
+  await hits.add({ by: 0 })
+  await writer.checkpoint()
+  await writer.trim()
+  gate.open()
+  await slow.sync()
+  t.is(own.state.value, 1_111)
+  t.is(slow.digest().digest, writer.digest().digest)
+  t.is(await own.add({ by: 5 }), 1_116)
+  await hits.add({ by: 0 - 5 })
+  await watching
+  t.true(resyncs.length >= 1)
+  t.true(isError(await t.throwsAsync(gone.next().then(() => gone.next())), 'TRIMMED'))
+})
