@@ -11,7 +11,7 @@ import { Differences } from '../../../objects/past/difference.ts'
 import { predicateOf } from '../../../objects/past/until.ts'
 import { Clients } from '../checkpoints/clients.ts'
 
-test('at: every position is what it was, from the log and from checkpoints', async (t) => {
+test('C4: at: every position is what it was, from the log and from checkpoints', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
   const hits = await writer.open(Counter, '/hits')
@@ -34,7 +34,7 @@ test('at: every position is what it was, from the log and from checkpoints', asy
   }
 })
 
-test('at: what is not there any more, or not yet, is refused; so is a change of the past', async (t) => {
+test('C4: at: what is not there any more, or not yet, is refused; so is a change of the past', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
   const hits = await writer.open(Counter, '/hits')
@@ -55,7 +55,7 @@ test('at: what is not there any more, or not yet, is refused; so is a change of 
   t.is(old.state.value, 6)
 })
 
-test('at: a moment is the last entry at or before it', async (t) => {
+test('C4: at: a moment is the last entry at or before it', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
   const hits = await writer.open(Counter, '/hits')
@@ -77,7 +77,7 @@ test('at: a moment is the last entry at or before it', async (t) => {
   t.true(isError(await t.throwsAsync(writer.positionOf(new Date('no'))), 'BAD_ARGUMENT'))
 })
 
-test('history: what was asked, by whom, and what came of it; diff and blame are folds of it', async (t) => {
+test('C4: history: what was asked, by whom, and what came of it; diff and blame are folds of it', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect({ name: 'shop' })
   const tree = await writer.tree('/stock')
@@ -106,6 +106,7 @@ test('history: what was asked, by whom, and what came of it; diff and blame are 
   const thief = blames.all().filter(({ name }) => name === 'thief')
   t.true(thief.some(({ key, field }) => key === '/apples' && field === 'data'))
   t.false(thief.some(({ key }) => key === '/pears'))
+  t.false(thief.some(({ key, field }) => key === '/apples' && field === 'ctime'))
 })
 
 const byOf = (input: unknown): unknown =>

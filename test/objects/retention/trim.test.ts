@@ -7,6 +7,7 @@ import test from 'ava'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { isError } from '../../../log/errors.ts'
 import { Counter } from '../../../index.ts'
+import { readSessionEntry } from '../../../sequencer/session-entry.ts'
 import { Clients } from '../checkpoints/clients.ts'
 
 test('C2: a trim takes what two checkpoints have made good, and nobody notices', async (t) => {
@@ -85,7 +86,7 @@ test('P27: a hold keeps what it needs, and a trim goes on without it', async (t)
   t.true(isError(await t.throwsAsync(reader.hold({ position: 1, name: 'late' })), 'TRIMMED'))
 })
 
-test('C4, P27: a view that the log has left behind goes on from a checkpoint, with its sessions', async (t) => {
+test('P27: a view that the log has left behind goes on from a checkpoint, with its sessions', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
   const hits = await writer.open(Counter, '/hits')
@@ -120,4 +121,66 @@ test('C4, P27: a view that the log has left behind goes on from a checkpoint, wi
   await watching
   t.true(resyncs.length >= 1)
   t.true(isError(await t.throwsAsync(gone.next().then(() => gone.next())), 'TRIMMED'))
+})
+
+/** A slow client behind a gate, and what trims the log past it. */
+async function leftBehind(clients: Clients) {
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  const { client: slow, gate } = await clients.behindGate()
+  const own = await slow.open(Counter, '/hits')
+  await own.add({ by: 1 })
+  const goOn = async (): Promise<void> => {
+    for (const by of [10, 100]) {
+      await hits.add({ by })
+      await writer.checkpoint()
+    }
+    await writer.trim()
+    gate.open()
+    await slow.sync()
+  }
+  return { writer, slow, own, gate, goOn }
+}
+
+test('P27: what became of calls in the part that is gone is not known, and later ones go on', async (t) => {
+  const clients = new Clients(t)
+  const { own, gate, goOn } = await leftBehind(clients)
+  gate.close()
+  const calls = [own.add({ by: 1_000 }), own.add({ by: 10_000 })]
+  const failed = Promise.all(calls.map((call) => t.throwsAsync(call)))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await goOn()
+  for (const error of await failed) t.true(isError(error, 'SESSION_LOST') && error.next === 'unknown', String(error))
+  t.is(await own.add({ by: 100_000 }), 111_111)
+})
+
+test('P27: a wait that was answered in the part that is gone leaves nothing held', async (t) => {
+  const clients = new Clients(t)
+  const { writer, slow, gate, goOn } = await leftBehind(clients)
+  const held = await writer.lock('/lock', { timeoutMs: 5_000 })
+  const session = await slow.session({ name: 'waiter' })
+  const waiting = t.throwsAsync(session.lock('/lock', { timeoutMs: 20_000 }))
+  while (Number(writer.describe('/lock')?.['waiters'] ?? 0) === 0) await writer.sync()
+  await slow.sync()
+  gate.close()
+  await held.release()
+  await goOn()
+  t.true(isError(await waiting, 'SESSION_LOST'))
+  await using again = await writer.lock('/lock', { timeoutMs: 20_000 })
+  t.true(again.isCurrent)
+})
+
+test('C2: before a checkpoint is noted a copy of the sessions as of its position stands in the log', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  await (await writer.open(Counter, '/hits')).add({ by: 1 })
+  const { position } = await writer.checkpoint()
+  const copies = (await writer.log.readStream({ stream: 0 }))
+    .map((entry) => ({ at: entry.position, read: readSessionEntry(entry.payload) }))
+    .filter(({ read }) => read?.kind === 'sessions')
+  const [note] = await writer.log.readStream({ stream: 3 })
+  const [copy] = copies
+  t.is(copies.length, 1)
+  t.true(copy !== undefined && note !== undefined && copy.at < note.position)
+  t.true(copy?.read?.kind === 'sessions' && copy.read.asOf === position && copy.read.sessions.length > 0)
 })
