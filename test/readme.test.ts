@@ -100,7 +100,7 @@ test('the commands of the pages work against a cluster started as they say', asy
     const { stdout } = await run('bash', ['-c', line], {
       cwd: root,
       timeout: 30_000,
-      env: { ...process.env, SIRTAKI_CLUSTER: address, SIRTAKI_BLOBS: `file:${join(data, 'blobs')}` },
+      env: { ...process.env, SIRTAKI_CLUSTER: address, SIRTAKI_BLOBS: `file:${join(data, 'checkpoints')}` },
     })
     t.true(stdout.length > 0, line)
   }

@@ -11,6 +11,7 @@ import { startWatchdog } from '../../objects/io/watchdog.ts'
 import type { Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { Results } from '../job/results.ts'
+import { isError } from '../../log/errors.ts'
 import { withBlobs } from './blobs.ts'
 import { withLog, type UseOptions } from './open-log.ts'
 
@@ -27,8 +28,21 @@ export const withObjects = <T>(
   options: UseOptions & ObjectsOptions = {},
 ): Promise<T> =>
   context.blobs === undefined
-    ? runWithObjects(context, use, options)
+    ? runWithObjects(context, use, options).catch((thrown: unknown) =>
+        withObjects(withNotedBlobs(context, thrown), use, options),
+      )
     : withBlobs(context, ({ checkpoints }) => runWithObjects(context, use, { ...options, checkpoints }))
+
+/**
+ * The context with the blob store that the log itself names, where its beginning is gone: who was not told of one need
+ * not know. @throws whatever else was thrown.
+ */
+function withNotedBlobs(context: Context, thrown: unknown): Context {
+  const address = isError(thrown, 'NO_BLOBS') ? thrown.facts['address'] : undefined
+  if (typeof address !== 'string') throw thrown
+  context.output.talk(`the log begins with the checkpoints at ${address}`)
+  return { ...context, blobs: address }
+}
 
 async function runWithObjects<T>(
   context: Context,

@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { openBlobs } from '../../log/io/blobs.ts'
 import { connect } from '../../objects/connect.ts'
 import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
@@ -14,7 +15,9 @@ import { Failure, exits } from '../cli/failure.ts'
 import { aborts } from '../cli/interrupt.ts'
 import { sizeText, type Output } from '../cli/output.ts'
 import { DevCluster } from '../dev/dev-cluster.ts'
+import { startMinio, type DevMinio } from '../dev/minio.ts'
 import { jobTypes } from '../job/objects.ts'
+import { startCold, type ColdStart } from '../job/cold-start.ts'
 import { runJob, type JobResult } from '../job/run-job.ts'
 
 interface DevFlags {
@@ -25,6 +28,13 @@ interface DevFlags {
   readonly kill: number
   readonly job?: boolean
   readonly once?: boolean
+  readonly minio?: boolean
+}
+
+/** What the job works on, and where its checkpoints go. */
+interface JobPlace {
+  readonly root: string
+  readonly blobs: string
 }
 
 /** Makes the command. */
@@ -38,6 +48,7 @@ export const devCommand = (): Command =>
     .option('--workers <n>', 'how many worker processes', wholeFrom(1, 'a number of workers', 64), 4)
     .option('--job', 'hash every file below the folder')
     .option('--kill <n>', 'how many leaders of the job to kill on the way', wholeFrom(0, 'a number of workers', 16), 1)
+    .option('--minio', 'checkpoints go to a MinIO that is started beside, not to a folder')
     .option('--once', 'end when the job is done, or at once without a job')
     .action(async (dir: string | undefined, flags: DevFlags, command: Command) => {
       await runDev(contextOf(command), dir, flags)
@@ -50,6 +61,7 @@ async function runDev(context: Context, dir: string | undefined, flags: DevFlags
   if (job) requireFolder(root)
   const data = resolve(flags.data)
   const started = performance.now()
+  let minio: DevMinio | undefined
   const cluster = new DevCluster({ data, port: flags.port, units: flags.units, timeoutMs, talk: output.talk })
   try {
     output.talk(`starting ${cluster.units.length} units and a sequencer on ${data}`)
@@ -61,11 +73,14 @@ async function runDev(context: Context, dir: string | undefined, flags: DevFlags
     output.talk(
       `the cluster answers at ${cluster.address} after ${((performance.now() - started) / 1_000).toFixed(1)} s`,
     )
-    const problems = job ? await doJob(context, cluster.address, { ...flags, root, data }) : []
+    if (flags.minio === true) minio = await startMinio(join(data, 'minio'), cluster.nextPort)
+    const blobs = context.blobs ?? minio?.address ?? `file:${join(data, 'checkpoints')}`
+    const problems = job ? await doJob(context, cluster.address, { ...flags, root, data, blobs }) : []
     if (flags.once !== true) await stay(output, cluster.address, signal)
     if (problems.length > 0) throw new Failure(exits.failed, `the job went wrong: ${problems.join('; ')}`)
   } finally {
     await cluster.close()
+    await minio?.close()
   }
 }
 
@@ -84,12 +99,14 @@ function requireFolder(root: string): void {
 async function doJob(
   { output, signal }: Context,
   address: string,
-  { root, data, workers, kill }: Pick<DevFlags, 'data' | 'workers' | 'kill'> & { readonly root: string },
+  { root, data, blobs, workers, kill }: Pick<DevFlags, 'data' | 'workers' | 'kill'> & JobPlace,
 ): Promise<readonly string[]> {
-  await using client = await connect(address, { name: 'dev', types: jobTypes, signal, watchdog: true })
+  const store = openBlobs(blobs)
+  await using client = await connect(address, { name: 'dev', types: jobTypes, signal, watchdog: true, blobs: store })
   const result = await runJob({
     client,
     cluster: address,
+    blobs,
     root,
     // Caches of tools change at any time.
     without: [data, join(root, '.cache')],
@@ -99,8 +116,24 @@ async function doJob(
     talk: output.talk,
     signal,
   })
-  output.data({ event: 'result', ...result }, resultText(output, result))
-  return result.problems
+  const cold = await output.during(
+    () => Promise.resolve(`writing checkpoints to ${blobs}`),
+    () => startCold(client, { cluster: address, blobs, signal }),
+  )
+  const problems = cold.isSame ? result.problems : [...result.problems, 'a new client has another state']
+  const text = `${resultText(output, { ...result, problems })}\n${coldText(output, cold, blobs)}`
+  output.data({ event: 'result', ...result, problems, cold: { ...cold, blobs } }, text)
+  return problems
+}
+
+function coldText(output: Output, cold: ColdStart, blobs: string): string {
+  const isSame = cold.isSame ? 'yes' : 'NO'
+  return [
+    output.bold(`checkpoint ${cold.n}: everything below position ${cold.position}, in ${blobs}`),
+    `  records         ${cold.records}, ${sizeText(cold.bytes)}`,
+    `  log             begins at ${cold.trimmedBefore} now, ${cold.dropped} positions were dropped`,
+    `  a new client    was there after ${cold.coldMs.toFixed(0)} ms, with the same state: ${isSame}`,
+  ].join('\n')
 }
 
 function resultText(output: Output, result: JobResult): string {

@@ -54,6 +54,11 @@ export class DevCluster {
     this.address = `tcp://${this.units.join(',')}`
   }
 
+  /** The first port that none of its processes has. */
+  get nextPort(): number {
+    return this.#shape.port + this.#shape.units + 1
+  }
+
   /** What its start waits for, with the last words of those that are not there yet. */
   get waiting(): string {
     const awaited = [...this.#children].flatMap(([name, { isReady, lastWords }]) =>

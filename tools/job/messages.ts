@@ -16,6 +16,8 @@ export const WorkerOrder = object({
   without: array(string()),
   name: string(),
   delayMs: number(),
+  /** The blob store where a worker begins with a checkpoint. */
+  blobs: string(),
 })
 export type WorkerOrder = Infer<typeof WorkerOrder>
 

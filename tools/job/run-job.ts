@@ -22,6 +22,8 @@ import { REPORTS } from './report.ts'
 export interface JobOptions {
   readonly client: Client
   readonly cluster: string
+  /** The address of the blob store where checkpoints are. */
+  readonly blobs: string
   readonly root: string
   /** Folders that are left out. */
   readonly without: readonly string[]
@@ -61,7 +63,7 @@ const LOOK_MS = 100
 
 /** Runs one job under a path of its own. @throws Failure when workers do not stay up, or when told to end. */
 export async function runJob(options: JobOptions): Promise<JobResult> {
-  const { client, cluster, root, without, workers, delayMs, talk, signal } = options
+  const { client, cluster, blobs, root, without, workers, delayMs, talk, signal } = options
   const files = await filesBelow(root, without)
   const counter = await client.open(Counter, '/jobs/count')
   const job = `/jobs/${await counter.add({ by: 1 })}`
@@ -69,7 +71,7 @@ export async function runJob(options: JobOptions): Promise<JobResult> {
   await objects.report.begin({ root })
   talk(`job ${job}: ${files.length} files below ${root}, ${workers} workers`)
   const meter = makeMeter(talk)
-  const order = { cluster, job, root, without: [...without], delayMs }
+  const order = { cluster, blobs, job, root, without: [...without], delayMs }
   const crew = new Crew({ workers, order, talk, say: meter.say, signal })
   try {
     const shown = new Shown(options, { files: files.length, objects, crew, meter })

@@ -9,6 +9,7 @@
  */
 import { assert, is } from 'superstruct'
 import { asError, isError } from '../../log/errors.ts'
+import { openBlobs } from '../../log/io/blobs.ts'
 import { connect, type Client } from '../../objects/connect.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
 import type { Job } from '../../objects/queue/job.ts'
@@ -159,7 +160,8 @@ async function tellDigest(client: Client, atLeast: number): Promise<void> {
 }
 
 async function start(order: WorkerOrder): Promise<void> {
-  const client = await connect(order.cluster, { name: order.name, types: jobTypes, watchdog: true })
+  const blobs = openBlobs(order.blobs)
+  const client = await connect(order.cluster, { name: order.name, types: jobTypes, watchdog: true, blobs })
   const session = await client.session({ timeoutMs: SESSION_TIMEOUT_MS })
   const objects = await openJob(session, order.job)
   await client.sync()

@@ -59,7 +59,7 @@ test('a leader goes on where the one before stopped: each file is one item, the 
   const root = manyFiles(t)
   const client = await connect('memory:', { types: jobTypes })
   t.teardown(() => client.close())
-  const order = { cluster: '', job: '/jobs/1', root, without: [], name: 'worker', delayMs: 0 }
+  const order = { cluster: '', job: '/jobs/1', root, without: [], name: 'worker', delayMs: 0, blobs: '' }
   const [first, second] = await Promise.all([client.session({ name: 'first' }), client.session({ name: 'second' })])
   const objects = await openJob(first, order.job)
   const others = await openJob(second, order.job)

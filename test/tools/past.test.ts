@@ -1,0 +1,99 @@
+/** `sirtaki checkpoint | trim | get --at | diff | blame | history | replay`: copies of the state, and the past. */
+import { join } from 'node:path'
+import test from 'ava'
+import { folder, json } from './command-line.ts'
+import { host } from './host.ts'
+
+test.beforeEach((t) => {
+  t.timeout(180_000)
+})
+
+test.serial('the past of a counter: as it was, what differs, who did it, where it first broke a rule', async (t) => {
+  const { on } = await host(t)
+  const positions: string[] = []
+  for (const by of [5, 7, -20, 1]) {
+    await on('call', '/hits', 'counter', 'add', JSON.stringify({ by }))
+    positions.push(String(json((await on('ls', '--json')).out)[0]?.['modified']))
+  }
+  const [first = '', second = '', third = ''] = positions
+  t.like(json((await on('get', '/hits', '--at', second, '--json')).out)[0], { value: 12 })
+  t.like(json((await on('get', '/hits', '--json')).out)[0], { value: -7 })
+  const differences = json((await on('diff', first, second, '/hits', '--json')).out)
+  t.like(differences, [{ path: '/hits', before: { value: 5 }, after: { value: 12 } }])
+  const blamed = json((await on('blame', '/hits', '--json')).out)
+  t.like(blamed, [{ field: 'value', value: -7, op: 'add' }])
+  const history = await on('history', '/hits')
+  t.is(history.out.match(/add of \/hits/g)?.length, 4)
+  const found = await on('replay', '--until', 'state != null && state.value < 0', '--object', '/hits', '--json')
+  t.like(json(found.out), [{ position: Number(third), ops: [{ path: '/hits', op: 'add', input: { by: -20 } }] }])
+  const none = await on('replay', '--until', "op == 'burn'")
+  t.is(none.code, 4)
+  t.regex(none.err, /^sirtaki: the expression held for none of \d+ entries/)
+  const odd = await on('replay', '--until', 'op ==')
+  t.is(odd.code, 2)
+  t.regex(odd.err, /^sirtaki: the expression "op ==" is refused: /)
+  const late = await on('get', '/hits', '--at', '99999999')
+  t.is(late.code, 2)
+  t.regex(late.err, /is no position of the past/)
+  t.is((await on('get', '/hits', '--at', 'yesterday')).code, 2)
+  t.is((await on('get', '/hits', '--at', '1970-01-02')).code, 2)
+})
+
+test.serial('checkpoint, policy, trim, gc: the log is cut, and commands go on without being told', async (t) => {
+  const { on } = await host(t)
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const blobs = `file:${join(path, 'blobs')}`
+  const add = () => on('call', '/hits', 'counter', 'add', '{"by": 1}')
+  await add()
+  t.is((await on('checkpoint', 'create')).code, 2)
+  t.is((await on('checkpoint', 'create', '--blobs', blobs)).code, 0)
+  await add()
+  const [second] = json((await on('checkpoint', 'create', '--blobs', blobs, '--json')).out)
+  await add()
+  const refused = await on('trim', '--before', String(second?.['position']), '--blobs', blobs)
+  t.is(refused.code, 5)
+  t.regex(refused.err, /trim of \/\.sirtaki\/retention was refused: NEEDED .*limit \d+.* \[NEEDED\]\n$/)
+  const dry = json((await on('trim', '--dry-run', '--json', '--blobs', blobs)).out)
+  const done = json((await on('trim', '--json', '--blobs', blobs)).out)
+  t.is(done[0]?.['before'], dry[0]?.['before'])
+  t.true(Number(done[0]?.['before']) > 0)
+  const ran = await on('get', '/hits', '--json')
+  t.like(json(ran.out)[0], { value: 3 })
+  t.regex(ran.err, /the log begins with the checkpoints at file:/)
+  const gone = await on('get', '/hits', '--at', '1', '--blobs', blobs)
+  t.is(gone.code, 4)
+  t.regex(gone.err, /the state at position 1 cannot be had any more/)
+  const [policy] = json((await on('checkpoint', 'policy', '--keep', '3', '--trim', '--json')).out)
+  t.like(policy, { keep: 3, trim: true, everyEntries: 100_000 })
+  t.like(json((await on('checkpoint', 'policy', '--json')).out)[0], { keep: 3, trim: true })
+  await on('checkpoint', 'create', '--blobs', blobs)
+  await on('checkpoint', 'create', '--blobs', blobs)
+  await on('checkpoint', 'policy', '--keep', '2', '--keep-every', '0')
+  const [collected] = json((await on('checkpoint', 'gc', '--grace', '0', '--json', '--blobs', blobs)).out)
+  const removed: unknown = collected?.['manifests']
+  t.true(Array.isArray(removed) && removed.length === 2)
+  t.is((await on('checkpoint', 'verify', '--blobs', blobs)).code, 0)
+})
+
+test.serial('checkpointer: writes by the policy, one of two, and ends with Ctrl-C', async (t) => {
+  const { on, start, client } = await host(t)
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const blobs = `file:${join(path, 'blobs')}`
+  await on('checkpoint', 'policy', '--every-entries', '5', '--every-ms', '400', '--trim')
+  const two = [start('checkpointer', '--blobs', blobs), start('checkpointer', '--blobs', blobs)]
+  const ended = Promise.all(two.map((one) => new Promise((resolve) => one.once('close', resolve))))
+  t.teardown(() => two.forEach((one) => one.kill('SIGKILL')))
+  const counter = await client.open((await import('../../index.ts')).Counter, '/hits')
+  const until = Date.now() + 60_000
+  while (client.retention().mark === 0) {
+    await counter.add({ by: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    if (Date.now() > until) t.fail('nothing was trimmed')
+  }
+  for (const one of two) one.kill('SIGINT')
+  t.deepEqual(await ended, [130, 130])
+  const list = json((await on('checkpoint', 'list', '--json', '--blobs', blobs)).out)
+  t.true(list.length >= 2)
+})
