@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { TIME_TRAVEL } from './time-travel.ts'
 
 const run = async (name: string): Promise<string> =>
   (
@@ -58,4 +59,8 @@ test.serial('live-configuration: a cache begins with what there is and goes on w
     'at the start: true\nchanged: /flags/beta was true, is false\nin the cache: false\n'
       + 'by one that has not seen it: BAD_VERSION\nwatched: /flags/dark created\n',
   )
+})
+
+test.serial('time-travel: the entry that broke a rule is found, behind checkpoints and a trim', async (t) => {
+  t.is(await run('time-travel.ts'), TIME_TRAVEL)
 })

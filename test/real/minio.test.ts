@@ -4,7 +4,12 @@
  *
  * Read next: `minio.ts`, `../contracts/blob-store.ts`, `../../log/io/s3-blobs.ts`.
  */
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import { Blobs } from '../../log/archive/blobs.ts'
 import { preflight } from '../../log/archive/preflight.ts'
@@ -17,8 +22,14 @@ import type { Manifest } from '../../objects/checkpoints/manifest.ts'
 import { readCheckpoint } from '../../objects/checkpoints/reader.ts'
 import { stateOf } from '../../objects/checkpoints/state.ts'
 import { writeCheckpoint } from '../../objects/checkpoints/writer.ts'
+import { DEFAULT_POLICY } from '../../objects/retention/checkpointer.ts'
+import { Counter, connect, type Client, type ConnectOptions } from '../../index.ts'
 import { blobStoreContract } from '../contracts/blob-store.ts'
 import { Ledger, SpaceDriver } from '../objects/space-driver.ts'
+import { freePorts } from '../free-ports.ts'
+import { makeFolder } from '../log/io/folder.ts'
+import { TIME_TRAVEL } from '../time-travel.ts'
+import { json, run as runCommand } from '../tools/command-line.ts'
 import { Minio, findMinio, minioKeys } from './minio.ts'
 
 const source = await findMinio()
@@ -147,3 +158,136 @@ withMinio(
     t.is((await read())?.manifest.digest, digest)
   },
 )
+
+/** Clients of one memory cluster whose checkpoints go to a MinIO. */
+function cluster(t: ExecutionContext, minio: Minio) {
+  const address = `memory:${systemRandom.id()}`
+  return async (options: ConnectOptions = {}): Promise<Client> => {
+    const client = await connect(address, { blobs: minio.store('cluster'), ...options })
+    t.teardown(() => client.close())
+    return client
+  }
+}
+
+/** Adds until the log was trimmed so often, and no longer than half a minute. */
+async function addUntilTrimmed(t: ExecutionContext, client: Client, times: number): Promise<number> {
+  const hits = await client.open(Counter, '/hits')
+  let [added, mark, trims] = [0, client.retention().mark, 0]
+  for (const until = Date.now() + 30_000; trims < times;) {
+    await hits.add({ by: 1 })
+    added++
+    const now = client.retention().mark
+    if (now > mark) trims++
+    mark = now
+    if (Date.now() > until) return t.fail(`the log was trimmed ${trims} times only`)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5)
+    })
+  }
+  return added
+}
+
+const often = { ...DEFAULT_POLICY, everyEntries: 20, everyMs: 200, keepEvery: 0, trim: true }
+
+withMinio(
+  'C1: two checkpointers, a MinIO that is killed on the way: trims go on, a cold client has all',
+  async (t, minio) => {
+    const open = cluster(t, minio)
+    const one = await open({ checkpoints: true, name: 'one' })
+    await open({ checkpoints: true, name: 'two' })
+    await one.setPolicy(often)
+    let added = await addUntilTrimmed(t, one, 2)
+    await minio.kill()
+    const hits = await one.open(Counter, '/hits')
+    for (let i = 0; i < 100; i++) await hits.add({ by: 1 })
+    await minio.start()
+    added += 100 + (await addUntilTrimmed(t, one, 2))
+    const cold = await open({ name: 'cold' })
+    await cold.sync()
+    t.is((await cold.open(Counter, '/hits')).state.value, added)
+    t.true(
+      (await minio.store('cluster').list('manifests/', '', { signal: AbortSignal.timeout(5_000) })).keys.length <= 4,
+    )
+  },
+)
+
+withMinio(
+  'C2: a MinIO that stands still for ten seconds: appends go on, nothing is trimmed meanwhile',
+  async (t, minio) => {
+    const open = cluster(t, minio)
+    const one = await open({ checkpoints: true })
+    await one.setPolicy(often)
+    let added = await addUntilTrimmed(t, one, 1)
+    minio.signal('SIGSTOP')
+    const { mark } = one.retention()
+    const hits = await one.open(Counter, '/hits')
+    for (const until = Date.now() + 10_000; Date.now() < until; added++) {
+      await hits.add({ by: 1 })
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20)
+      })
+    }
+    t.true(one.retention().mark - mark < 200)
+    minio.signal('SIGCONT')
+    added += await addUntilTrimmed(t, one, 1)
+    t.is(hits.state.value, added)
+  },
+)
+
+withMinio(
+  'C3: a manifest and a part are removed by hand: a cold client begins with the one before',
+  async (t, minio) => {
+    const open = cluster(t, minio)
+    const one = await open()
+    const hits = await one.open(Counter, '/hits')
+    const numbers: number[] = []
+    for (let i = 0; i < 3; i++) {
+      await hits.add({ by: 1 })
+      numbers.push((await one.checkpoint()).n)
+    }
+    await one.trim()
+    await minio.store('cluster').remove(`manifests/${String(numbers.at(-1)).padStart(10, '0')}`, {
+      signal: AbortSignal.timeout(5_000),
+    })
+    const cold = await open({ name: 'cold' })
+    await cold.sync()
+    await one.sync()
+    t.is(cold.digest().digest, one.digest().digest)
+    t.true(isError(await t.throwsAsync(one.trim({ before: one.position })), 'NEEDED', 'DAMAGED'))
+  },
+)
+
+withMinio('time travel on MinIO says what it says on a folder', async (t, minio) => {
+  const example = fileURLToPath(new URL('../../examples/time-travel.ts', import.meta.url))
+  const env = {
+    ...process.env,
+    AWS_ACCESS_KEY_ID: minioKeys.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: minioKeys.secretAccessKey,
+  }
+  const address = `s3://test/example?endpoint=${minio.endpoint}`
+  const { stdout } = await promisify(execFile)(process.execPath, [example, address], { env, timeout: 60_000 })
+  t.is(stdout, TIME_TRAVEL)
+})
+
+anyTest('the main job with --minio: checkpoint, trim and cold start go to a MinIO beside it', async (t) => {
+  t.timeout(180_000)
+  if (source.kind !== 'program') {
+    t.pass()
+    return
+  }
+  const folder = makeFolder(t)
+  const files = join(folder, 'files')
+  mkdirSync(files)
+  for (let i = 0; i < 20; i++) writeFileSync(join(files, `file-${i}`), `content ${i}`)
+  const port = String((await freePorts(6))[0])
+  const place = ['--data', join(folder, 'data'), '--port', port]
+  const ran = await runCommand(
+    ['dev', files, '--json', '--job', '--once', '--minio', '--workers', '2', '--kill', '0', ...place],
+    {
+      env: { MINIO_BIN: source.path },
+      timeoutMs: 150_000,
+    },
+  )
+  t.is(ran.code, 0, ran.err)
+  t.like(json(ran.out).at(-1), { event: 'result', done: 20, problems: [], cold: { isSame: true } })
+})
