@@ -1,5 +1,6 @@
 /**
- * Which entry broke a rule of the business, and who wrote it: found after the log was cut, by a client that begins cold.
+ * Which entry broke a rule of the business, and who wrote it: found behind a log that was cut, by a client that begins
+ * cold.
  *
  *     node examples/time-travel.ts [address of a blob store]
  *

@@ -9,9 +9,14 @@ import type { Struct } from 'superstruct'
 import { sha256 } from '../log/bytes/hash.ts'
 import type { LogClient } from '../log/client/client.ts'
 import type { CallOptions } from '../log/cluster/calls.ts'
-import { attended } from '../log/cluster/retry.ts'
+import { attended, either } from '../log/cluster/retry.ts'
 import { SirtakiError } from '../log/errors.ts'
-import { Checkpointer, checkpointNow, type CheckpointerEvents } from './retention/checkpointer.ts'
+import {
+  Checkpointer,
+  checkpointNow,
+  type CheckpointOptions,
+  type CheckpointerEvents,
+} from './retention/checkpointer.ts'
 import type { Checkpoints } from './checkpoints/checkpoints.ts'
 import type { Layer, Manifest } from './checkpoints/manifest.ts'
 import { Counter } from './counter/type.ts'
@@ -23,9 +28,11 @@ import { Lock } from './lock/type.ts'
 import { ObjectSession, type ObjectSessionOptions } from './object-session.ts'
 import type { WorkQueue } from './queue/queue.ts'
 import { history, type HistoryOptions, type PastSource, type Step } from './past/history.ts'
+import { archivedLog } from './past/archived-log.ts'
 import { pastCheckpoints, pastLog } from './past/past-log.ts'
 import { neededFrom, positionOf, tooOld, type When } from './past/past.ts'
 import { Queue } from './queue/type.ts'
+import { Archiver, archiveAll, type ArchiverOptions } from './retention/archiver.ts'
 import { holdLog, type HeldLog, type HoldOptions } from './retention/hold.ts'
 import { retentionOf, trimLog, type RetentionNow, type TrimOptions, type Trimmed } from './retention/trim.ts'
 import type { Policy } from './retention/shapes.ts'
@@ -208,7 +215,7 @@ export class ObjectClient implements AsyncDisposable {
    *   the log notes another store, unless it `moves`; `CONFLICT` where another process wrote one meanwhile;
    *   `UNSUPPORTED`, `BLOBS_REFUSED`, `DAMAGED` as the store is; `TIMEOUT`, `ABORTED`.
    */
-  checkpoint(options: CallOptions & { readonly moves?: boolean | undefined } = {}): Promise<WrittenCheckpoint> {
+  checkpoint(options: CheckpointOptions = {}): Promise<WrittenCheckpoint> {
     return attended(this.#view.log.clock, async () => {
       const checkpoints = this.#requireCheckpoints('a checkpoint')
       await this.#view.sync(options)
@@ -224,7 +231,26 @@ export class ObjectClient implements AsyncDisposable {
    */
   checkpointer(events: CheckpointerEvents = {}): Checkpointer {
     const checkpoints = this.#requireCheckpoints('a checkpointer')
-    return new Checkpointer(this.#make({ ...this.#options, name: 'checkpointer' }).port, checkpoints, events)
+    const session = this.#duty('checkpointer')
+    return new Checkpointer(session.port, checkpoints, events, () => session.close())
+  }
+
+  /**
+   * Copies the log into the archive from now on, as long as no other process does. Close what it gives.
+   *
+   * @throws SirtakiError `MISUSE` without blobs.
+   */
+  archiver(options: ArchiverOptions = {}): Archiver {
+    const checkpoints = this.#requireCheckpoints('an archiver')
+    const session = this.#duty('archiver')
+    return new Archiver(session.port, checkpoints, { ...options, ended: () => session.close() })
+  }
+
+  /** Copies what is decided now into the archive; gives its end. @throws as `checkpoint`. */
+  archive(options: CallOptions = {}): Promise<number> {
+    return attended(this.#view.log.clock, () =>
+      archiveAll(this.#own.port, this.#requireCheckpoints('an archive'), options),
+    )
   }
 
   /**
@@ -264,18 +290,18 @@ export class ObjectClient implements AsyncDisposable {
    *   checkpoints have it any more; `TIMEOUT`, `ABORTED`.
    */
   at(when: When, options: CallOptions = {}): Promise<ObjectClient> {
-    return attended(this.#view.log.clock, async () => {
+    return this.#within('reading the past', options, async (flow) => {
       const source = this.#past()
-      const position = await positionOf(source, when, options)
+      const position = await positionOf(source, when, flow)
       const stored = source.checkpoints && pastCheckpoints(source.checkpoints, position)
-      await using _ = await this.#holding(position, options)
+      await using _ = await this.#holding(position, flow)
       const past = new ObjectClient(pastLog(source.log, ROOT_STREAM, position), {
         ...this.#options,
         types: this.#view.types,
         stored,
       })
       try {
-        await past.sync(options)
+        await past.sync(flow)
         return past
       } catch (thrown) {
         await past.close()
@@ -302,7 +328,7 @@ export class ObjectClient implements AsyncDisposable {
 
   /** The position that a moment means. @throws as `at`. */
   positionOf(when: When, options: CallOptions = {}): Promise<number> {
-    return attended(this.#view.log.clock, () => positionOf(this.#past(), when, options))
+    return this.#within('looking for a position', options, (flow) => positionOf(this.#past(), when, flow))
   }
 
   /**
@@ -379,8 +405,35 @@ export class ObjectClient implements AsyncDisposable {
   }
 
   #past(): PastSource {
-    const { log, stream, types } = this.#view
+    const { stream, types } = this.#view
+    const checkpoints = this.#checkpoints
+    // What was trimmed is in the archive, where there is one.
+    const log = checkpoints === undefined ? this.#view.log : archivedLog(this.#view.log, () => checkpoints.archive())
     return { log, stream, types, checkpoints: this.#checkpoints, next: () => this.#view.next }
+  }
+
+  /** Runs something long, until its time is over where it has one. @throws SirtakiError `TIMEOUT`; as `run`. */
+  async #within<T>(
+    what: string,
+    { signal, timeoutMs }: CallOptions,
+    run: (flow: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#view.log
+    const ending = new AbortController()
+    const late = new SirtakiError('TIMEOUT', `${what} was not done within ${timeoutMs} ms`, { next: 'again' })
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.timer(timeoutMs, () => {
+            ending.abort(late)
+          })
+    try {
+      return await attended(clock, () => run({ signal: either(ending.signal, signal) }))
+    } catch (thrown) {
+      throw ending.signal.aborted ? late : thrown
+    } finally {
+      timer?.cancel()
+    }
   }
 
   /** Keeps what is needed of the log to read a position, as long as somebody may trim it. */
@@ -389,7 +442,14 @@ export class ObjectClient implements AsyncDisposable {
     const retention = this.retention()
     const from = retention.checkpoints.length > 0 ? neededFrom(retention, position) : undefined
     if (from === undefined) return { [Symbol.asyncDispose]: () => Promise.resolve() }
-    return this.hold({ ...options, position: from, name: 'a reader of the past' })
+    const held = await this.hold({ ...options, position: from, name: 'a reader of the past' })
+    // What was read is right whatever becomes of the hold.
+    return { [Symbol.asyncDispose]: () => held.release().catch(() => undefined) }
+  }
+
+  /** A session for work that goes on for as long as the client, whatever becomes of the session. */
+  #duty(name: string): ObjectSession {
+    return this.#make({ ...this.#options, name, onLost: 'reopen', resume: undefined })
   }
 
   /** @throws SirtakiError `MISUSE`. */

@@ -8,7 +8,6 @@ import { Blobs } from '../log/archive/blobs.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
 import type { Watchdog } from './runtime/space.ts'
-import type { Checkpointer } from './retention/checkpointer.ts'
 import { Checkpoints } from './checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts'
 
@@ -29,13 +28,15 @@ export interface ConnectOptions
   readonly blobs?: BlobStore | undefined
   /** Whether this process writes checkpoints by the policy, where no other one does. */
   readonly checkpoints?: boolean | undefined
+  /** Whether this process copies the log into the archive, where no other one does: what is trimmed stays readable. */
+  readonly archive?: boolean | undefined
 }
 
 /** A connected program: objects, and the log below them. */
 export class Client extends ObjectClient {
   readonly log: LogClient
   readonly #end: () => Promise<void>
-  readonly #checkpointer: Checkpointer | undefined
+  readonly #duties: readonly { close(): Promise<void> }[]
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
     const { name, types, watchFrom, identities, onLost, sessionTimeoutMs, blobs } = options
@@ -43,11 +44,14 @@ export class Client extends ObjectClient {
     super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog, checkpoints })
     this.log = log
     this.#end = end
-    this.#checkpointer = options.checkpoints === true ? this.checkpointer() : undefined
+    this.#duties = [
+      ...(options.checkpoints === true ? [this.checkpointer()] : []),
+      ...(options.archive === true ? [this.archiver()] : []),
+    ]
   }
 
   override async close(): Promise<void> {
-    await this.#checkpointer?.close()
+    await Promise.all(this.#duties.map((duty) => duty.close()))
     await super.close()
     await this.#end()
   }
@@ -58,7 +62,7 @@ function checkpointsOf({ cluster }: LogClient, store: BlobStore): Checkpoints {
   const { ports, limits } = cluster
   const blobs = new Blobs(store, ports, limits)
   const id = async (): Promise<string> => (await cluster.current({})).cluster
-  return new Checkpoints({ blobs, cluster: id, space: ROOT_STREAM, ports })
+  return new Checkpoints({ blobs, cluster: id, space: ROOT_STREAM, ports, limits })
 }
 
 /**

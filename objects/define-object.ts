@@ -103,6 +103,8 @@ export type Calls<O> = {
 export interface OpCallOptions extends CallOptions {
   /** For an op that waits: until it has its outcome, however long that takes. */
   readonly forever?: boolean | undefined
+  /** Whether its process may end while it is under way. */
+  readonly background?: boolean | undefined
   /** Asked again with the same key within a day, the same op is not applied again: its first result comes back. */
   readonly idempotencyKey?: string | undefined
 }

@@ -56,6 +56,7 @@ export function requestOf(to: CallTarget, value: unknown, options: OpCallOptions
     what: `${to.op} of ${to.path}`,
     object: to.path,
     waits: to.waits,
+    background: options.background,
     bytes: 19 + 2 + 3 * KEY_LENGTH_MAX * Number(extras !== undefined) + to.bytes.byteLength + input.byteLength,
     encode: (incarnation, number, claim) =>
       encodeOp(incarnation, number, { target: to.bytes, input }, claimed(claim, extras)),

@@ -14,6 +14,14 @@ import type { EntryPlace, SessionTable } from './session-table.ts'
 /** Entries that are kept for a copy: where none comes, what is known has to do. */
 const KEPT_MAX = 2 ** 18
 
+/** What a copy has changed. */
+export interface Completed {
+  readonly opened: readonly Session[]
+  readonly gone: readonly Session[]
+}
+
+const NOTHING: Completed = { opened: [], gone: [] }
+
 /** Completes one table. */
 export class SessionCopies {
   readonly #from: number
@@ -34,25 +42,28 @@ export class SessionCopies {
 
   /**
    * Takes the next entry, which the table has applied. Where it completes a copy the table is made anew of that and of
-   * all entries behind it; gives the sessions that were not known before.
+   * all entries behind it; gives the sessions that were not known before, and those that are none any more.
    */
-  take(place: EntryPlace, entry: SessionEntry, table: SessionTable): readonly Session[] {
-    if (this.#isOver) return []
+  take(place: EntryPlace, entry: SessionEntry, table: SessionTable): Completed {
+    if (this.#isOver) return NOTHING
     if (entry.kind !== 'sessions') {
       if (this.#kept.length >= KEPT_MAX) this.#end()
       else this.#kept.push({ place, entry })
-      return []
+      return NOTHING
     }
     const isFirst = entry.part === 0
     const isNext = entry.part === this.#parts.length && entry.asOf === this.#parts[0]?.asOf
-    if (entry.asOf < this.#from || (!isFirst && !isNext)) return []
+    if (entry.asOf < this.#from || (!isFirst && !isNext)) return NOTHING
     this.#parts = isFirst ? [entry] : [...this.#parts, entry]
-    if (this.#parts.length < entry.parts) return []
-    const known = new Set(table.all().map(({ incarnation }) => incarnation))
+    if (this.#parts.length < entry.parts) return NOTHING
+    const known = new Map(table.all().map((session) => [session.incarnation, session]))
     table.load(this.#parts.flatMap(({ sessions }) => sessions))
     for (const one of this.#kept) if (one.place.position >= entry.asOf) table.apply(one.place, one.entry)
     this.#end()
-    return table.all().filter(({ incarnation }) => !known.has(incarnation))
+    return {
+      opened: table.all().filter(({ incarnation }) => !known.has(incarnation)),
+      gone: [...known.values()].filter(({ incarnation }) => table.live(incarnation) === undefined),
+    }
   }
 
   #end(): void {

@@ -176,7 +176,9 @@ export class SessionKeeper {
       const place = { position, epoch, streams: streams.map(({ stream }) => stream) }
       const change = this.#table.apply(place, decoded)
       if (change !== undefined) this.#changed(change)
-      for (const session of this.#copies.take(place, decoded, this.#table)) this.#changed({ kind: 'opened', session })
+      const { opened, gone } = this.#copies.take(place, decoded, this.#table)
+      for (const session of opened) this.#changed({ kind: 'opened', session })
+      for (const { incarnation } of gone) this.#expiry.closed(incarnation)
     }
     this.#watch()
   }

@@ -86,11 +86,11 @@ export class Blobs {
     return this.#tried(`reading ${key}`, options, (signal) => this.#store.get(key, { signal }), 'again')
   }
 
-  /** All keys that begin with `prefix`, in order. @throws as `get`. */
-  async list(prefix: string, options: BlobOptions = {}): Promise<string[]> {
+  /** All keys that begin with `prefix`, in order, behind `after`. @throws as `get`. */
+  async list(prefix: string, options: BlobOptions = {}, after = ''): Promise<string[]> {
     const keys: string[] = []
     for (;;) {
-      const behind = keys.at(-1) ?? ''
+      const behind = keys.at(-1) ?? after
       const list = (signal: AbortSignal) => this.#store.list(prefix, behind, { signal })
       const page = await this.#tried(`listing ${prefix}`, options, list, 'again')
       keys.push(...page.keys)

@@ -4,12 +4,14 @@
  * Owns: the list of what changed since the newest one that this process wrote. Read next: `writer.ts`, `reader.ts`,
  * `../runtime/view.ts`.
  */
+import type { ArchiveSource } from '../../log/archive/archive-reader.ts'
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
 import { damagedBlob } from '../../log/archive/sealed.ts'
 import { preflight } from '../../log/archive/preflight.ts'
 import { markStore, storeNonce } from '../../log/archive/store-mark.ts'
 import { either } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
+import type { Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import type { Played } from '../runtime/outcome.ts'
 import type { CheckpointSource, StoredSpace } from '../runtime/stored-space.ts'
@@ -32,6 +34,8 @@ export interface CheckpointsOptions {
   /** The stream of the space. */
   readonly space: number
   readonly ports: Pick<Ports, 'clock' | 'random' | 'failpoint'>
+  /** What entries of the log may be. */
+  readonly limits: Limits
   /** Bytes of parts a second. */
   readonly bytesPerSecond?: number | undefined
   /** A state of at most so many bytes stands in its manifest. */
@@ -95,6 +99,11 @@ export class Checkpoints implements CheckpointSource {
     this.#changes.giveUp()
   }
 
+  /** Something was changed that the newest one does not have. */
+  touch(): void {
+    this.#since.isTouched = true
+  }
+
   /** Whether a policy asks for one; `ageMs`: since the newest was written. */
   isDue({ everyEntries, everyBytes, everyMs }: Due, ageMs: number): boolean {
     const { entries, bytes, isTouched } = this.#since
@@ -107,6 +116,12 @@ export class Checkpoints implements CheckpointSource {
     if (!this.#isProven) await preflight(blobs, ports.random, options)
     this.#isProven = true
     return (this.#nonce ??= await markStore(blobs, await cluster(), { ...options, random: ports.random }))
+  }
+
+  /** The archive of the log, which is in the same store. */
+  async archive(options: BlobOptions = {}): Promise<ArchiveSource> {
+    const { blobs, limits, cluster } = this.#options
+    return { ...options, blobs, limits, cluster: await cluster() }
   }
 
   /** The error of a store that is not the one that the log notes. */
@@ -140,11 +155,11 @@ export class Checkpoints implements CheckpointSource {
     return nonce
   }
 
-  /** Removes what a policy does not keep. @throws as `collect`. */
-  async collect(policy: Kept, options: BlobOptions = {}): Promise<Collected> {
+  /** Removes what a policy does not keep; manifests of `needed` stay. @throws as `collect`. */
+  async collect(policy: Kept, options: BlobOptions, needed: readonly string[]): Promise<Collected> {
     const { graceMs } = this.#options
     const { keep, keepEvery } = policy
-    return collect(await this.#reading(options), { ...options, keep, keepEvery, graceMs })
+    return collect(await this.#reading(options), { ...options, keep, keepEvery, graceMs, needed })
   }
 
   /**

@@ -27,6 +27,8 @@ export interface Kept {
 /** What is kept, and how it goes. */
 export interface CollectOptions extends Kept, BlobOptions {
   readonly graceMs?: number | undefined
+  /** Manifests that stay whatever else is kept. */
+  readonly needed?: readonly string[] | undefined
   /** Reports what would be done, and does nothing. */
   readonly dryRun?: boolean | undefined
 }
@@ -42,15 +44,14 @@ export interface Collected {
 /** Collects once. @throws SirtakiError as `Blobs.list`, `Blobs.remove`. */
 export async function collect(reading: Reading, options: CollectOptions): Promise<Collected> {
   const { blobs, clock } = reading
-  const { graceMs = GRACE_MS, dryRun = false } = options
+  const { graceMs = GRACE_MS, dryRun = false, needed = [] } = options
   const all = await listManifests(reading)
-  const kept = keptOf(
-    all.flatMap(({ manifest }) => (manifest === undefined ? [] : [manifest])),
-    options,
-  )
+  const readable = all.flatMap(({ manifest }) => (manifest === undefined ? [] : [manifest]))
+  const byPolicy = keptOf(readable, options)
+  const kept = readable.filter((one) => byPolicy.includes(one) || needed.includes(one.key))
   const [newest] = kept
   if (newest === undefined) return { manifests: [], parts: [], waiting: [] }
-  const firstKept = kept[Math.min(options.keep, kept.length) - 1] ?? newest
+  const firstKept = byPolicy[Math.min(options.keep, byPolicy.length) - 1] ?? newest
   const isKept = (key: string): boolean => key >= firstKept.key || kept.some((one) => one.key === key)
   const manifests = all.map(({ key }) => key).filter((key) => !isKept(key))
   const named = new Set(kept.flatMap(({ base, deltas }) => [base, ...deltas]).flatMap(({ parts }) => parts.map(keyOf)))

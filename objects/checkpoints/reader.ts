@@ -107,7 +107,7 @@ export async function readCheckpoint(reading: Reading, before = Infinity): Promi
     const damaged: SirtakiError[] = []
     const noting = { ...reading, passedOver: (error: SirtakiError) => damaged.push(error) }
     for (const key of await manifestKeys(reading)) {
-      const manifest = await verified(noting, () => readManifest(reading, key))
+      const manifest = await verified(noting, () => listedManifest(reading, key))
       if (manifest === undefined || manifest.position > before) continue
       const snapshot = await verified(noting, () => readState(reading, manifest))
       if (snapshot === undefined) continue
@@ -118,6 +118,13 @@ export async function readCheckpoint(reading: Reading, before = Infinity): Promi
     if (first === undefined) return undefined
     if (round >= ROUNDS_MAX) throw first
   }
+}
+
+/** One that was listed: where it was collected since, there is a newer one. @throws as `readManifest`. */
+async function listedManifest(reading: Reading, key: string): Promise<Manifest> {
+  const manifest = await readManifest(reading, key)
+  if (manifest === undefined) throw damagedBlob(key, 'it is not there any more')
+  return manifest
 }
 
 /** What `read` gives; `undefined` where it is damaged, which is noted. */

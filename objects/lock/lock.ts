@@ -195,9 +195,9 @@ export async function acquire(
   options: SessionCallOptions,
 ): Promise<Held> {
   const session = port.session()
-  const { signal, timeoutMs, forever } = options
+  const { signal, timeoutMs, forever, background } = options
   try {
-    const call = { op: 'acquire', input, options: { signal, timeoutMs, forever } } as const
+    const call = { op: 'acquire', input, options: { signal, timeoutMs, forever, background } } as const
     const grant = await new ObjectOps(Lock, path).call(session, call)
     return new Held(port, session, path, grant)
   } catch (thrown) {

@@ -8,6 +8,7 @@
  */
 import type { FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
+import { aborted } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import { OpDecoder } from '../runtime/entry.ts'
 import { readInput } from '../runtime/input.ts'
@@ -108,16 +109,22 @@ async function begin({ log, types, checkpoints }: PastSource, from: number, flow
       failed = error
     },
   })
-  let stored = await checkpoints?.newest(from)
-  await skips.begin(stored)
-  if (stored !== undefined && skips.firstFound < stored.position) stored = await checkpoints?.newest(skips.firstFound)
-  flow.signal?.throwIfAborted()
-  if (failed !== undefined) throw failed
-  const space = new Space()
-  for (const type of types) space.register(type)
-  for (const { position, object } of skips.all) space.skip(position, object)
-  if (stored !== undefined) space.load(stored.snapshot)
-  return { space, next: stored?.position ?? 0, skips }
+  try {
+    let stored = await checkpoints?.newest(from)
+    await skips.begin(stored, flow)
+    const { firstFound } = skips
+    if (stored !== undefined && firstFound < stored.position) stored = await checkpoints?.newest(firstFound)
+    if (flow.signal?.aborted === true) throw aborted(flow.signal)
+    if (failed !== undefined) throw failed
+    const space = new Space()
+    for (const type of types) space.register(type)
+    for (const { position, object } of skips.all) space.skip(position, object)
+    if (stored !== undefined) space.load(stored.snapshot)
+    return { space, next: stored?.position ?? 0, skips }
+  } catch (thrown) {
+    skips.close()
+    throw thrown
+  }
 }
 
 /** Entries of one stream, some at a time. */

@@ -29,7 +29,7 @@ export function pastLog(log: SpaceLog, stream: number, position: number): SpaceL
     // No deadline of the past falls due now.
     tail: async (asked, flow) => (asked === stream ? { tail: end, logTime: 0 } : log.tail(asked, flow)),
     play: (asked, events, from = 0) =>
-      asked === stream ? log.play(asked, until(events, end), from, { live: false }) : log.play(asked, events, from),
+      log.play(asked, asked === stream ? until(events, end) : events, from, { live: false }),
   }
 }
 

@@ -9,18 +9,20 @@
  * C5. Read next: `../checkpoints/checkpoints.ts`, `publish.ts`, `trim.ts`.
  */
 import type { CallOptions } from '../../log/cluster/calls.ts'
-import { Backoff, either, pause } from '../../log/cluster/retry.ts'
+import { either, pause } from '../../log/cluster/retry.ts'
 import { asError, isError, type SirtakiError } from '../../log/errors.ts'
 import { acquire, lockInput, type Held } from '../lock/lock.ts'
 import type { ObjectPort } from '../handle.ts'
+import { Duty } from './duty.ts'
 import { publish } from './publish.ts'
 import type { Policy } from './shapes.ts'
 import { retentionOf, trimLog } from './trim.ts'
 import type { Checkpoints } from '../checkpoints/checkpoints.ts'
 import type { Manifest } from '../checkpoints/manifest.ts'
 
-/** The lock of whoever writes checkpoints. */
+/** The lock of whoever writes checkpoints by the policy, and that of whoever writes one now. */
 export const CHECKPOINTER_PATH = '/.sirtaki/checkpointer'
+const WRITER_PATH = '/.sirtaki/checkpoint'
 /** Where nobody has set another one. */
 export const DEFAULT_POLICY: Policy = {
   everyEntries: 100_000,
@@ -33,16 +35,49 @@ export const DEFAULT_POLICY: Policy = {
 }
 /** How often it looks whether one is due, at least. */
 const LOOK_MS = 1_000
-/** How long it waits where the code of some type is missing: another process may have it. */
-const WITHOUT_CODE_MS = 30_000
 /** One round with all its answers of the store. */
 const ROUND_MS = 600_000
+/** How long one waits for another one that is written, at least. */
+const WAIT_MS = 60_000
 
-/** Writes the state as it is, and makes it known. The caller holds the lock. @throws as `Checkpoints.write`. */
-export async function writeAndPublish(
+/** How a checkpoint is written. */
+export interface CheckpointOptions extends CallOptions {
+  /** Whether this store takes the place of the one that the log notes. */
+  readonly moves?: boolean | undefined
+}
+
+/**
+ * Writes the state as it is and notes it, after whoever is at it now. `timeoutMs` is for all of it; unless told, a
+ * large state takes as long as it takes.
+ *
+ * @throws SirtakiError `OTHER_STORE`; as `Checkpoints.write`, `publish`; why the lock was lost.
+ */
+export async function checkpointNow(
   port: ObjectPort,
   checkpoints: Checkpoints,
-  { moves = false, ...options }: CallOptions & { readonly moves?: boolean | undefined },
+  { signal, timeoutMs, moves = false }: CheckpointOptions,
+): Promise<Manifest> {
+  const { clock, limits } = port.view.log
+  const until = timeoutMs === undefined ? undefined : clock.now() + timeoutMs
+  const left = (): CallOptions => ({
+    signal,
+    timeoutMs: until === undefined ? undefined : Math.max(1, until - clock.now()),
+  })
+  const waiting = { ...left(), timeoutMs: left().timeoutMs ?? Math.max(limits.requestMs, WAIT_MS) }
+  await using held = await acquire(port, WRITER_PATH, lockInput({}), waiting)
+  try {
+    await port.view.sync(left())
+    return await write(port, checkpoints, { ...left(), signal: either(held.signal, signal), moves })
+  } catch (thrown) {
+    // The lock is lost with its session: why is what its caller has to know.
+    throw held.signal.aborted ? asError(held.signal.reason) : thrown
+  }
+}
+
+async function write(
+  port: ObjectPort,
+  checkpoints: Checkpoints,
+  { moves = false, ...options }: CheckpointOptions,
 ): Promise<Manifest> {
   const nonce = await checkpoints.markedStore(options)
   const { store } = retentionOf(port)
@@ -50,29 +85,14 @@ export async function writeAndPublish(
   const manifest = await checkpoints.write(port.view, options)
   const { n, position, key, sha256, sessions } = manifest
   const note = { n, position, key, sha256, nonce, address: checkpoints.address, moves }
-  await publish(port, { note, sessions }, options)
-  return manifest
-}
-
-/** Waits for the lock, then writes and publishes. @throws as `writeAndPublish`; `TIMEOUT`, `ABORTED`. */
-export async function checkpointNow(
-  port: ObjectPort,
-  checkpoints: Checkpoints,
-  options: CallOptions & { readonly moves?: boolean | undefined },
-): Promise<Manifest> {
-  const { clock, limits } = port.view.log
-  const { signal, timeoutMs = limits.requestMs } = options
-  const until = clock.now() + timeoutMs
-  const left = (): CallOptions => ({ signal, timeoutMs: Math.max(1, until - clock.now()) })
-  await using held = await acquire(port, CHECKPOINTER_PATH, lockInput({}), left())
-  const signals = either(held.signal, signal)
   try {
-    await port.view.sync(left())
-    return await writeAndPublish(port, checkpoints, { ...left(), signal: signals, moves: options.moves })
+    await publish(port, { note, sessions }, options)
   } catch (thrown) {
-    // The lock is lost with its session: why is what its caller has to know.
-    throw held.signal.aborted ? asError(held.signal.reason) : thrown
+    // Nobody knows of it: the next one is due.
+    checkpoints.touch()
+    throw thrown
   }
+  return manifest
 }
 
 /** What it does, for people. */
@@ -94,60 +114,42 @@ export class Checkpointer {
   readonly #port: ObjectPort
   readonly #checkpoints: Checkpoints
   readonly #events: CheckpointerEvents
-  readonly #closing = new AbortController()
-  readonly #running: Promise<void>
-  #held: Held | undefined
+  readonly #duty: Duty
+  readonly #ended: () => Promise<void>
   #written = 0
   #failed: SirtakiError | undefined
   /** On the clock of the process: when the newest was written, as far as this process knows. */
   #wroteAt = -Infinity
 
-  constructor(port: ObjectPort, checkpoints: Checkpoints, events: CheckpointerEvents = {}) {
+  /** `ended`: what is to be closed with it. */
+  constructor(
+    port: ObjectPort,
+    checkpoints: Checkpoints,
+    events: CheckpointerEvents = {},
+    ended: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#ended = ended
     this.#port = port
     this.#checkpoints = checkpoints
     this.#events = events
-    this.#running = this.#run()
+    this.#duty = new Duty(port, {
+      path: CHECKPOINTER_PATH,
+      serve: (held, signal) => this.#serve(held, signal),
+      failed: (error) => {
+        this.#failed = error
+        this.#events.failed?.(error)
+      },
+    })
   }
 
   status(): CheckpointerStatus {
-    return { isHolder: this.#held?.isCurrent === true, written: this.#written, failed: this.#failed }
+    return { isHolder: this.#duty.isHolder, written: this.#written, failed: this.#failed }
   }
 
   /** Ends it; what is under way is given up. */
   async close(): Promise<void> {
-    this.#closing.abort()
-    await this.#running
-  }
-
-  async #run(): Promise<void> {
-    const { log } = this.#port.view
-    const { signal } = this.#closing
-    const backoff = new Backoff(log, log.limits)
-    const unlisten = this.#port.view.onStopped(() => {
-      this.#closing.abort()
-    })
-    while (!signal.aborted) {
-      try {
-        const held = await acquire(this.#port, CHECKPOINTER_PATH, lockInput({}), { signal })
-        this.#held = held
-        try {
-          await this.#serve(held, either(signal, held.signal))
-          backoff.reset()
-        } finally {
-          this.#held = undefined
-          await held.release().catch(() => undefined)
-        }
-      } catch (thrown) {
-        if (signal.aborted) break
-        const error = asError(thrown)
-        this.#failed = error
-        this.#events.failed?.(error)
-        const ms = error.code === 'CODE_MISSING' ? WITHOUT_CODE_MS : 0
-        await pause(log.clock, ms, signal).catch(() => undefined)
-        await backoff.wait(signal).catch(() => undefined)
-      }
-    }
-    unlisten()
+    await this.#duty.close()
+    await this.#ended()
   }
 
   async #serve(held: Held, signal: AbortSignal): Promise<void> {
@@ -162,12 +164,12 @@ export class Checkpointer {
 
   async #round(policy: Policy, signal: AbortSignal): Promise<void> {
     const options = { signal, timeoutMs: ROUND_MS }
-    const manifest = await writeAndPublish(this.#port, this.#checkpoints, options)
+    const manifest = await checkpointNow(this.#port, this.#checkpoints, options)
     this.#wroteAt = this.#port.view.log.clock.now()
     this.#written++
     this.#failed = undefined
     this.#events.wrote?.(manifest)
-    await this.#checkpoints.collect(policy, options)
+    await this.#checkpoints.collect(policy, options, neededKeys(this.#port))
     if (!policy.trim) return
     try {
       const { before } = await trimLog(this.#port, options, this.#checkpoints)
@@ -178,3 +180,9 @@ export class Checkpointer {
     }
   }
 }
+
+/** Manifests that a trim relies on, whatever others there are in the store: the newest that are noted. */
+export const neededKeys = (port: ObjectPort): readonly string[] =>
+  retentionOf(port)
+    .checkpoints.slice(-2)
+    .map(({ key }) => key)

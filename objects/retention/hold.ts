@@ -4,7 +4,10 @@
  * Views do not hold: one that falls behind goes on from a checkpoint. Keeps: P27. Read next: `type.ts`.
  */
 import type { CallOptions } from '../../log/cluster/calls.ts'
+import { Backoff } from '../../log/cluster/retry.ts'
+import { asError, isError } from '../../log/errors.ts'
 import { makeHandle, type ObjectPort } from '../handle.ts'
+import type { SpaceLog } from '../runtime/space-log.ts'
 import { RETENTION_PATH, Retention } from './type.ts'
 
 /** What is held, and how the call goes. */
@@ -21,11 +24,40 @@ export interface HeldLog extends AsyncDisposable {
   release(): Promise<void>
 }
 
-/** Holds the log. @throws SirtakiError `TRIMMED` where the position is below the mark; as any op. */
+/**
+ * Holds the log. A hold whose answer was lost is given back: it is named by who asks for it.
+ *
+ * @throws SirtakiError `TRIMMED` where the position is below the mark; as any op.
+ */
 export async function holdLog(port: ObjectPort, { position, name, ...options }: HoldOptions): Promise<HeldLog> {
+  const { log } = port.view
   const retention = makeHandle(Retention, RETENTION_PATH, port)
-  const { hold } = await retention.hold({ position, name }, options)
+  const id = log.random.id()
+  try {
+    await retention.hold({ id, position, name }, options)
+  } catch (thrown) {
+    if (asError(thrown).next === 'unknown') void giveBack(log, () => retention.release({ id }, { background: true }))
+    throw thrown
+  }
   let released: Promise<void> | undefined
-  const release = (): Promise<void> => (released ??= retention.release({ hold }))
+  const release = (): Promise<void> =>
+    (released ??= retention.release({ id }).catch((thrown: unknown) => {
+      released = undefined
+      throw thrown
+    }))
   return { position, release, [Symbol.asyncDispose]: release }
+}
+
+/** Releases until that is decided, or the session is gone and its holds with it. */
+async function giveBack(log: SpaceLog, release: () => Promise<void>): Promise<void> {
+  const backoff = new Backoff(log, log.limits)
+  for (;;) {
+    try {
+      await release()
+      return
+    } catch (thrown) {
+      if (isError(thrown, 'NOT_HELD', 'SESSION_LOST', 'SESSION_MOVED', 'CLOSED', 'STOPPED')) return
+      await backoff.wait()
+    }
+  }
 }

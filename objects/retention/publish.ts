@@ -1,14 +1,17 @@
 /**
  * Makes a written checkpoint known: first a copy of the sessions as of its position, then the note that names it.
  *
- *     manifest read back ─ sessions {0} ... ─ checkpointed {1, 3} ─▶ from here on a trim may rely on it
+ *     manifest read back ─ sessions {0} ... ─ checkpointed {1, 2, 3} ─▶ from here on a trim may rely on it
  *
- * In this order: whoever sees the note knows that a sequencer that starts behind a trim below it finds the sessions.
- * Keeps: C1, C2, O5. Read next: `type.ts`, `../retention/checkpointer.ts`, `../../sequencer/session-copies.ts`.
+ * The note stands on the stream of the skips too: whoever follows that, on which nothing else happens for months, is
+ * always above what a trim may take. In this order: whoever sees the note knows that a sequencer that starts behind a
+ * trim below it finds the sessions. Keeps: C1, C2, O5, P27. Read next: `type.ts`, `checkpointer.ts`,
+ * `../../sequencer/session-copies.ts`.
  */
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { encodeSessions, type Session } from '../../sequencer/session-entry.ts'
 import { ObjectOps, requestOf, type ObjectPort } from '../handle.ts'
+import { SKIP_STREAM } from '../runtime/skip-entry.ts'
 import { CHECKPOINT_STREAM } from '../runtime/without-blobs.ts'
 import type { CheckpointedInput } from './shapes.ts'
 import { RETENTION_PATH, Retention } from './type.ts'
@@ -37,7 +40,7 @@ export async function publish(port: ObjectPort, { note, sessions }: Published, o
   }
   log.failpoint?.('retention.sessions', { asOf: note.position })
   const target = new ObjectOps(Retention, RETENTION_PATH).target('checkpointed')
-  await port.session().call({ ...requestOf(target, note), alsoOn: [CHECKPOINT_STREAM] }, options)
+  await port.session().call({ ...requestOf(target, note), alsoOn: [CHECKPOINT_STREAM, SKIP_STREAM] }, options)
   log.failpoint?.('retention.checkpointed', { n: note.n, position: note.position })
 }
 

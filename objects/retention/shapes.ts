@@ -85,6 +85,10 @@ export const isRetentionState = fields<RetentionState>({
 })
 export const isCheckpointed = fields<CheckpointedInput>({ ...checkpoint, ...storeMark, moves: flag })
 export const isArchived = fields<ArchivedInput>({ from: count, to: count, ...storeMark })
-export const isHoldInput = fields<{ position: number; name: string }>({ position: count, name: text(256) })
-export const isReleaseInput = fields<{ hold: number }>({ hold: count })
+export const isHoldInput = fields<{ id: string; position: number; name: string }>({
+  id: text(64),
+  position: count,
+  name: text(256),
+})
+export const isReleaseInput = fields<{ id: string }>({ id: text(64) })
 export const isTrim = fields<TrimInput>({ before: count, nonce: nullable(text(64)), force: flag })

@@ -68,16 +68,14 @@ export const Retention = defineObject({
       }
       ctx.put({ ...ctx.state, archived: to })
     }),
-    /** Keeps the log from a position on, until it is released or its session ends. */
-    hold: op.raw(isHoldInput, ({ position, name }, ctx) => {
+    /** Keeps the log from a position on, until it is released or its session ends. Who holds names it. */
+    hold: op.raw(isHoldInput, ({ id, position, name }, ctx) => {
       if (position < ctx.state.mark) ctx.reject('TRIMMED', { position, trim: ctx.state.mark })
-      ctx.tables.holds.set(orderKey(ctx.position), { session: ctx.session, position, name })
-      return { hold: ctx.position }
+      ctx.tables.holds.set(id, { session: ctx.session, position, name })
     }),
-    release: op.raw(isReleaseInput, ({ hold }, ctx) => {
-      const found = ctx.tables.holds.get(orderKey(hold))
-      if (found?.session !== ctx.session) ctx.reject('NOT_HELD', { hold })
-      ctx.tables.holds.delete(orderKey(hold))
+    release: op.raw(isReleaseInput, ({ id }, ctx) => {
+      if (ctx.tables.holds.get(id)?.session !== ctx.session) ctx.reject('NOT_HELD', { id })
+      ctx.tables.holds.delete(id)
     }),
     /** Gives the mark that holds from here on: nothing below it is needed by anybody, or `force` says so. */
     trim: op.raw(isTrim, ({ before, nonce, force }, ctx) => {
@@ -103,7 +101,7 @@ export const Retention = defineObject({
     }),
   }),
   describe: ({ state: { mark, archived, store, policy }, tables }) => {
-    const holds = [...tables.holds.range()].map(([key, hold]) => ({ hold: Number(key), ...hold }))
+    const holds = [...tables.holds.range()].map(([id, hold]) => ({ id, ...hold }))
     const checkpoints = [...tables.checkpoints.range()].map(([, one]) => ({ ...one }))
     const limit = limitOf({ checkpoints: checkpoints.map((one) => one.position), holds, archived })
     return {

@@ -21,6 +21,8 @@ export interface Request {
   readonly waits: boolean
   /** Streams that its entry stands on besides that of the space. */
   readonly alsoOn?: readonly number[]
+  /** Whether its process may end over it. */
+  readonly background?: boolean | undefined
   /** Bytes of its entry. */
   readonly bytes: number
   encode(incarnation: number, number: number, claim?: Claim): Uint8Array

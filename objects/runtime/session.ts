@@ -38,6 +38,8 @@ const CLOSE_END_MS = 2_000
 /** How one call goes. */
 export interface SessionCallOptions extends CallOptions {
   readonly forever?: boolean | undefined
+  /** Whether its process may end while it is under way. */
+  readonly background?: boolean | undefined
 }
 
 /** A session of this process. */
@@ -238,6 +240,8 @@ export class Session implements LocalSession {
     }
     if (this.#calls.size === 0) this.#idle?.()
     this.#turn = Math.max(this.#turn, next)
+    // What stands too early, in the part that is gone, is played by nobody here: it goes once more, one of two counts.
+    for (const call of [...this.#calls.values()].sort((a, b) => a.number - b.number)) this.#hold(call)
     this.#sendHeld()
   }
 
@@ -413,7 +417,7 @@ export class Session implements LocalSession {
     // An op that was given up is nobody's call any more: the process may end over it.
     if (abandoned !== undefined || call.disarm !== undefined) return
     const { clock } = this.#log
-    const release = clock.hold?.()
+    const release = request.background === true ? undefined : clock.hold?.()
     const late = (): void => {
       this.#fail(call, tooLate(call, this.position))
     }

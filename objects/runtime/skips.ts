@@ -55,12 +55,20 @@ export class Skips {
    * Reads, from a stored state on where there is one; settles when all that there were at the call have been read:
    * true; or it has failed or was closed. `known`: those of the stored state, which stand below its position.
    */
-  async begin(known: { readonly position: number; readonly skips: readonly Skip[] } = NONE): Promise<boolean> {
+  async begin(
+    known: { readonly position: number; readonly skips: readonly Skip[] } = NONE,
+    flow: FlowOptions = {},
+  ): Promise<boolean> {
+    if (this.#isClosed) return false
     this.#player?.close()
     this.#next = known.position
     this.#known = known.skips
     this.#firstFound = Infinity
-    for (const skip of known.skips) if (!this.#all.some((one) => isSame(one, skip))) this.#all.push(skip)
+    for (const skip of known.skips) {
+      if (this.#all.some((one) => isSame(one, skip))) continue
+      this.#all.push(skip)
+      this.#events.found(skip)
+    }
     const events = {
       deliver: (entries: readonly Entry[]) => {
         if (player === this.#player) this.#deliver(entries)
@@ -75,10 +83,10 @@ export class Skips {
     const player = this.#log.play(SKIP_STREAM, events, known.position)
     this.#player = player
     const backoff = new Backoff(this.#log, this.#log.limits)
-    while (!this.#isClosed && player === this.#player) {
+    while (!this.#isClosed && player === this.#player && flow.signal?.aborted !== true) {
       try {
-        const { tail } = await this.#log.tail(SKIP_STREAM, {})
-        await player.playTo(tail)
+        const { tail } = await this.#log.tail(SKIP_STREAM, flow)
+        await player.playTo(tail, flow)
         return true
       } catch (thrown) {
         const error = asError(thrown)
@@ -93,8 +101,9 @@ export class Skips {
   /** Settles when all that stand below a position have been read. @throws as `SpacePlayer.playTo`. */
   async playTo(to: number, options: FlowOptions): Promise<void> {
     const player = this.#player
+    if (player === undefined) throw new SirtakiError('TIMEOUT', 'the skips are being read again', { next: 'again' })
     try {
-      await player?.playTo(to, options)
+      await player.playTo(to, options)
     } catch (thrown) {
       if (player === this.#player && isError(thrown, 'TRIMMED')) this.#fail(thrown)
       throw thrown

@@ -9,6 +9,7 @@ import type { CallOptions, FlowOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import type { SirtakiError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
+import { readDecided, type DecidedRange } from '../../log/playback/decided-range.ts'
 import type { StreamEvents } from '../../log/playback/stream-player.ts'
 import type { StreamTail } from '../../log/playback/tail.ts'
 import type { Clock, Ports, Random } from '../../log/ports.ts'
@@ -48,6 +49,15 @@ export interface SpaceLog {
    * @throws SirtakiError `TIMEOUT`, `ABORTED`, `CLOSED`.
    */
   heartbeat(incarnations: readonly number[], options: CallOptions): Promise<HeartbeatAnswer>
+  /**
+   * Everything that is decided in the beginning of a range, of all streams; `horizon`: no token above it was granted.
+   *
+   * @throws SirtakiError as `readDecided`.
+   */
+  decided?(
+    range: { readonly from: number; readonly to: number },
+    options: CallOptions,
+  ): Promise<DecidedRange & { readonly horizon: number }>
   /** Drops everything below a position, everywhere. @throws SirtakiError as `LogClient.trim`. */
   trim?(before: number, options: CallOptions): Promise<void>
   /** As `Ports.failpoint`. */
@@ -70,6 +80,11 @@ export function spaceLogOf(client: LogClient): SpaceLog {
     limits,
     failpoint,
     trim: (before, options) => client.trim(before, options),
+    decided: async (range, options) => {
+      const [{ tail }, { window }] = [await client.tail(options), await client.layout(options)]
+      const found = await readDecided(client.cluster, { from: range.from, to: Math.min(range.to, tail) }, options)
+      return { ...found, horizon: tail + window }
+    },
     append: (payload, options) => client.appendAnywhere(payload, options),
     overloaded: (bytes) => client.overloaded(bytes),
     waitsFor: () => client.cluster.waitsFor(),

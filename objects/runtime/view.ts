@@ -114,6 +114,9 @@ export class View {
   #replaying: Promise<void> | undefined
   /** Until a stored state has taken the place of what the log does not have any more. */
   #reloading: Promise<void> | undefined
+  #isReadingSkips = false
+  /** The highest trim that it was told of: no stored state below it is of use. */
+  #trim = 0
   #stopped: SirtakiError | undefined
 
   constructor(
@@ -153,6 +156,7 @@ export class View {
         this.#skip(skip)
       },
       failed: (error) => {
+        this.#noteTrim(error)
         if (error.code === 'TRIMMED' && this.#offered === undefined) void this.#readSkipsAgain(error)
         else this.#failed(this.#current, error)
       },
@@ -386,6 +390,7 @@ export class View {
       return false
     }
     this.hub.restart(stored.position)
+    this.#passedOver(this.#current, stored)
     this.#reached(this.#current, stored.position)
     return true
   }
@@ -494,6 +499,7 @@ export class View {
 
   #failed(playback: Playback, error: SirtakiError): void {
     if (playback.ended || this.#stopped !== undefined) return
+    this.#noteTrim(error)
     if (playback !== this.#current) end(playback)
     else if (error.code !== 'TRIMMED') this.#stop(error)
     else {
@@ -515,7 +521,7 @@ export class View {
     for (;;) {
       const { stored, isRead } = await this.#storedState()
       if (this.#stopped !== undefined) return
-      const isNewer = stored !== undefined && stored.position > this.#current.next
+      const isNewer = stored !== undefined && stored.position > this.#current.next && stored.position >= this.#trim
       if (isNewer && isRead) {
         this.#reloaded(stored)
         return
@@ -535,16 +541,20 @@ export class View {
    * missed anything.
    */
   async #readSkipsAgain(trimmed: SirtakiError): Promise<void> {
-    if (this.#reloading !== undefined) return
+    if (this.#reloading !== undefined || this.#isReadingSkips) return
+    this.#isReadingSkips = true
     this.log.failpoint?.('view.skipsAgain', { position: this.position })
     const backoff = new Backoff(this.log, this.log.limits)
-    while (this.#stopped === undefined && this.#reloading === undefined) {
+    let isRead = false
+    while (this.#stopped === undefined && this.#reloading === undefined && !isRead) {
       const stored = await this.#stored(Infinity)
-      if (stored === undefined && this.#unread?.next !== 'again' && this.#unread?.next !== 'unknown') break
-      if (stored !== undefined && (await this.#skips.begin(stored))) return
-      await backoff.wait()
+      const isOfUse = stored !== undefined && stored.position >= this.#trim
+      if (!isOfUse && (this.#unread === undefined || this.#unread.next === 'stop')) break
+      isRead = isOfUse && (await this.#skips.begin(stored))
+      if (!isRead) await backoff.wait()
     }
-    if (this.#stopped !== undefined || this.#reloading !== undefined) return
+    this.#isReadingSkips = false
+    if (isRead || this.#stopped !== undefined || this.#reloading !== undefined) return
     this.#stop(this.#checkpoints === undefined ? await withoutBlobs(this.log, trimmed) : this.#reasonOf(trimmed))
   }
 
@@ -561,15 +571,25 @@ export class View {
     this.#replace(playback)
     this.#claims.replaced()
     this.hub.restart(stored.position)
-    const marks = new Map(playback.space.sessions().map(({ incarnation, next }) => [incarnation, next]))
-    for (const [incarnation, session] of [...this.#sessions]) {
-      if (incarnation >= stored.position) continue
-      const next = marks.get(incarnation)
-      if (next !== undefined) session.passed(next)
-      else session.played({ kind: 'unknown', position: stored.position - 1, incarnation, number: 0 })
-    }
+    this.#passedOver(playback, stored)
     this.#play(playback)
     this.#reached(playback, playback.next)
+  }
+
+  /** Reports to the sessions of this process what of theirs stands in a state that was loaded, unseen by them. */
+  #passedOver({ space }: Playback, { position }: StoredSpace): void {
+    const marks = new Map(space.sessions().map(({ incarnation, next }) => [incarnation, next]))
+    for (const [incarnation, session] of [...this.#sessions]) {
+      if (incarnation >= position) continue
+      const next = marks.get(incarnation)
+      if (next !== undefined) session.passed(next)
+      else session.stop(endedUnseen(position))
+    }
+  }
+
+  #noteTrim({ code, facts }: SirtakiError): void {
+    const { trim } = facts
+    if (code === 'TRIMMED' && typeof trim === 'number') this.#trim = Math.max(this.#trim, trim)
   }
 
   /** Where the log was trimmed, why no stored state could be had in its place. */
@@ -722,6 +742,13 @@ const unreadable = (trimmed: SirtakiError, cause: SirtakiError): SirtakiError =>
     'TRIMMED',
     `the beginning of the log was trimmed, and no checkpoint could be read in its place: ${cause.message}`,
     { cause, facts: trimmed.facts },
+  )
+
+const endedUnseen = (position: number): SirtakiError =>
+  new SirtakiError(
+    'SESSION_LOST',
+    `the session ended below position ${position}, in a part of the log that this process has not played`,
+    { next: 'unknown', facts: { position } },
   )
 
 function end(playback: Playback): void {

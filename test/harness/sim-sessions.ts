@@ -471,6 +471,7 @@ function checkpointsOf(log: LogClient, store: BlobStore, { checkpoints }: SimSes
     cluster: async () => (await log.layout({ timeoutMs: 10_000 })).cluster,
     space: ROOT_STREAM,
     ports,
+    limits,
     inlineBytes: checkpoints?.inlineBytes,
     graceMs: checkpoints?.graceMs,
   })

@@ -28,7 +28,7 @@ function play(from: number, entries: readonly (readonly [position: number, entry
   for (const [position, entry] of entries) {
     const place = { position, epoch: 1, streams: [0, 1] }
     table.apply(place, entry)
-    found.push(...copies.take(place, entry, table).map(({ name }) => name))
+    found.push(...copies.take(place, entry, table).opened.map(({ name }) => name))
   }
   return { live: table.all().map(({ name }) => name), found, isOver: copies.isOver }
 }

@@ -3,6 +3,7 @@
  *
  * Read next: `loads.ts`.
  */
+import { checkpointLoad } from './checkpoint-loads.ts'
 import { floorLoad } from './floor.ts'
 import * as loads from './loads.ts'
 import type { Measured, ObjectLoad } from './measure.ts'
@@ -39,6 +40,8 @@ export type Ask =
   | { readonly load: 'watchedOps'; readonly address: string; readonly ops: number }
   | { readonly load: 'watchers'; readonly address: string; readonly watchers: number }
   | { readonly load: 'sessions'; readonly address: string; readonly sessions: number }
+  | { readonly load: 'checkpoint'; readonly address: string; readonly blobs: string }
+  | { readonly load: 'begin'; readonly address: string; readonly blobs: string | undefined }
   | { readonly load: 'sessionEnd'; readonly address: string; readonly ends: number }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
@@ -119,6 +122,9 @@ async function run(ask: Ask): Promise<Answer> {
     case 'sessions':
       await sessions(ask.address, ask.sessions)
       return { measured: NOTHING }
+    case 'checkpoint':
+    case 'begin':
+      return { measured: NOTHING, figures: await checkpointLoad(ask) }
     case 'timeline':
       return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
     case 'open':

@@ -4,6 +4,7 @@
  * Each starts a cluster of its own, so that no other row's log is in its way. Read next: `rows.ts`, `overload.ts`.
  */
 import { join } from 'node:path'
+import { checkpointRows } from './checkpoint-rows.ts'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
 import { copying, failovers, recoveries } from './faults.ts'
 import { middleOf } from './measure.ts'
@@ -178,6 +179,7 @@ export const specials: readonly Special[] = [
   playback('playback.1m-records', 1_000_000, 1_000_000, 1),
   playback('playback.1M', 1_000_000, 1_000, 2),
   ...scales,
+  ...checkpointRows,
   full,
   sequencerRestart,
   idle,

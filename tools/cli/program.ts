@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { Command, type CommanderError, type Option } from 'commander'
 import { boolean, number, record, string, union, array, is } from 'superstruct'
 import { appendCommand } from '../commands/append.ts'
+import { archiveCommand, archiverCommand } from '../commands/archive.ts'
 import { benchCommand } from '../commands/bench.ts'
 import { callCommand } from '../commands/call.ts'
 import { checkpointCommand } from '../commands/checkpoint.ts'
@@ -132,6 +133,8 @@ const makeCommands = (): Command[] => [
   replayCommand(),
   checkpointCommand(),
   checkpointerCommand(),
+  archiveCommand(),
+  archiverCommand(),
   reconfigureCommand(),
   recoverCommand(),
   verifyCommand(),

@@ -46,6 +46,7 @@ export async function withBlobs<T>(context: Context, use: (store: BlobsOfCluster
       cluster: () => Promise.resolve(cluster),
       space: ROOT_STREAM,
       ports,
+      limits,
       passedOver,
     })
     const reading = { blobs, cluster, space: ROOT_STREAM, clock: systemClock, signal, passedOver }

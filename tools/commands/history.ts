@@ -133,8 +133,8 @@ async function rangeOf(client: ObjectClient, { from, to }: RangeFlags, { signal 
 /** The oldest position whose state can be had: behind the oldest checkpoint where the log was trimmed. */
 async function oldestOf(client: ObjectClient): Promise<number> {
   await client.sync()
-  const { mark, checkpoints } = client.retention()
-  return mark === 0 ? 0 : (checkpoints.find((one) => one.position >= mark)?.position ?? mark)
+  const { mark, checkpoints, archived } = client.retention()
+  return mark === 0 || archived !== null ? 0 : (checkpoints.find((one) => one.position >= mark)?.position ?? mark)
 }
 
 const isPlain = ({ path }: { readonly path: string }): boolean => !path.startsWith('/.')

@@ -79,6 +79,7 @@ export class Clients {
       cluster: async () => (await log.layout()).cluster,
       space: ROOT_STREAM,
       ports,
+      limits,
     })
     const gate = new Gate()
     const client = new ObjectClient(gate.around(spaceLogOf(log)), { checkpoints })

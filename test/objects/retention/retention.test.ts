@@ -105,17 +105,18 @@ test('P27: a hold keeps the log for its session, and is refused below the mark',
   const reader = driver.open('reader')
   call('checkpointed', noted(1, 10))
   call('checkpointed', noted(2, 20))
-  const held = call('hold', { position: 7, name: 'export' }, reader)
+  const held = { id: 'a' }
+  t.is(call('hold', { ...held, position: 7, name: 'export' }, reader), undefined)
   t.like(call('trim', { before: 10, nonce: 'aa', force: false }), {
     code: 'NEEDED',
     facts: { limit: 7, by: 'hold', name: 'export' },
   })
   t.like(call('release', held), { code: 'NOT_HELD' })
   t.is(call('release', held, reader), undefined)
-  call('hold', { position: 7, name: 'export' }, reader)
+  call('hold', { id: 'b', position: 7, name: 'export' }, reader)
   driver.end(reader)
   t.deepEqual(call('trim', { before: 10, nonce: 'aa', force: false }), { mark: 10, isForced: false })
-  t.like(call('hold', { position: 9, name: 'late' }), { code: 'TRIMMED', facts: { trim: 10 } })
+  t.like(call('hold', { id: 'c', position: 9, name: 'late' }), { code: 'TRIMMED', facts: { trim: 10 } })
 })
 
 test('C2: ranges of the archive leave no hole, and the newest checkpoint bounds a trim then', (t) => {

@@ -1,0 +1,123 @@
+/**
+ * `sirtaki archiver` and `sirtaki archive status | verify`: the log's copy in a blob store, where the past is read.
+ *
+ * Read next: `../../objects/retention/archiver.ts`, `../../log/archive/archive-reader.ts`.
+ */
+import { Command } from 'commander'
+import { rangeEnds, readRange } from '../../log/archive/archive-reader.ts'
+import { rangeKey, type ArchivedRange } from '../../log/archive/range.ts'
+import { isError } from '../../log/errors.ts'
+import { contextOf, type Context } from '../cli/context.ts'
+import { Failure, exits } from '../cli/failure.ts'
+import { aborts } from '../cli/interrupt.ts'
+import { sizeText, tableText } from '../cli/output.ts'
+import { requireBlobs, withBlobs } from '../cluster/blobs.ts'
+import { withObjects } from '../cluster/objects.ts'
+
+/** Archives until Ctrl-C. */
+export const archiverCommand = (): Command =>
+  new Command('archiver')
+    .description('copy the log into the archive as it grows, until Ctrl-C; of several one does')
+    .action(async (_flags: object, command: Command) => {
+      const context = contextOf(command)
+      const { signal, output } = context
+      const address = requireBlobs(context)
+      const use = async (client: Parameters<Parameters<typeof withObjects>[1]>[0]): Promise<void> => {
+        const archiver = client.archiver({
+          archived: (from, to) => {
+            output.data({ event: 'range', from, to }, `archived positions ${from} to ${to} (exclusive)`)
+          },
+          failed: (error) => {
+            output.talk(`it goes on after a failure: ${error.message} [${error.code}]`)
+          },
+        })
+        output.talk(`copies the log to ${address}, unless another process does`)
+        try {
+          await aborts(signal)
+        } finally {
+          await archiver.close()
+        }
+      }
+      await withObjects(context, use, { doing: '' })
+      signal.throwIfAborted()
+    })
+
+/** Looks at the archive. */
+export const archiveCommand = (): Command =>
+  new Command('archive')
+    .description('print and verify the copy of the log in a blob store')
+    .addCommand(statusCommand())
+    .addCommand(verifyCommand())
+
+interface RangeLine {
+  readonly key: string
+  readonly from?: number
+  readonly to?: number
+  readonly entries?: number
+  readonly bytes?: number
+  readonly problem?: string
+}
+
+const statusCommand = (): Command =>
+  new Command('status')
+    .description('print how far the archive goes, and its ranges')
+    .action(async (_flags: object, command: Command) => {
+      const context = contextOf(command)
+      const { output } = context
+      const archived = await withObjects(context, (client) => Promise.resolve(client.retention().archived))
+      const lines = await linesOf(context)
+      if (output.json) {
+        output.data({ archived, ranges: lines }, '')
+        return
+      }
+      const rows = lines.map(({ key, from = '', to = '', entries = '', bytes, problem = '' }) => {
+        return [key, String(from), String(to), String(entries), bytes === undefined ? '' : sizeText(bytes), problem]
+      })
+      output.data({}, tableText([['range', 'from', 'to', 'entries', 'content', 'problem'], ...rows]))
+      output.talk(archived === null ? 'nothing is archived' : `everything below position ${archived} is archived`)
+    })
+
+const verifyCommand = (): Command =>
+  new Command('verify')
+    .description('read every range, and look whether they follow each other without a hole')
+    .action(async (_flags: object, command: Command) => {
+      const context = contextOf(command)
+      const lines = await linesOf(context)
+      const problems = lines.filter(({ problem }) => problem !== undefined)
+      for (const one of lines) context.output.data(one, `${one.key}: ${one.problem ?? 'whole'}`)
+      if (problems.length > 0) throw new Failure(exits.corrupt, `${problems.length} ranges of the archive are damaged`)
+    })
+
+/** Every range with what is wrong with it: damage, or that something is missing in front of it. */
+async function linesOf(context: Context): Promise<RangeLine[]> {
+  return withBlobs(context, async ({ checkpoints }) => {
+    const source = await checkpoints.archive({ signal: context.signal })
+    const lines: RangeLine[] = []
+    let end: number | undefined
+    for (const to of await rangeEnds(source)) {
+      const key = rangeKey(to)
+      try {
+        const range = await readRange(source, to)
+        if (range === undefined) continue
+        const isHole = end !== undefined && range.from > end
+        lines.push({
+          ...lineOf(range),
+          ...(isHole ? { problem: `positions ${end} to ${range.from} are missing` } : {}),
+        })
+        end = Math.max(end ?? 0, range.to)
+      } catch (thrown) {
+        if (!isError(thrown, 'DAMAGED')) throw thrown
+        lines.push({ key, problem: thrown.message })
+      }
+    }
+    return lines
+  })
+}
+
+const lineOf = ({ key, from, to, entries }: ArchivedRange): RangeLine => ({
+  key,
+  from,
+  to,
+  entries: entries.length,
+  bytes: entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
+})
