@@ -203,8 +203,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/retention/trim.test.ts'],
     file: 'objects/runtime/view.ts',
-    find: '    this.#claims.replaced()\n    this.hub.restart(stored.position)\n    const marks',
-    replace: '    this.#claims.replaced()\n    const marks',
+    find: 'this.#claims.replaced()\nthis.hub.restart(stored.position)\nthis.#passedOver',
+    replace: 'this.#claims.replaced()\nthis.#passedOver',
   },
   {
     name: 'calls-of-the-gap-hang',

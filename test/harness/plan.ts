@@ -130,6 +130,8 @@ export interface CheckpointMix {
   readonly graceMs: number
   /** Chance of each client to write them. */
   readonly share: number
+  /** How old a range of the archive becomes, where the log is archived. */
+  readonly rangeMs: number | undefined
   readonly blobs: BlobMix
 }
 
@@ -264,10 +266,10 @@ export function drawPlan(seed: string): Plan {
 function drawCheckpoints(plan: Plan): Plan {
   const prng = new Prng(`${plan.seed}/checkpoints`)
   if (plan.sessions === undefined || !prng.chance(0.35)) return plan
-  const loadMs = plan.loadMs + prng.pick([300, 800, 1_500])
+  const loadMs = plan.loadMs + prng.pick([500, 1_500, 2_500])
   // Somebody is away for so long that the log goes on without him.
   const away = Array.from({ length: prng.integer(1, 4) }, (): Fault => {
-    const [at, ms, client] = [prng.integer(20, loadMs), prng.integer(200, 900), prng.integer(0, plan.clients)]
+    const [at, ms, client] = [prng.integer(20, loadMs), prng.integer(300, 1_500), prng.integer(0, plan.clients)]
     return prng.chance(0.5)
       ? { kind: 'pause', at, process: `client-${client}`, ms }
       : { kind: 'cutOff', at, client, from: 'units', oneWay: false, ms }
@@ -278,17 +280,18 @@ function drawCheckpoints(plan: Plan): Plan {
     faults: [...plan.faults, ...away].sort((x, y) => x.at - y.at),
     limits: { ...plan.limits, blobTryMs: 30, blobMs: 300, blobRetryMinMs: 2, blobRetryMaxMs: 20 },
     checkpoints: {
-      everyEntries: prng.pick([5, 20, 60]),
-      everyMs: prng.pick([100, 300]),
+      everyEntries: prng.pick([5, 10, 40]),
+      everyMs: prng.pick([100, 100, 300]),
       inlineBytes: prng.pick([0, 500, 1 << 20]),
       graceMs: prng.pick([0, 50, 200]),
-      share: prng.pick([0.4, 1]),
+      share: prng.pick([0.6, 1]),
       blobs: {
         delayMs: prng.pick([1, 5, 20]),
         lost: prng.pick([0, 0.02, 0.1]),
         down: prng.chance(0.4) ? { at: prng.integer(0, loadMs), ms: prng.integer(50, 500) } : undefined,
         rot: prng.pick([0, 0, 0.2]),
       },
+      rangeMs: prng.chance(0.4) ? prng.pick([20, 100]) : undefined,
     },
   }
 }

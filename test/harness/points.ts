@@ -95,6 +95,8 @@ export const points: Readonly<Record<string, string>> = {
   'checkpoint.base': 'a checkpoint was written with a base of its own',
   'checkpoint.delta': 'a checkpoint was written with a delta',
   'checkpoint.trimmed': 'the log was trimmed behind checkpoints',
+  'archive.range': 'a range of the log was archived',
+  'past.read': 'a past position was read',
   'view.reload': 'a view went on from a checkpoint, the log having gone on without it',
   'view.skipsAgain': 'the beginning of the skips was gone, and a checkpoint had them',
   'blobs.retry': 'a blob store had to be asked again',

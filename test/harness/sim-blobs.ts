@@ -6,8 +6,11 @@
  * there is a checkpoint that can be read). Read next: `sim-sessions.ts`, `../../log/archive/blob-store.ts`.
  */
 import { PAGE_KEYS, type BlobPage, type BlobStore, type BlobTry } from '../../log/archive/blob-store.ts'
+import { decodeRange, rangeEnd } from '../../log/archive/range.ts'
+import { open } from '../../log/archive/sealed.ts'
 import { sha256 } from '../../log/bytes/hash.ts'
 import { SirtakiError } from '../../log/errors.ts'
+import { limits } from '../../log/limits.ts'
 import { decodeManifest, manifestNumber, type Manifest } from '../../objects/checkpoints/manifest.ts'
 import type { Checker } from './checker.ts'
 import type { Prng } from './prng.ts'
@@ -107,6 +110,7 @@ export class SimBlobs {
 
   #put(key: string, bytes: Uint8Array): void {
     if (manifestNumber(key) !== undefined && !this.#blobs.has(key)) this.#judge(decodeManifest(key, bytes))
+    if (rangeEnd(key) !== undefined) this.#judgeRange(key, bytes)
     this.#blobs.set(key, bytes.slice())
   }
 
@@ -123,6 +127,28 @@ export class SimBlobs {
       this.#checker.fail('C4', `checkpoint ${n} says digest ${digest} at ${played}, views had ${known} there`)
     }
     this.#decay(n)
+  }
+
+  /** C2, L4: a range has what was decided in it, all of it and nothing else. */
+  #judgeRange(key: string, bytes: Uint8Array): void {
+    const { from, to, entries } = decodeRange(key, bytes, { cluster: this.#clusterOf(bytes), limits })
+    const hashes = new Map(entries.map(({ position, hash }) => [position, hash]))
+    for (let position = from; position < to; position++) {
+      const decided = this.#checker.decided.get(position)
+      const hash = hashes.get(position)
+      if (decided === undefined) this.#checker.fail('C2', `position ${position} was archived before it was decided`)
+      else if (decided.kind === 'data' ? decided.hash !== hash : hash !== undefined) {
+        this.#checker.fail(
+          'C2',
+          `position ${position} is in ${key} as ${hash ?? 'nothing'}, decided is ${decided.hash}`,
+        )
+      }
+    }
+  }
+
+  #clusterOf(bytes: Uint8Array): string {
+    const { head } = open('SRTa', '', bytes)
+    return typeof head === 'object' && head !== null && 'cluster' in head ? String(head.cluster) : ''
   }
 
   /** One manifest at most: what is left has to do. */

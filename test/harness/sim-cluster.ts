@@ -326,7 +326,7 @@ class SimCluster {
             typeof facts['askedAt'] === 'number'
               ? {
                   ...facts,
-                  askedAt: (facts['askedAt'] - aheadMs + suspendedMs) / rate,
+                  askedAt: process.worldTimeOf(facts['askedAt']),
                   jumped: aheadMs > 0 || rate !== 1 || suspendedMs > 0,
                 }
               : facts,
@@ -794,7 +794,8 @@ class SimCluster {
       case 'suspend': {
         const process = this.world.process(fault.process)
         const until = Math.max(process.pausedUntil, this.world.now + fault.ms)
-        process.suspendedMs += (until - Math.max(process.pausedUntil, this.world.now)) * process.rate
+        const from = Math.max(process.pausedUntil, this.world.now)
+        process.suspend(from, (until - from) * process.rate)
         process.pausedUntil = until
         return
       }

@@ -195,19 +195,47 @@ export class SimSessions {
         if (['INVARIANT', 'CODE_MISSING', 'OTHER_STORE', 'MISUSE'].includes(error.code)) throw error
       },
     })
-    while (this.#goesOn) await this.#pause(20)
-    await checkpointer.close()
+    const archiver =
+      checkpoints.rangeMs === undefined
+        ? undefined
+        : this.#objects.archiver({
+            rangeMs: checkpoints.rangeMs,
+            archived: () => {
+              calls.count('archive.range')
+            },
+          })
+    while (this.#goesOn) {
+      await this.#pause(20)
+      if (prng.chance(0.2)) await this.#tried(() => this.#lookBack())
+    }
+    await Promise.all([checkpointer.close(), archiver?.close()])
+  }
+
+  /** Reads some past position, which must be as the views had it. */
+  async #lookBack(): Promise<void> {
+    const { history, checker, prng, calls, mix } = this.#options
+    const [position, known] = prng.pick([...history.digests, [-1, ''] as const])
+    if (position < 0) return
+    await using past = await this.#objects.at(position, { timeoutMs: mix.timeoutMs * 4 })
+    const { digest } = past.digest()
+    calls.count('past.read')
+    if (past.position < position) checker.fail('C4', `the past of ${position} ends at ${past.position}`)
+    if (history.digestAt(position) !== digest) {
+      checker.fail('C4', `the past of position ${position} has digest ${digest}, views had ${known} there`)
+    }
   }
 
   /** The end: nothing that was acknowledged is lost, and who is dead has no session any more. */
   async judge(): Promise<void> {
     const { history, checker, mix } = this.#options
     const patient: CallOptions = { timeoutMs: 10_000 }
+    // Calls that were under way when their clients stopped may still end: what they put is behind this sync.
+    const put = [...history.put]
     await this.#objects.sync(patient)
     const handle = await this.#objects.open(Queue, QUEUE, patient)
     const { ready, delayed, taken, dead } = handle.tables
     const there = [ready, delayed, taken, dead].flatMap((table) => [...table.range()].map(([, { value }]) => value))
-    const lost = [...history.put].find((value) => !history.acked.has(value) && !there.includes(value))
+    const lost = put.find((value) => !history.acked.has(value) && !there.includes(value))
     if (lost !== undefined) checker.fail('O8', `the put of ${lost} was acknowledged, and it is nowhere`)
     this.#noteDigest()
     this.#checkSum(this.#objects.own)

@@ -37,10 +37,24 @@ export class SimProcess {
   rate = 1
   /** For how long it was suspended with its machine: its monotonic clock stood still, its uptime went on. */
   suspendedMs = 0
+  /** When on its own clock, and for how long. */
+  readonly #suspensions: { readonly at: number; readonly ms: number }[] = []
   /** Set after the first I/O error of its disk: no acknowledgement may leave any more. */
   diskFailed = false
   constructor(name: string) {
     this.name = name
+  }
+
+  /** Its machine sleeps at `now` of the world, for `ms` of its own pace. */
+  suspend(now: number, ms: number): void {
+    this.#suspensions.push({ at: now * this.rate + this.aheadMs - this.suspendedMs, ms })
+    this.suspendedMs += ms
+  }
+
+  /** The world's time of an instant on its monotonic clock. */
+  worldTimeOf(instant: number): number {
+    const slept = this.#suspensions.reduce((sum, { at, ms }) => sum + (at < instant ? ms : 0), 0)
+    return (instant - this.aheadMs + slept) / this.rate
   }
 }
 
