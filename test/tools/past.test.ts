@@ -1,6 +1,8 @@
 /** `sirtaki checkpoint | trim | get --at | diff | blame | history | replay`: copies of the state, and the past. */
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { Counter } from '../../index.ts'
 import { folder, json } from './command-line.ts'
 import { host } from './host.ts'
 
@@ -85,7 +87,7 @@ test.serial('checkpointer: writes by the policy, one of two, and ends with Ctrl-
   const two = [start('checkpointer', '--blobs', blobs), start('checkpointer', '--blobs', blobs)]
   const ended = Promise.all(two.map((one) => new Promise((resolve) => one.once('close', resolve))))
   t.teardown(() => two.forEach((one) => one.kill('SIGKILL')))
-  const counter = await client.open((await import('../../index.ts')).Counter, '/hits')
+  const counter = await client.open(Counter, '/hits')
   const until = Date.now() + 60_000
   while (client.retention().mark === 0) {
     await counter.add({ by: 1 })
@@ -96,4 +98,43 @@ test.serial('checkpointer: writes by the policy, one of two, and ends with Ctrl-
   t.deepEqual(await ended, [130, 130])
   const list = json((await on('checkpoint', 'list', '--json', '--blobs', blobs)).out)
   t.true(list.length >= 2)
+})
+
+test.serial('archiver and archive: what is trimmed is read from the archive, a damaged range is found', async (t) => {
+  const { on, start, client } = await host(t)
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const blobs = join(path, 'blobs')
+  const hits = await client.open(Counter, '/hits')
+  for (const by of [1, 2, 4]) await hits.add({ by })
+  const { position } = client
+  const archiver = start('archiver', '--blobs', `file:${blobs}`, '--range', '1')
+  const ended = new Promise((resolve) => {
+    archiver.once('close', resolve)
+  })
+  const until = Date.now() + 60_000
+  while ((client.retention().archived ?? 0) <= position) {
+    await hits.add({ by: 8 })
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50)
+    })
+    if (Date.now() > until) t.fail('nothing was archived')
+  }
+  archiver.kill('SIGINT')
+  t.is(await ended, 130)
+  await on('checkpoint', 'create', '--blobs', `file:${blobs}`)
+  const [done] = json((await on('trim', '--json', '--blobs', `file:${blobs}`)).out)
+  t.true(Number(done?.['before']) > position)
+  const then = await on('get', '/hits', '--at', String(position), '--json', '--blobs', `file:${blobs}`)
+  t.like(json(then.out)[0], { value: 7 })
+  const first = await on('replay', '--until', "op == 'add' && input.by == 2", '--blobs', `file:${blobs}`)
+  t.regex(first.out, /add of \/hits {"by":2}/)
+  const [status] = json((await on('archive', 'status', '--json', '--blobs', `file:${blobs}`)).out)
+  t.is(status?.['archived'], client.retention().archived)
+  t.is((await on('archive', 'verify', '--blobs', `file:${blobs}`)).code, 0)
+  const [range = ''] = readdirSync(join(blobs, 'archive'))
+  writeFileSync(join(blobs, 'archive', range), 'damaged')
+  const found = await on('archive', 'verify', '--blobs', `file:${blobs}`)
+  t.is(found.code, 6)
+  t.regex(found.out, /is damaged/)
 })

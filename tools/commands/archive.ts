@@ -7,6 +7,7 @@ import { Command } from 'commander'
 import { rangeEnds, readRange } from '../../log/archive/archive-reader.ts'
 import { rangeKey, type ArchivedRange } from '../../log/archive/range.ts'
 import { isError } from '../../log/errors.ts'
+import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { aborts } from '../cli/interrupt.ts'
@@ -18,12 +19,14 @@ import { withObjects } from '../cluster/objects.ts'
 export const archiverCommand = (): Command =>
   new Command('archiver')
     .description('copy the log into the archive as it grows, until Ctrl-C; of several one does')
-    .action(async (_flags: object, command: Command) => {
+    .option('--range <s>', 'how old a range becomes, in seconds', wholeFrom(1, 'a time in seconds'), 60)
+    .action(async ({ range }: { readonly range: number }, command: Command) => {
       const context = contextOf(command)
       const { signal, output } = context
       const address = requireBlobs(context)
       const use = async (client: Parameters<Parameters<typeof withObjects>[1]>[0]): Promise<void> => {
         const archiver = client.archiver({
+          rangeMs: range * 1_000,
           archived: (from, to) => {
             output.data({ event: 'range', from, to }, `archived positions ${from} to ${to} (exclusive)`)
           },
