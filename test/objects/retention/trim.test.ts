@@ -6,8 +6,10 @@
 import test from 'ava'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { isError } from '../../../log/errors.ts'
-import { Counter } from '../../../index.ts'
+import { Counter, type Client } from '../../../index.ts'
 import { readSessionEntry } from '../../../sequencer/session-entry.ts'
+import { DEFAULT_POLICY } from '../../../objects/retention/checkpointer.ts'
+import { RETENTION_PATH } from '../../../objects/retention/type.ts'
 import { Clients } from '../checkpoints/clients.ts'
 
 test('C2: a trim takes what two checkpoints have made good, and nobody notices', async (t) => {
@@ -183,4 +185,67 @@ test('C2: before a checkpoint is noted a copy of the sessions as of its position
   t.is(copies.length, 1)
   t.true(copy !== undefined && note !== undefined && copy.at < note.position)
   t.true(copy?.read?.kind === 'sessions' && copy.read.asOf === position && copy.read.sessions.length > 0)
+})
+
+test('C5: a checkpoint is written by hand while a checkpointer is at its post', async (t) => {
+  const clients = new Clients(t)
+  const duty = await clients.connect({ checkpoints: true, name: 'duty' })
+  const hits = await duty.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  await duty.setPolicy({ ...DEFAULT_POLICY, everyMs: 100 })
+  for (const until = Date.now() + 5_000; duty.retention().checkpoints.length === 0;) {
+    await duty.sync()
+    if (Date.now() > until) return t.fail('none was written')
+  }
+  const other = await clients.connect({ name: 'operator' })
+  await hits.add({ by: 1 })
+  const { n } = await other.checkpoint({ timeoutMs: 10_000 })
+  t.true(n >= 2)
+  await other.sync()
+  t.true(other.retention().checkpoints.some((one) => one.n === n))
+})
+
+const holdsOf = (client: Client): number => {
+  const holds = client.describe(RETENTION_PATH)?.['holds']
+  return Array.isArray(holds) ? holds.length : 0
+}
+
+test('P27: a hold whose answer is not waited for is given back', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  await (await writer.open(Counter, '/hits')).add({ by: 1 })
+  const { client: slow, gate } = await clients.behindGate()
+  await (await slow.open(Counter, '/hits')).add({ by: 1 })
+  gate.close()
+  const failed = t.throwsAsync(slow.hold({ position: 0, name: 'lost', timeoutMs: 100 }))
+  t.true(isError(await failed, 'TIMEOUT'))
+  await writer.sync()
+  gate.open()
+  for (const until = Date.now() + 5_000; holdsOf(writer) > 0;) {
+    await writer.sync()
+    if (Date.now() > until) return t.fail('it is held still')
+  }
+})
+
+test('P28: checkpoints that were collected after they were listed are looked for anew', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  for (const by of [1, 2, 3]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  await writer.trim()
+  const { blobs } = clients
+  const list = blobs.list.bind(blobs)
+  let old = 2
+  blobs.list = async (prefix, after) => {
+    const page = await list(prefix, after)
+    if (old === 0 || prefix !== 'manifests/') return page
+    old--
+    return { keys: ['manifests/0000000000'], isLast: true }
+  }
+  const reader = await clients.connect()
+  await reader.sync()
+  t.is((await reader.open(Counter, '/hits')).state.value, 6)
 })
