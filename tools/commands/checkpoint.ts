@@ -6,6 +6,7 @@
 import { Command } from 'commander'
 import { DEFAULT_POLICY } from '../../objects/retention/checkpointer.ts'
 import { collect } from '../../objects/checkpoints/collect.ts'
+import type { Manifest } from '../../objects/checkpoints/manifest.ts'
 import { readManifest, readState, manifestKeys } from '../../objects/checkpoints/reader.ts'
 import { digestOf } from '../../objects/runtime/snapshot-digest.ts'
 import { isError } from '../../log/errors.ts'
@@ -160,19 +161,31 @@ async function manifestsOf({ reading }: BlobsOfCluster): Promise<ListedManifest[
   return all
 }
 
+/** What is wrong with a checkpoint that could be read. `wanted`: what the next one says of the one that it follows. */
+function problemOf({ n, digest, sha256 }: Manifest, found: string, wanted: Manifest['previous']): string | undefined {
+  if (digest !== found) return `its records come to digest ${found}, it says ${digest}`
+  const isAnother = wanted !== null && wanted.n === n && wanted.sha256 !== sha256
+  return isAnother ? `it is not the one that the next checkpoint follows (SHA-256 ${wanted.sha256})` : undefined
+}
+
 /** Prints a line for each checkpoint; gives how many are damaged. */
 async function verify({ output }: Context, { reading }: BlobsOfCluster): Promise<number> {
   let problems = 0
+  /** What the manifest before the one at hand says that it follows: they come newest first. */
+  let wanted: Manifest['previous'] = null
   for (const key of await manifestKeys(reading)) {
     try {
       const manifest = await readManifest(reading, key)
       if (manifest === undefined) continue
       const snapshot = await readState(reading, manifest)
-      const digest = digestOf(snapshot)
-      const isSame = digest === manifest.digest
-      if (!isSame) problems++
-      const said = isSame ? 'whole' : `its records come to digest ${digest}, it says ${manifest.digest}`
-      output.data({ n: manifest.n, position: manifest.position, whole: isSame }, `${key}: ${said}`)
+      const problem = problemOf(manifest, digestOf(snapshot), wanted)
+      wanted = manifest.previous
+      if (problem !== undefined) problems++
+      const { n, position } = manifest
+      output.data(
+        { n, position, whole: problem === undefined, problem: problem ?? null },
+        `${key}: ${problem ?? 'whole'}`,
+      )
     } catch (thrown) {
       if (!isError(thrown, 'DAMAGED')) throw thrown
       problems++

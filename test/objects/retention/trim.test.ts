@@ -195,7 +195,10 @@ test('C5: a checkpoint is written by hand while a checkpointer is at its post', 
   await duty.setPolicy({ ...DEFAULT_POLICY, everyMs: 100 })
   for (const until = Date.now() + 5_000; duty.retention().checkpoints.length === 0;) {
     await duty.sync()
-    if (Date.now() > until) return t.fail('none was written')
+    if (Date.now() > until) {
+      t.fail('none was written')
+      return
+    }
   }
   const other = await clients.connect({ name: 'operator' })
   await hits.add({ by: 1 })
@@ -223,7 +226,10 @@ test('P27: a hold whose answer is not waited for is given back', async (t) => {
   gate.open()
   for (const until = Date.now() + 5_000; holdsOf(writer) > 0;) {
     await writer.sync()
-    if (Date.now() > until) return t.fail('it is held still')
+    if (Date.now() > until) {
+      t.fail('it is held still')
+      return
+    }
   }
 })
 
