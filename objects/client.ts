@@ -122,6 +122,10 @@ export class ObjectClient implements AsyncDisposable {
   get position(): number {
     return this.#view.position
   }
+  /** The types that it has code for. */
+  get types(): readonly AnyObjectType[] {
+    return this.#view.types
+  }
   /** The session of the handles that the client itself opens. */
   get own(): ObjectSession {
     return this.#own

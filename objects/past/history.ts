@@ -63,6 +63,8 @@ export interface HistoryOptions extends FlowOptions {
   readonly from?: number | undefined
   /** The last position, inclusive. */
   readonly to: number
+  /** Types in place of those of the client. */
+  readonly types?: readonly AnyObjectType[] | undefined
 }
 
 /** The state below a position, and what is needed to go on from there. */
@@ -79,8 +81,8 @@ interface Beginning {
  *   `TIMEOUT`, `ABORTED`; `STOPPED`, `UNSUPPORTED` where an entry cannot be played here.
  */
 export async function* history(source: PastSource, options: HistoryOptions): AsyncGenerator<Step, void, undefined> {
-  const { from = 0, to, signal } = options
-  const { space, next, skips } = await begin(source, from, { signal })
+  const { from = 0, to, signal, types = source.types } = options
+  const { space, next, skips } = await begin({ ...source, types }, from, { signal })
   const read = new Reader(source, next)
   const decoder = new OpDecoder<never>()
   try {
@@ -117,6 +119,8 @@ async function begin({ log, types, checkpoints }: PastSource, from: number, flow
     if (flow.signal?.aborted === true) throw aborted(flow.signal)
     if (failed !== undefined) throw failed
     const space = new Space()
+    // Digests are made where the views made them, so that claims can be compared.
+    space.isLive = true
     for (const type of types) space.register(type)
     for (const { position, object } of skips.all) space.skip(position, object)
     if (stored !== undefined) space.load(stored.snapshot)

@@ -1,8 +1,10 @@
 /** `sirtaki checkpoint | trim | get --at | diff | blame | history | replay`: copies of the state, and the past. */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { Counter } from '../../index.ts'
+import { number, object } from 'superstruct'
+import { Counter, defineObject } from '../../index.ts'
 import { folder, json } from './command-line.ts'
 import { host } from './host.ts'
 
@@ -137,4 +139,43 @@ test.serial('archiver and archive: what is trimmed is read from the archive, a d
   const found = await on('archive', 'verify', '--blobs', `file:${blobs}`)
   t.is(found.code, 6)
   t.regex(found.out, /is damaged/)
+})
+
+test.serial('replay of two codes: the first entry that differs, and claims where there is one code', async (t) => {
+  const { on, client } = await host(t)
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const code = (name: string, limit: number): string => {
+    const file = join(path, name)
+    writeFileSync(
+      file,
+      `import { number, object } from '${root}node_modules/superstruct/dist/index.mjs'
+import { defineObject } from '${root}objects.ts'
+export const Tally = defineObject({
+  name: 'test.tally', version: 1, state: object({ sum: number() }), initial: () => ({ sum: 0 }),
+  ops: (op) => ({ add: op(number(), (draft, by) => { if (by < ${limit}) draft.sum += by; return draft.sum }) }),
+})`,
+    )
+    return file
+  }
+  const [base, next] = [code('base.ts', 100), code('next.ts', 10)]
+  const Tally = defineObject({
+    name: 'test.tally',
+    version: 1,
+    state: object({ sum: number() }),
+    initial: () => ({ sum: 0 }),
+    ops: (op) => ({ add: op(number(), (draft, by) => (draft.sum += by)) }),
+  })
+  const tally = await client.open(Tally, '/tally')
+  for (const by of [1, 2, 30, 4]) await tally.add(by)
+  const same = await on('replay', '--base', base, '--code', base)
+  t.is(same.code, 0, same.err)
+  t.regex(same.out, /both codes come to the same/)
+  const found = await on('replay', '--base', base, '--code', next, '--json')
+  t.is(found.code, 5, found.err)
+  t.like(json(found.out)[0], { ops: [{ path: '/tally', op: 'add', input: 30 }] })
+  const claims = await on('replay', '--claims', '--code', base)
+  t.is(claims.code, 0, claims.err)
+  t.regex(claims.err, /digests that were claimed are compared/)
 })

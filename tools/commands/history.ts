@@ -6,14 +6,17 @@
 import { Command } from 'commander'
 import type { ObjectClient } from '../../objects/client.ts'
 import { Blames } from '../../objects/past/blame.ts'
+import { claimOf, firstDifference } from '../../objects/past/compare.ts'
 import { Differences, type Difference } from '../../objects/past/difference.ts'
 import type { Step } from '../../objects/past/history.ts'
+import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
 import { outcomeOf, predicateOf } from '../../objects/past/until.ts'
-import { objectPath, position } from '../cli/arguments.ts'
+import { objectPath, position, texts } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { tableText } from '../cli/output.ts'
-import { noObject } from '../cluster/objects.ts'
+import { loadTypes } from '../cluster/code.ts'
+import { noObject, withObjects } from '../cluster/objects.ts'
 import { pastFlags, when, withPast, type PastFlags } from '../cluster/past.ts'
 import { timeText } from '../cluster/trees.ts'
 
@@ -22,6 +25,8 @@ interface RangeFlags extends PastFlags {
   readonly to?: number
 }
 interface ReplayFlags extends RangeFlags {
+  readonly base?: readonly string[]
+  readonly claims?: boolean
   readonly until?: string
   readonly object?: string
   readonly step?: boolean
@@ -100,25 +105,78 @@ export const replayCommand = (): Command =>
     .option('--until <expression>', 'stop at the first entry for which this CEL expression holds; exit code 4 at none')
     .option('--object <path>', 'the object whose small value the expression sees as state', objectPath)
     .option('--step', 'with --until: print all entries on the way too')
+    .option('--base <file>', 'play this code beside that of --code; exit code 5 at the first entry that differs', texts)
+    .option('--claims', 'compare with the digests that processes have claimed; exit code 5 where one differs')
     .action(async (flags: ReplayFlags, command: Command) => {
       const context = contextOf(command)
-      const { until, object, step: isTold = false } = flags
-      const holds = until === undefined ? undefined : predicateOf(until, object)
-      const counted = { entries: 0, found: false }
-      await withPast(context, flags, async (client) => {
-        for await (const step of client.history(await rangeOf(client, flags, context))) {
-          counted.entries++
-          counted.found = holds?.(step) === true
-          if (holds === undefined || isTold || counted.found) tell(context, step)
-          if (counted.found) break
-          if (counted.entries % 256 === 0) await context.output.flow()
-        }
-      })
-      if (holds === undefined) context.output.talk(`${counted.entries} entries were played`)
-      else if (!counted.found) {
-        throw new Failure(exits.notFound, `the expression held for none of ${counted.entries} entries`)
-      }
+      if (flags.base !== undefined) return compareCodes(context, flags, flags.base)
+      if (flags.claims === true) return compareClaims(context, flags)
+      return replay(context, flags)
     })
+
+async function replay(context: Context, flags: ReplayFlags): Promise<void> {
+  const { until, object, step: isTold = false } = flags
+  const holds = until === undefined ? undefined : predicateOf(until, object)
+  const counted = { entries: 0, found: false }
+  await withPast(context, flags, async (client) => {
+    for await (const step of client.history(await rangeOf(client, flags, context))) {
+      counted.entries++
+      counted.found = holds?.(step) === true
+      if (holds === undefined || isTold || counted.found) tell(context, step)
+      if (counted.found) break
+      if (counted.entries % 256 === 0) await context.output.flow()
+    }
+  })
+  if (holds === undefined) context.output.talk(`${counted.entries} entries were played`)
+  else if (!counted.found) {
+    throw new Failure(exits.notFound, `the expression held for none of ${counted.entries} entries`)
+  }
+}
+
+/** Plays the log on two codes; names the first entry at which they differ. */
+async function compareCodes(context: Context, flags: ReplayFlags, base: readonly string[]): Promise<void> {
+  const [before, after] = [await loadTypes(base), await loadTypes(flags.code ?? [])]
+  let entries = 0
+  const difference = await withObjects(
+    context,
+    async (client) => {
+      const range = await rangeOf(client, flags, context)
+      const all = (types: readonly AnyObjectType[]) => client.history({ ...range, types: [...client.types, ...types] })
+      return firstDifference(all(before), all(after), () => {
+        entries++
+      })
+    },
+    { doing: '' },
+  )
+  if (difference === undefined) {
+    context.output.data({ entries, same: true }, `both codes come to the same at each of ${entries} entries`)
+    return
+  }
+  const { position: at, ops, base: one, code: other } = difference
+  const asked = ops.map(({ path, op, input }) => `${op} of ${path} ${JSON.stringify(input)}`).join(', ')
+  context.output.data(
+    difference,
+    cut(
+      `${at}  ${asked}\n  base: ${one.outcome}, digest ${one.digest}\n  code: ${other.outcome}, digest ${other.digest}`,
+    ),
+  )
+  throw new Failure(exits.conflict, `the codes differ at position ${at}, behind ${entries} entries at which they agree`)
+}
+
+/** Plays the log beside the digests that processes have claimed. */
+async function compareClaims(context: Context, flags: ReplayFlags): Promise<void> {
+  const counted = { same: 0, other: 0, none: 0 }
+  await withPast(context, flags, async (client) => {
+    for await (const step of client.history(await rangeOf(client, flags, context))) {
+      const found = claimOf(step)
+      counted[found]++
+      const { position: at } = step.entry
+      if (found === 'other') context.output.data({ position: at }, `${at}  a process claims another state`)
+    }
+  })
+  context.output.talk(`${counted.same + counted.other} digests that were claimed are compared, no outcomes: see --base`)
+  if (counted.other > 0) throw new Failure(exits.conflict, `${counted.other} of the claimed digests differ`)
+}
 
 const ranged = (command: Command): Command =>
   pastFlags(command)

@@ -5,8 +5,10 @@
  */
 import test from 'ava'
 import { isError } from '../../../log/errors.ts'
-import { Counter } from '../../../index.ts'
+import { number, object } from 'superstruct'
+import { Counter, defineObject } from '../../../index.ts'
 import { Blames } from '../../../objects/past/blame.ts'
+import { claimOf, firstDifference } from '../../../objects/past/compare.ts'
 import { Differences } from '../../../objects/past/difference.ts'
 import { predicateOf } from '../../../objects/past/until.ts'
 import { Clients } from '../checkpoints/clients.ts'
@@ -135,4 +137,50 @@ test('until: an expression finds the first entry for which it holds', async (t) 
       odd,
     )
   }
+})
+
+const tally = (times: number) =>
+  defineObject({
+    name: 'test.tally',
+    version: 1,
+    state: object({ sum: number() }),
+    initial: () => ({ sum: 0 }),
+    ops: (op) => ({
+      add: op(number(), (draft, by) => {
+        draft.sum += by > 5 ? by * times : by
+        return draft.sum
+      }),
+    }),
+  })
+
+test('O3: two codes that differ for some inputs are told apart at the first of those', async (t) => {
+  const clients = new Clients(t)
+  const Tally = tally(1)
+  const writer = await clients.connect({ types: [Tally] })
+  const sum = await writer.open(Tally, '/sum')
+  for (const by of [1, 2, 7, 3]) await sum.add(by)
+  const played = (times: number) => {
+    const others = writer.types.filter(({ name }) => name !== Tally.name)
+    return writer.history({ types: [...others, tally(times)] })
+  }
+  t.is(await firstDifference(played(1), played(1)), undefined)
+  const found = await firstDifference(played(1), played(2))
+  t.like(found?.ops, [{ path: '/sum', op: 'add', input: 7 }])
+  t.true(found !== undefined && found.base.digest !== found.code.digest)
+})
+
+test('O3: digests that were claimed are those of a replay', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const other = await clients.connect()
+  // Claims are made by views that have once been at the tail.
+  await Promise.all([writer.sync(), other.sync()])
+  const [hits, again] = [await writer.open(Counter, '/hits'), await other.open(Counter, '/hits')]
+  for (let from = 0; from < 9_000; from += 500) {
+    await Promise.all(Array.from({ length: 250 }, () => [hits.add({ by: 1 }), again.add({ by: 1 })]).flat())
+  }
+  const found = { none: 0, same: 0, other: 0 }
+  for await (const step of writer.history()) found[claimOf(step)]++
+  t.true(found.same > 0)
+  t.is(found.other, 0)
 })
