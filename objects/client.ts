@@ -444,7 +444,8 @@ export class ObjectClient implements AsyncDisposable {
   async #holding(position: number, options: CallOptions): Promise<AsyncDisposable> {
     await this.#view.sync(options)
     const retention = this.retention()
-    const from = retention.checkpoints.length > 0 ? neededFrom(retention, position) : undefined
+    const mayGo = retention.checkpoints.length > 0 && this.#view.log.isReadOnly !== true
+    const from = mayGo ? neededFrom(retention, position) : undefined
     if (from === undefined) return { [Symbol.asyncDispose]: () => Promise.resolve() }
     const held = await this.hold({ ...options, position: from, name: 'a reader of the past' })
     // What was read is right whatever becomes of the hold.

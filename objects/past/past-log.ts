@@ -21,6 +21,7 @@ export function pastLog(log: SpaceLog, stream: number, position: number): SpaceL
     clock: log.clock,
     random: log.random,
     limits: log.limits,
+    isReadOnly: true,
     failpoint: log.failpoint,
     append: () => Promise.reject(readOnly()),
     overloaded: () => undefined,

@@ -30,6 +30,8 @@ export interface SpacePlayer {
 
 /** A log as the objects see it. */
 export interface SpaceLog {
+  /** Whether nothing can be appended: it is a past one, or an export. */
+  readonly isReadOnly?: boolean
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits

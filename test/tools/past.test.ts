@@ -1,11 +1,11 @@
 /** `sirtaki checkpoint | trim | get --at | diff | blame | history | replay`: copies of the state, and the past. */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { number, object } from 'superstruct'
 import { Counter, defineObject } from '../../index.ts'
-import { folder, json } from './command-line.ts'
+import { folder, json, run } from './command-line.ts'
 import { host } from './host.ts'
 
 test.beforeEach((t) => {
@@ -178,4 +178,35 @@ export const Tally = defineObject({
   const claims = await on('replay', '--claims', '--code', base)
   t.is(claims.code, 0, claims.err)
   t.regex(claims.err, /digests that were claimed are compared/)
+})
+
+test.serial('log export: a bug report is a file, which is played without the cluster', async (t) => {
+  const { on, client } = await host(t)
+  const { path, remove } = folder()
+  t.teardown(remove)
+  const [file, blobs] = [join(path, 'bug.log'), `file:${join(path, 'blobs')}`]
+  const hits = await client.open(Counter, '/hits')
+  for (const by of [1, 2]) await hits.add({ by })
+  await on('checkpoint', 'create', '--blobs', blobs)
+  const { position } = client
+  await client.sync()
+  for (const by of [3, -9, 4]) await hits.add({ by })
+  const whole = await on('log', 'export', file, '--json')
+  t.is(whole.code, 0, whole.err)
+  const replayed = await run(['replay', file, '--until', 'state != null && state.value < 0', '--object', '/hits'])
+  t.is(replayed.code, 0, replayed.err)
+  t.regex(replayed.out, /add of \/hits {"by":-9}: -3/)
+  const part = join(path, 'part.log')
+  t.is((await on('log', 'export', part, '--from', String(position + 2), '--blobs', blobs)).code, 0)
+  const rest = await run(['replay', part, '--json'])
+  const adds = json(rest.out).filter((one) => JSON.stringify(one['ops']).includes('"add"'))
+  t.deepEqual(
+    adds.map((one) => JSON.stringify(one['outcome'])),
+    [6, -3, 1].map((value) => JSON.stringify({ kind: 'result', value })),
+  )
+  writeFileSync(part, readFileSync(part).subarray(0, 200))
+  const cut = await run(['replay', part])
+  t.is(cut.code, 6)
+  t.regex(cut.err, /is damaged: its sum is wrong: it was cut or changed \[DAMAGED\]/)
+  t.is((await run(['replay', join(path, 'none.log')])).code, 1)
 })

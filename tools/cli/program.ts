@@ -24,6 +24,7 @@ import { blameCommand, diffCommand, historyCommand, replayCommand } from '../com
 import { importCommand } from '../commands/import.ts'
 import { initCommand } from '../commands/init.ts'
 import { electCommand, lockCommand } from '../commands/lock.ts'
+import { logCommand } from '../commands/log.ts'
 import { locksCommand } from '../commands/locks.ts'
 import { lsCommand } from '../commands/ls.ts'
 import { queueCommand } from '../commands/queue.ts'
@@ -131,6 +132,7 @@ const makeCommands = (): Command[] => [
   diffCommand(),
   blameCommand(),
   replayCommand(),
+  logCommand(),
   checkpointCommand(),
   checkpointerCommand(),
   archiveCommand(),

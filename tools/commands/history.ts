@@ -17,6 +17,7 @@ import { Failure, exits } from '../cli/failure.ts'
 import { tableText } from '../cli/output.ts'
 import { loadTypes } from '../cluster/code.ts'
 import { noObject, withObjects } from '../cluster/objects.ts'
+import { withExport } from '../cluster/offline.ts'
 import { pastFlags, when, withPast, type PastFlags } from '../cluster/past.ts'
 import { timeText } from '../cluster/trees.ts'
 
@@ -101,32 +102,36 @@ export const historyCommand = (): Command =>
 /** Plays the log again, entry by entry. */
 export const replayCommand = (): Command =>
   ranged(new Command('replay'))
-    .description('play the log again: print each op, what came of it and what it changed')
+    .description('play the log again, or an export of it: print each op, what came of it and what it changed')
+    .argument('[file]', 'an export (sirtaki log export), played without a cluster')
     .option('--until <expression>', 'stop at the first entry for which this CEL expression holds; exit code 4 at none')
     .option('--object <path>', 'the object whose small value the expression sees as state', objectPath)
     .option('--step', 'with --until: print all entries on the way too')
     .option('--base <file>', 'play this code beside that of --code; exit code 5 at the first entry that differs', texts)
     .option('--claims', 'compare with the digests that processes have claimed; exit code 5 where one differs')
-    .action(async (flags: ReplayFlags, command: Command) => {
+    .action(async (file: string | undefined, flags: ReplayFlags, command: Command) => {
       const context = contextOf(command)
       if (flags.base !== undefined) return compareCodes(context, flags, flags.base)
       if (flags.claims === true) return compareClaims(context, flags)
-      return replay(context, flags)
+      return replay(context, file, flags)
     })
 
-async function replay(context: Context, flags: ReplayFlags): Promise<void> {
+async function replay(context: Context, file: string | undefined, flags: ReplayFlags): Promise<void> {
   const { until, object, step: isTold = false } = flags
   const holds = until === undefined ? undefined : predicateOf(until, object)
   const counted = { entries: 0, found: false }
-  await withPast(context, flags, async (client) => {
-    for await (const step of client.history(await rangeOf(client, flags, context))) {
+  const play = async (client: ObjectClient, first: number): Promise<void> => {
+    const { from = first, to } = flags
+    for await (const step of client.history({ from, to, signal: context.signal })) {
       counted.entries++
       counted.found = holds?.(step) === true
       if (holds === undefined || isTold || counted.found) tell(context, step)
       if (counted.found) break
       if (counted.entries % 256 === 0) await context.output.flow()
     }
-  })
+  }
+  if (file === undefined) await withPast(context, flags, async (client) => play(client, await oldestOf(client)))
+  else await withExport(context, file, flags, (client, { from }) => play(client, from))
   if (holds === undefined) context.output.talk(`${counted.entries} entries were played`)
   else if (!counted.found) {
     throw new Failure(exits.notFound, `the expression held for none of ${counted.entries} entries`)

@@ -119,8 +119,8 @@ test('until: an expression finds the first entry for which it holds', async (t) 
   const writer = await clients.connect()
   const hits = await writer.open(Counter, '/hits')
   for (const by of [1, 5, -10, 3]) await hits.add({ by })
-  const first = async (expression: string, object?: string): Promise<unknown> => {
-    const holds = predicateOf(expression, object)
+  const first = async (expression: string, path?: string): Promise<unknown> => {
+    const holds = predicateOf(expression, path)
     for await (const step of writer.history()) if (holds(step)) return byOf(step.ops[0]?.input)
     return undefined
   }
