@@ -24,7 +24,11 @@ export const PACK_MAX = 1 << 30
 /** A blob with its key. */
 export type PackedBlob = readonly [key: string, bytes: Uint8Array]
 
-/** Writes a pack: beside its place first, so that a stopped one leaves nothing that looks whole. @throws SirtakiError `IO`. */
+/**
+ * Writes a pack: beside its place first, so that a stopped one leaves nothing that looks whole.
+ *
+ * @throws SirtakiError `IO`, `OVERSIZE`.
+ */
 export async function writePack(path: string, blobs: AsyncIterable<PackedBlob>): Promise<number> {
   const beside = `${path}.${process.pid}`
   const file = opened(beside)
@@ -66,8 +70,8 @@ function opened(path: string): number {
 /**
  * Opens a pack as a store that can be read.
  *
- * @throws SirtakiError `IO` where it cannot be read; `DAMAGED` where it was cut or changed, or is none; `UNSUPPORTED` of
- *   a later version.
+ * @throws SirtakiError `IO` where it cannot be read; `DAMAGED` where it was cut or changed, or is none; `UNSUPPORTED`
+ *   of a later version.
  */
 export function openPack(path: string): BlobStore {
   const blobs = readPack(path)

@@ -8,6 +8,8 @@
  * on; one ack succeeds), O2 (no view shows half a transaction), O3 (equal positions, equal digests). At the end: no put
  * that was acknowledged is lost, and the sessions of the dead have ended. Read next: `plan.ts` (`SessionMix`),
  * `sim-objects.ts`, `sim-cluster.ts`.
+ *
+ * Long: what a client does and what is judged of it go together.
  */
 import type { BlobStore } from '../../log/archive/blob-store.ts'
 import { Blobs } from '../../log/archive/blobs.ts'

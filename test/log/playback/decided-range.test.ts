@@ -10,7 +10,7 @@ import { HandCluster, whichOf } from '../../harness/hand-cluster.ts'
 import { appends } from '../limits/client.ts'
 
 for (const units of [1, 2]) {
-  test(`C2: with ${units} units all entries come in order, of all streams, and not what was never granted`, async (t) => {
+  test(`C2: with ${units} units all entries come in order, of all streams, and nothing never granted`, async (t) => {
     const hand = await HandCluster.start({}, { units })
     const log = await hand.client()
     await hand.done(Promise.all(appends(log, 30, { bytes: 2_000, streams: [27] })), 100)
