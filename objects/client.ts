@@ -56,6 +56,9 @@ import { TreeType } from './tree/type.ts'
 /** Types that every client knows. */
 const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType, Retention]
 
+/** Of what has no time of its own: 24 days. */
+const PATIENT_MS = 2 ** 31 - 1
+
 /** The stream of the space `/`. Stream 0 is that of sessions. */
 export const ROOT_STREAM = 1
 
@@ -432,7 +435,7 @@ export class ObjectClient implements AsyncDisposable {
             ending.abort(late)
           })
     try {
-      return await attended(clock, () => run({ signal: either(ending.signal, signal) }))
+      return await attended(clock, () => run({ signal: either(ending.signal, signal), timeoutMs: PATIENT_MS }))
     } catch (thrown) {
       throw ending.signal.aborted ? late : thrown
     } finally {
@@ -447,9 +450,7 @@ export class ObjectClient implements AsyncDisposable {
     const mayGo = retention.checkpoints.length > 0 && this.#view.log.isReadOnly !== true
     const from = mayGo ? neededFrom(retention, position) : undefined
     if (from === undefined) return { [Symbol.asyncDispose]: () => Promise.resolve() }
-    const held = await this.hold({ ...options, position: from, name: 'a reader of the past' })
-    // What was read is right whatever becomes of the hold.
-    return { [Symbol.asyncDispose]: () => held.release().catch(() => undefined) }
+    return this.hold({ ...options, position: from, name: 'a reader of the past' })
   }
 
   /** A session for work that goes on for as long as the client, whatever becomes of the session. */

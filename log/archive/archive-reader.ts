@@ -12,6 +12,9 @@ import type { Limits } from '../limits.ts'
 import type { BlobOptions, Blobs } from './blobs.ts'
 import { ARCHIVE, decodeRange, rangeEnd, rangeKey, type ArchivedRange } from './range.ts'
 
+/** Ranges behind a position that may hold it: another archiver's may be longer, or begin further on. */
+const LOOKED_AT = 8
+
 /** With what the archive is read. */
 export interface ArchiveSource extends BlobOptions {
   readonly blobs: Blobs
@@ -32,13 +35,10 @@ export async function rangeEnds({ blobs, ...options }: ArchiveSource, behind = 0
  */
 export async function rangeWith(source: ArchiveSource, position: number): Promise<ArchivedRange | undefined> {
   let damaged: SirtakiError | undefined
-  for (const end of await rangeEnds(source, position)) {
+  for (const end of (await rangeEnds(source, position)).slice(0, LOOKED_AT)) {
     try {
       const range = await readRange(source, end)
-      if (range === undefined) continue
-      // Those behind it begin behind the position too, unless another archiver's was longer.
-      if (range.from <= position) return range
-      if (damaged === undefined) return undefined
+      if (range !== undefined && range.from <= position) return range
     } catch (thrown) {
       if (!isError(thrown, 'DAMAGED')) throw thrown
       damaged = thrown

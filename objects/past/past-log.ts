@@ -14,6 +14,15 @@ import type { CheckpointSource } from '../runtime/stored-space.ts'
 const readOnly = (): SirtakiError =>
   new SirtakiError('UNSUPPORTED', 'the past is for reading: open the object with a client of today to change it')
 
+const future = (to: number, position: number): SirtakiError =>
+  new SirtakiError(
+    'BAD_ARGUMENT',
+    `position ${to - 1} is behind the past that is looked at, which ends at ${position}`,
+    {
+      facts: { position: to - 1, end: position },
+    },
+  )
+
 /** The log of one space up to a position, inclusive. */
 export function pastLog(log: SpaceLog, stream: number, position: number): SpaceLog {
   const end = position + 1
@@ -29,8 +38,17 @@ export function pastLog(log: SpaceLog, stream: number, position: number): SpaceL
     waitsFor: () => log.waitsFor?.(),
     // No deadline of the past falls due now.
     tail: async (asked, flow) => (asked === stream ? { tail: end, logTime: 0 } : log.tail(asked, flow)),
-    play: (asked, events, from = 0) =>
-      log.play(asked, asked === stream ? until(events, end) : events, from, { live: false }),
+    play: (asked, events, from = 0) => {
+      if (asked !== stream) return log.play(asked, events, from, { live: false })
+      const player = log.play(asked, until(events, end), from, { live: false })
+      return {
+        offer: () => undefined,
+        close: () => {
+          player.close()
+        },
+        playTo: (to, flow) => (to > end ? Promise.reject(future(to, position)) : player.playTo(to, flow)),
+      }
+    },
   }
 }
 

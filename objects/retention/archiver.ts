@@ -14,7 +14,7 @@ import { sha256 } from '../../log/bytes/hash.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { pause } from '../../log/cluster/retry.ts'
 import type { Entry } from '../../log/entry.ts'
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, isError } from '../../log/errors.ts'
 import type { Checkpoints } from '../checkpoints/checkpoints.ts'
 import { makeHandle, type ObjectPort } from '../handle.ts'
 import type { Held } from '../lock/lock.ts'
@@ -32,6 +32,8 @@ const OWN_ENTRIES = 8
 const LOOK_MS = 1_000
 /** Positions of one reading. */
 const READ_POSITIONS = 16_384
+/** A reading with so many bytes was cut short: the next one need not wait. */
+const READ_BYTES = 512 << 10
 const CALL_MS = 60_000
 
 /** What an archiver reports, and how often it writes. */
@@ -103,41 +105,64 @@ export class Archiver {
   }
 
   #begin(): Pending {
-    const { archived, mark } = retentionOf(this.#port)
-    const from = archived ?? mark
+    const from = endOf(this.#port)
     return { from, to: from, horizon: 0, bytes: 0, entries: [], since: this.#port.view.log.clock.now() }
   }
 }
 
-/** Archives everything that is decided now, for a command. @throws as `writeRange`. */
-export async function archiveAll(port: ObjectPort, checkpoints: Checkpoints, options: CallOptions): Promise<number> {
-  await port.view.sync(options)
-  for (;;) {
-    const { archived, mark } = retentionOf(port)
-    const from = archived ?? mark
-    const pending: Pending = { from, to: from, horizon: 0, bytes: 0, entries: [], since: 0 }
-    while (pending.bytes < RANGE_BYTES && (await readMore(port, pending, RANGE_BYTES, options)));
-    if (pending.entries.length <= OWN_ENTRIES && archived !== null) return from
-    if (pending.to === from) return from
-    await writeRange(port, checkpoints, pending, options)
-  }
+/** Where the archive goes on: at its end, or where the log begins if that is further on. */
+function endOf(port: ObjectPort): number {
+  const { archived, mark } = retentionOf(port)
+  return Math.max(archived ?? 0, mark)
 }
 
-/** Reads on; false where nothing more is decided. @throws as `SpaceLog.decided`. */
+/**
+ * Archives everything that is decided at the call; gives the end of the archive. `timeoutMs` is for all of it.
+ *
+ * @throws as `writeRange`.
+ */
+export async function archiveAll(
+  port: ObjectPort,
+  checkpoints: Checkpoints,
+  { signal, timeoutMs }: CallOptions,
+): Promise<number> {
+  const { clock } = port.view.log
+  const until = timeoutMs === undefined ? undefined : clock.now() + timeoutMs
+  const left = (): CallOptions => ({
+    signal,
+    timeoutMs: until === undefined ? CALL_MS : Math.max(1, until - clock.now()),
+  })
+  await port.view.sync(left())
+  const { tail } = await port.view.log.tail(port.view.stream, left())
+  for (let from = endOf(port); from < tail; from = endOf(port)) {
+    const pending: Pending = { from, to: from, horizon: 0, bytes: 0, entries: [], since: 0 }
+    while (pending.bytes < RANGE_BYTES && pending.to < tail) {
+      const before = pending.to
+      await readMore(port, pending, RANGE_BYTES, left())
+      if (pending.to === before) break
+    }
+    if (pending.to === from) return from
+    await writeRange(port, checkpoints, pending, left())
+  }
+  return endOf(port)
+}
+
+/** Reads on; true where there is much more to come. @throws as `SpaceLog.decided`. */
 async function readMore(port: ObjectPort, pending: Pending, bytesMax: number, options: CallOptions): Promise<boolean> {
   const { log } = port.view
   if (log.decided === undefined) throw new SirtakiError('UNSUPPORTED', 'this log cannot be archived')
   if (pending.bytes >= bytesMax) return false
   const range = { from: pending.to, to: pending.to + READ_POSITIONS }
   const { to, entries, horizon } = await log.decided(range, options)
+  let bytes = 0
   for (const entry of entries) {
     pending.entries.push(entry)
-    pending.bytes += entry.bytes.byteLength
+    bytes += entry.bytes.byteLength
   }
-  const isMore = to > pending.to
+  pending.bytes += bytes
   pending.to = to
   pending.horizon = horizon
-  return isMore
+  return to === range.to || bytes >= READ_BYTES
 }
 
 /**
@@ -156,7 +181,7 @@ async function writeRange(
   const nonce = await checkpoints.markedStore(options)
   const source: ArchiveSource = await checkpoints.archive(options)
   const { blobs, cluster } = source
-  const previous = (await readRange(source, from))?.sha256 ?? null
+  const previous = await hashOfRange(source, from)
   const bytes = encodeRange({ cluster, from, to, previous, horizon }, entries)
   const isNew = await blobs.putNew(rangeKey(to), bytes, options)
   const there = await readRange(source, to)
@@ -171,4 +196,14 @@ async function writeRange(
   const note = { from, to, nonce, address: checkpoints.address }
   await makeHandle(Retention, RETENTION_PATH, port).archived(note, options)
   failpoint?.('archive.noted', { from, to })
+}
+
+/** What the range before hashes to; null where there is none, or it cannot be read any more: that is for `verify`. */
+async function hashOfRange(source: ArchiveSource, to: number): Promise<string | null> {
+  try {
+    return (await readRange(source, to))?.sha256 ?? null
+  } catch (thrown) {
+    if (isError(thrown, 'DAMAGED')) return null
+    throw thrown
+  }
 }

@@ -7,7 +7,6 @@ import type { CallOptions } from '../../log/cluster/calls.ts'
 import { Backoff } from '../../log/cluster/retry.ts'
 import { asError, isError } from '../../log/errors.ts'
 import { makeHandle, type ObjectPort } from '../handle.ts'
-import type { SpaceLog } from '../runtime/space-log.ts'
 import { RETENTION_PATH, Retention } from './type.ts'
 
 /** What is held, and how the call goes. */
@@ -33,10 +32,11 @@ export async function holdLog(port: ObjectPort, { position, name, ...options }: 
   const { log } = port.view
   const retention = makeHandle(Retention, RETENTION_PATH, port)
   const id = log.random.id()
+  const back = (): Promise<void> => giveBack(port, () => retention.release({ id }, { background: true }))
   try {
     await retention.hold({ id, position, name }, options)
   } catch (thrown) {
-    if (asError(thrown).next === 'unknown') void giveBack(log, () => retention.release({ id }, { background: true }))
+    if (asError(thrown).next === 'unknown') void back()
     throw thrown
   }
   let released: Promise<void> | undefined
@@ -45,13 +45,18 @@ export async function holdLog(port: ObjectPort, { position, name, ...options }: 
       released = undefined
       throw thrown
     }))
-  return { position, release, [Symbol.asyncDispose]: release }
+  // Who leaves its scope has what it wanted, whatever becomes of the hold: that goes on by itself.
+  const leave = (): Promise<void> =>
+    release().catch(() => {
+      void back()
+    })
+  return { position, release, [Symbol.asyncDispose]: leave }
 }
 
 /** Releases until that is decided, or the session is gone and its holds with it. */
-async function giveBack(log: SpaceLog, release: () => Promise<void>): Promise<void> {
-  const backoff = new Backoff(log, log.limits)
-  for (;;) {
+async function giveBack({ view }: ObjectPort, release: () => Promise<void>): Promise<void> {
+  const backoff = new Backoff(view.log, view.log.limits)
+  while (view.stopped === undefined) {
     try {
       await release()
       return

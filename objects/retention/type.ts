@@ -62,10 +62,10 @@ export const Retention = defineObject({
     /** Everything in [from, to) is in the archive and was read back: ranges leave no hole. */
     archived: op.raw(isArchived, ({ from, to, ...store }, ctx) => {
       takeStore(store, ctx)
-      const { archived } = ctx.state
-      if (archived === null ? from > ctx.state.mark : from !== archived) {
-        ctx.reject('CONFLICT', { from, archived: archived ?? ctx.state.mark })
-      }
+      const { archived, mark } = ctx.state
+      // Where the log was trimmed ahead of it, the archive begins anew at the mark.
+      const joins = archived !== null && archived >= mark ? from === archived : from <= mark && to >= mark
+      if (!joins) ctx.reject('CONFLICT', { from, archived: archived ?? mark })
       ctx.put({ ...ctx.state, archived: to })
     }),
     /** Keeps the log from a position on, until it is released or its session ends. Who holds names it. */

@@ -43,6 +43,8 @@ export interface Call {
   held: boolean
   payload: Uint8Array
   sending: Promise<Appended> | undefined
+  /** Whether an entry of it was sent before the one at hand, and may count. */
+  isTwice: boolean
   applied: Applied | undefined
   /** Of an op that waited. */
   settled: Settlement | undefined
@@ -67,6 +69,7 @@ export const newCall = (number: number, request: Request, { deadline, signal, re
   held: false,
   payload: NO_BYTES,
   sending: undefined,
+  isTwice: false,
   applied: undefined,
   settled: undefined,
   disarm: undefined,

@@ -241,7 +241,10 @@ export class Session implements LocalSession {
     if (this.#calls.size === 0) this.#idle?.()
     this.#turn = Math.max(this.#turn, next)
     // What stands too early, in the part that is gone, is played by nobody here: it goes once more, one of two counts.
-    for (const call of [...this.#calls.values()].sort((a, b) => a.number - b.number)) this.#hold(call)
+    for (const call of [...this.#calls.values()].sort((a, b) => a.number - b.number)) {
+      call.isTwice ||= call.payload.byteLength > 0
+      this.#hold(call)
+    }
     this.#sendHeld()
   }
 
@@ -379,8 +382,10 @@ export class Session implements LocalSession {
     call.sending = undefined
     if (call.applied !== undefined || call.held || this.#stopped !== undefined) return
     // The log cannot tell whether it was there. Apply drops the second of two, so it is appended once more.
-    if (error.code === 'TRIMMED' && error.next === 'unknown') this.#send(call)
-    else this.#fail(call, error)
+    if (error.code === 'TRIMMED' && error.next === 'unknown') {
+      call.isTwice = true
+      this.#send(call)
+    } else this.#fail(call, call.isTwice ? unknownOf(error) : error)
   }
 
   /** Keeps a call until everything before it is applied or on its way. */
@@ -500,6 +505,12 @@ function tooLate(call: Call, session: number | undefined): SirtakiError {
 
 const gaveUp = (what: string, signal: AbortSignal): SirtakiError =>
   new SirtakiError('ABORTED', `${what} was aborted and taken back`, { cause: signal.reason, next: 'again' })
+
+/** An entry of the call that was sent before may still count. */
+const unknownOf = (error: SirtakiError): SirtakiError =>
+  error.next === 'again'
+    ? new SirtakiError(error.code, error.message, { cause: error, facts: error.facts, next: 'unknown' })
+    : error
 
 const lostTrack = (what: string): SirtakiError =>
   new SirtakiError(

@@ -519,6 +519,7 @@ export class View {
     }
     const backoff = new Backoff(this.log, this.log.limits)
     for (;;) {
+      const trim = this.#trim
       const { stored, isRead } = await this.#storedState()
       if (this.#stopped !== undefined) return
       const isNewer = stored !== undefined && stored.position > this.#current.next && stored.position >= this.#trim
@@ -527,7 +528,7 @@ export class View {
         return
       }
       // A store that does not answer may answer later; one that has nothing newer will not have it.
-      const mayCome = isNewer || (this.#unread !== undefined && this.#unread.next !== 'stop')
+      const mayCome = isNewer || this.#trim > trim || (this.#unread !== undefined && this.#unread.next !== 'stop')
       if (!mayCome) {
         this.#stop(this.#reasonOf(trimmed))
         return

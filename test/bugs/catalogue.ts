@@ -71,8 +71,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/retention/trim.test.ts'],
     file: 'objects/retention/hold.ts',
-    find: "if (asError(thrown).next === 'unknown') void giveBack",
-    replace: "if (asError(thrown).next === 'stop') void giveBack",
+    find: "if (asError(thrown).next === 'unknown') void back()",
+    replace: "if (asError(thrown).next === 'stop') void back()",
   },
   {
     name: 'checkpointer-keeps-the-pen',
@@ -104,8 +104,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/log/archive/range.test.ts'],
     file: 'log/archive/archive-reader.ts',
-    find: 'if (range.from <= position) return range',
-    replace: 'if (range.from >= 0) return range',
+    find: 'if (range !== undefined && range.from <= position) return range',
+    replace: 'if (range !== undefined) return range',
   },
   {
     name: 'archive-begins-at-its-end',
@@ -170,8 +170,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/retention/retention.test.ts'],
     file: 'objects/retention/type.ts',
-    find: 'from > ctx.state.mark : from !== archived',
-    replace: 'from > ctx.state.mark : from < archived',
+    find: 'archived >= mark ? from === archived',
+    replace: 'archived >= mark ? from >= archived',
   },
   {
     name: 'stale-note-counts',

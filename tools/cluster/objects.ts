@@ -28,10 +28,30 @@ export const withObjects = <T>(
   options: UseOptions & ObjectsOptions = {},
 ): Promise<T> =>
   context.blobs === undefined
-    ? runWithObjects(context, use, options).catch((thrown: unknown) =>
-        withObjects(withNotedBlobs(context, thrown), use, options),
-      )
+    ? runOrNoted(context, use, options)
     : withBlobs(context, ({ checkpoints }) => runWithObjects(context, use, { ...options, checkpoints }))
+
+/** Runs without a store, or with the one that the log names, where it is missed before `use` has begun. */
+async function runOrNoted<T>(
+  context: Context,
+  use: (client: ObjectClient) => Promise<T>,
+  options: UseOptions & ObjectsOptions,
+): Promise<T> {
+  let hasBegun = false
+  try {
+    return await runWithObjects(
+      context,
+      (client) => {
+        hasBegun = true
+        return use(client)
+      },
+      options,
+    )
+  } catch (thrown) {
+    if (hasBegun) throw thrown
+    return await withObjects(withNotedBlobs(context, thrown), use, options)
+  }
+}
 
 /**
  * The context with the blob store that the log itself names, where its beginning is gone: who was not told of one need

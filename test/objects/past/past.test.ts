@@ -184,3 +184,16 @@ test('O3: digests that were claimed are those of a replay', async (t) => {
   t.true(found.same > 0)
   t.is(found.other, 0)
 })
+
+test('C4: what is behind the past that is looked at cannot be waited for', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  const { position } = writer
+  for (let i = 0; i < 5; i++) await hits.add({ by: 1 })
+  await using past = await writer.at(position)
+  t.true(isError(await t.throwsAsync(past.sync({ atLeast: position + 3 })), 'BAD_ARGUMENT'))
+  await past.sync({ atLeast: position })
+  t.is((await past.open(Counter, '/hits')).state.value, 1)
+})
