@@ -6,7 +6,7 @@
 import type { Row } from '../runtime/row.ts'
 import type { SessionMark } from '../runtime/session-marks.ts'
 import type { ObjectSnapshot, SpaceSnapshot, TableSnapshot } from '../runtime/snapshot.ts'
-import type { PartRow } from './part.ts'
+import type { PartRow, RowPlace } from './part.ts'
 
 interface StoredObject {
   type: string
@@ -26,22 +26,31 @@ export class StoredState {
 
   /** Takes rows of the base, or of the next delta. */
   add(rows: readonly PartRow[]): void {
+    // Rows of one table come one behind the other, a million of them: where they go is looked up once.
+    let last: RowPlace | undefined
+    let stored = new Map<string, Row<unknown>>()
     for (const { place, key, row } of rows) {
-      const { object: path, type, version, table } = place
-      const object = this.#objects.get(path) ?? { type, version, tables: new Map<string, Map<string, Row<unknown>>>() }
-      this.#objects.set(path, object)
-      const stored = object.tables.get(table) ?? new Map<string, Row<unknown>>()
-      object.tables.set(table, stored)
-      const before = stored.get(key)
-      this.#records += (row === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-      if (row === undefined) {
-        stored.delete(key)
-        continue
-      }
-      stored.set(key, row)
-      // An object that was upgraded, or ended and made anew as another one: its small value says so last.
-      if (table === '') Object.assign(object, { type, version })
+      if (place !== last) stored = this.#tableAt((last = place))
+      const before = stored.size
+      if (row === undefined) stored.delete(key)
+      else stored.set(key, row)
+      this.#records += stored.size - before
+      if (row !== undefined && place.table === '') this.#typed(place)
     }
+  }
+
+  #tableAt({ object: path, type, version, table }: RowPlace): Map<string, Row<unknown>> {
+    const object = this.#objects.get(path) ?? { type, version, tables: new Map<string, Map<string, Row<unknown>>>() }
+    this.#objects.set(path, object)
+    const stored = object.tables.get(table) ?? new Map<string, Row<unknown>>()
+    object.tables.set(table, stored)
+    return stored
+  }
+
+  /** An object that was upgraded, or ended and made anew as another one: its small value says so last. */
+  #typed({ object: path, type, version }: RowPlace): void {
+    const object = this.#objects.get(path)
+    if (object !== undefined) Object.assign(object, { type, version })
   }
 
   /** The snapshot of them. What ended has no records. */

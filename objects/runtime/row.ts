@@ -52,6 +52,8 @@ export interface RowStore {
   row(key: string): Row<unknown> | undefined
   /** Its records, in any order. */
   rows(): Iterable<readonly [key: string, row: Row<unknown>]>
+  /** The same as two arrays, in one turn: of a million records too. */
+  copy(): { readonly keys: readonly string[]; readonly rows: readonly Row<unknown>[] }
   /** Sets a record to what another one of its kind held, within a step; with `created` it is as old as that. */
   replace(key: string, value: unknown, created?: number): void
   /** Drops a record within a step. */

@@ -34,14 +34,4 @@ export interface SpaceSnapshot {
 
 /** The records of an object's stores, of which `cell` is the small value. */
 export const tablesOf = (stores: readonly RowStore[], cell: RowStore | undefined): TableSnapshot[] =>
-  stores
-    .filter(({ size }) => size > 0)
-    .map((store) => {
-      const keys: string[] = []
-      const rows: Row<unknown>[] = []
-      for (const [key, row] of store.rows()) {
-        keys.push(key)
-        rows.push(row)
-      }
-      return { table: store === cell ? '' : store.name, keys, rows }
-    })
+  stores.filter(({ size }) => size > 0).map((store) => ({ table: store === cell ? '' : store.name, ...store.copy() }))
