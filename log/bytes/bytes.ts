@@ -67,6 +67,26 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   return out
 }
 
+/** TextDecoder takes 0.4 us for a handful of letters, the loop 0.1 for 24 (measured on Node 24). */
+const SHORT_TEXT = 64
+/** A text of at most so many UTF-16 units is written where it belongs, for which three bytes each are kept free. */
+const IN_PLACE_TEXT = 4_096
+
+/** The text that bytes[from, to) are. @throws TypeError where they are none. */
+export function textOf(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from <= SHORT_TEXT) {
+    let text = ''
+    let i = from
+    for (; i < to; i++) {
+      const code = bytes[i] ?? 0
+      if (code > 0x7f) break
+      text += String.fromCharCode(code)
+    }
+    if (i === to) return text
+  }
+  return decoder.decode(bytes.subarray(from, to))
+}
+
 /** A growing buffer. `done` hands the bytes over; the writer must not be used after it. */
 export class ByteWriter {
   bytes: Uint8Array
@@ -117,8 +137,16 @@ export class ByteWriter {
 
   /** A string as its length in bytes (u32) and its UTF-8 form. */
   text(value: string): this {
-    const bytes = encoder.encode(value)
-    return this.u32(bytes.byteLength).raw(bytes)
+    if (value.length > IN_PLACE_TEXT) {
+      const bytes = encoder.encode(value)
+      return this.u32(bytes.byteLength).raw(bytes)
+    }
+    // Bytes of its own for each text make the engine collect in the middle of a turn.
+    const at = this.reserve(4 + 3 * value.length)
+    const { written } = encoder.encodeInto(value, this.bytes.subarray(at + 4))
+    setU32(this.bytes, at, written)
+    this.at = at + 4 + written
+    return this
   }
 
   done(): Uint8Array {
@@ -189,9 +217,10 @@ export class ByteReader {
   }
 
   text(): string {
-    const bytes = this.raw(this.count(1))
+    const length = this.count(1)
+    const from = this.take(length)
     try {
-      return decoder.decode(bytes)
+      return textOf(this.bytes, from, from + length)
     } catch (cause) {
       throw new SirtakiError('BAD_FRAME', 'a text is not well-formed UTF-8', { cause })
     }

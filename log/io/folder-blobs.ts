@@ -14,7 +14,7 @@ import { PAGE_KEYS, type BlobPage, type BlobStore } from '../archive/blob-store.
 import { SirtakiError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import { isFull } from './sqlite-error.ts'
-import { syncFolder } from './sync-folder.ts'
+import { folderSynced, syncFolder } from './sync-folder.ts'
 
 const NEW = '.new'
 /** A file that is being written is younger. */
@@ -100,7 +100,7 @@ export class FolderBlobs implements BlobStore {
       }
       await this.#makeFolderOf(path)
       await place(beside, path)
-      syncFolder(dirname(path))
+      await folderSynced(dirname(path))
     } catch (cause) {
       throw ioError('written', path, cause)
     } finally {
@@ -110,7 +110,7 @@ export class FolderBlobs implements BlobStore {
 
   async #makeFolderOf(path: string): Promise<void> {
     const made = await mkdir(dirname(path), { recursive: true })
-    if (made !== undefined) syncFolder(dirname(made))
+    if (made !== undefined) await folderSynced(dirname(made))
   }
 
   /** Keys below a folder that ends in a slash, or of everything for ''. */

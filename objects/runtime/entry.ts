@@ -14,10 +14,10 @@
  * payload is judged alike by everyone, a later version halts the reader, and what does not begin with a version mark, 1
  * to 8, is no entry of a space: it is passed over). Read next: `space.ts`.
  */
-import { ByteReader, ByteWriter, setU32, viewOf } from '../../log/bytes/bytes.ts'
+import { ByteReader, ByteWriter, setU32, textOf, viewOf } from '../../log/bytes/bytes.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { ENTRY_VERSION, readSessionEntry, type Identity, type SessionEntry } from '../../sequencer/session-entry.ts'
-import { setU16, textOf, tried, utf8 } from './input.ts'
+import { setU16, tried, utf8 } from './input.ts'
 
 /** First bytes that are, or will be, versions of ours: below every byte that a text begins with. */
 const VERSION_MARK_MAX = 8

@@ -6,13 +6,12 @@
  * What is on the way of every call, so by hand where an engine's general way takes ten times as long. Keeps: O11, P58.
  * Read next: `entry.ts` (where it stands), `values.ts` (what a value is).
  */
-import { ByteReader, setU32 } from '../../log/bytes/bytes.ts'
+import { ByteReader, setU32, textOf } from '../../log/bytes/bytes.ts'
 import { SirtakiError } from '../../log/errors.ts'
 import { isExhausted } from './exhausted.ts'
 import { DEPTH_MAX, canonicalInput, isCanonical, type Input } from './values.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Where an input stands in a payload. */
 export interface InputPlace {
@@ -121,24 +120,6 @@ export function tried<V>(read: () => V): V | undefined {
     if (isExhausted(thrown)) throw thrown
     return undefined
   }
-}
-
-/** TextDecoder takes 0.4 us for a handful of letters, the loop 0.1 for 24 (measured on Node 24). */
-const SHORT_TEXT = 64
-
-/** The text that bytes[from, to) are. @throws TypeError where they are none. */
-export function textOf(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from <= SHORT_TEXT) {
-    let text = ''
-    let i = from
-    for (; i < to; i++) {
-      const code = bytes[i] ?? 0
-      if (code > 0x7f) break
-      text += String.fromCharCode(code)
-    }
-    if (i === to) return text
-  }
-  return decoder.decode(bytes.subarray(from, to))
 }
 
 /** Writes a u16, little endian. */
