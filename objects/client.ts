@@ -36,7 +36,8 @@ import { Archiver, archiveAll, type ArchiverOptions } from './retention/archiver
 import { holdLog, type HeldLog, type HoldOptions } from './retention/hold.ts'
 import { retentionOf, trimLog, type RetentionNow, type TrimOptions, type Trimmed } from './retention/trim.ts'
 import type { Policy } from './retention/shapes.ts'
-import { RETENTION_PATH, Retention } from './retention/type.ts'
+import { Retention } from './retention/type.ts'
+import { RETENTION_PATH } from './runtime/checkpoint-note.ts'
 import type { Digest } from './runtime/digest.ts'
 import type { AnyObjectType } from './runtime/object-type.ts'
 import type { Ticket } from './runtime/session-life.ts'
@@ -208,7 +209,8 @@ export class ObjectClient implements AsyncDisposable {
    * that has, this client's own for example, stops. Gives the position of what says so.
    *
    * @throws SirtakiError `BAD_ARGUMENT` where the entry at that position is no op of that object; `CONFLICT`, next
-   *   `stop`, where a process with a state of that position or a later one has said so; as any append.
+   *   `stop`, where a process with a state of that position or a later one has said so, or a checkpoint holds it; as
+   *   any append.
    */
   skip(options: SkipOptions): Promise<number> {
     return appendSkip(this.#view.log, ROOT_STREAM, options)

@@ -20,7 +20,8 @@ import { makeHandle, type ObjectPort } from '../handle.ts'
 import type { Held } from '../lock/lock.ts'
 import { Duty } from './duty.ts'
 import { retentionOf } from './trim.ts'
-import { RETENTION_PATH, Retention } from './type.ts'
+import { RETENTION_PATH } from '../runtime/checkpoint-note.ts'
+import { Retention } from './type.ts'
 
 /** The lock of whoever archives. */
 export const ARCHIVER_PATH = '/.sirtaki/archiver'

@@ -7,7 +7,8 @@ import type { CallOptions } from '../../log/cluster/calls.ts'
 import { Backoff } from '../../log/cluster/retry.ts'
 import { asError, isError } from '../../log/errors.ts'
 import { makeHandle, type ObjectPort } from '../handle.ts'
-import { RETENTION_PATH, Retention } from './type.ts'
+import { RETENTION_PATH } from '../runtime/checkpoint-note.ts'
+import { Retention } from './type.ts'
 
 /** What is held, and how the call goes. */
 export interface HoldOptions extends CallOptions {

@@ -11,10 +11,10 @@
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { encodeSessions, type Session } from '../../sequencer/session-entry.ts'
 import { ObjectOps, requestOf, type ObjectPort } from '../handle.ts'
+import { CHECKPOINT_STREAM, RETENTION_PATH } from '../runtime/checkpoint-note.ts'
 import { SKIP_STREAM } from '../runtime/skip-entry.ts'
-import { CHECKPOINT_STREAM } from '../runtime/without-blobs.ts'
 import type { CheckpointedInput } from './shapes.ts'
-import { RETENTION_PATH, Retention } from './type.ts'
+import { Retention } from './type.ts'
 
 /** Bytes of sessions in one entry. A session's own JSON is smaller by far. */
 const PART_BYTES = 256 << 10

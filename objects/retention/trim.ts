@@ -12,7 +12,8 @@ import { SirtakiError } from '../../log/errors.ts'
 import { makeHandle, type ObjectPort } from '../handle.ts'
 import { limitOf, type TrimLimit } from './limit.ts'
 import type { Checkpoint, RetentionState } from './shapes.ts'
-import { RETENTION_PATH, Retention } from './type.ts'
+import { RETENTION_PATH } from '../runtime/checkpoint-note.ts'
+import { Retention } from './type.ts'
 
 /** What is trimmed, and how the call goes. */
 export interface TrimOptions extends CallOptions {

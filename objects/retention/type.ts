@@ -29,9 +29,6 @@ import {
   type StoreMark,
 } from './shapes.ts'
 
-/** Where it is. */
-export const RETENTION_PATH = '/.sirtaki/retention'
-
 type Tables = { checkpoints: Checkpoint; holds: Hold }
 type Ctx = Context<RetentionState, Tables>
 

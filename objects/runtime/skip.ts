@@ -1,7 +1,7 @@
 /**
  * Writes a skip: what never ends at a position is left out there, by everybody who has not played it yet.
  *
- *     position: is it an op of the object? ─ behind it: has anybody claimed a state of there? ─ append on {2}
+ *     position: is it an op of the object? ─ behind it: a claim, or a checkpoint, of there or later? ─ append on {2}
  *
  * Nothing is run here, so that the op cannot hang whoever skips it. A process with a state of that position or behind
  * it has run the op: where one has, a skip would make states differ (finding 28). Keeps: O3. Read next: `skips.ts`.
@@ -10,6 +10,7 @@ import { requireCallOptions } from '../../log/cluster/arguments.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError } from '../../log/errors.ts'
+import { noteOf } from './checkpoint-note.ts'
 import { OpDecoder } from './entry.ts'
 import { SKIP_STREAM, encodeSkip, type Skip } from './skip-entry.ts'
 import type { SpaceLog } from './space-log.ts'
@@ -41,7 +42,7 @@ export async function appendSkip(log: SpaceLog, stream: number, options: SkipOpt
     throw new SirtakiError(
       'CONFLICT',
       `${object} at position ${position} cannot be skipped: a process has claimed its state of position `
-        + `${found.passed}, so it has run the op`,
+        + `${found.passed}, or noted a checkpoint of it, so it has run the op`,
       { next: 'stop', facts: { position, object, claimed: found.passed } },
     )
   }
@@ -59,7 +60,7 @@ interface Found {
   /** Whether there is an entry of the space at the position, and whether that is an op of the object. */
   readonly isEntry: boolean
   readonly isOp: boolean
-  /** A position at or past it whose digest somebody has claimed. */
+  /** A position at or past it whose digest somebody has claimed, or that a checkpoint holds. */
   readonly passed: number | undefined
 }
 
@@ -74,6 +75,9 @@ async function look(
   const read = (entry: Entry): void => {
     const decoded = decoder.decode(entry.payload)
     if (entry.position === position) found = { ...found, isEntry: decoded.kind !== 'bad' }
+    const note = noteOf(entry.payload, decoded)
+    // A checkpoint holds what is below its position.
+    if (note !== undefined && note.position > position) found = { ...found, passed: note.position - 1 }
     if (decoded.kind !== 'op' && decoded.kind !== 'transaction') return
     const parts = decoded.kind === 'op' ? [decoded.part] : decoded.parts
     if (entry.position === position) found = { ...found, isOp: parts.some((part) => part.object === object) }

@@ -6,12 +6,10 @@
  */
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError } from '../../log/errors.ts'
+import { CHECKPOINT_STREAM, noteOf } from './checkpoint-note.ts'
 import { OpDecoder } from './entry.ts'
-import { readInput } from './input.ts'
 import type { SpaceLog } from './space-log.ts'
 
-/** The stream that checkpoints are noted on, beside that of their space. */
-export const CHECKPOINT_STREAM = 3
 /** How long somebody looks for the note. */
 const LOOK_MS = 3_000
 
@@ -32,13 +30,7 @@ async function notedAddress(log: SpaceLog, from: number): Promise<string | undef
   const decoder = new OpDecoder<never>()
   let address: string | undefined
   const deliver = (entries: readonly Entry[]): void => {
-    for (const { payload } of entries) {
-      const decoded = decoder.decode(payload)
-      if (decoded.kind !== 'op') continue
-      const input = readInput(payload, decoded.part)
-      const isNote = typeof input === 'object' && input !== null && 'address' in input
-      if (isNote && typeof input.address === 'string') address = input.address
-    }
+    for (const { payload } of entries) address = noteOf(payload, decoder.decode(payload))?.address ?? address
   }
   const events = { deliver, reached: () => undefined, failed: () => undefined }
   const { tail } = await log.tail(CHECKPOINT_STREAM, { timeoutMs: LOOK_MS })

@@ -2675,6 +2675,17 @@ export const bugs: readonly Bug[] = [
     replace: 'if (this.#current.space.position < 0) this.#stop',
   },
   {
+    name: 'skip-below-a-checkpoint',
+    sentence: 'A position is skipped though a checkpoint that is noted holds what came of it.',
+    breaks: ['O3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/skip.test.ts'],
+    file: 'objects/runtime/skip.ts',
+    find: 'note.position > position) found',
+    replace: 'note.position < 0) found',
+  },
+  {
     name: 'skip-though-somebody-claims',
     sentence: 'A position is skipped though a process has claimed a state of it.',
     breaks: ['O3'],

@@ -7,6 +7,10 @@ import test from 'ava'
 import { number, object } from 'superstruct'
 import { isError } from '../../log/errors.ts'
 import { Counter, ObjectClient, defineObject } from '../../objects.ts'
+import { ObjectOps, partOf } from '../../objects/handle.ts'
+import { Retention } from '../../objects/retention/type.ts'
+import { CHECKPOINT_STREAM, RETENTION_PATH } from '../../objects/runtime/checkpoint-note.ts'
+import { encodeOp } from '../../objects/runtime/entry.ts'
 import { encodeSkip, readSkip, SKIP_STREAM } from '../../objects/runtime/skip-entry.ts'
 import { DIGEST_EVERY } from '../../objects/runtime/space.ts'
 import { FakeLog } from './fake-log.ts'
@@ -134,6 +138,16 @@ test.serial('O3: a skip is refused where somebody has claimed a state of that po
   const skip = (position: number) => other.skip({ position, object: '/maze' })
   t.deepEqual(await outcomes(log, [skip(3), skip(DIGEST_EVERY)]), ['CONFLICT', 'CONFLICT'])
   t.deepEqual(await outcomes(log, [skip(DIGEST_EVERY + 1)]), [DIGEST_EVERY + 2])
+})
+
+test.serial('O3: a skip is refused where a checkpoint that is noted holds the position', async (t) => {
+  const { log, other } = await mazeLog()
+  const note = { n: 1, position: 4, key: 'manifests/1', sha256: '0'.repeat(64), nonce: 'aa', address: 'file:/b' }
+  const target = new ObjectOps(Retention, RETENTION_PATH).target('checkpointed')
+  log.write(encodeOp(1, 1, partOf(target, { ...note, moves: false })), [1, CHECKPOINT_STREAM])
+  const skip = (position: number) => other.skip({ position, object: '/maze' })
+  t.deepEqual(await outcomes(log, [skip(2), skip(3)]), ['CONFLICT', 'CONFLICT'])
+  t.deepEqual(await outcomes(log, [skip(4)]), [8])
 })
 
 test.serial('O1: what is called before the skips have been read is answered all the same', async (t) => {

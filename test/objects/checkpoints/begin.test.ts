@@ -10,6 +10,8 @@ import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { isError } from '../../../log/errors.ts'
 import { systemRandom } from '../../../log/io/random.ts'
 import { Counter, defineObject } from '../../../index.ts'
+import { spaceLogOf } from '../../../objects/runtime/space-log.ts'
+import { SKIP_STREAM, encodeSkip } from '../../../objects/runtime/skip-entry.ts'
 import { Clients } from './clients.ts'
 
 const Tally = defineObject({
@@ -168,7 +170,10 @@ test('O3: what is skipped behind a checkpoint that has it is played from before 
   const position = writer.position
   await writer.checkpoint()
   const operator = await clients.connect({ blobs: undefined })
-  await operator.skip({ position, object: '/hits' })
+  const skip = { position, object: '/hits' }
+  await t.throwsAsync(operator.skip(skip), { code: 'CONFLICT' })
+  // One that was on its way when the checkpoint was noted.
+  await spaceLogOf(operator.log).append(encodeSkip(skip), { streams: [SKIP_STREAM] })
   const reader = await clients.connect()
   await reader.sync()
   t.is((await reader.open(Counter, '/hits')).state.value, 1)

@@ -5,7 +5,8 @@
  */
 import test from 'ava'
 import { limitOf, type Needs, type TrimLimit } from '../../../objects/retention/limit.ts'
-import { RETENTION_PATH, Retention } from '../../../objects/retention/type.ts'
+import { Retention } from '../../../objects/retention/type.ts'
+import { RETENTION_PATH } from '../../../objects/runtime/checkpoint-note.ts'
 import { SpaceDriver } from '../space-driver.ts'
 
 const hold = (position: number, name = 'reader') => ({ position, name })

@@ -9,7 +9,7 @@ import { isError } from '../../../log/errors.ts'
 import { Counter, type Client } from '../../../index.ts'
 import { readSessionEntry } from '../../../sequencer/session-entry.ts'
 import { DEFAULT_POLICY } from '../../../objects/retention/checkpointer.ts'
-import { RETENTION_PATH } from '../../../objects/retention/type.ts'
+import { RETENTION_PATH } from '../../../objects/runtime/checkpoint-note.ts'
 import { Clients } from '../checkpoints/clients.ts'
 
 test('C2: a trim takes what two checkpoints have made good, and nobody notices', async (t) => {
