@@ -7,7 +7,7 @@ import { Blobs } from '../../log/archive/blobs.ts'
 import { openBlobs } from '../../log/io/blobs.ts'
 import { systemClock } from '../../log/io/clock.ts'
 import { systemRandom } from '../../log/io/random.ts'
-import { Checkpoints } from '../../objects/checkpoints/checkpoints.ts'
+import { Checkpoints, type CheckpointsOptions } from '../../objects/checkpoints/checkpoints.ts'
 import type { Reading } from '../../objects/checkpoints/reader.ts'
 import { ROOT_STREAM } from '../../objects/client.ts'
 import type { Context } from '../cli/context.ts'
@@ -35,26 +35,34 @@ export async function withBlobs<T>(context: Context, use: (store: BlobsOfCluster
   const store = openBlobs(address)
   try {
     const cluster = await withLog(context, async (log) => (await log.layout()).cluster)
-    const ports = { clock: systemClock, random: systemRandom }
     const limits = limitsOf(context)
-    const blobs = new Blobs(store, ports, { ...limits, blobMs: Math.max(limits.requestMs, PATIENCE_MS) })
+    const blobs = new Blobs(store, systemPorts, { ...limits, blobMs: Math.max(limits.requestMs, PATIENCE_MS) })
     const passedOver = (error: Error): void => {
       output.talk(`passed over: ${error.message}`)
     }
-    const checkpoints = new Checkpoints({
-      blobs,
-      cluster: () => Promise.resolve(cluster),
-      space: ROOT_STREAM,
-      ports,
-      limits,
-      passedOver,
-    })
+    const checkpoints = checkpointsIn(blobs, { cluster, limits, passedOver })
     const reading = { blobs, cluster, space: ROOT_STREAM, clock: systemClock, signal, passedOver }
     return await use({ blobs, checkpoints, reading })
   } finally {
     store.close()
   }
 }
+
+/** What a store needs of this process. */
+export const systemPorts = { clock: systemClock, random: systemRandom }
+
+/** The checkpoints in a store, of a cluster whose id is known. */
+export const checkpointsIn = (
+  blobs: Blobs,
+  { cluster, ...options }: Pick<CheckpointsOptions, 'limits' | 'passedOver'> & { readonly cluster: string },
+): Checkpoints =>
+  new Checkpoints({
+    ...options,
+    blobs,
+    cluster: () => Promise.resolve(cluster),
+    space: ROOT_STREAM,
+    ports: systemPorts,
+  })
 
 /** The address of the store. @throws Failure where none is named. */
 export function requireBlobs({ blobs }: Context): string {

@@ -4,14 +4,12 @@
  * Read next: `past.ts`, `../../objects/past/offline.ts`, `../../log/io/pack-blobs.ts`.
  */
 import { Blobs } from '../../log/archive/blobs.ts'
-import { systemClock } from '../../log/io/clock.ts'
 import { openPack } from '../../log/io/pack-blobs.ts'
-import { systemRandom } from '../../log/io/random.ts'
-import { Checkpoints } from '../../objects/checkpoints/checkpoints.ts'
-import { ObjectClient, ROOT_STREAM } from '../../objects/client.ts'
+import { ObjectClient } from '../../objects/client.ts'
 import { offlineLog, readExport, type Exported } from '../../objects/past/offline.ts'
 import type { Context } from '../cli/context.ts'
 import { Results } from '../job/results.ts'
+import { checkpointsIn, systemPorts } from './blobs.ts'
 import { loadTypes } from './code.ts'
 import { limitsOf } from './open-log.ts'
 import type { PastFlags } from './past.ts'
@@ -24,18 +22,12 @@ export async function withExport<T>(
   use: (client: ObjectClient, exported: Exported) => Promise<T>,
 ): Promise<T> {
   const types = await loadTypes(code)
-  const [limits, ports] = [limitsOf(context), { clock: systemClock, random: systemRandom }]
-  const blobs = new Blobs(openPack(path), ports, limits)
+  const limits = limitsOf(context)
+  const blobs = new Blobs(openPack(path), systemPorts, limits)
   const exported = await readExport(blobs)
   const { cluster } = exported
-  const log = offlineLog(exported, { blobs, cluster, limits }, { ...ports, limits })
-  const checkpoints = new Checkpoints({
-    blobs,
-    cluster: () => Promise.resolve(cluster),
-    space: ROOT_STREAM,
-    ports,
-    limits,
-  })
+  const log = offlineLog(exported, { blobs, cluster, limits }, { ...systemPorts, limits })
+  const checkpoints = checkpointsIn(blobs, { cluster, limits })
   await using client = new ObjectClient(log, { types: [Results, ...types], checkpoints })
   await client.sync({ signal: context.signal })
   return await use(client, exported)
