@@ -63,6 +63,11 @@ export class Acceptor {
     return this.#kept.slot
   }
 
+  /** The highest rank that it has promised in its slot. */
+  get promised(): Rank | null {
+    return this.#kept.promised
+  }
+
   /** The newest agreed layout that a proposer has built on: perhaps no unit has it. */
   get base(): Layout | undefined {
     return this.#kept.base ?? undefined

@@ -6,10 +6,11 @@
  *                      └ no progress for as long as a few of D's steps take ──▶ free for who asks next
  *
  * Who is ahead may finish: on a busy machine drivers that overtake one another, in a slot or by the slot after it,
- * never get an epoch open. This is politeness and no rule of safety: whatever it says, layouts are agreed by promises
- * alone, which are given as ever. A lost turn costs a pause, never an answer. What a driver's step takes here the
- * driver says itself, so that no bound is a time that only a quiet machine keeps. Keeps: P23. Read next:
- * `reconfigure.ts` (who asks), `../unit/server.ts` (who answers).
+ * never get an epoch open. A driver of an older version asks for no turn, and would overtake all others: so nothing is
+ * promised to anybody else while a driver has the turn. This is politeness and no rule of safety: layouts are agreed by
+ * promises alone, and an acceptor may refuse any of them. A lost turn costs a pause, never an answer. What a driver's
+ * step takes here the driver says itself, so that no bound is a time that only a quiet machine keeps. Keeps: P23. Read
+ * next: `reconfigure.ts` (who asks), `../unit/requests.ts` (who answers).
  */
 import type { Limits } from '../limits.ts'
 import type { AskTurn } from '../wire/control.ts'
@@ -42,7 +43,7 @@ export class Turn {
   /** Gives the turn to who asks, or says who has it. A driver of slots that are long over keeps nobody waiting. */
   ask({ slot, proposer, stepMs, urgent }: AskTurn, caller: object, now: number): string | undefined {
     const [held, next] = [this.#held, this.#next]
-    const goesOn = held !== undefined && slot <= held.slot + 1 && now - held.heardMs <= this.#patienceMs(held.stepMs)
+    const goesOn = held !== undefined && this.#goesOn(held, slot, now)
     const isNext = next !== undefined && slot <= next.slot + 1 && now - next.askedMs <= this.#patienceMs(next.stepMs)
     if (goesOn && held.proposer !== proposer) {
       const mayBeNext = urgent === true && (!isNext || next.caller === caller)
@@ -53,6 +54,12 @@ export class Turn {
     this.#held = { proposer, caller, slot, stepMs, heardMs: now }
     this.#next = undefined
     return undefined
+  }
+
+  /** Whether another driver has the turn for this slot and makes progress: then nobody else is promised anything. */
+  isOfAnother(slot: number, caller: object, now: number): boolean {
+    const held = this.#held
+    return held !== undefined && held.caller !== caller && this.#goesOn(held, slot, now)
   }
 
   /** A message of a driver has come: if it has the turn, it makes progress. */
@@ -69,6 +76,10 @@ export class Turn {
   gone(caller: object): void {
     if (this.#held?.caller === caller) this.#held = undefined
     if (this.#next?.caller === caller) this.#next = undefined
+  }
+
+  #goesOn(held: Held, slot: number, now: number): boolean {
+    return slot <= held.slot + 1 && now - held.heardMs <= this.#patienceMs(held.stepMs)
   }
 
   /** As long as it takes to find a silent peer gone, at least. */

@@ -2913,8 +2913,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/log/epochs/turn.test.ts'],
     file: 'log/epochs/turn.ts',
-    find: 'slot <= held.slot + 1 && now - held.heardMs <= this.#patienceMs(held.stepMs)',
-    replace: 'slot <= held.slot + 1',
+    find: 'return slot <= held.slot + 1 && now - held.heardMs <= this.#patienceMs(held.stepMs)',
+    replace: 'return slot <= held.slot + 1 && now >= 0 && this.#patienceMs(held.stepMs) > 0',
   },
   {
     name: 'outdated-suspicion',
@@ -3014,6 +3014,17 @@ export const bugs: readonly Bug[] = [
     file: 'log/epochs/turn.ts',
     find: '    if (goesOn && held.proposer !== proposer) {\n',
     replace: '    if (goesOn && held.proposer !== proposer && held.slot < 0) {\n',
+  },
+  {
+    name: 'promise-in-anothers-turn',
+    sentence: 'A driver that asked for no turn is promised the slot of who has it, and overtakes it.',
+    breaks: ['P23'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/log/epochs/turn.test.ts'],
+    file: 'log/unit/requests.ts',
+    find: 'this.#turn.isOfAnother(slot, caller, this.#clock.now())',
+    replace: 'this.#turn.isOfAnother(slot, caller, this.#clock.now()) && slot < 0',
   },
   {
     name: 'foreign-invariant',

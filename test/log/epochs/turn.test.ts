@@ -3,7 +3,8 @@ import test from 'ava'
 import { Cluster } from '../../../log/cluster/cluster.ts'
 import { reconfigure } from '../../../log/epochs/reconfigure.ts'
 import { Turn } from '../../../log/epochs/turn.ts'
-import { limits } from '../../../log/limits.ts'
+import { limits, type Limits } from '../../../log/limits.ts'
+import { TURNS_VERSION } from '../../../log/wire/version.ts'
 import { HandCluster } from '../../harness/hand-cluster.ts'
 
 const [one, other] = [{}, {}]
@@ -59,6 +60,19 @@ test('P23: of those that wait, one that would name a sequencer goes before, whil
   t.is(turn.ask(asks('c'), one, 4), undefined)
 })
 
+test('P23: while a driver has the turn, nobody else is promised the slot or the one after it', (t) => {
+  const turn = new Turn(limits)
+  t.false(turn.isOfAnother(5, other, 0))
+  turn.ask(asks('a', 1, 5), one, 0)
+  t.deepEqual(
+    [turn.isOfAnother(5, one, 1), turn.isOfAnother(5, other, 1), turn.isOfAnother(6, other, 1)],
+    [false, true, true],
+  )
+  t.deepEqual([turn.isOfAnother(7, other, 1), turn.isOfAnother(5, other, silenceMs + 1)], [false, false])
+  turn.over('a')
+  t.false(turn.isOfAnother(5, other, 1))
+})
+
 // ---- drivers
 
 const times = { probeMs: 40, stuckMs: 100, requestMs: 1_000 }
@@ -73,8 +87,8 @@ async function restartedBench(): Promise<HandCluster> {
   return hand
 }
 
-function operatorOf(hand: HandCluster, name: string): Cluster {
-  return new Cluster({ ports: hand.ports(name), limits: hand.limits, name, addresses: hand.addresses })
+function operatorOf(hand: HandCluster, name: string, more: Partial<Limits> = {}): Cluster {
+  return new Cluster({ ports: hand.ports(name), limits: { ...hand.limits, ...more }, name, addresses: hand.addresses })
 }
 
 /** A driver whose answers all come late: it is under way for long. */
@@ -102,6 +116,17 @@ test('P23: a driver that comes while a slow one is at it waits, and finds that n
     [before + 1, 0, before],
   )
   t.true(hand.point('drive.waits') >= 1)
+})
+
+test('P23: a driver of an older version, which asks for no turn, does not overtake who has it', async (t) => {
+  const hand = await restartedBench()
+  const before = epochOf(hand)
+  const { driven } = await slowly(hand, 60)
+  const old = operatorOf(hand, 'old', { wireVersionMax: TURNS_VERSION - 1 })
+  const second = reconfigure(old, {}, { timeoutMs: 5_000 })
+  await hand.done(Promise.all([driven, second]), 3_000)
+  t.deepEqual([epochOf(hand), hand.wire('old').of('seal').length], [before + 1, 0])
+  t.true(hand.wire('old').of('prepare').length > 0)
 })
 
 test('P23: a driver whose connections end keeps nobody waiting', async (t) => {
