@@ -229,6 +229,9 @@ export function layoutText(layout: Layout): string {
   })
 }
 
+/** Whether it is the first of its cluster, of a new one or of one that was restored: nothing was granted before. */
+export const isFirst = ({ tail, segments }: Layout): boolean => segments[0]?.from === tail
+
 /** The open segment: where appends go. */
 export function openSegment(layout: Layout): Segment {
   const last = layout.segments.at(-1)

@@ -56,6 +56,11 @@ import { TreeType } from './tree/type.ts'
 
 /** Types that every client knows. */
 const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType, Retention]
+/** Those of a program with the ones that every client knows. */
+export const withOurs = (types: readonly AnyObjectType[]): readonly AnyObjectType[] => [
+  ...ours,
+  ...types.filter((type) => !ours.includes(type)),
+]
 
 /** Of what has no time of its own: 24 days. */
 const PATIENT_MS = 2 ** 31 - 1
@@ -112,9 +117,8 @@ export class ObjectClient implements AsyncDisposable {
     log: LogClient | SpaceLog,
     { types = [], watchFrom, watchdog, checkpoints, stored = checkpoints, ...options }: ObjectClientOptions = {},
   ) {
-    const all = [...ours, ...types.filter((type) => !ours.includes(type))]
     const spaceLog = 'cluster' in log ? spaceLogOf(log) : log
-    this.#view = new View(spaceLog, ROOT_STREAM, all, { watchFrom, watchdog, checkpoints: stored })
+    this.#view = new View(spaceLog, ROOT_STREAM, withOurs(types), { watchFrom, watchdog, checkpoints: stored })
     this.#checkpoints = checkpoints
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)

@@ -5,7 +5,7 @@
  */
 import { LogClient } from '../log/client/client.ts'
 import { Cluster } from '../log/cluster/cluster.ts'
-import { init } from '../log/epochs/genesis.ts'
+import { init, type Origin } from '../log/epochs/genesis.ts'
 import { SirtakiError } from '../log/errors.ts'
 import { limits as usual, type Limits } from '../log/limits.ts'
 import type { Clock, Ports, Random } from '../log/ports.ts'
@@ -26,6 +26,8 @@ export interface MemoryOptions {
   readonly chains?: number | undefined
   readonly unitsPerChain?: number | undefined
   readonly limits?: Partial<Limits> | undefined
+  /** Where a restored cluster begins. */
+  readonly origin?: Origin | undefined
 }
 
 /** Starts units and a sequencer. Ready for appends when it settles. */
@@ -52,7 +54,7 @@ export async function startMemoryCluster(
   )
   for (const unit of units) await unit.listen()
   const operator = new Cluster({ ports, limits, name: 'init', addresses: chains.flat() })
-  await init(operator, { chains, window: limits.window })
+  await init(operator, { chains, window: limits.window, origin: options.origin })
   const address = 'sequencer'
   const sequencer = await keepSequencer({ ports, limits, address, name: address, units: chains.flat() })
   operator.close()

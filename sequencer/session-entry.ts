@@ -1,11 +1,13 @@
 /**
- * The bytes of the entries that sessions live by: opened, resumed, ended, the sequencer's wall time, the table's copy.
+ * The bytes of the entries that sessions live by: opened, resumed, ended, the sequencer's wall time, the table's copy,
+ * the end of all where a log was restored.
  *
  *     open       | v | 1 | JSON {name, timeoutMs, ids, types, process, secretHash}          on {0, s}
  *     resume     | v | 5 | incarnation f64 | JSON as open                                   on {0, s}
  *     end        | v | 6 | incarnation f64 | epoch u32 | clean u8                           on {0, s}
  *     tick       | v | 7 | epoch u32 | wall f64                                             on {1}
  *     sessions   | v | 8 | as of f64 | part u16 | parts u16 | JSON [session, ...]           on {0}
+ *     restored   | v | 10 | below f64 | cluster in UTF-8                                    on {0, s}
  *
  * Little endian, texts in UTF-8. Every reader judges an entry alike: what is malformed is no entry of sessions at all.
  * Fields of the JSON that this code does not know are passed over. Keeps: O5, O11. Read next: `session-table.ts`.
@@ -25,7 +27,7 @@ const TYPES_MAX = 256
 const NAME_MAX = 256
 const IDENTITY_MAX = 1_024
 
-const kinds = { open: 1, resume: 5, end: 6, tick: 7, sessions: 8 } as const
+const kinds = { open: 1, resume: 5, end: 6, tick: 7, sessions: 8, restored: 10 } as const
 
 /** Whom a session speaks for, such as ['digest', 'ann:...']. */
 export type Identity = readonly [scheme: string, id: string]
@@ -69,6 +71,8 @@ export type SessionEntry =
   | { readonly kind: 'end'; readonly incarnation: number; readonly epoch: number; readonly clean: boolean }
   | { readonly kind: 'tick'; readonly epoch: number; readonly wall: number }
   | ({ readonly kind: 'sessions' } & SessionsPart)
+  /** This log goes on with what `cluster` had below a position: none of its sessions has come along. */
+  | { readonly kind: 'restored'; readonly cluster: string; readonly below: number }
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -95,6 +99,10 @@ export const encodeSessions = ({ asOf, part, parts, sessions }: SessionsPart): U
     .u16(parts)
     .raw(encoder.encode(JSON.stringify(sessions.map(plainSession))))
     .done()
+
+/** Encodes that this log goes on with the state that another cluster had below a position. */
+export const encodeRestored = (cluster: string, below: number): Uint8Array =>
+  headOf(kinds.restored).f64(below).raw(encoder.encode(cluster)).done()
 
 /** Decodes a payload; `undefined` when it is no well-formed entry of sessions. No bytes make it throw. */
 export function readSessionEntry(payload: Uint8Array): SessionEntry | undefined {
@@ -145,6 +153,11 @@ function read(reader: ByteReader): SessionEntry | undefined {
       const sessions = readJson(reader)
       if (part >= parts || !is(sessions, Sessions)) return undefined
       return { kind: 'sessions', asOf, part, parts, sessions: sessions.map(plainSession) }
+    }
+    case kinds.restored: {
+      const below = reader.integer()
+      const cluster = decoder.decode(reader.raw(reader.left))
+      return cluster.length > NAME_MAX ? undefined : { kind: 'restored', cluster, below }
     }
     default:
       return undefined

@@ -184,6 +184,10 @@ export class SessionKeeper {
   }
 
   #changed(change: SessionChange): void {
+    if (change.kind === 'restored') {
+      for (const { incarnation } of change.gone) this.#expiry.closed(incarnation)
+      return
+    }
     const { incarnation, timeoutMs } = change.session
     if (change.kind === 'ended') this.#expiry.closed(incarnation)
     else {

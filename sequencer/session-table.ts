@@ -3,6 +3,7 @@
  *
  *     open ──▶ live ── resume ──▶ live, as another incarnation ── end ──▶ gone
  *                                    └ ops, heartbeats and ends of the older one are nobody's
+ *     restored: all of a space are gone
  *
  * A machine: equal entries, equal tables, on every reader. Entries count only on exactly the streams {0, s} of the
  * space s that a session belongs to, so that readers of 0 and of s fold the same ones. An end decided by a sequencer
@@ -29,6 +30,8 @@ export type SessionChange =
   | { readonly kind: 'resumed'; readonly session: Session; readonly before: Session }
   /** `epoch`: of the sequencer that ended it; 0: its owner. */
   | { readonly kind: 'ended'; readonly session: Session; readonly clean: boolean; readonly epoch: number }
+  /** The log was restored: all sessions of the space, which are over. */
+  | { readonly kind: 'restored'; readonly gone: readonly Session[] }
 
 /** The table of live sessions. */
 export class SessionTable {
@@ -56,6 +59,11 @@ export class SessionTable {
         const session = this.#liveIn(space, decoded.incarnation)
         const counts = decoded.epoch === 0 || decoded.epoch === entry.epoch
         return session === undefined || !counts ? undefined : this.#end(session, decoded)
+      }
+      case 'restored': {
+        const gone = this.all().filter((session) => session.space === space)
+        for (const session of gone) this.#drop(session)
+        return { kind: 'restored', gone }
       }
       case 'tick':
       case 'sessions':
@@ -106,9 +114,13 @@ export class SessionTable {
   }
 
   #end(session: Session, { clean, epoch }: { readonly clean: boolean; readonly epoch: number }): SessionChange {
-    this.#byIncarnation.delete(session.incarnation)
-    this.#bySession.delete(session.session)
+    this.#drop(session)
     return { kind: 'ended', session, clean, epoch }
+  }
+
+  #drop({ incarnation, session }: Session): void {
+    this.#byIncarnation.delete(incarnation)
+    this.#bySession.delete(session)
   }
 
   #put(session: Session): void {

@@ -10,6 +10,7 @@ import type { Entry } from '../entry.ts'
 import { isError, type SirtakiError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { BlobOptions, Blobs } from './blobs.ts'
+import type { Lineage } from './incarnations.ts'
 import { ARCHIVE, decodeRange, rangeEnd, rangeKey, type ArchivedRange } from './range.ts'
 
 /** Ranges behind a position that may hold it: another archiver's may be longer, or begin further on. */
@@ -18,7 +19,8 @@ const LOOKED_AT = 8
 /** With what the archive is read. */
 export interface ArchiveSource extends BlobOptions {
   readonly blobs: Blobs
-  readonly cluster: string
+  /** Whose ranges they are. */
+  readonly lineage: Lineage
   readonly limits: Limits
 }
 
@@ -40,7 +42,8 @@ export async function rangeWith(source: ArchiveSource, position: number): Promis
       const range = await readRange(source, end)
       if (range !== undefined && range.from <= position) return range
     } catch (thrown) {
-      if (!isError(thrown, 'DAMAGED')) throw thrown
+      // What a cluster archived that was restored since is none of this log.
+      if (!isError(thrown, 'DAMAGED', 'WRONG_CLUSTER')) throw thrown
       damaged = thrown
     }
   }
@@ -50,12 +53,12 @@ export async function rangeWith(source: ArchiveSource, position: number): Promis
 
 /** The range that ends at `to`; `undefined`: there is none. @throws as `Blobs.get`, `decodeRange`. */
 export async function readRange(
-  { blobs, cluster, limits, ...options }: ArchiveSource,
+  { blobs, lineage, limits, ...options }: ArchiveSource,
   to: number,
 ): Promise<ArchivedRange | undefined> {
   const key = rangeKey(to)
   const bytes = await blobs.get(key, options)
-  return bytes === undefined ? undefined : decodeRange(key, bytes, { cluster, limits })
+  return bytes === undefined ? undefined : decodeRange(key, bytes, { lineage, limits })
 }
 
 /** Entries of one stream in a range, from a position on. */

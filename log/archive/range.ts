@@ -13,6 +13,7 @@ import { sha256 } from '../bytes/hash.ts'
 import { checkEntry, clusterSeed, decodeEntry, type Entry } from '../entry.ts'
 import { SirtakiError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
+import type { Lineage } from './incarnations.ts'
 import { PIECE_BYTES, Sealing, damagedBlob, open } from './sealed.ts'
 
 export const ARCHIVE = 'archive/'
@@ -77,14 +78,16 @@ export function encodeRange(head: RangeHead, entries: readonly Entry[]): Uint8Ar
 export function decodeRange(
   key: string,
   bytes: Uint8Array,
-  { cluster, limits }: { readonly cluster: string; readonly limits: Limits },
+  { lineage, limits }: { readonly lineage: Lineage; readonly limits: Limits },
 ): ArchivedRange {
   const { head, pieces } = open('SRTa', key, bytes)
   if (!is(head, Head)) throw damagedBlob(key, 'its head is none of a range')
   const isIts = key === rangeKey(head.to) && head.from < head.to
   if (!isIts) throw damagedBlob(key, `it is that of ${head.from} to ${head.to}`)
-  if (head.cluster !== cluster) {
-    throw new SirtakiError('WRONG_CLUSTER', `the range ${key} is of cluster ${head.cluster}, this is ${cluster}`, {
+  const cluster = lineage.at(head.from)
+  if (head.cluster !== cluster || lineage.at(head.to - 1) !== cluster) {
+    const whose = `cluster ${head.cluster}, positions ${head.from} to ${head.to} of this log are not its own`
+    throw new SirtakiError('WRONG_CLUSTER', `the range ${key} is of ${whose}`, {
       facts: { key, cluster: head.cluster },
     })
   }

@@ -1,26 +1,59 @@
 /**
- * What a store says of itself: a nonce that the log keeps too, and the cluster whose blobs these are.
+ * What a store says of itself: a nonce that the log keeps too, and the cluster that it was made for.
  *
  *     store.json {"format":1,"nonce":"...","cluster":"..."}
  *
  * Two stores may have one address, as seen from two machines or before and after a disk was lost: a trim that relied on
- * checkpoints in another one would shut everybody else out. Keeps: P62. Read next: `blobs.ts`,
- * `../../objects/retention/trim.ts`.
+ * checkpoints in another one would shut everybody else out. Keeps: P62. Read next: `incarnations.ts` (whose
+ * it is since), `../../objects/retention/trim.ts`.
  */
 import { integer, is, string, type } from 'superstruct'
 import { SirtakiError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import type { BlobOptions, Blobs } from './blobs.ts'
+import { incarnationKeys, lineageOf, listIncarnations, type Incarnation, type Lineage } from './incarnations.ts'
 import { damagedBlob } from './sealed.ts'
 
 const KEY = 'store.json'
 const FORMAT = 1
 const Mark = type({ format: integer(), nonce: string(), cluster: string() })
 
-/** The nonce of a store; `undefined`: nobody has written to it. @throws SirtakiError as `markStore`. */
-export async function storeNonce(blobs: Blobs, cluster: string, options?: BlobOptions): Promise<string | undefined> {
+/** Keys of all that a store says of itself. @throws as `Blobs.list`. */
+export async function markKeys(blobs: Blobs, options?: BlobOptions): Promise<string[]> {
+  const isMarked = (await blobs.get(KEY, options)) !== undefined
+  return isMarked ? [KEY, ...(await incarnationKeys(blobs, options))] : []
+}
+
+/** A store as it marks itself. */
+export interface MarkedStore {
+  readonly nonce: string
+  /** The cluster that it belongs to, and those before. */
+  readonly lineage: Lineage
+  readonly incarnations: readonly Incarnation[]
+}
+
+/**
+ * What a store says of itself; `undefined`: nobody has written to it.
+ *
+ * @throws SirtakiError `DAMAGED`, `UNSUPPORTED`; as `Blobs.get`.
+ */
+export async function readStoreMark(blobs: Blobs, options?: BlobOptions): Promise<MarkedStore | undefined> {
   const bytes = await blobs.get(KEY, options)
-  return bytes === undefined ? undefined : nonceOf(blobs, cluster, bytes)
+  if (bytes === undefined) return undefined
+  const { nonce, cluster } = readMark(blobs, bytes)
+  const incarnations = await listIncarnations(blobs, options)
+  return { nonce, lineage: lineageOf(cluster, incarnations), incarnations }
+}
+
+/**
+ * What a store says of itself, where it is this cluster's.
+ *
+ * @throws SirtakiError `WRONG_CLUSTER` for another cluster's; as `readStoreMark`.
+ */
+export async function storeOf(blobs: Blobs, cluster: string, options?: BlobOptions): Promise<MarkedStore | undefined> {
+  const mark = await readStoreMark(blobs, options)
+  if (mark !== undefined && mark.lineage.cluster !== cluster) throw othersStore(blobs, mark.lineage, cluster)
+  return mark
 }
 
 /**
@@ -34,16 +67,16 @@ export async function markStore(
   cluster: string,
   { random, ...options }: BlobOptions & { readonly random: Random },
 ): Promise<string> {
-  const known = await storeNonce(blobs, cluster, options)
-  if (known !== undefined) return known
+  const known = await storeOf(blobs, cluster, options)
+  if (known !== undefined) return known.nonce
   const mark = { format: FORMAT, nonce: random.id(), cluster }
   await blobs.putNew(KEY, new TextEncoder().encode(JSON.stringify(mark)), options)
-  const nonce = await storeNonce(blobs, cluster, options)
-  if (nonce === undefined) throw damagedBlob(KEY, 'the store did not give back what it took')
-  return nonce
+  const made = await storeOf(blobs, cluster, options)
+  if (made === undefined) throw damagedBlob(KEY, 'the store did not give back what it took')
+  return made.nonce
 }
 
-function nonceOf({ address }: Blobs, cluster: string, bytes: Uint8Array): string {
+function readMark({ address }: Blobs, bytes: Uint8Array): { readonly nonce: string; readonly cluster: string } {
   let mark: unknown
   try {
     mark = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -57,10 +90,15 @@ function nonceOf({ address }: Blobs, cluster: string, bytes: Uint8Array): string
       `the blobs at ${address} have format ${mark.format}, this is ${FORMAT}: upgrade`,
     )
   }
-  if (mark.cluster === cluster) return mark.nonce
-  throw new SirtakiError(
-    'WRONG_CLUSTER',
-    `the blobs at ${address} are those of cluster ${mark.cluster}, this is ${cluster}: name another prefix`,
-    { facts: { address, cluster: mark.cluster } },
-  )
+  return mark
+}
+
+/** The error of a store that was made for another cluster, or that another one was restored from. */
+function othersStore({ address }: Blobs, { cluster: owner, spans }: Lineage, cluster: string): SirtakiError {
+  const isOlder = spans.some((one) => one.cluster === cluster)
+  const what = isOlder
+    ? `the blobs at ${address} are those of cluster ${owner}, which was restored from this one, ${cluster}: nothing `
+      + 'is written there any more'
+    : `the blobs at ${address} are those of cluster ${owner}, this is ${cluster}: name another prefix`
+  return new SirtakiError('WRONG_CLUSTER', what, { facts: { address, cluster: owner } })
 }

@@ -1,22 +1,37 @@
 /**
  * Genesis: the first layout of a cluster, on units that are blank.
  *
- * Nobody is named sequencer: a sequencer that starts drives epoch 2. A genesis that stopped half way is finished by the
+ * Nobody is named sequencer: a sequencer that starts drives the next epoch. A restored cluster begins with an epoch and
+ * a position of its own (`../../objects/restore/restore.ts`). A genesis that stopped half way is finished by the
  * next one over the same units; of two at once one wins, and no unit ever belongs to two clusters.
  * Keeps: Y1, Y3. Read next: `reconfigure.ts`; `test/model/genesis.pml`.
  */
 import type { CallOptions } from '../cluster/calls.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { SirtakiError, isError } from '../errors.ts'
-import { FEATURE_LEVEL, checkLayout, layoutText, openSegment, type Layout } from '../layout.ts'
+import { FEATURE_LEVEL, checkLayout, isFirst, layoutText, openSegment, type Layout } from '../layout.ts'
 import { Empty, Identity, LayoutAnswer } from '../wire/control.ts'
 import { acceptorCount } from './next-layout.ts'
+
+const FIRST_EPOCH = 1
 
 /** What the first layout is made of. */
 export interface GenesisOptions extends CallOptions {
   /** Addresses of blank units, by chain; within a chain the first decides. */
   readonly chains: readonly (readonly string[])[]
   readonly window?: number | undefined
+  /** What a restored cluster begins with; a new one begins at position 0 in epoch 1. */
+  readonly origin?: Origin | undefined
+}
+
+/** Where a restored cluster begins: far above everything that the one before has given out. */
+export interface Origin {
+  readonly cluster: string
+  readonly epoch: number
+  /** Its first position: its tail, and its trim. */
+  readonly from: number
+  /** Milliseconds; the wall time where that is later. */
+  readonly logTime: number
 }
 
 /**
@@ -60,7 +75,7 @@ async function installAt(cluster: Cluster, address: string, layout: Layout): Pro
 /** The layout that an unfinished genesis over exactly these units has left behind, `undefined` when all are blank. */
 async function begun(
   cluster: Cluster,
-  { chains }: GenesisOptions,
+  { chains, origin }: GenesisOptions,
   found: ReadonlyMap<string, Identity>,
 ): Promise<Layout | undefined> {
   let layout: Layout | undefined
@@ -69,7 +84,8 @@ async function begun(
     const known = (await cluster.peer(address).control('layout', {}, LayoutAnswer)).layout
     const ours =
       known !== null
-      && known.epoch === 1
+      && isFirst(known)
+      && (origin === undefined || known.cluster === origin.cluster)
       && openSegment(known)
         .chains.flat()
         .map((unit) => unit.address)
@@ -99,9 +115,10 @@ async function begun(
 
 function firstLayout(
   cluster: Cluster,
-  { chains, window }: GenesisOptions,
+  { chains, window, origin }: GenesisOptions,
   found: ReadonlyMap<string, Identity>,
 ): Layout {
+  const from = origin?.from ?? 0
   const member = (address: string): { identity: string; boot: string; address: string } => {
     const answer = found.get(address)
     if (answer === undefined || answer.kind !== 'unit') throw new SirtakiError('BAD_ARGUMENT', `${address} is no unit`)
@@ -112,16 +129,16 @@ function firstLayout(
     .slice(0, acceptorCount(addresses.length))
     .map((address) => ({ identity: found.get(address)?.acceptor ?? '', address }))
   return checkLayout({
-    cluster: cluster.ports.random.id(),
-    epoch: 1,
+    cluster: origin?.cluster ?? cluster.ports.random.id(),
+    epoch: origin?.epoch ?? FIRST_EPOCH,
     acceptors,
     sequencer: null,
-    tail: 0,
+    tail: from,
     window: window ?? cluster.limits.window,
-    trim: 0,
-    logTime: Math.floor(cluster.ports.clock.wall()),
+    trim: from,
+    logTime: Math.max(origin?.logTime ?? 0, Math.floor(cluster.ports.clock.wall())),
     featureLevel: FEATURE_LEVEL,
-    segments: [{ from: 0, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }],
+    segments: [{ from, to: null, kind: 'chain', chains: chains.map((chain) => chain.map(member)) }],
     spares: [],
     absent: [],
     drops: [],

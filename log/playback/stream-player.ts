@@ -376,6 +376,8 @@ export class StreamPlayer {
     const { to: end, chains: units } = segment ?? openSegment(layout)
     const chains = units.map((members, index): Chain => ({ index, step: units.length, units: members }))
     const parts = await Promise.all(chains.map((chain) => this.#ask(layout, chain, from, to)))
+    // Nothing is delivered any more: whoever waits must not take it for played.
+    if (this.#closed) throw playerClosed()
     const completeTo = Math.min(end ?? Infinity, ...parts.map((part) => part.completeTo))
     const entries = parts.flatMap((part) => part.entries).sort((a, b) => a.position - b.position)
     const gapTo = this.#order.early > 0 ? this.#order.gapTo : 0

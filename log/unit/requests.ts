@@ -11,7 +11,7 @@ import type { Acceptor } from '../epochs/acceptor.ts'
 import { Turn } from '../epochs/turn.ts'
 import { missingParts } from '../epochs/whole.ts'
 import { SirtakiError, isError } from '../errors.ts'
-import type { Layout } from '../layout.ts'
+import { isFirst, type Layout } from '../layout.ts'
 import type { Limits } from '../limits.ts'
 import type { Ports, Clock } from '../ports.ts'
 import {
@@ -355,7 +355,7 @@ export class Requests {
       })
     }
     try {
-      if (isBlank && layout.epoch === 1) this.#unit.membership.genesis(layout)
+      if (isBlank && isFirst(layout)) this.#unit.membership.genesis(layout)
       else this.#unit.membership.install(layout)
     } catch (thrown) {
       // An acceptor is a disk, not a boot: the epoch after this one may need its promise. A seal makes a blank unit

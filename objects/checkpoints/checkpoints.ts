@@ -6,9 +6,10 @@
  */
 import type { ArchiveSource } from '../../log/archive/archive-reader.ts'
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
+import { Lineage } from '../../log/archive/incarnations.ts'
 import { damagedBlob } from '../../log/archive/sealed.ts'
 import { preflight } from '../../log/archive/preflight.ts'
-import { markStore, storeNonce } from '../../log/archive/store-mark.ts'
+import { markStore, storeOf } from '../../log/archive/store-mark.ts'
 import { either } from '../../log/cluster/retry.ts'
 import { SirtakiError, asError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
@@ -74,14 +75,14 @@ export class Checkpoints implements CheckpointSource {
   }
 
   async newest(before: number): Promise<StoredSpace | undefined> {
-    const checkpoint = await readCheckpoint(await this.#reading({ timeoutMs: BEGIN_MS }), before)
+    const checkpoint = await readCheckpoint(await this.reading({ timeoutMs: BEGIN_MS }), before)
     if (checkpoint === undefined) return undefined
     const { manifest, snapshot } = checkpoint
     return { position: manifest.position, snapshot, skips: manifest.skips }
   }
 
   async newestAt(wall: number): Promise<number | undefined> {
-    const all = await listManifests(await this.#reading({ timeoutMs: BEGIN_MS }))
+    const all = await listManifests(await this.reading({ timeoutMs: BEGIN_MS }))
     return all.find(({ manifest }) => manifest !== undefined && manifest.time + manifest.wallOffset <= wall)?.manifest
       ?.position
   }
@@ -120,8 +121,8 @@ export class Checkpoints implements CheckpointSource {
 
   /** The archive of the log, which is in the same store. */
   async archive(options: BlobOptions = {}): Promise<ArchiveSource> {
-    const { blobs, limits, cluster } = this.#options
-    return { ...options, blobs, limits, cluster: await cluster() }
+    const { blobs, limits } = this.#options
+    return { ...options, blobs, limits, lineage: await this.#lineage(options) }
   }
 
   /** The error of a store that is not the one that the log notes. */
@@ -143,8 +144,8 @@ export class Checkpoints implements CheckpointSource {
     noted: readonly Pick<Manifest, 'key' | 'sha256'>[],
     options: BlobOptions = {},
   ): Promise<string | undefined> {
-    const reading = await this.#reading(options)
-    const nonce = await storeNonce(reading.blobs, reading.cluster, options)
+    const reading = await this.reading(options)
+    const store = await storeOf(reading.blobs, reading.lineage.cluster, options)
     const parts = new Set(await reading.blobs.list(PARTS, options))
     for (const { key, sha256 } of noted) {
       const manifest = await readManifest(reading, key)
@@ -152,14 +153,14 @@ export class Checkpoints implements CheckpointSource {
       if (manifest?.sha256 === sha256 && names.every((part) => parts.has(part.key))) continue
       throw damagedBlob(key, 'it, or a part of it, is not there as the log notes it: nothing is trimmed')
     }
-    return nonce
+    return store?.nonce
   }
 
   /** Removes what a policy does not keep; manifests of `needed` stay. @throws as `collect`. */
   async collect(policy: Kept, options: BlobOptions, needed: readonly string[]): Promise<Collected> {
     const { graceMs } = this.#options
     const { keep, keepEvery } = policy
-    return collect(await this.#reading(options), { ...options, keep, keepEvery, graceMs, needed })
+    return collect(await this.reading(options), { ...options, keep, keepEvery, graceMs, needed })
   }
 
   /**
@@ -198,7 +199,7 @@ export class Checkpoints implements CheckpointSource {
   async #write(view: View, signal: AbortSignal): Promise<Manifest> {
     const { blobs, space, ports, bytesPerSecond, inlineBytes } = this.#options
     await this.markedStore({ signal })
-    const reading = await this.#reading({ signal })
+    const reading = await this.reading({ signal })
     const { previous, last } = await manifestToExtend(reading)
     // What is extended, or given back as it is, must be there still: else a base is written.
     const whole = previous !== undefined && (await isWhole(reading, previous)) ? previous : undefined
@@ -210,7 +211,7 @@ export class Checkpoints implements CheckpointSource {
       const state = stateOf(view.space, view.next, { skips: [], changed: this.#takeChanges(whole) })
       const skips = await view.skipsBelow(state.position, { signal })
       const said = skips.map(({ position, object }) => ({ position, object }))
-      const writing = { cluster: reading.cluster, space, blobs, ports, bytesPerSecond, inlineBytes, signal }
+      const writing = { cluster: reading.lineage.cluster, space, blobs, ports, bytesPerSecond, inlineBytes, signal }
       this.#newest = await writeCheckpoint(writing, { ...state, skips: said }, { previous: whole, last })
       return this.#newest
     } catch (thrown) {
@@ -228,8 +229,16 @@ export class Checkpoints implements CheckpointSource {
     return isKnown ? changed : undefined
   }
 
-  async #reading(options: BlobOptions = {}): Promise<Reading> {
-    const { blobs, space, ports, passedOver, cluster } = this.#options
-    return { ...options, blobs, space, clock: ports.clock, passedOver, cluster: await cluster() }
+  /** What is needed to read them. @throws SirtakiError `WRONG_CLUSTER`; as `storeOf`. */
+  async reading(options: BlobOptions = {}): Promise<Reading> {
+    const { blobs, space, ports, passedOver } = this.#options
+    return { ...options, blobs, space, clock: ports.clock, passedOver, lineage: await this.#lineage(options) }
+  }
+
+  /** The clusters of this log: the store knows those before. @throws SirtakiError `WRONG_CLUSTER`; as `storeOf`. */
+  async #lineage(options: BlobOptions): Promise<Lineage> {
+    const { blobs } = this.#options
+    const cluster = await this.#options.cluster()
+    return (await storeOf(blobs, cluster, options))?.lineage ?? Lineage.of(cluster)
   }
 }

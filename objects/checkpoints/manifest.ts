@@ -48,6 +48,8 @@ const Body = type({
   /** The last entry below it, -1: none; and its log time. */
   played: refine(integer(), 'played', (value) => value >= -1),
   time: position,
+  /** The highest that a token was of, so far. */
+  epoch: position,
   wallOffset: integer(),
   nonce: string(),
   previous: nullable(type({ n: position, sha256: hash })),

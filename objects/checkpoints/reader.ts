@@ -8,6 +8,7 @@
  * `manifest.ts`, `stored-state.ts`, `writer.ts`.
  */
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
+import type { Lineage } from '../../log/archive/incarnations.ts'
 import { damagedBlob } from '../../log/archive/sealed.ts'
 import { sha256 } from '../../log/bytes/hash.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
@@ -24,7 +25,8 @@ const ROUNDS_MAX = 3
 
 /** With what checkpoints are read. */
 export interface Reading extends BlobOptions {
-  readonly cluster: string
+  /** Whose checkpoints they are. */
+  readonly lineage: Lineage
   readonly space: number
   readonly blobs: Blobs
   readonly clock: Clock
@@ -50,18 +52,22 @@ export async function manifestKeys({ blobs, ...options }: Pick<Reading, 'blobs'>
  * @throws SirtakiError `DAMAGED`, `UNSUPPORTED`; `WRONG_CLUSTER` where it is another cluster's; as `Blobs.get`.
  */
 export async function readManifest(
-  { blobs, cluster, space, ...options }: Omit<Reading, 'clock' | 'passedOver'>,
+  { blobs, lineage, space, ...options }: Omit<Reading, 'clock' | 'passedOver'>,
   key: string,
 ): Promise<Manifest | undefined> {
   const bytes = await blobs.get(key, options)
   if (bytes === undefined) return undefined
   const manifest = decodeManifest(key, bytes)
-  if (manifest.cluster !== cluster) {
+  const { cluster, position } = manifest
+  if (!lineage.knows(cluster)) {
     throw new SirtakiError(
       'WRONG_CLUSTER',
-      `the blobs at ${blobs.address} are those of cluster ${manifest.cluster}, this is ${cluster}: name another prefix`,
-      { facts: { address: blobs.address, cluster: manifest.cluster } },
+      `the blobs at ${blobs.address} are those of cluster ${cluster}, this is ${lineage.cluster}: name another prefix`,
+      { facts: { address: blobs.address, cluster } },
     )
+  }
+  if (!lineage.hasState(cluster, position)) {
+    throw damagedBlob(key, `cluster ${cluster} wrote it at ${position}, after another one was restored from here`)
   }
   if (manifest.space !== space) throw damagedBlob(key, `it is of space ${manifest.space}`)
   return manifest
@@ -152,8 +158,8 @@ export async function readState(reading: Reading, manifest: Manifest): Promise<S
   if (state.records !== manifest.records) {
     throw damagedBlob(manifest.key, `its parts have ${state.records} records, not ${manifest.records}`)
   }
-  const { played, time, sessions } = manifest
-  return state.snapshot({ position: played, time, sessions })
+  const { played, time, epoch, sessions } = manifest
+  return state.snapshot({ position: played, time, epoch, sessions })
 }
 
 /** Whether all parts that a manifest names are there, and what it says. @throws as `Blobs.get`. */

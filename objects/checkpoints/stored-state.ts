@@ -4,7 +4,6 @@
  * A machine. Of each record the last that was said counts. Keeps: C4. Read next: `part.ts`, `reader.ts`.
  */
 import type { Row } from '../runtime/row.ts'
-import type { SessionMark } from '../runtime/session-marks.ts'
 import type { ObjectSnapshot, SpaceSnapshot, TableSnapshot } from '../runtime/snapshot.ts'
 import type { PartRow, RowPlace } from './part.ts'
 
@@ -54,13 +53,13 @@ export class StoredState {
   }
 
   /** The snapshot of them. What ended has no records. */
-  snapshot(at: { readonly position: number; readonly time: number; readonly sessions: readonly SessionMark[] }) {
+  snapshot(at: Omit<SpaceSnapshot, 'objects'>): SpaceSnapshot {
     const objects: ObjectSnapshot[] = []
     for (const [path, { type, version, tables }] of this.#objects) {
       const all = [...tables].filter(([, rows]) => rows.size > 0).map(([table, rows]) => tableOf(table, rows))
       if (all.length > 0) objects.push({ path, type, version, tables: all })
     }
-    return { ...at, objects } satisfies SpaceSnapshot
+    return { ...at, objects }
   }
 }
 

@@ -84,6 +84,7 @@ export async function writeCheckpoint(
     position,
     played: state.snapshot.position,
     time: state.snapshot.time,
+    epoch: state.snapshot.epoch,
     wallOffset: state.wallOffset,
     nonce,
     previous: previous === undefined ? null : { n: previous.n, sha256: previous.sha256 },

@@ -82,7 +82,15 @@ class ArchivedPlayer implements SpacePlayer {
     const { archive, stream, events } = this.#playing
     this.#inner?.close()
     this.#inner = undefined
-    const range = await rangeWith({ ...(await archive()), signal }, this.#next)
+    const source = { ...(await archive()), signal }
+    const goesOn = source.lineage.after(this.#next)
+    if (goesOn > this.#next) {
+      // The log was restored: between the two clusters there is nothing.
+      this.#next = goesOn
+      events.reached(goesOn)
+      return true
+    }
+    const range = await rangeWith(source, this.#next)
     if (range === undefined) return false
     const due = entriesOf(range, stream, this.#next)
     this.#next = range.to

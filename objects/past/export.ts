@@ -1,12 +1,15 @@
 /**
  * A part of the log with the checkpoint before it, as blobs: a bug report is a file.
  *
- *     export.json {cluster, from, to} ─ the newest checkpoint at or below `from`, with its parts ─ ranges up to `to`
+ *     export.json {cluster, from, to} ─ the mark of the store
+ *       └ the newest checkpoint at or below `from`, with its parts ─ ranges up to `to`
  *
  * Read next: `offline.ts` (how it is played), `../../log/io/pack-blobs.ts`, `../../log/archive/range.ts`.
  */
 import { rangeWith, type ArchiveSource } from '../../log/archive/archive-reader.ts'
 import { encodeRange, rangeKey } from '../../log/archive/range.ts'
+import { Lineage } from '../../log/archive/incarnations.ts'
+import { markKeys } from '../../log/archive/store-mark.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { Entry } from '../../log/entry.ts'
 import { SirtakiError, isError } from '../../log/errors.ts'
@@ -42,24 +45,30 @@ export async function* exportBlobs(
   { from, to, ...options }: CallOptions & { readonly from: number; readonly to: number },
 ): AsyncGenerator<ExportedBlob, void, undefined> {
   const { cluster, reading } = source
+  const lineage = reading?.lineage ?? Lineage.of(cluster)
   const manifest = reading && (await listManifests(reading)).find((one) => (one.manifest?.position ?? Infinity) <= from)
   const begins = manifest?.manifest?.position ?? 0
   const about = { format: FORMAT, cluster, from: begins, to }
   yield [EXPORT_KEY, new TextEncoder().encode(JSON.stringify(about))]
-  if (manifest?.manifest !== undefined && reading !== undefined) {
-    const { base, deltas } = manifest.manifest
-    const keys = [manifest.key, ...[base, ...deltas].flatMap(({ parts }) => parts.map(({ key }) => key))]
+  if (reading !== undefined) {
+    const { base, deltas = [] } = manifest?.manifest ?? {}
+    const parts = [base, ...deltas].flatMap((layer) => layer?.parts ?? []).map(({ key }) => key)
+    const keys = [
+      ...(await markKeys(reading.blobs, options)),
+      ...(base === undefined ? [] : [manifest?.key ?? '']),
+      ...parts,
+    ]
     for (const key of keys) {
       const bytes = await reading.blobs.get(key, options)
       if (bytes === undefined) throw new SirtakiError('DAMAGED', `the blob ${key} is not there any more: export again`)
       yield [key, bytes]
     }
   }
-  for (let at = begins; at < to;) {
-    const range = await nextRange(source, { from: at, to }, options)
-    const { entries } = range
-    yield [rangeKey(range.to), encodeRange({ cluster, from: at, to: range.to, previous: null, horizon: to }, entries)]
-    at = range.to
+  for (let at = lineage.after(begins); at < to;) {
+    const { entries, to: end } = await nextRange(source, { from: at, to }, options)
+    const head = { cluster: lineage.at(at) ?? cluster, from: at, to: end, previous: null, horizon: to }
+    yield [rangeKey(end), encodeRange(head, entries)]
+    at = lineage.after(end)
   }
 }
 

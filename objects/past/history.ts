@@ -144,7 +144,10 @@ class Reader {
       deliver: (entries: readonly Entry[]) => {
         this.#entries.push(...entries)
       },
-      reached: () => undefined,
+      // Where a log was restored positions are left out, far more than one reads.
+      reached: (next: number) => {
+        this.#next = Math.max(this.#next, next)
+      },
       failed: (error: SirtakiError) => {
         this.#failed ??= error
       },
@@ -162,7 +165,7 @@ class Reader {
       } catch (thrown) {
         throw trimmedAway(this.#failed ?? asError(thrown))
       }
-      this.#next = end
+      this.#next = Math.max(this.#next, end)
     }
     const due = this.#entries
     this.#entries = []
@@ -196,7 +199,7 @@ export function opsOf({ payload }: Entry, decoder: OpDecoder<never>): StepOp[] {
 }
 
 function sessionOf({ outcome }: Played, space: Space): Step['session'] {
-  if (outcome.kind === 'tick' || outcome.kind === 'ignored') return undefined
+  if (outcome.kind === 'tick' || outcome.kind === 'ignored' || outcome.kind === 'restored') return undefined
   if ('session' in outcome) return { session: outcome.session.session, name: outcome.session.name }
   const mark = space.ofIncarnation(outcome.incarnation)
   return mark && { session: mark.session, name: mark.name }

@@ -181,7 +181,8 @@ async function writeRange(
   const { failpoint } = port.view.log
   const nonce = await checkpoints.markedStore(options)
   const source: ArchiveSource = await checkpoints.archive(options)
-  const { blobs, cluster } = source
+  const { blobs, lineage } = source
+  const { cluster } = lineage
   const previous = await hashOfRange(source, from)
   const bytes = encodeRange({ cluster, from, to, previous, horizon }, entries)
   const isNew = await blobs.putNew(rangeKey(to), bytes, options)

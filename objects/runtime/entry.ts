@@ -9,8 +9,8 @@
  *     claim        | position f64 | low u32 | high u32 |           key, ids: u16 + text
  *
  * `incarnation` is the position of the session's opening or latest resume, `number` counts its ops from there. Bytes of
- * an input stand behind its JSON, which names them as {"\u0000": index}. Kinds 1, 5, 6, 7 and 8 are sessions' own
- * (`sequencer/session-entry.ts`), 10 and above are free. Little endian, texts in UTF-8. Keeps: O11 (an undecodable
+ * an input stand behind its JSON, which names them as {"\u0000": index}. Kinds 1, 5 to 8 and 10 are sessions' own
+ * (`sequencer/session-entry.ts`), 11 and above are free. Little endian, texts in UTF-8. Keeps: O11 (an undecodable
  * payload is judged alike by everyone, a later version halts the reader, and what does not begin with a version mark, 1
  * to 8, is no entry of a space: it is passed over). Read next: `space.ts`.
  */
@@ -23,7 +23,7 @@ import { setU16, tried, utf8 } from './input.ts'
 const VERSION_MARK_MAX = 8
 const kinds = { op: 2, empty: 3, transaction: 4 } as const
 /** Whether `readSessionEntry` knows a kind. */
-const isSessions = (kind: number): boolean => kind === 1 || (kind >= 5 && kind <= 8)
+const isSessions = (kind: number): boolean => kind === 1 || (kind >= 5 && kind <= 8) || kind === 10
 const flagBits = { claim: 1, key: 2, ids: 4 } as const
 const FLAGS_ALL = 7
 /** Bytes in front of the flags. */

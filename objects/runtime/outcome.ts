@@ -56,6 +56,8 @@ export type Outcome =
       readonly clean: boolean
       readonly epoch: number
     }
+  /** The log was restored: these sessions are over. */
+  | { readonly kind: 'restored'; readonly position: number; readonly gone: readonly Session[] }
   | { readonly kind: 'tick'; readonly position: number }
   /** Not an entry of this space, or one that changes nothing. */
   | { readonly kind: 'ignored'; readonly position: number }

@@ -200,6 +200,7 @@ export class Session implements LocalSession {
     switch (outcome.kind) {
       case 'opened':
       case 'duplicate':
+      case 'restored':
       case 'tick':
         return
       case 'ignored':

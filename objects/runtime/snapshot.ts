@@ -28,6 +28,8 @@ export interface SpaceSnapshot {
   /** The last position played, and its log time. */
   readonly position: number
   readonly time: number
+  /** The epoch of its token. */
+  readonly epoch: number
   readonly sessions: readonly SessionMark[]
   readonly objects: readonly ObjectSnapshot[]
 }

@@ -42,6 +42,8 @@ const DIRTY_MAX = 65_536
 const POINTS_MAX = 16
 /** Names of types whose ops were skipped: beyond it every unknown type counts as one of them, and is played anew. */
 const SKIPPED_MAX = 65_536
+/** Types and paths that an error names. */
+const NAMED_MAX = 16
 
 /** The sums of the state at a position. */
 export interface DigestPoint {
@@ -88,6 +90,7 @@ export class Space {
   watchdog: Watchdog | undefined
   #position = -1
   #time = 0
+  #epoch = 0
   #digestAt = DIGEST_EVERY
   /** The last digest points, oldest first. */
   readonly #points: DigestPoint[] = []
@@ -109,6 +112,10 @@ export class Space {
   /** Log time of the last entry. */
   get time(): number {
     return this.#time
+  }
+  /** The epoch of its token; 0 before the first. */
+  get epoch(): number {
+    return this.#epoch
   }
   /** What log time lacks to the sequencer's wall time. */
   get wallOffset(): number {
@@ -213,13 +220,14 @@ export class Space {
   }
 
   #apply(entry: Entry): Played {
-    const { position, logTime, payload } = entry
+    const { position, epoch, logTime, payload } = entry
     invariant(position > this.#position, 'Q4', { position, last: this.#position })
     const { journal } = this
     const decoded = this.#decoder.decode(payload)
     journal.begin(position, logTime, logTime + this.#system.offset)
     this.#position = position
     this.#time = logTime
+    this.#epoch = epoch
     if (journal.deadlines.first <= logTime) this.#fire(position, logTime)
     this.#claimed = undefined
     const outcome = this.#judge(entry, decoded)
@@ -248,7 +256,7 @@ export class Space {
    * @throws SirtakiError `CODE_MISSING` where the code of some object's type is missing: its records are not here.
    */
   snapshot(): SpaceSnapshot {
-    if (this.isOpaque) throw new SirtakiError('CODE_MISSING', 'without the code of all types there is no snapshot')
+    if (this.isOpaque) throw this.#codeMissing()
     this.#sums.fold(this.journal.takeDirty())
     const objects: ObjectSnapshot[] = this.#slots.objects().map((object) => ({
       path: object.path,
@@ -263,14 +271,23 @@ export class Space {
       version: SYSTEM_TYPE.version,
       tables: tablesOf(system, system[0]),
     })
-    return { position: this.#position, time: this.#time, sessions: this.#marks.all(), objects }
+    return { position: this.#position, time: this.#time, epoch: this.#epoch, sessions: this.#marks.all(), objects }
+  }
+
+  #codeMissing(): SirtakiError {
+    const types = [...this.#skippedTypes].slice(0, NAMED_MAX)
+    const which = `the code of ${types.join(', ')} is missing here`
+    return new SirtakiError('CODE_MISSING', `${which}, so that there is no snapshot: give it, as with --code FILE`, {
+      facts: { types, paths: this.hidden().slice(0, NAMED_MAX) },
+    })
   }
 
   /** Takes a snapshot in place of what it has, which must be nothing. Objects without their code stay unknown. */
-  load({ position, time, sessions, objects }: SpaceSnapshot): void {
+  load({ position, time, epoch, sessions, objects }: SpaceSnapshot): void {
     invariant(this.#position === -1, 'C4', { position: this.#position })
     this.#position = position
     this.#time = time
+    this.#epoch = epoch
     this.#digestAt = (Math.floor(position / DIGEST_EVERY) + 1) * DIGEST_EVERY
     const live = sessions.map(({ next, ...session }) => ({ session, next }))
     this.#table.load(live.map(({ session }) => session))
@@ -383,6 +400,9 @@ export class Space {
     if (change.kind === 'ended') {
       this.#marks.drop(change.session.incarnation)
       this.#endOwned(change.session.session, change.clean)
+    } else if (change.kind === 'restored') {
+      for (const { incarnation } of change.gone) this.#marks.drop(incarnation)
+      for (const { session } of change.gone) this.#endOwned(session, false)
     } else this.#marks.open(change.session)
     return { ...change, position }
   }

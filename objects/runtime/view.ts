@@ -478,6 +478,12 @@ export class View {
       case 'resumed':
         this.#sessions.get(outcome.before.incarnation)?.played(outcome)
         return
+      case 'restored':
+        for (const session of outcome.gone) {
+          const ended = { kind: 'ended', position: outcome.position, session, clean: false, epoch: 0 } as const
+          this.#sessions.get(session.incarnation)?.played(ended)
+        }
+        return
       case 'opened':
       case 'ended':
         this.#sessions.get(outcome.session.incarnation)?.played(outcome)

@@ -6,6 +6,7 @@
  * there is a checkpoint that can be read). Read next: `sim-sessions.ts`, `../../log/archive/blob-store.ts`.
  */
 import { PAGE_KEYS, type BlobPage, type BlobStore, type BlobTry } from '../../log/archive/blob-store.ts'
+import { Lineage } from '../../log/archive/incarnations.ts'
 import { decodeRange, rangeEnd } from '../../log/archive/range.ts'
 import { open } from '../../log/archive/sealed.ts'
 import { sha256 } from '../../log/bytes/hash.ts'
@@ -131,7 +132,7 @@ export class SimBlobs {
 
   /** C2, L4: a range has what was decided in it, all of it and nothing else. */
   #judgeRange(key: string, bytes: Uint8Array): void {
-    const { from, to, entries } = decodeRange(key, bytes, { cluster: this.#clusterOf(bytes), limits })
+    const { from, to, entries } = decodeRange(key, bytes, { lineage: Lineage.of(this.#clusterOf(bytes)), limits })
     const hashes = new Map(entries.map(({ position, hash }) => [position, hash]))
     for (let position = from; position < to; position++) {
       const decided = this.#checker.decided.get(position)

@@ -490,7 +490,18 @@ export function playedFrom(client: LogClient, from: number): SpaceLog {
   const log = spaceLogOf(client)
   return {
     ...log,
-    play: (stream, events, at = 0, options) => log.play(stream, events, Math.max(from, at), options),
+    play: (stream, events, at = 0, options) => {
+      const player = log.play(stream, events, Math.max(from, at), options)
+      if (at >= from) return player
+      // It stands there already: whoever plays up to there waits for nothing.
+      return {
+        ...player,
+        playTo: async (to, flow) => {
+          events.reached(from)
+          await player.playTo(to, flow)
+        },
+      }
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import { Blobs } from '../../log/archive/blobs.ts'
+import { Lineage } from '../../log/archive/incarnations.ts'
 import { preflight } from '../../log/archive/preflight.ts'
 import { isError, type SirtakiError } from '../../log/errors.ts'
 import { systemClock } from '../../log/io/clock.ts'
@@ -28,6 +29,7 @@ import { blobStoreContract } from '../contracts/blob-store.ts'
 import { Ledger, SpaceDriver } from '../objects/space-driver.ts'
 import { freePorts } from '../free-ports.ts'
 import { makeFolder } from '../log/io/folder.ts'
+import { loseAndRestore } from './restore-scene.ts'
 import { TIME_TRAVEL } from '../time-travel.ts'
 import { json, run as runCommand } from '../tools/command-line.ts'
 import { Minio, findMinio, minioKeys } from './minio.ts'
@@ -81,7 +83,12 @@ function filled(blobs: Blobs, records: number) {
     writeCheckpoint({ ...place, ports, inlineBytes: 0 }, stateOf(driver.space, driver.next, { skips: [] }), {
       previous,
     })
-  return { driver, put, write, read: () => readCheckpoint({ ...place, clock: systemClock }) }
+  return {
+    driver,
+    put,
+    write,
+    read: () => readCheckpoint({ ...place, lineage: Lineage.of(place.cluster), clock: systemClock }),
+  }
 }
 
 withMinio('P42: MinIO passes the preflight, which leaves nothing behind', async (t, minio) => {
@@ -267,6 +274,13 @@ withMinio('time travel on MinIO says what it says on a folder', async (t, minio)
   const address = `s3://test/example?endpoint=${minio.endpoint}`
   const { stdout } = await promisify(execFile)(process.execPath, [example, address], { env, timeout: 60_000 })
   t.is(stdout, TIME_TRAVEL)
+})
+
+withMinio('L5: a cluster whose folders are gone is restored from MinIO', async (t, minio) => {
+  t.timeout(120_000)
+  const env = { AWS_ACCESS_KEY_ID: minioKeys.accessKeyId, AWS_SECRET_ACCESS_KEY: minioKeys.secretAccessKey }
+  Object.assign(process.env, env)
+  await loseAndRestore(t, `s3://test/lost?endpoint=${minio.endpoint}`, env)
 })
 
 anyTest('the main job with --minio: checkpoint, trim and cold start go to a MinIO beside it', async (t) => {

@@ -67,8 +67,9 @@ class Server {
     for (const { position, epoch, entry } of log.slice(this.played)) {
       const change = this.table.apply({ position, epoch, streams: [0, 1] }, entry)
       if (change?.kind === 'resumed') this.expiry.closed(change.before.incarnation)
-      if (change?.kind === 'ended') this.expiry.closed(change.session.incarnation)
-      else if (change !== undefined) this.expiry.opened(change.session.incarnation, TIMEOUT_MS)
+      if (change === undefined || change.kind === 'restored') continue
+      if (change.kind === 'ended') this.expiry.closed(change.session.incarnation)
+      else this.expiry.opened(change.session.incarnation, TIMEOUT_MS)
     }
     this.played = log.length
   }

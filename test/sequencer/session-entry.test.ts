@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import {
   encodeEnd,
   encodeOpen,
+  encodeRestored,
   encodeResume,
   encodeSessions,
   encodeTick,
@@ -43,6 +44,7 @@ test('what is written is read', (t) => {
       t.deepEqual(readSessionEntry(encodeResume(at, one)), { kind: 'resume', incarnation: at, info: one })
       t.deepEqual(readSessionEntry(encodeEnd(at, epoch, clean)), { kind: 'end', incarnation: at, epoch, clean })
       t.deepEqual(readSessionEntry(encodeTick(epoch, at)), { kind: 'tick', epoch, wall: at })
+      t.deepEqual(readSessionEntry(encodeRestored('c1', at)), { kind: 'restored', cluster: 'c1', below: at })
     }),
   )
 })

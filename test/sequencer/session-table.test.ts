@@ -128,3 +128,10 @@ test('all sessions come in order of their ids, also after resumes and from a cop
   t.is(copy.live(5), undefined)
   t.is(copy.live(20)?.session, 10)
 })
+
+test('O5: where a log was restored all sessions of the space are over', (t) => {
+  const table = opened()
+  t.is(apply(table, 20, { kind: 'restored', cluster: 'lost', below: 20 })?.kind, 'restored')
+  t.deepEqual([table.size, table.all(), table.live(10)], [0, [], undefined])
+  t.is(apply(table, 21, end(10, 3)), undefined)
+})

@@ -31,6 +31,7 @@ import { queueCommand } from '../commands/queue.ts'
 import { readCommand } from '../commands/read.ts'
 import { reconfigureCommand } from '../commands/reconfigure.ts'
 import { recoverCommand } from '../commands/recover.ts'
+import { restoreCommand } from '../commands/restore.ts'
 import { rmCommand } from '../commands/rm.ts'
 import { sequencerCommand } from '../commands/sequencer.ts'
 import { sessionsCommand } from '../commands/sessions.ts'
@@ -98,7 +99,7 @@ export function makeProgram(): Command {
  * Flags of these come from the command line only: `data` of `elect` is no folder, as that of a unit is, and what a
  * command does to a node is no setting.
  */
-const fromLineOnly: readonly string[] = ['elect', 'lock', 'create', 'set', 'rm', 'import']
+const fromLineOnly: readonly string[] = ['elect', 'lock', 'create', 'set', 'rm', 'import', 'restore']
 
 const makeCommands = (): Command[] => [
   devCommand(),
@@ -139,6 +140,7 @@ const makeCommands = (): Command[] => [
   archiverCommand(),
   reconfigureCommand(),
   recoverCommand(),
+  restoreCommand(),
   verifyCommand(),
   benchCommand(),
   explainCommand(),

@@ -41,8 +41,7 @@ export async function withBlobs<T>(context: Context, use: (store: BlobsOfCluster
       output.talk(`passed over: ${error.message}`)
     }
     const checkpoints = checkpointsIn(blobs, { cluster, limits, passedOver })
-    const reading = { blobs, cluster, space: ROOT_STREAM, clock: systemClock, signal, passedOver }
-    return await use({ blobs, checkpoints, reading })
+    return await use({ blobs, checkpoints, reading: await checkpoints.reading({ signal }) })
   } finally {
     store.close()
   }

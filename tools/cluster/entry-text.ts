@@ -76,6 +76,7 @@ type OpValue =
   | { readonly kind: 'end'; readonly incarnation: number; readonly epoch: number; readonly clean: boolean }
   | { readonly kind: 'tick'; readonly epoch: number; readonly wall: number }
   | { readonly kind: 'sessions'; readonly asOf: number; readonly part: number; readonly parts: number }
+  | { readonly kind: 'restored'; readonly cluster: string; readonly below: number }
   | ({ readonly kind: 'op' } & HeadValue & PartValue)
   | ({ readonly kind: 'transaction'; readonly parts: readonly PartValue[] } & HeadValue)
   | { readonly kind: 'empty' | 'unreadable'; readonly incarnation: number; readonly number: number }
@@ -118,6 +119,7 @@ function sessionValue(entry: SessionEntry): OpValue {
     case 'end':
     case 'tick':
     case 'sessions':
+    case 'restored':
       return entry
     default:
       return entry satisfies never
@@ -156,6 +158,8 @@ function opText(op: OpValue): string {
       return op.epoch === 0 ? 'tick' : `tick of epoch ${op.epoch}, wall time ${op.wall} ms`
     case 'sessions':
       return `sessions as of ${op.asOf}, part ${op.part + 1} of ${op.parts}`
+    case 'restored':
+      return `restored: goes on with what cluster ${op.cluster} had below ${op.below}, without its sessions`
     case 'op':
       return `${partText(op)} ${nameText(op)}`
     case 'transaction':

@@ -26,8 +26,8 @@ export async function withExport<T>(
   const blobs = new Blobs(openPack(path), systemPorts, limits)
   const exported = await readExport(blobs)
   const { cluster } = exported
-  const log = offlineLog(exported, { blobs, cluster, limits }, { ...systemPorts, limits })
   const checkpoints = checkpointsIn(blobs, { cluster, limits })
+  const log = offlineLog(exported, await checkpoints.archive(), { ...systemPorts, limits })
   await using client = new ObjectClient(log, { types: [Results, ...types], checkpoints })
   await client.sync({ signal: context.signal })
   return await use(client, exported)

@@ -11,7 +11,8 @@ import { contextOf } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { peersAt } from '../cluster/open-log.ts'
 
-interface InitFlags {
+/** Of what a new cluster is made. */
+export interface ShapeFlags {
   readonly units?: readonly string[]
   readonly chain?: readonly (readonly string[])[]
   readonly chains: number
@@ -20,13 +21,8 @@ interface InitFlags {
 
 /** Makes the command. */
 export const initCommand = (): Command =>
-  new Command('init')
-    .description('make a cluster of blank units')
-    .option('--units <addresses>', 'units, cut into chains of equal length in this order', addresses)
-    .option('--chains <n>', 'how many chains', wholeFrom(1, 'a number of chains', 64), 1)
-    .option('--chain <addresses>', 'the units of one chain; several times for several chains', chains)
-    .option('--window <positions>', 'how far grants may run ahead of what is decided', wholeFrom(4, 'a window'))
-    .action(async (flags: InitFlags, command: Command) => {
+  shapeOptions(new Command('init').description('make a cluster of blank units')).action(
+    async (flags: ShapeFlags, command: Command) => {
       const context = contextOf(command)
       const shape = shapeOf(flags)
       const cluster = peersAt(context, shape.flat())
@@ -47,13 +43,23 @@ export const initCommand = (): Command =>
       } finally {
         cluster.close()
       }
-    })
+    },
+  )
 
-function shapeOf({ units, chain, chains: count }: InitFlags): readonly (readonly string[])[] {
+/** The flags that say of what a new cluster is made. */
+export const shapeOptions = (command: Command): Command =>
+  command
+    .option('--units <addresses>', 'units, cut into chains of equal length in this order', addresses)
+    .option('--chains <n>', 'how many chains', wholeFrom(1, 'a number of chains', 64), 1)
+    .option('--chain <addresses>', 'the units of one chain; several times for several chains', chains)
+    .option('--window <positions>', 'how far grants may run ahead of what is decided', wholeFrom(4, 'a window'))
+
+/** The units of a new cluster, by chain. @throws Failure where the flags make no sense. */
+export function shapeOf({ units, chain, chains: count }: ShapeFlags): readonly (readonly string[])[] {
   if ((units === undefined) === (chain === undefined)) {
     throw new Failure(
       exits.usage,
-      'init needs either --units a,b,c or --chain a,b,c for every chain: see sirtaki init --help',
+      'name the units, either with --units a,b,c or with --chain a,b,c for every chain: see --help',
     )
   }
   if (chain !== undefined) return chain

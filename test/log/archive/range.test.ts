@@ -6,6 +6,7 @@
 import test from 'ava'
 import { entriesOf, rangeWith } from '../../../log/archive/archive-reader.ts'
 import { Blobs } from '../../../log/archive/blobs.ts'
+import { Lineage } from '../../../log/archive/incarnations.ts'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { decodeRange, encodeRange, rangeKey } from '../../../log/archive/range.ts'
 import { clusterSeed, encodeEntry, readEntry, type Entry } from '../../../log/entry.ts'
@@ -28,7 +29,7 @@ const entry = (position: number, stream = 16, bytes = 10): Entry =>
 const range = (from: number, to: number, entries: readonly Entry[]): Uint8Array =>
   encodeRange({ cluster, from, to, previous: null, horizon: to + 10 }, entries)
 const decode = (to: number, bytes: Uint8Array, of = cluster) =>
-  decodeRange(rangeKey(to), bytes, { cluster: of, limits })
+  decodeRange(rangeKey(to), bytes, { lineage: Lineage.of(of), limits })
 
 test('C3: a range gives back what it was given, in pieces of bounded size', (t) => {
   const entries = Array.from({ length: 300 }, (_, i) => entry(10 + 2 * i, 16 + (i % 2), 4_000))
@@ -86,7 +87,7 @@ test('C3: a bit that flipped, another key, entries outside and another cluster a
 test('L8: the range that holds a position is found, a hole is none, and damage is said', async (t) => {
   const store = new MemoryBlobs('ranges')
   const blobs = new Blobs(store, { clock: systemClock, random: systemRandom }, limits)
-  const source = { blobs, cluster, limits }
+  const source = { blobs, lineage: Lineage.of(cluster), limits }
   for (const [from, to] of [
     [0, 100],
     [50, 120],

@@ -183,3 +183,23 @@ test('P19: damage that heals ends no subscription, and a call that does not live
   await hand.done(player.playTo(tail, { timeoutMs: 10_000 }), 10_000)
   t.deepEqual([seen, failed], [[0, 1, 2, 3], []])
 })
+
+test('L8: a player that is closed while an answer is on its way has not played', async (t) => {
+  const hand = await HandCluster.start({}, { units: 1 })
+  const log = await hand.client()
+  await hand.done(Promise.all(appends(log, 3, { streams: [27] })), 100)
+  const reader = await hand.client('reader')
+  const { tail } = await hand.done(reader.tail(), 50)
+  let delivered = 0
+  const events = hearing(() => delivered++)
+  const player = reader.player(27, 0, events, { live: false })
+  hand.wire('reader').late('unit-0', 50)
+  const played = player.playTo(tail).then(
+    () => 'played',
+    (thrown: unknown) => thrown,
+  )
+  await hand.until(() => hand.wire('reader').of('readStream').length > 0, 100)
+  reader.closePlayer(player)
+  t.like(await hand.done(played, 200), { code: 'CLOSED' })
+  t.is(delivered, 0)
+})

@@ -198,6 +198,18 @@ test('a range of junk goes by the class of the segment where it begins', (t) => 
   t.is(a.unit.state.prefix, 47)
 })
 
+test('Y3: a unit of another cluster takes no layout, however late its epoch', (t) => {
+  const a = new HandUnit('a', { chains: [['a', 'b']] })
+  const restored = { ...layoutOf({ epoch: 1_048_579, tail: 2 ** 41, chains: [['a', 'b']] }), cluster: 'restored' }
+  t.is(
+    a.outcome(() => {
+      a.install(restored)
+    }),
+    'WRONG_CLUSTER',
+  )
+  t.is(a.unit.state.layout?.cluster, 'c1')
+})
+
 test('Y3: an epoch is not open for a unit that lacks something of a segment that was closed', (t) => {
   const a = new HandUnit('a', { chains: [['a', 'b']] })
   a.storeEntries([{ position: 0 }])

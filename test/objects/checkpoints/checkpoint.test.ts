@@ -6,6 +6,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { Blobs } from '../../../log/archive/blobs.ts'
+import { Lineage } from '../../../log/archive/incarnations.ts'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { isError, type SirtakiError } from '../../../log/errors.ts'
 import { systemClock } from '../../../log/io/clock.ts'
@@ -38,7 +39,7 @@ class Checkpointed {
   constructor() {
     const ports = { clock: systemClock, random: this.random }
     this.reading = {
-      cluster: CLUSTER,
+      lineage: Lineage.of(CLUSTER),
       space: 1,
       blobs: new Blobs(this.store, ports, limits),
       clock: ports.clock,
@@ -64,10 +65,10 @@ class Checkpointed {
   async write(previous = this.newest): Promise<Manifest> {
     const changed = this.changes.take(this.newest?.records ?? 0)
     const state = stateOf(this.driver.space, this.driver.next, { skips: [], changed })
-    const { blobs, clock, cluster, space } = this.reading
+    const { blobs, clock, lineage, space } = this.reading
     const manifest = await writeCheckpoint(
       {
-        cluster,
+        cluster: lineage.cluster,
         space,
         blobs,
         ports: { clock, random: this.random },
@@ -252,6 +253,6 @@ test('C4: a manifest with more sessions than a piece of a blob may hold is read'
 test('the blobs of another cluster are refused', async (t) => {
   const checkpointed = new Checkpointed()
   await checkpointed.write()
-  const error = await t.throwsAsync(readCheckpoint({ ...checkpointed.reading, cluster: 'another' }))
+  const error = await t.throwsAsync(readCheckpoint({ ...checkpointed.reading, lineage: Lineage.of('another') }))
   t.true(isError(error, 'WRONG_CLUSTER'))
 })

@@ -5,6 +5,7 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import { Blobs } from '../../../log/archive/blobs.ts'
+import { Lineage } from '../../../log/archive/incarnations.ts'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { limits } from '../../../log/limits.ts'
 import { collect, keptOf, type CollectOptions } from '../../../objects/checkpoints/collect.ts'
@@ -33,6 +34,7 @@ function bodyOf(n: number, base: number, deltas: readonly number[] = []): Manife
     position: n * 100,
     played: n * 100 - 1,
     time: 0,
+    epoch: 0,
     wallOffset: 0,
     nonce: 'aa',
     previous: null,
@@ -58,7 +60,7 @@ async function storeWith(t: ExecutionContext, bodies: readonly ManifestBody[]) {
     for (const key of keys) await store.put(key, new Uint8Array(1))
     await store.put(manifestKey(body.n), encodeManifest(body))
   }
-  const reading: Reading = { blobs, clock, cluster: 'c', space: 1 }
+  const reading: Reading = { blobs, clock, lineage: Lineage.of('c'), space: 1 }
   const run = (options: Partial<CollectOptions> = {}) =>
     collect(reading, { keep: 2, keepEvery: 0, graceMs: 1_000, ...options })
   const left = async (): Promise<readonly string[]> => (await store.list('', '')).keys
