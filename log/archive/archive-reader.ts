@@ -25,7 +25,10 @@ export interface ArchiveSource extends BlobOptions {
 }
 
 /** Exclusive ends of all ranges, ascending. @throws as `Blobs.list`. */
-export async function rangeEnds({ blobs, ...options }: ArchiveSource, behind = 0): Promise<number[]> {
+export async function rangeEnds(
+  { blobs, ...options }: Pick<ArchiveSource, 'blobs'> & BlobOptions,
+  behind = 0,
+): Promise<number[]> {
   const keys = await blobs.list(ARCHIVE, options, behind === 0 ? undefined : rangeKey(behind))
   return keys.map(rangeEnd).filter((end) => end !== undefined)
 }

@@ -159,8 +159,9 @@ export class Checkpoints implements CheckpointSource {
   /** Removes what a policy does not keep; manifests of `needed` stay. @throws as `collect`. */
   async collect(policy: Kept, options: BlobOptions, needed: readonly string[]): Promise<Collected> {
     const { graceMs } = this.#options
-    const { keep, keepEvery } = policy
-    return collect(await this.reading(options), { ...options, keep, keepEvery, graceMs, needed })
+    const { keep, keepEvery, archiveKeepMs } = policy
+    const kept = { keep, keepEvery, archiveKeepMs }
+    return collect(await this.reading(options), { ...options, ...kept, graceMs, needed })
   }
 
   /**

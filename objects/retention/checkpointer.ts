@@ -15,7 +15,7 @@ import { acquire, lockInput, type Held } from '../lock/lock.ts'
 import type { ObjectPort } from '../handle.ts'
 import { Duty } from './duty.ts'
 import { publish } from './publish.ts'
-import type { Policy } from './shapes.ts'
+import type { Checkpoint, Policy } from './shapes.ts'
 import { retentionOf, trimLog } from './trim.ts'
 import type { Checkpoints } from '../checkpoints/checkpoints.ts'
 import type { Manifest } from '../checkpoints/manifest.ts'
@@ -169,7 +169,7 @@ export class Checkpointer {
     this.#written++
     this.#failed = undefined
     this.#events.wrote?.(manifest)
-    await this.#checkpoints.collect(policy, options, neededKeys(this.#port))
+    await this.#checkpoints.collect(policy, options, neededKeys(retentionOf(this.#port).checkpoints))
     if (!policy.trim) return
     try {
       const { before } = await trimLog(this.#port, options, this.#checkpoints)
@@ -182,7 +182,5 @@ export class Checkpointer {
 }
 
 /** Manifests that a trim relies on, whatever others there are in the store: the newest that are noted. */
-export const neededKeys = (port: ObjectPort): readonly string[] =>
-  retentionOf(port)
-    .checkpoints.slice(-2)
-    .map(({ key }) => key)
+export const neededKeys = (noted: readonly Pick<Checkpoint, 'key'>[]): readonly string[] =>
+  noted.slice(-2).map(({ key }) => key)

@@ -35,8 +35,6 @@ export interface Hold {
 export interface Policy extends Due, Kept {
   /** Whether the log is trimmed as far as nobody needs it. */
   readonly trim: boolean
-  /** How long the archive is kept, in milliseconds; 0: for ever. */
-  readonly archiveKeepMs: number
 }
 
 /** `mark`: the log is kept from there on. `archived`: everything below it is in the archive; null: there is none. */

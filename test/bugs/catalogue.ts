@@ -3094,6 +3094,17 @@ export const bugs: readonly Bug[] = [
     replace: '    const completeTo',
   },
   {
+    name: 'archive-cut-above-its-checkpoint',
+    sentence: 'With an old archive newer ranges go too, which a state behind the oldest checkpoint needs.',
+    breaks: ['C2'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/checkpoints/collect.test.ts'],
+    file: 'objects/checkpoints/collect.ts',
+    find: 'filter((end) => end <= first.position)',
+    replace: 'filter((end) => end <= first.position + 50)',
+  },
+  {
     name: 'promise-in-anothers-turn',
     sentence: 'A driver that asked for no turn is promised the slot of who has it, and overtakes it.',
     breaks: ['P23'],

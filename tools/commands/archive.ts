@@ -4,9 +4,7 @@
  * Read next: `../../objects/retention/archiver.ts`, `../../log/archive/archive-reader.ts`.
  */
 import { Command } from 'commander'
-import { rangeEnds, readRange } from '../../log/archive/archive-reader.ts'
-import { rangeKey, type ArchivedRange } from '../../log/archive/range.ts'
-import { isError } from '../../log/errors.ts'
+import type { ArchivedRange } from '../../log/archive/range.ts'
 import { wholeFrom } from '../cli/arguments.ts'
 import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
@@ -14,6 +12,7 @@ import { aborts } from '../cli/interrupt.ts'
 import { sizeText, tableText } from '../cli/output.ts'
 import { requireBlobs, withBlobs } from '../cluster/blobs.ts'
 import { withObjects } from '../cluster/objects.ts'
+import { checkedRanges } from '../verify/blobs.ts'
 
 /** Archives until Ctrl-C. */
 export const archiverCommand = (): Command =>
@@ -92,30 +91,14 @@ const verifyCommand = (): Command =>
     })
 
 /** Every range with what is wrong with it: damage, or that something is missing in front of it. */
-async function linesOf(context: Context): Promise<RangeLine[]> {
-  return withBlobs(context, async ({ checkpoints }) => {
+const linesOf = (context: Context): Promise<RangeLine[]> =>
+  withBlobs(context, async ({ checkpoints }) => {
     const source = await checkpoints.archive({ signal: context.signal })
-    const lines: RangeLine[] = []
-    let end: number | undefined
-    for (const to of await rangeEnds(source)) {
-      const key = rangeKey(to)
-      try {
-        const range = await readRange(source, to)
-        if (range === undefined) continue
-        const isHole = end !== undefined && range.from > end
-        lines.push({
-          ...lineOf(range),
-          ...(isHole ? { problem: `positions ${end} to ${range.from} are missing` } : {}),
-        })
-        end = Math.max(end ?? 0, range.to)
-      } catch (thrown) {
-        if (!isError(thrown, 'DAMAGED')) throw thrown
-        lines.push({ key, problem: thrown.message })
-      }
-    }
-    return lines
+    return await Array.fromAsync(checkedRanges(source), ({ key, range, problem }) => ({
+      ...(range === undefined ? { key } : lineOf(range)),
+      ...(problem === undefined ? {} : { problem }),
+    }))
   })
-}
 
 const lineOf = ({ key, from, to, entries }: ArchivedRange): RangeLine => ({
   key,

@@ -4,11 +4,9 @@
  * Read next: `../../objects/checkpoints/checkpoints.ts`, `../cluster/blobs.ts`.
  */
 import { Command } from 'commander'
-import { DEFAULT_POLICY } from '../../objects/retention/checkpointer.ts'
+import { DEFAULT_POLICY, neededKeys } from '../../objects/retention/checkpointer.ts'
 import { collect } from '../../objects/checkpoints/collect.ts'
-import type { Manifest } from '../../objects/checkpoints/manifest.ts'
-import { readManifest, readState, manifestKeys } from '../../objects/checkpoints/reader.ts'
-import { digestOf } from '../../objects/runtime/snapshot-digest.ts'
+import { readManifest, manifestKeys } from '../../objects/checkpoints/reader.ts'
 import { isError } from '../../log/errors.ts'
 import type { ObjectClient } from '../../objects/client.ts'
 import type { Policy } from '../../objects/retention/shapes.ts'
@@ -19,6 +17,7 @@ import { tableText } from '../cli/output.ts'
 import { requireBlobs, withBlobs, type BlobsOfCluster } from '../cluster/blobs.ts'
 import { loadTypes } from '../cluster/code.ts'
 import { withObjects } from '../cluster/objects.ts'
+import { checkedManifests } from '../verify/blobs.ts'
 
 interface CheckpointFlags {
   readonly code?: readonly string[]
@@ -90,21 +89,25 @@ const verifyCommand = (): Command =>
 
 const gcCommand = (): Command =>
   new Command('gc')
-    .description('remove checkpoints that the policy does not keep, and parts that none of them names')
+    .description('remove checkpoints and ranges that the policy does not keep, and parts that no checkpoint names')
     .option('--dry-run', 'only print what would be removed')
     .option('--grace <s>', 'seconds that a part stays after nobody names it', wholeFrom(0, 'a time in seconds'), 600)
     .action(async ({ dryRun, grace }: GcFlags, command: Command) => {
       const context = contextOf(command)
       const { signal, output } = context
       const done = await withBlobs(context, async ({ reading }) => {
-        const use = (client: ObjectClient) => Promise.resolve(client.retention().policy ?? DEFAULT_POLICY)
-        const { keep, keepEvery } = await withObjects(context, use)
-        return collect(reading, { keep, keepEvery, graceMs: grace * 1_000, dryRun, signal })
+        const use = (client: ObjectClient) => Promise.resolve(client.retention())
+        const { policy, checkpoints } = await withObjects(context, use)
+        const { keep, keepEvery, archiveKeepMs } = policy ?? DEFAULT_POLICY
+        const needed = neededKeys(checkpoints)
+        const kept = { keep, keepEvery, archiveKeepMs, needed }
+        return collect(reading, { ...kept, graceMs: grace * 1_000, dryRun, signal })
       })
-      const { manifests, parts, waiting } = done
+      const { manifests, ranges, parts, waiting } = done
       output.data(
         { ...done, dryRun: dryRun === true },
-        `${dryRun === true ? 'would remove' : 'removed'} ${manifests.length} checkpoints and ${parts.length} parts; `
+        `${dryRun === true ? 'would remove' : 'removed'} ${manifests.length} checkpoints, ${ranges.length} ranges `
+          + `of the archive and ${parts.length} parts; `
           + `${waiting.length} parts wait for the end of their grace`,
       )
     })
@@ -117,6 +120,7 @@ const policyCommand = (): Command =>
     .option('--every-ms <ms>', 'or so long after the last one, if anything happened', wholeFrom(100, 'a time in ms'))
     .option('--keep <n>', 'so many of the newest are kept', wholeFrom(2, 'a number of checkpoints', 10_000))
     .option('--keep-every <n>', 'and one for each so many positions before them; 0: none', wholeFrom(0, 'a number'))
+    .option('--archive-keep-ms <ms>', 'how far the past can be looked at; 0: for ever', wholeFrom(0, 'a time in ms'))
     .option('--trim', 'drop the log as far as nobody needs it, behind each checkpoint')
     .option('--no-trim', 'leave the log as it is')
     .action(async (flags: PolicyFlags, command: Command) => {
@@ -161,36 +165,13 @@ async function manifestsOf({ reading }: BlobsOfCluster): Promise<ListedManifest[
   return all
 }
 
-/** What is wrong with a checkpoint that could be read. `wanted`: what the next one says of the one that it follows. */
-function problemOf({ n, digest, sha256 }: Manifest, found: string, wanted: Manifest['previous']): string | undefined {
-  if (digest !== found) return `its records come to digest ${found}, it says ${digest}`
-  const isAnother = wanted !== null && wanted.n === n && wanted.sha256 !== sha256
-  return isAnother ? `it is not the one that the next checkpoint follows (SHA-256 ${wanted.sha256})` : undefined
-}
-
 /** Prints a line for each checkpoint; gives how many are damaged. */
 async function verify({ output }: Context, { reading }: BlobsOfCluster): Promise<number> {
   let problems = 0
-  /** What the manifest before the one at hand says that it follows: they come newest first. */
-  let wanted: Manifest['previous'] = null
-  for (const key of await manifestKeys(reading)) {
-    try {
-      const manifest = await readManifest(reading, key)
-      if (manifest === undefined) continue
-      const snapshot = await readState(reading, manifest)
-      const problem = problemOf(manifest, digestOf(snapshot), wanted)
-      wanted = manifest.previous
-      if (problem !== undefined) problems++
-      const { n, position } = manifest
-      output.data(
-        { n, position, whole: problem === undefined, problem: problem ?? null },
-        `${key}: ${problem ?? 'whole'}`,
-      )
-    } catch (thrown) {
-      if (!isError(thrown, 'DAMAGED')) throw thrown
-      problems++
-      output.data({ key, whole: false, problem: thrown.message }, `${key}: ${thrown.message}`)
-    }
+  for await (const { key, manifest, problem } of checkedManifests(reading)) {
+    if (problem !== undefined) problems++
+    const value = { key, n: manifest?.n, position: manifest?.position, whole: problem === undefined, problem }
+    output.data(value, `${key}: ${problem ?? 'whole'}`)
   }
   return problems
 }

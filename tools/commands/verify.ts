@@ -3,17 +3,21 @@
  *
  *     verify [--deep]          the running cluster      0 all is well   6 damage, listed   3 a member cannot be reached
  *     verify --data DIR...     folders of stopped units
+ *     with --blobs             checkpoints and archive as well
  *
- * Read next: `../verify/running.ts`, `../verify/stopped.ts`.
+ * Read next: `../verify/running.ts`, `../verify/stopped.ts`,
+ * `../verify/blobs.ts`.
  */
 import { Command } from 'commander'
 import { SirtakiError } from '../../log/errors.ts'
 import { texts } from '../cli/arguments.ts'
-import { contextOf } from '../cli/context.ts'
+import { contextOf, type Context } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import type { Output } from '../cli/output.ts'
+import { withBlobs } from '../cluster/blobs.ts'
 import { withLog } from '../cluster/open-log.ts'
-import type { Finding, Verified } from '../verify/finding.ts'
+import { verifyBlobs } from '../verify/blobs.ts'
+import type { Finding, Progress, Verified } from '../verify/finding.ts'
 import { verifyRunning } from '../verify/running.ts'
 import { verifyStopped } from '../verify/stopped.ts'
 
@@ -28,7 +32,7 @@ const TELL_MS = 1_000
 /** Makes the command. */
 export const verifyCommand = (): Command =>
   new Command('verify')
-    .description('check that units hold the same and nothing is damaged; exit code 6 when something is')
+    .description('check that units hold the same and nothing is damaged, with --blobs also checkpoints and archive')
     .option('--deep', 'read every position from every unit, and check every entry')
     .option(
       '--data <dir...>',
@@ -47,7 +51,7 @@ export const verifyCommand = (): Command =>
       const progress = progressOf(output)
       const verified =
         data === undefined
-          ? await withLog(context, (log) => verifyRunning(log, { deep, progress, signal }))
+          ? await verifyCluster(context, deep, progress)
           : await verifyStopped(data, { progress, signal })
       const { findings, unreachable, checked } = verified
       output.data(
@@ -67,6 +71,18 @@ export const verifyCommand = (): Command =>
         )
       }
     })
+
+/** The units, and checkpoints and archive where a store is named. */
+async function verifyCluster(context: Context, deep: boolean, progress: Progress): Promise<Verified> {
+  const { blobs: address, signal } = context
+  const units = await withLog(context, (log) => verifyRunning(log, { deep, progress, signal }))
+  if (address === undefined) return units
+  const blobs = await withBlobs(context, async ({ reading, checkpoints }) =>
+    verifyBlobs(address, { reading, source: await checkpoints.archive({ signal }) }, progress),
+  )
+  const findings = [...units.findings, ...blobs.findings]
+  return { ...units, findings, checked: { ...units.checked, ...blobs.checked } }
+}
 
 function progressOf({ talk }: Output): (text: string) => void {
   let toldAt = performance.now()

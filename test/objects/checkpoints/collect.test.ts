@@ -5,6 +5,7 @@
  */
 import test, { type ExecutionContext } from 'ava'
 import { Blobs } from '../../../log/archive/blobs.ts'
+import { rangeKey } from '../../../log/archive/range.ts'
 import { Lineage } from '../../../log/archive/incarnations.ts'
 import { MemoryBlobs } from '../../../log/archive/memory-blobs.ts'
 import { limits } from '../../../log/limits.ts'
@@ -62,7 +63,7 @@ async function storeWith(t: ExecutionContext, bodies: readonly ManifestBody[]) {
   }
   const reading: Reading = { blobs, clock, lineage: Lineage.of('c'), space: 1 }
   const run = (options: Partial<CollectOptions> = {}) =>
-    collect(reading, { keep: 2, keepEvery: 0, graceMs: 1_000, ...options })
+    collect(reading, { keep: 2, keepEvery: 0, archiveKeepMs: 0, graceMs: 1_000, ...options })
   const left = async (): Promise<readonly string[]> => (await store.list('', '')).keys
   t.true((await left()).length > 0)
   return { clock, store, run, keys: left }
@@ -78,6 +79,7 @@ test('C5: a checkpoint that is not kept goes at once, its parts after their grac
   const first = await run()
   t.deepEqual(first, {
     manifests: [manifestKey(2), manifestKey(1)],
+    ranges: [],
     parts: [],
     waiting: [partKey(100, 0, 'aa')],
   })
@@ -105,7 +107,7 @@ test("P62: parts of a checkpoint that is being written are nobody's garbage", as
   const coming = partKey(300, 0, 'bb')
   const between = partKey(200, 1, 'bb')
   for (const key of [coming, between]) await store.put(key, new Uint8Array(1))
-  t.deepEqual(await run({ graceMs: 0 }), { manifests: [], parts: [], waiting: [] })
+  t.deepEqual(await run({ graceMs: 0 }), { manifests: [], ranges: [], parts: [], waiting: [] })
   const left = await keys()
   t.true([coming, between].every((key) => left.includes(key)))
 })
@@ -117,7 +119,7 @@ test('a dry run changes nothing, an empty store has nothing', async (t) => {
   t.deepEqual(await keys(), before)
   const empty = await storeWith(t, [bodyOf(1, 100)])
   await empty.store.remove(manifestKey(1))
-  t.deepEqual(await empty.run(), { manifests: [], parts: [], waiting: [] })
+  t.deepEqual(await empty.run(), { manifests: [], ranges: [], parts: [], waiting: [] })
 })
 
 test('kept are the newest, and the newest of each span before them', (t) => {
@@ -127,8 +129,45 @@ test('kept are the newest, and the newest of each span before them', (t) => {
     sha256: hash,
     inline: undefined,
   }))
-  const numbers = (keep: number, keepEvery: number) => keptOf(all, { keep, keepEvery }).map(({ n }) => n)
+  const numbers = (keep: number, keepEvery: number) =>
+    keptOf(all, { keep, keepEvery, archiveKeepMs: 0 }, 1e12).map(({ n }) => n)
   t.deepEqual(numbers(2, 0), [12, 11])
   t.deepEqual(numbers(2, 500), [12, 11, 9, 4])
   t.deepEqual(numbers(10, 500), [12, 11, 9, 8, 4, 1])
+})
+
+test('where the past has an end, a checkpoint is kept before it and for each quarter of it', (t) => {
+  const numbers = (minutes: readonly number[], archiveKeepMs: number, keepEvery = 0) => {
+    const all = minutes.map((minute, i): Manifest => {
+      const n = minutes.length - i
+      return {
+        ...bodyOf(n, n * 100),
+        wallOffset: -minute * 60_000,
+        key: manifestKey(n),
+        sha256: hash,
+        inline: undefined,
+      }
+    })
+    return keptOf(all, { keep: 2, keepEvery, archiveKeepMs }, 0).map(({ wallOffset }) => wallOffset / -60_000)
+  }
+  const everyMinute = Array.from({ length: 60 }, (_, i) => i)
+  t.deepEqual(numbers(everyMinute, 0), [0, 1])
+  // Quarters of twelve minutes; behind the first that is twelve minutes old nothing is needed.
+  t.deepEqual(numbers(everyMinute, 12 * 60_000), [0, 1, 2, 4, 7, 10, 13])
+  t.deepEqual(numbers([0, 30, 31, 60], 12 * 60_000), [0, 30])
+  t.deepEqual(numbers([0, 1, 2], 12 * 60_000), [0, 1, 2])
+  t.deepEqual(numbers(everyMinute.slice(0, 20), 12 * 60_000, 100).length, 13)
+})
+
+test('C2: the archive goes back to a checkpoint before the end of the past, and no further', async (t) => {
+  const at = (minute: number, n: number): ManifestBody => ({ ...bodyOf(n, n * 100), wallOffset: -minute * 60_000 })
+  const { store, run, keys } = await storeWith(t, [at(40, 1), at(20, 2), at(5, 3), at(1, 4)])
+  for (const end of [100, 150, 200, 250, 400]) await store.put(rangeKey(end), new Uint8Array(1))
+  const ranges = async () => (await keys()).filter((key) => key.startsWith('archive/'))
+  t.deepEqual((await run({ archiveKeepMs: 60 * 60_000 })).ranges, [])
+  const dry = await run({ archiveKeepMs: 12 * 60_000, dryRun: true })
+  t.deepEqual(dry.ranges, [100, 150, 200].map(rangeKey))
+  t.is((await ranges()).length, 5)
+  t.deepEqual((await run({ archiveKeepMs: 12 * 60_000 })).manifests, [manifestKey(1)])
+  t.deepEqual(await ranges(), [250, 400].map(rangeKey))
 })
