@@ -10,7 +10,8 @@
  *
  *     archive   ──── removed ────┤ newest checkpoint that is old enough ──── archiveKeepMs ──── now
  *
- * So everything of that time can be read: the archive goes back to a checkpoint before it. Keeps: C2, C3, C5. Read next: `manifest.ts`, `reader.ts`, `../retention/checkpointer.ts`.
+ * So everything of that time can be read: the archive goes back to a checkpoint before it. Keeps: C2, C3, C5. Read
+ * next: `manifest.ts`, `reader.ts`, `../retention/checkpointer.ts`.
  */
 import { array, is, number, string, tuple, type } from 'superstruct'
 import { rangeEnds } from '../../log/archive/archive-reader.ts'

@@ -68,7 +68,8 @@ test.serial('checkpoint, policy, trim, gc: the log is cut, and commands go on wi
   const gone = await on('get', '/hits', '--at', '1', '--blobs', blobs)
   t.is(gone.code, 4)
   t.regex(gone.err, /the state at position 1 cannot be had any more/)
-  const [policy] = json((await on('checkpoint', 'policy', '--keep', '3', '--archive-keep-ms', '60000', '--trim', '--json')).out)
+  const flags = ['--keep', '3', '--archive-keep-ms', '60000', '--trim', '--json']
+  const [policy] = json((await on('checkpoint', 'policy', ...flags)).out)
   t.like(policy, { keep: 3, archiveKeepMs: 60_000, trim: true, everyEntries: 100_000 })
   t.like(json((await on('checkpoint', 'policy', '--json')).out)[0], { keep: 3, trim: true })
   await on('checkpoint', 'create', '--blobs', blobs)
