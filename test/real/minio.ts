@@ -76,9 +76,9 @@ export class Minio {
   }
 
   /** Starts one, with a bucket named `test`. */
-  static async start(t: Teardown, path: string): Promise<Minio> {
+  static async start(t: Teardown, path: string, host = '127.0.0.1'): Promise<Minio> {
     const [port = 0] = await freePorts(1)
-    const minio = new Minio(path, `127.0.0.1:${port}`, makeFolder(t))
+    const minio = new Minio(path, `${host}:${port}`, makeFolder(t))
     t.teardown(() => minio.kill())
     // A bucket is a folder: who serves it makes nothing of it but that.
     mkdirSync(join(minio.folder, 'test'))
@@ -119,6 +119,10 @@ export class Minio {
     }
   }
 
+  /** Of its process; 0 while there is none. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name)
   }

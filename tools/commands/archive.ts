@@ -33,7 +33,8 @@ export const archiverCommand = (): Command =>
             output.talk(`it goes on after a failure: ${error.message} [${error.code}]`)
           },
         })
-        output.talk(`copies the log to ${address}, unless another process does`)
+        if (output.json) output.data({ event: 'ready', blobs: address }, '')
+        else output.talk(`copies the log to ${address}, unless another process does`)
         try {
           await aborts(signal)
         } finally {

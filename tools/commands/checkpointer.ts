@@ -41,7 +41,8 @@ export const checkpointerCommand = (): Command =>
               output.talk(`it goes on after a failure: ${error.message} [${error.code}]`)
             },
           })
-          output.talk(`writes checkpoints to ${address}, whenever the policy says so and no other process does`)
+          if (output.json) output.data({ event: 'ready', blobs: address }, '')
+          else output.talk(`writes checkpoints to ${address}, whenever the policy says so and no other process does`)
           try {
             await aborts(signal)
           } finally {

@@ -1,5 +1,5 @@
 /**
- * A client of the load as a process: `URL NUMBER ROLE RATE LOADS`. Says `ready`; told `go` it works and says its
+ * A client of the load as a process: `URL NUMBER ROLE RATE LOADS [BLOBS]`. Says `ready`; told `go` it works and says its
  * history; ends when it is told `stop` or `final`, or its input ends.
  *
  * `load` appends, reads, reads streams and tails, and adds to counters, about RATE operations a second by lanes that
@@ -11,8 +11,9 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as rest } from 'node:timers/promises'
-import { connect, Counter } from '../../../index.ts'
+import { connect, Counter, type HeldLog } from '../../../index.ts'
 import { crc32Of } from '../../../log/bytes/hash.ts'
+import { openBlobs } from '../../../log/io/blobs.ts'
 import type { Entry } from '../../../log/entry.ts'
 import { Prng } from '../../harness/prng.ts'
 import { STREAMS } from './history.ts'
@@ -20,10 +21,11 @@ import { isLoadName, pathOf, roundAt } from './loads.ts'
 import { flush, now, say, tellError } from './voice.ts'
 import { Witness } from './witness.ts'
 
-const [, , url = '', number = '', role = '', rate = '', loadsText = ''] = process.argv
+const [, , url = '', number = '', role = '', rate = '', loadsText = '', store = ''] = process.argv
 const loads = loadsText.split(',').filter(isLoadName)
 const hasObjects = loads.some((name) => name !== 'log')
-const client = await connect(url, { name: `${role} ${number}`, timeoutMs: 30_000 })
+const blobs = store === '' ? undefined : openBlobs(store)
+const client = await connect(url, { name: `${role} ${number}`, timeoutMs: 30_000, blobs, sessionTimeoutMs: 60_000 })
 const log = client.log
 
 /** Ends of pieces are kept short of this, so that one line stays a small one. */
@@ -195,6 +197,7 @@ async function keep(): Promise<void> {
       if (!running) break
       await readAll(readTo.at(-1) ?? 0, to, Infinity)
       readTo.push(to)
+      await holdFrom(to)
       const before = trims && turns % TRIM_EVERY === 0 ? (readTo.at(-1 - TRIM_EVERY) ?? 0) : 0
       if (before > 0) await trim(before)
     } catch (thrown) {
@@ -205,6 +208,16 @@ async function keep(): Promise<void> {
 }
 
 let kept = 0
+let held: HeldLog | undefined
+
+/** Others trim: what was not read yet is held, and what was read is given free. */
+async function holdFrom(position: number): Promise<void> {
+  if (blobs === undefined) return
+  const before = held
+  held = await client.hold({ position, name: 'keeper', timeoutMs: TIMEOUT_MS })
+  kept = position
+  await before?.release()
+}
 
 async function trim(before: number): Promise<void> {
   const call = now()
@@ -242,6 +255,7 @@ let isFinal = false
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'go') {
     began = now()
+    if (role === 'keeper') await holdFrom(0)
     working = role === 'keeper' ? keep() : load()
     void witness?.follow()
     void witness?.tellDigests()

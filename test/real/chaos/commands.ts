@@ -96,6 +96,12 @@ export class Commands {
   async add(address: string, as: 'spare' | 'newcomer'): Promise<void> {
     await this.#reconfigure('add', address, ...(as === 'spare' ? ['--spare'] : ['--no-wait']))
   }
+  /** Sets when checkpoints are written and what is kept. */
+  async setPolicy(flags: readonly string[]): Promise<void> {
+    await repeated(['--cluster', this.url, '--timeout', '10000', 'checkpoint', 'policy', ...flags], ({ code, out }) =>
+      code === 0 ? out : undefined,
+    )
+  }
   async replace(lost: string, by: string): Promise<void> {
     await this.#reconfigure('replace', lost, by, '--no-wait')
   }

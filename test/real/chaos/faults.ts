@@ -10,6 +10,7 @@ import type { Prng } from '../../harness/prng.ts'
 import type { ChaosCluster } from './cluster.ts'
 import { run } from './ground.ts'
 import type { ObjectProcess } from './object-process.ts'
+import type { Retention } from './retention.ts'
 import type { Server } from './server.ts'
 
 /** One fault on its way. `what` tells people what it was; `end` gives back what it took. */
@@ -27,6 +28,8 @@ export interface World {
   readonly prng: Prng
   readonly cut: string | undefined
   readonly clients: readonly ObjectProcess[]
+  /** What writes checkpoints and archive, where the run has it. */
+  readonly retention: Retention | undefined
   killed(client: number, at: number): void
   /** Whether a client that is started now finds the beginning of the objects. */
   canStart(): boolean
@@ -161,6 +164,30 @@ function moveClientClock({ clients, prng }: World): Promise<Fault> {
   })
 }
 
+async function killMinio({ retention }: World): Promise<Fault> {
+  const { minio } = required(retention, 'MinIO')
+  await retention?.killMinio()
+  return { what: minio.endpoint, end: async () => retention?.startMinio() }
+}
+
+function pauseMinio({ retention }: World): Promise<Fault> {
+  const { minio } = required(retention, 'MinIO')
+  minio.signal('SIGSTOP')
+  return Promise.resolve({
+    what: minio.endpoint,
+    end: () => {
+      minio.signal('SIGCONT')
+      return Promise.resolve()
+    },
+  })
+}
+
+async function killDuty({ retention, prng }: World): Promise<Fault> {
+  const duty = prng.pick(required(retention, 'checkpointer').duties)
+  await duty.kill()
+  return { what: duty.name, end: () => duty.start() }
+}
+
 async function moveSequencer({ cluster }: World): Promise<Fault> {
   const from = required(cluster.sequencer, 'sequencer')
   const to = required(cluster.standby, 'standby sequencer')
@@ -279,6 +306,9 @@ export const kinds = {
     inject: (world) => cutClient(world, [...world.cluster.units.values()], 'the units'),
   },
   'clock-client': { lastsMs: [500, 5_000], inject: moveClientClock },
+  'kill-minio': { lastsMs: [500, 15_000], inject: killMinio },
+  'pause-minio': { lastsMs: [500, 12_000], inject: pauseMinio },
+  'kill-checkpointer': { lastsMs: [500, 10_000], inject: killDuty },
 } as const satisfies Record<string, Kind>
 
 /** The name of a kind. */
@@ -295,6 +325,9 @@ export const clientKinds: readonly KindName[] = [
   'cut-units',
   'clock-client',
 ]
+
+/** Those that meet what writes checkpoints and archive. */
+export const retentionKinds: readonly KindName[] = ['kill-minio', 'pause-minio', 'kill-checkpointer']
 
 /** Whether a kind can be done at present. */
 export function isPossible(kind: KindName, world: World): boolean {

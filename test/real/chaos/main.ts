@@ -1,8 +1,9 @@
 /**
  * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--loads LOAD,...] [--dir DIR] [--picture FILE.svg]
- * [--json FILE] [--rate N] [--least N] [--network auto|namespaces|proxies]`: faults on a cluster of real processes and
+ * [--json FILE] [--rate N] [--least N] [--network auto|namespaces|proxies] [--retention]`: faults on a cluster of real processes and
  * on its clients under recorded loads, and the judges of it all. `--power-cuts N` and `--kill-all N` are bounded tests,
- * which do nothing else. `--busy N` has N processes compute beside it all.
+ * which do nothing else. `--retention` has checkpoints, archive and
+ * trims go on by a policy, with a MinIO that faults meet too. `--busy N` has N processes compute beside it all.
  *
  * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N,
  * acknowledged N, missing N`; `kills of all N, acknowledged N, missing N, append again p50 N ms, max N ms, epochs max
@@ -26,6 +27,7 @@ import { torment, type Met, type Plan } from './nemesis.ts'
 import { Loopback, Namespaces, Proxies, whyNoNamespaces, type Network } from './network.ts'
 import { judgeObjects } from './object-judge.ts'
 import { readOptions, type Options } from './options.ts'
+import { Retention } from './retention.ts'
 import { drawTo } from './picture.ts'
 import { cutAgainAndAgain } from './power-cuts.ts'
 import { Recorder } from './recorder.ts'
@@ -146,12 +148,16 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   const { meter } = recorder
   const { rate, loads } = options
   const { cluster, shim } = stage
-  await recorder.start({ url: cluster.url, rate, loads, network: cluster.network, shim })
+  const retention = options.retention ? await Retention.start(cluster, ground, cluster.network.host) : undefined
+  const blobs = retention?.address
+  await recorder.start({ url: cluster.url, rate, loads, network: cluster.network, shim, blobs })
+  retention?.measure()
   const met: Met[] = []
   let trims = false
   const world: World = {
     ...stage,
     clients: recorder.objects,
+    retention,
     killed: (client, at) => {
       recorder.facts.kills.push({ client, at })
     },
@@ -164,7 +170,7 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
   }
   const failures: string[] = []
   const progress = setInterval(() => {
-    if (!trims && mayTrim()) {
+    if (!trims && retention === undefined && mayTrim()) {
       trims = true
       recorder.trim()
     }
@@ -184,6 +190,7 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
     say(`FAILED ${failures.join()}`)
   }
   const endNs = meter.nowNs
+  const series = (await retention?.stop()) ?? []
   say('reading everything back')
   await recorder.stop(STOP_MS)
   clearInterval(progress)
@@ -217,6 +224,7 @@ async function runChaos(options: Options, ground: Ground): Promise<Report> {
     judgement,
     objects,
     facts: recorder.facts,
+    series,
     endNs,
   })
 }

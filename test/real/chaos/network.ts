@@ -33,6 +33,8 @@ export interface Network {
   partition(victim: string, others: readonly string[], prng: Prng): string
   /** Ends every partition. */
   heal(): void
+  /** An address of the run itself that all places reach. */
+  readonly host: string
 }
 
 /** Where a client lives that cannot be cut off. */
@@ -42,6 +44,8 @@ const asItIs = (program: string, args: readonly string[]): readonly [string, rea
 
 /** Places on the loopback interface. */
 export class Loopback implements Network {
+  readonly host = '127.0.0.1'
+
   async place(): Promise<Place> {
     const [port] = await freePorts(1)
     return { listen: `127.0.0.1:${port}`, advertise: `127.0.0.1:${port}`, command: asItIs }
@@ -63,6 +67,7 @@ export class Loopback implements Network {
 
 /** Places behind proxies, which run in this process. */
 export class Proxies implements Network {
+  readonly host = '127.0.0.1'
   readonly #proxies = new Map<string, Proxy>()
 
   async place(name: string): Promise<Place> {
@@ -142,6 +147,10 @@ export class Namespaces implements Network {
     run('ip', 'link', 'set', wire, 'up')
     run('ip', 'route', 'add', `${this.#net}.0.0/16`, 'via', `${this.#net}.0.1`)
     this.#addresses.set(CLIENTS, `${this.#net}.0.2`)
+  }
+
+  get host(): string {
+    return `${this.#net}.0.2`
   }
 
   place(name: string): Promise<Place> {

@@ -1,5 +1,5 @@
 /**
- * A client of objects as a process, which faults may meet: `URL NUMBER LOADS RATE FENCE`. Says `ready`; told `go` it
+ * A client of objects as a process, which faults may meet: `URL NUMBER LOADS RATE FENCE [BLOBS]`. Says `ready`; told `go` it
  * works and says its history; ends when it is told `stop`, or its input ends.
  *
  * RATE operations a second of each of its LOADS. Twenty times a second it says which of its sessions it counts on, by
@@ -9,6 +9,7 @@ import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as rest } from 'node:timers/promises'
 import { connect, type ObjectSession } from '../../../index.ts'
+import { openBlobs } from '../../../log/io/blobs.ts'
 import { Prng } from '../../harness/prng.ts'
 import { Fence } from './fence.ts'
 import { SESSION_TIMEOUT_MS, isLoadName, sessionName, type LoadName } from './loads.ts'
@@ -19,8 +20,9 @@ const ALIVE_MS = 50
 const DIGEST_EVERY = 5
 const CLOSE_MS = 3_000
 
-const [, , url = '', number = '', loads = '', rate = '', fencePath = ''] = process.argv
-const client = await connect(url, { name: `objects ${number}`, timeoutMs: 30_000 })
+const [, , url = '', number = '', loads = '', rate = '', fencePath = '', store = ''] = process.argv
+const blobs = store === '' ? undefined : openBlobs(store)
+const client = await connect(url, { name: `objects ${number}`, timeoutMs: 30_000, blobs })
 const fence = new Fence(fencePath)
 const sessions = new Set<ObjectSession>()
 let running = true

@@ -1,6 +1,6 @@
 /** The options of a chaos run. Read next: `main.ts`. */
 import { parseArgs } from 'node:util'
-import { clientKinds, isKindName, kindNames, type KindName } from './faults.ts'
+import { clientKinds, isKindName, kindNames, retentionKinds, type KindName } from './faults.ts'
 import { isLoadName, loadNames, objectLoads, type LoadName } from './loads.ts'
 
 /** How servers are connected: `auto` takes what the kinds of faults need and the machine can do. */
@@ -21,6 +21,8 @@ export interface Options {
   /** Operations a second outside faults below which a run fails, since it says nothing. */
   readonly least: number
   readonly network: NetworkName
+  /** Whether checkpoints, archive and trims go on meanwhile, with a MinIO that faults meet too. */
+  readonly retention: boolean
   readonly powerCuts: number
   readonly killAll: number
   /** Processes beside it that do nothing but compute. */
@@ -51,6 +53,7 @@ export function readOptions(args: readonly string[]): Options | string {
         rate: { type: 'string', default: '1000' },
         least: { type: 'string', default: '200' },
         network: { type: 'string', default: 'auto' },
+        retention: { type: 'boolean', default: false },
         'power-cuts': { type: 'string', default: '0' },
         'kill-all': { type: 'string', default: '0' },
         busy: { type: 'string', default: '0' },
@@ -72,11 +75,16 @@ export function readOptions(args: readonly string[]): Options | string {
     // What is killed again and again hardly serves in between: its operations a second say nothing.
     const loads = asked.length > 0 ? asked.filter(isLoadName) : killAll > 0 ? usualForKills : loadNames
     const hasObjects = loads.some((load) => objectLoads.includes(load))
-    const usual = kindNames.filter((kind) => hasObjects || !clientKinds.includes(kind))
+    const usual = kindNames.filter(
+      (kind) => (hasObjects || !clientKinds.includes(kind)) && (values.retention || !retentionKinds.includes(kind)),
+    )
     const [wanted, least] =
       killAll > 0
         ? [killAllOnly, 0]
         : [only.length > 0 ? only.filter(isKindName) : usual, number('least', values.least, 1)]
+    if (!values.retention && wanted.some((kind) => retentionKinds.includes(kind))) {
+      return `faults of what writes checkpoints need --retention`
+    }
     if (!hasObjects && wanted.some((kind) => clientKinds.includes(kind))) {
       return `faults of clients need one of the loads ${objectLoads.join(', ')}`
     }
@@ -92,6 +100,7 @@ export function readOptions(args: readonly string[]): Options | string {
       rate: number('rate', values.rate, 1),
       least,
       network: values.network,
+      retention: values.retention,
       powerCuts: Math.floor(number('power-cuts', values['power-cuts'], 0)),
       killAll,
       busy: Math.floor(number('busy', values.busy, 0)),

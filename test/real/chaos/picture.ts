@@ -7,6 +7,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Bucket } from './meter.ts'
 import type { Report } from './report.ts'
+import type { Series } from './retention.ts'
 
 const WIDTH = 880
 const LEFT = 108
@@ -16,6 +17,7 @@ const PANEL_HEIGHT = 120
 const TITLE_HEIGHT = 34
 const ROW_HEIGHT = 18
 const PANEL_GAP = 22
+const SERIES_HEIGHT = 48
 
 const STYLE = `
   text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-weight: 600; } .hint { fill: #6e7781; }
@@ -89,6 +91,21 @@ function rowOf(load: string, perSecond: readonly number[], seconds: number, top:
   return [text(8, top + 12, `${load}, ${Math.round(most)}`), ...(path.length > 0 ? [line] : [])]
 }
 
+/** Something that was measured now and then: its curve up to its highest. */
+function seriesOf({ name, unit, values, everyMs }: Series, seconds: number, top: number): string[] {
+  const most = niceFrom(Math.max(1, ...values))
+  const points = values.map((value, i) => {
+    const x = LEFT + Math.min(1, ((i + 1) * everyMs) / 1_000 / seconds) * PLOT
+    return `${x.toFixed(1)} ${(top + (SERIES_HEIGHT - 10) * (1 - value / most)).toFixed(1)}`
+  })
+  return [
+    text(8, top + 12, name),
+    text(8, top + 26, `to ${most.toLocaleString('en')} ${unit}`, ' class="hint"'),
+    axis(top + SERIES_HEIGHT - 10),
+    ...(points.length > 0 ? [`<path class="line" d="M${points.join('L')}"/>`] : []),
+  ]
+}
+
 /** The picture as SVG. */
 export function svgOf(report: Report): string {
   const points = pointsOf(report)
@@ -104,7 +121,10 @@ export function svgOf(report: Report): string {
   const loadsTop = latencyTop + PANEL_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const faultsTop = loadsTop + report.loads.length * ROW_HEIGHT + PANEL_GAP + TITLE_HEIGHT
   const kinds = [...new Set(report.faults.map(({ kind }) => kind))]
-  const height = faultsTop + kinds.length * ROW_HEIGHT + 28
+  const seriesTop = faultsTop + kinds.length * ROW_HEIGHT + PANEL_GAP + TITLE_HEIGHT
+  const { series } = report
+  const height =
+    series.length > 0 ? seriesTop + series.length * SERIES_HEIGHT + 28 : faultsTop + kinds.length * ROW_HEIGHT + 28
   const widthOf = (fromS: number, toS: number): string => Math.max(1.5, xOf(toS) - xOf(fromS)).toFixed(1)
   const parts = [
     ...report.faults.flatMap(({ fromS, toS }) =>
@@ -148,6 +168,13 @@ export function svgOf(report: Report): string {
         + `height="${ROW_HEIGHT - 6}" rx="2"><title>${what.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}: `
         + `unavailable ${unavailableMs} ms</title></rect>`,
     ),
+    ...(series.length === 0
+      ? []
+      : [
+          text(8, seriesTop - 18, 'what is kept', ' class="title"'),
+          text(LEFT, seriesTop - 18, 'disk, memory and blobs over time', ' class="hint"'),
+        ]),
+    ...series.flatMap((one, i) => seriesOf(one, report.seconds, seriesTop + i * SERIES_HEIGHT)),
     axis(height - 24),
     text(LEFT, height - 8, '0 s', ' class="hint"'),
     text(LEFT + PLOT, height - 8, `${Math.round(report.seconds)} s`, ' class="hint" text-anchor="end"'),

@@ -34,6 +34,8 @@ export interface RecorderOptions {
   readonly loads: readonly LoadName[]
   readonly network: Network
   readonly shim: string | undefined
+  /** The address of the store of checkpoints, where there is one. */
+  readonly blobs: string | undefined
 }
 
 /** One process of the load. */
@@ -73,10 +75,11 @@ export class Recorder {
   }
 
   /** Starts the clients: two of the load, which share `rate` operations a second, the keeper, those of objects. */
-  async start({ url, rate, loads, network, shim }: RecorderOptions): Promise<void> {
-    for (const [i, role] of ['load', 'load', 'keeper'].entries()) this.#spawn(url, i + 1, role, rate / 2, loads)
+  async start(options: RecorderOptions): Promise<void> {
+    const { loads } = options
+    for (const [i, role] of ['load', 'load', 'keeper'].entries()) this.#spawn(options, i + 1, role)
     const ofObjects = loads.filter((load) => objectLoads.includes(load))
-    if (ofObjects.length > 0) await this.#startObjects({ url, rate, loads: ofObjects, network, shim })
+    if (ofObjects.length > 0) await this.#startObjects({ ...options, loads: ofObjects })
     const waits = () => [...this.#clients, ...this.objects]
     await this.#wait(waits, ({ isReady }) => isReady, CLIENTS_READY_MS, 'is not ready')
     this.meter.begin()
@@ -117,7 +120,7 @@ export class Recorder {
     this.history.flush()
   }
 
-  async #startObjects({ url, rate, loads, network, shim }: RecorderOptions): Promise<void> {
+  async #startObjects({ url, rate, loads, network, shim, blobs = '' }: RecorderOptions): Promise<void> {
     const perSecond = Math.min(OBJECT_RATE_MAX, rate * OBJECT_SHARE) / OBJECT_CLIENTS
     for (let i = 1; i <= OBJECT_CLIENTS; i++) {
       const name = `objects-${i}`
@@ -126,7 +129,7 @@ export class Recorder {
         name,
         place: await network.clientPlace(name),
         shim: shim === undefined ? undefined : new ShimControl(shim, this.#ground.folder, name),
-        args: (number) => [url, String(number), loads.join(), String(perSecond), this.fence],
+        args: (number) => [url, String(number), loads.join(), String(perSecond), this.fence, blobs],
         nextNumber: () => ++this.#numbers,
         said: (number, line) => {
           this.#heard(`objects-${number}`, line)
@@ -143,12 +146,12 @@ export class Recorder {
     }
   }
 
-  #spawn(url: string, number: number, role: string, rate: number, loads: readonly LoadName[]): void {
+  #spawn({ url, rate, loads, blobs = '' }: RecorderOptions, number: number, role: string): void {
     const name = `client-${number}`
     const file = openSync(join(this.#ground.folder, 'logs', `${name}.log`), 'a')
     const child = spawn(
       process.execPath,
-      [join(import.meta.dirname, 'client.ts'), url, String(number), role, String(rate), loads.join()],
+      [join(import.meta.dirname, 'client.ts'), url, String(number), role, String(rate / 2), loads.join(), blobs],
       { stdio: ['pipe', 'pipe', file], env: cleanEnvironment() },
     )
     child.stdin?.on('error', () => undefined)

@@ -11,6 +11,7 @@ import { isLoadSession } from './loads.ts'
 import { BUCKET_MS, type Bucket, type Meter } from './meter.ts'
 import type { Met } from './nemesis.ts'
 import type { ObjectJudgement } from './object-judge.ts'
+import type { Series } from './retention.ts'
 import type { SessionFacts } from './session-facts.ts'
 
 /**
@@ -69,6 +70,8 @@ export interface Report {
   readonly failures: readonly string[]
   /** Of the machine over the last minute of the run. */
   readonly loadAverage: number
+  /** How much there was of everything over time. */
+  readonly series: readonly Series[]
   readonly bucketMs: number
   readonly buckets: readonly Bucket[]
 }
@@ -85,6 +88,7 @@ export interface Findings {
   readonly judgement: Judgement
   readonly objects: ObjectJudgement
   readonly facts: SessionFacts
+  readonly series: readonly Series[]
   readonly endNs: number
   readonly least: number
 }
@@ -185,6 +189,7 @@ export function textOf(report: Report): string {
   return [
     tableText([['kind', 'faults', 'operations during', 'unavailable p50 ms', 'max ms'], ...rows]),
     loadsText(report),
+    ...seriesText(report),
     ...Object.entries(report.skipped).map(([kind, why]) => `SKIPPED ${kind}: ${why}`),
     `${report.perSecondOutside} operations a second outside faults, ${report.acknowledged} appends `
       + `acknowledged, ${report.missing} missing`,
@@ -193,6 +198,23 @@ export function textOf(report: Report): string {
     ...report.violations.map((violation) => `VIOLATION ${violation}`),
     ...report.failures.map((failure) => `FAILED ${failure}`),
   ].join('\n')
+}
+
+/** Means of the third and the last quarter: what is kept for a time has come to its size by then. */
+function seriesText({ series }: Report): string[] {
+  if (series.length === 0) return []
+  const mean = (values: readonly number[], from: number, to: number): string => {
+    const part = values.slice(Math.floor(values.length * from), Math.ceil(values.length * to))
+    return (part.reduce((sum, one) => sum + one, 0) / Math.max(1, part.length)).toFixed(1)
+  }
+  const rows = series.map(({ name, unit, values }) => [
+    `${name}, ${unit}`,
+    mean(values, 0, 0.25),
+    mean(values, 0.5, 0.75),
+    mean(values, 0.75, 1),
+    Math.max(0, ...values).toFixed(1),
+  ])
+  return [tableText([['what is kept', 'first quarter', 'third', 'last', 'highest'], ...rows])]
 }
 
 function loadsText({ loads, seconds, sessions }: Report): string {

@@ -57,6 +57,9 @@ export class Server {
   get hasStarted(): boolean {
     return this.#child !== undefined
   }
+  get pid(): number | undefined {
+    return this.isRunning ? this.#child?.pid : undefined
+  }
   get isRunning(): boolean {
     return this.#isWanted && this.#isListening
   }
@@ -137,7 +140,8 @@ export class Server {
 
   #heard(line: string): void {
     this.#write(line)
-    if (line.includes('"event":"listening"')) this.#isListening = true
+    // One that writes checkpoints or the archive listens to nobody: it is ready at once.
+    if (/"event":"(?:listening"|ready","blobs")/.test(line)) this.#isListening = true
     const [, epoch] = /"event":"ready".*"epoch":(\d+)/.exec(line) ?? []
     if (epoch !== undefined) this.epoch = Number(epoch)
     for (const wake of this.#wake.splice(0)) wake()
