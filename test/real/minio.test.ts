@@ -6,7 +6,7 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -29,6 +29,7 @@ import { blobStoreContract } from '../contracts/blob-store.ts'
 import { Ledger, SpaceDriver } from '../objects/space-driver.ts'
 import { freePorts } from '../free-ports.ts'
 import { makeFolder } from '../log/io/folder.ts'
+import { canMount, fillDisk, mountDisk } from './small-disk.ts'
 import { loseAndRestore } from './restore-scene.ts'
 import { TIME_TRAVEL } from '../time-travel.ts'
 import { json, run as runCommand } from '../tools/command-line.ts'
@@ -194,14 +195,19 @@ async function addUntilTrimmed(t: ExecutionContext, client: Client, times: numbe
   return added
 }
 
+const large = new Uint8Array(1 << 20).map((_, i) => (i * 7_919) % 251)
 const often = { ...DEFAULT_POLICY, everyEntries: 20, everyMs: 200, keepEvery: 0, trim: true }
 
 withMinio(
-  'C1: two checkpointers, a MinIO that is killed on the way: trims go on, a cold client has all',
+  'C1: two checkpointers and archivers, a MinIO that is killed on the way: trims go on, a cold client has all',
   async (t, minio) => {
     const open = cluster(t, minio)
     const one = await open({ checkpoints: true, name: 'one' })
-    await open({ checkpoints: true, name: 'two' })
+    const two = await open({ checkpoints: true, name: 'two' })
+    // With an archive a trim waits for its end too.
+    const archivers = [one, two].map((each) => each.archiver({ rangeMs: 300 }))
+    t.teardown(() => Promise.all(archivers.map((each) => each.close())))
+    await one.archive()
     await one.setPolicy(often)
     let added = await addUntilTrimmed(t, one, 2)
     await minio.kill()
@@ -212,6 +218,11 @@ withMinio(
     const cold = await open({ name: 'cold' })
     await cold.sync()
     t.is((await cold.open(Counter, '/hits')).state.value, added)
+    // What was trimmed is in the archive, all of it.
+    t.true(cold.retention().mark > 0)
+    let adds = 0
+    for await (const { ops } of cold.history()) if (ops[0]?.op === 'add') adds++
+    t.is(adds, added)
     t.true(
       (await minio.store('cluster').list('manifests/', '', { signal: AbortSignal.timeout(5_000) })).keys.length <= 4,
     )
@@ -240,6 +251,41 @@ withMinio(
     t.is(hits.state.value, added)
   },
 )
+
+anyTest('C2: the disk of MinIO is full: appends go on, nothing is trimmed, and it goes on with room', async (t) => {
+  t.timeout(60_000)
+  const disk = canMount() ? mountDisk(128, t) : undefined
+  if (disk === undefined || source.kind !== 'program') {
+    t.log('loop mounts need root: left out')
+    t.pass()
+    return
+  }
+  const minio = await Minio.start(t, source.path, { folder: disk })
+  const open = cluster(t, minio)
+  const one = await open()
+  const duty = one.checkpointer()
+  t.teardown(() => duty.close())
+  await one.setPolicy(often)
+  let added = await addUntilTrimmed(t, one, 1)
+  fillDisk(disk)
+  const full = await errorOf(t, new Blobs(minio.store('a'), ports, { ...quick, blobMs: 1_500 }).put('parts/a', large))
+  t.is(full.code, 'TIMEOUT')
+  t.regex(full.message, /is full .*: make room/)
+  const hits = await one.open(Counter, '/hits')
+  const { mark } = one.retention()
+  for (const until = Date.now() + 6_000; Date.now() < until; added++) {
+    await hits.add({ by: 1 })
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20)
+    })
+  }
+  t.true(one.retention().mark - mark < 200)
+  rmSync(join(disk, 'other'))
+  added += await addUntilTrimmed(t, one, 1)
+  const cold = await open({ name: 'cold' })
+  await cold.sync()
+  t.is((await cold.open(Counter, '/hits')).state.value, added)
+})
 
 withMinio(
   'C3: a manifest and a part are removed by hand: a cold client begins with the one before',

@@ -60,7 +60,13 @@ const onPath = (program: string): string | undefined =>
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path))
 
-/** A MinIO of one test, on a folder of its own. */
+/** Where it listens, and on which folder it serves: one of its own unless told. */
+export interface MinioPlace {
+  readonly host?: string
+  readonly folder?: string | undefined
+}
+
+/** A MinIO of one test. */
 export class Minio {
   readonly endpoint: string
   readonly folder: string
@@ -76,9 +82,9 @@ export class Minio {
   }
 
   /** Starts one, with a bucket named `test`. */
-  static async start(t: Teardown, path: string, host = '127.0.0.1'): Promise<Minio> {
+  static async start(t: Teardown, path: string, { host = '127.0.0.1', folder }: MinioPlace = {}): Promise<Minio> {
     const [port = 0] = await freePorts(1)
-    const minio = new Minio(path, `${host}:${port}`, makeFolder(t))
+    const minio = new Minio(path, `${host}:${port}`, folder ?? makeFolder(t))
     t.teardown(() => minio.kill())
     // A bucket is a folder: who serves it makes nothing of it but that.
     mkdirSync(join(minio.folder, 'test'))

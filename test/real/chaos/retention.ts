@@ -62,7 +62,7 @@ export class Retention {
     const teardown = (give: () => unknown): void => {
       ground.undo(() => void give())
     }
-    const minio = await Minio.start({ teardown }, source.path, host)
+    const minio = await Minio.start({ teardown }, source.path, { host })
     ground.note(minio.pid)
     await cluster.commands.setPolicy([
       ...['--every-entries', String(EVERY_ENTRIES), '--every-ms', String(EVERY_MS)],
