@@ -1,6 +1,6 @@
 /**
- * A client of the load as a process: `URL NUMBER ROLE RATE LOADS [BLOBS]`. Says `ready`; told `go` it works and says its
- * history; ends when it is told `stop` or `final`, or its input ends.
+ * A client of the load as a process: `URL NUMBER ROLE RATE LOADS [BLOBS]`. Says `ready`; told `go` it works and says
+ * its history; ends when it is told `stop` or `final`, or its input ends.
  *
  * `load` appends, reads, reads streams and tails, and adds to counters, about RATE operations a second by lanes that
  * each wait for one operation at a time. `keeper` reads every stream from its beginning to the end, a part at a time,

@@ -1,6 +1,6 @@
 /**
- * A client of objects as a process, which faults may meet: `URL NUMBER LOADS RATE FENCE [BLOBS]`. Says `ready`; told `go` it
- * works and says its history; ends when it is told `stop`, or its input ends.
+ * A client of objects as a process, which faults may meet: `URL NUMBER LOADS RATE FENCE [BLOBS]`. Says `ready`; told
+ * `go` it works and says its history; ends when it is told `stop`, or its input ends.
  *
  * RATE operations a second of each of its LOADS. Twenty times a second it says which of its sessions it counts on, by
  * its own clocks at that instant; four times what the state is. Read next: `object-lanes.ts`, `object-process.ts`.
