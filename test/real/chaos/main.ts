@@ -2,8 +2,8 @@
  * `npm run chaos -- --minutes N --seed S [--only KIND,...] [--loads LOAD,...] [--dir DIR] [--picture FILE.svg]
  * [--json FILE] [--rate N] [--least N] [--network auto|namespaces|proxies] [--retention]`: faults on a cluster of real
  * processes and on its clients under recorded loads, and the judges of it all. `--power-cuts N` and `--kill-all N` are
- * bounded tests, which do nothing else. `--retention` has checkpoints, archive and trims go on by a policy, with a MinIO
- * that faults meet too. `--busy N` has N processes compute beside it all.
+ * bounded tests, which do nothing else. `--retention` has checkpoints, archive and trims go on by a policy, with a
+ * MinIO that faults meet too. `--busy N` has N processes compute beside it all.
  *
  * The last line is `faults N, operations N, violations N, unavailable p50 N ms, max N ms` (`power cuts N,
  * acknowledged N, missing N`; `kills of all N, acknowledged N, missing N, append again p50 N ms, max N ms, epochs max
