@@ -3,7 +3,7 @@
  *
  * Read next: `loads.ts`.
  */
-import { checkpointLoad } from './checkpoint-loads.ts'
+import { checkpointLoad, isCheckpointAsk, type CheckpointAsk } from './checkpoint-loads.ts'
 import { floorLoad } from './floor.ts'
 import * as loads from './loads.ts'
 import type { Measured, ObjectLoad } from './measure.ts'
@@ -40,8 +40,7 @@ export type Ask =
   | { readonly load: 'watchedOps'; readonly address: string; readonly ops: number }
   | { readonly load: 'watchers'; readonly address: string; readonly watchers: number }
   | { readonly load: 'sessions'; readonly address: string; readonly sessions: number }
-  | { readonly load: 'checkpoint'; readonly address: string; readonly blobs: string }
-  | { readonly load: 'begin'; readonly address: string; readonly blobs: string | undefined }
+  | CheckpointAsk
   | { readonly load: 'sessionEnd'; readonly address: string; readonly ends: number }
   | { readonly load: 'readLocal'; readonly address: string; readonly ms: number }
   | { readonly load: 'writeOps'; readonly address: string; readonly ops: number; readonly records: number }
@@ -75,6 +74,7 @@ export interface Answer {
 const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 
 async function run(ask: Ask): Promise<Answer> {
+  if (isCheckpointAsk(ask)) return { measured: NOTHING, figures: await checkpointLoad(ask) }
   switch (ask.load) {
     case 'append':
       return { measured: await loads.append(ask.address, ask) }
@@ -122,9 +122,6 @@ async function run(ask: Ask): Promise<Answer> {
     case 'sessions':
       await sessions(ask.address, ask.sessions)
       return { measured: NOTHING }
-    case 'checkpoint':
-    case 'begin':
-      return { measured: NOTHING, figures: await checkpointLoad(ask) }
     case 'timeline':
       return { measured: NOTHING, timeline: await timeline(ask.address, ask) }
     case 'open':

@@ -14,7 +14,8 @@ import { clientOf } from './object-loads.ts'
 /** Figures by their names. */
 export type Figures = Readonly<Record<string, number>>
 
-const TREE = '/bench/many'
+/** The tree of the rows. */
+export const TREE = '/bench/many'
 const CHILDREN = 1_000
 const AT_A_TIME = 256
 const MANY_AT_A_TIME = 1_024

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { checkpointRows } from './checkpoint-rows.ts'
+import { pastRows } from './past-rows.ts'
 import { BenchClient, BenchCluster, type Shape } from './cluster.ts'
 import { copying, failovers, recoveries } from './faults.ts'
 import { middleOf } from './measure.ts'
@@ -180,6 +181,7 @@ export const specials: readonly Special[] = [
   playback('playback.1M', 1_000_000, 1_000, 2),
   ...scales,
   ...checkpointRows,
+  ...pastRows,
   full,
   sequencerRestart,
   idle,
