@@ -24,12 +24,13 @@ export interface ArchiveSource extends BlobOptions {
   readonly limits: Limits
 }
 
-/** Exclusive ends of all ranges, ascending. @throws as `Blobs.list`. */
+/** Exclusive ends of ranges, ascending: all behind a position, or `most` and few more. @throws as `Blobs.list`. */
 export async function rangeEnds(
   { blobs, ...options }: Pick<ArchiveSource, 'blobs'> & BlobOptions,
   behind = 0,
+  most = Infinity,
 ): Promise<number[]> {
-  const keys = await blobs.list(ARCHIVE, options, behind === 0 ? undefined : rangeKey(behind))
+  const keys = await blobs.list(ARCHIVE, options, behind === 0 ? undefined : rangeKey(behind), most)
   return keys.map(rangeEnd).filter((end) => end !== undefined)
 }
 
@@ -40,10 +41,10 @@ export async function rangeEnds(
  */
 export async function rangeWith(source: ArchiveSource, position: number): Promise<ArchivedRange | undefined> {
   let damaged: SirtakiError | undefined
-  for (const end of (await rangeEnds(source, position)).slice(0, LOOKED_AT)) {
+  for (const end of (await rangeEnds(source, position, LOOKED_AT)).slice(0, LOOKED_AT)) {
     try {
       const range = await readRange(source, end)
-      if (range !== undefined && range.from <= position) return range
+      if (range !== undefined && range.from <= position && position < range.to) return range
     } catch (thrown) {
       // What a cluster archived that was restored since is none of this log.
       if (!isError(thrown, 'DAMAGED', 'WRONG_CLUSTER')) throw thrown

@@ -86,15 +86,15 @@ export class Blobs {
     return this.#tried(`reading ${key}`, options, (signal) => this.#store.get(key, { signal }), 'again')
   }
 
-  /** All keys that begin with `prefix`, in order, behind `after`. @throws as `get`. */
-  async list(prefix: string, options: BlobOptions = {}, after = ''): Promise<string[]> {
+  /** Keys that begin with `prefix`, in order, behind `after`: all, or `most` and few more. @throws as `get`. */
+  async list(prefix: string, options: BlobOptions = {}, after = '', most = Infinity): Promise<string[]> {
     const keys: string[] = []
     for (;;) {
       const behind = keys.at(-1) ?? after
       const list = (signal: AbortSignal) => this.#store.list(prefix, behind, { signal })
       const page = await this.#tried(`listing ${prefix}`, options, list, 'again')
       keys.push(...page.keys)
-      if (page.isLast || page.keys.length === 0) return keys
+      if (page.isLast || page.keys.length === 0 || keys.length >= most) return keys
     }
   }
 

@@ -30,6 +30,8 @@ const Claim = type({
   units: array(array(string())),
   /** Whose state it goes on with: that of everything below `below`. */
   restored: type({ cluster: string(), below: whole, horizon: whole }),
+  /** The highest number that a checkpoint of the store had. */
+  manifests: whole,
   /** Milliseconds since 1970. */
   wall: integer(),
 })
@@ -71,6 +73,10 @@ export class Lineage {
   at(position: number): string | undefined {
     return this.spans.find(({ from, to }) => position >= from && (to === null || position < to))?.cluster
   }
+  /** Where the positions of the cluster end, exclusive, that had a position. */
+  endAt(position: number): number {
+    return this.spans.find(({ from, to }) => position >= from && (to === null || position < to))?.to ?? Infinity
+  }
   /** Where the log goes on: at the position itself, or with the first of the next cluster. */
   after(position: number): number {
     const next = this.spans.find(({ to }) => to === null || position < to)
@@ -105,20 +111,20 @@ export function claimStore(blobs: Blobs, incarnation: Incarnation, options?: Blo
   return blobs.putNew(key, new TextEncoder().encode(JSON.stringify(claim)), options)
 }
 
-/** The lineage of the newest incarnation, or of the cluster that the store was made for. */
-export function lineageOf(first: string, incarnations: readonly Incarnation[]): Lineage {
-  const newest = incarnations.at(-1)
-  const spans: LineageSpan[] = [{ cluster: newest?.cluster ?? first, from: newest?.from ?? 0, to: null }]
+/**
+ * The lineage of one that had the store, unless told of the newest; `first`: the cluster that the store was made for.
+ */
+export function lineageOf(first: string, incarnations: readonly Incarnation[], cluster?: string): Lineage {
+  const wanted = cluster ?? incarnations.at(-1)?.cluster
+  const last = incarnations.find((one) => one.cluster === wanted)
+  const spans: LineageSpan[] = [{ cluster: last?.cluster ?? first, from: last?.from ?? 0, to: null }]
   // From each to the one that it was restored from: what nobody went on with is none of it.
-  for (let child = newest; child !== undefined;) {
-    const { cluster, below } = child.restored
-    child = incarnations.find((one) => one.cluster === cluster)
-    spans.unshift({ cluster, from: child?.from ?? 0, to: below })
+  for (let child = last; child !== undefined;) {
+    const { cluster: parent, below } = child.restored
+    child = incarnations.find((one) => one.cluster === parent)
+    spans.unshift({ cluster: parent, from: child?.from ?? 0, to: below })
   }
-  return new Lineage(
-    spans,
-    incarnations.map(({ cluster }) => cluster),
-  )
+  return new Lineage(spans, [first, ...incarnations.map((one) => one.cluster)])
 }
 
 function readClaim(key: string, bytes: Uint8Array): Incarnation {

@@ -85,10 +85,10 @@ export function decodeRange(
   const isIts = key === rangeKey(head.to) && head.from < head.to
   if (!isIts) throw damagedBlob(key, `it is that of ${head.from} to ${head.to}`)
   const cluster = lineage.at(head.from)
-  if (head.cluster !== cluster || lineage.at(head.to - 1) !== cluster) {
-    const whose = `cluster ${head.cluster}, positions ${head.from} to ${head.to} of this log are not its own`
+  if (head.cluster !== cluster) {
+    const whose = `cluster ${head.cluster}, position ${head.from} of this log is not its own`
     throw new SirtakiError('WRONG_CLUSTER', `the range ${key} is of ${whose}`, {
-      facts: { key, cluster: head.cluster },
+      facts: { key, cluster: head.cluster, late: lineage.knows(head.cluster) },
     })
   }
   const bounds = { ...limits, seed: clusterSeed(cluster) }
@@ -105,6 +105,9 @@ export function decodeRange(
     ({ position: at }, i) => at >= head.from && at < head.to && at > (entries[i - 1]?.position ?? -1),
   )
   if (entries.length !== head.entries || !isInside) throw damagedBlob(key, 'its entries are not those that it names')
-  const { from, to, previous, horizon } = head
-  return { cluster, from, to, previous, horizon, key, sha256: sha256(bytes), entries }
+  const { from, previous, horizon } = head
+  // What it has behind the end of its cluster's log is none of this log: another cluster was restored by then.
+  const end = lineage.endAt(from)
+  const own = head.to <= end ? entries : entries.filter(({ position: at }) => at < end)
+  return { cluster, from, to: Math.min(head.to, end), previous, horizon, key, sha256: sha256(bytes), entries: own }
 }

@@ -54,6 +54,11 @@ export async function init(cluster: Cluster, options: GenesisOptions): Promise<L
       found.set(address, await cluster.peer(address).control('identify', {}, Identity))
     }),
   )
+  // A restored cluster that has gone on to later epochs already: its genesis is over.
+  if (options.origin !== undefined && [...found.values()].every((one) => one.cluster === options.origin?.cluster)) {
+    await cluster.refresh()
+    return cluster.current()
+  }
   const layout = (await begun(cluster, options, found)) ?? firstLayout(cluster, options, found)
   // One after the other and in one order for everybody: of two at once over shared units one can then always be
   // finished (`IS_NEVER_STUCK` in the model). The first refusal ends it.
@@ -61,6 +66,27 @@ export async function init(cluster: Cluster, options: GenesisOptions): Promise<L
   cluster.ports.failpoint?.('genesis.done', { cluster: layout.cluster })
   cluster.learn(layout)
   return layout
+}
+
+/**
+ * The clusters that units belong to, none where all are blank.
+ *
+ * @throws SirtakiError `NOT_BLANK` where a unit belongs to none, and is not blank; `UNREACHABLE`.
+ */
+export async function clustersOf(cluster: Cluster, addresses: readonly string[]): Promise<Set<string>> {
+  const clusters = new Set<string>()
+  await Promise.all(
+    addresses.map(async (address) => {
+      const found = await cluster.peer(address).control('identify', {}, Identity)
+      if (found.cluster !== null) clusters.add(found.cluster)
+      else if (found.role !== 'blank' || found.initialised || found.sealed > 0) {
+        throw new SirtakiError('NOT_BLANK', `the unit at ${address} is not blank: give it an empty folder`, {
+          facts: { address },
+        })
+      }
+    }),
+  )
+  return clusters
 }
 
 /** A unit that has moved on to a later epoch of this cluster has had the first one. */

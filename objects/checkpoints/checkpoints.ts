@@ -54,6 +54,11 @@ export interface Due {
   readonly everyMs: number
 }
 
+/** How one is written. `noted`: the highest number that the log notes, whatever the store has. */
+export interface WriteOptions extends BlobOptions {
+  readonly noted?: number | undefined
+}
+
 /** Checkpoints of one space. */
 export class Checkpoints implements CheckpointSource {
   readonly #options: CheckpointsOptions
@@ -171,7 +176,7 @@ export class Checkpoints implements CheckpointSource {
    * @throws SirtakiError `CODE_MISSING`, `CONFLICT`, `UNSUPPORTED`, `BLOBS_REFUSED`, `TIMEOUT`, `ABORTED`, `DAMAGED`;
    *   why the view cannot go on.
    */
-  async write(view: View, { signal, timeoutMs }: BlobOptions = {}): Promise<Manifest> {
+  async write(view: View, { signal, timeoutMs, noted = 0 }: WriteOptions = {}): Promise<Manifest> {
     const { clock } = this.#options.ports
     const ends = new AbortController()
     const late = new SirtakiError('TIMEOUT', `the checkpoint was not written within ${timeoutMs} ms`)
@@ -184,7 +189,7 @@ export class Checkpoints implements CheckpointSource {
     })
     try {
       while (this.#writing !== undefined) await this.#writing.catch(() => undefined)
-      const writing = this.#write(view, either(ends.signal, signal)).finally(() => {
+      const writing = this.#write(view, noted, either(ends.signal, signal)).finally(() => {
         this.#writing = undefined
       })
       this.#writing = writing
@@ -197,7 +202,7 @@ export class Checkpoints implements CheckpointSource {
     }
   }
 
-  async #write(view: View, signal: AbortSignal): Promise<Manifest> {
+  async #write(view: View, noted: number, signal: AbortSignal): Promise<Manifest> {
     const { blobs, space, ports, bytesPerSecond, inlineBytes } = this.#options
     await this.markedStore({ signal })
     const reading = await this.reading({ signal })
@@ -213,7 +218,11 @@ export class Checkpoints implements CheckpointSource {
       const skips = await view.skipsBelow(state.position, { signal })
       const said = skips.map(({ position, object }) => ({ position, object }))
       const writing = { cluster: reading.lineage.cluster, space, blobs, ports, bytesPerSecond, inlineBytes, signal }
-      this.#newest = await writeCheckpoint(writing, { ...state, skips: said }, { previous: whole, last })
+      this.#newest = await writeCheckpoint(
+        writing,
+        { ...state, skips: said },
+        { previous: whole, last: Math.max(last, noted) },
+      )
       return this.#newest
     } catch (thrown) {
       // What was on the list is in no checkpoint.

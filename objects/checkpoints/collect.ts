@@ -119,9 +119,9 @@ export function keptOf(newestFirst: readonly Manifest[], policy: Kept, now: numb
 const isOld = (manifest: Manifest, { archiveKeepMs }: Kept, now: number): boolean =>
   archiveKeepMs > 0 && wallOf(manifest) <= now - archiveKeepMs
 
-/** Ranges in front of the newest checkpoint that is old enough. */
+/** Ranges in front of the newest checkpoint that is old enough: never the newest, which may turn out damaged. */
 async function oldRanges(reading: Reading, kept: readonly Manifest[], policy: Kept, now: number): Promise<string[]> {
-  const first = kept.find((one) => isOld(one, policy, now))
+  const first = kept.slice(1).find((one) => isOld(one, policy, now))
   if (first === undefined) return []
   return (await rangeEnds(reading)).filter((end) => end <= first.position).map(rangeKey)
 }

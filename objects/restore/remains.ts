@@ -6,14 +6,15 @@
  *
  * Reads only. Keeps: C3, C4. Read next: `restore.ts`, `../../log/archive/incarnations.ts`.
  */
-import { rangeWith, type ArchiveSource } from '../../log/archive/archive-reader.ts'
+import { rangeEnds, rangeWith, type ArchiveSource } from '../../log/archive/archive-reader.ts'
 import type { BlobOptions, Blobs } from '../../log/archive/blobs.ts'
 import { lineageOf, type Incarnation, type Lineage } from '../../log/archive/incarnations.ts'
 import { readStoreMark } from '../../log/archive/store-mark.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
-import { readCheckpoint, type Checkpoint } from '../checkpoints/reader.ts'
+import { decodeManifest, manifestNumber } from '../checkpoints/manifest.ts'
+import { manifestKeys, readCheckpoint, type Checkpoint } from '../checkpoints/reader.ts'
 import { ROOT_STREAM, withOurs } from '../client.ts'
 import { offlineLog } from '../past/offline.ts'
 import type { AnyObjectType } from '../runtime/object-type.ts'
@@ -29,6 +30,8 @@ export interface RemainsOptions extends BlobOptions {
   readonly types: readonly AnyObjectType[]
   readonly ports: Pick<Ports, 'clock' | 'random'>
   readonly limits: Limits
+  /** Pass over a restore that has not finished, or one of whose cluster nothing can be read. */
+  readonly again?: boolean | undefined
 }
 
 /** What is left of a log. */
@@ -51,85 +54,134 @@ export interface Remains {
   readonly stored: StoredSpace
   /** What is damaged, and was passed over. */
   readonly passedOver: readonly SirtakiError[]
+  /** What the store had when it was read: where that differs later, somebody writes to it. */
+  readonly seen: Seen
+}
+
+/** What a store has. */
+export interface Seen {
+  /** The highest number of a checkpoint. */
+  readonly manifests: number
+  /** Ends of the ranges behind `below`. */
+  readonly ends: readonly number[]
+}
+
+/** Looks what a store has now. @throws as `Blobs.list`. */
+export async function seenIn(blobs: Blobs, below: number, options?: BlobOptions): Promise<Seen> {
+  const [newest = ''] = await manifestKeys({ ...options, blobs })
+  return { manifests: manifestNumber(newest) ?? 0, ends: await rangeEnds({ ...options, blobs }, below) }
 }
 
 /**
  * Reads what there is.
  *
- * @throws SirtakiError `BAD_ARGUMENT` where there is nothing; `DAMAGED` where there are checkpoints, and none can be
- *   read; `CODE_MISSING`; as `Blobs.get`.
+ * @throws SirtakiError `BAD_ARGUMENT` where there is nothing; `DAMAGED` where nothing can be read, or nothing of the
+ *   cluster that had the store last; `CODE_MISSING`; as `Blobs.get`.
  */
 export async function remainsOf(options: RemainsOptions): Promise<Remains> {
-  const { blobs, types, ports, limits, signal, timeoutMs } = options
+  const { blobs, types, ports, limits, signal, timeoutMs, again = false } = options
   const mark = await readStoreMark(blobs, { signal, timeoutMs })
   if (mark === undefined) {
     throw new SirtakiError('BAD_ARGUMENT', `the store at ${blobs.address} holds nothing of any cluster: name another`)
   }
-  const passedOver: SirtakiError[] = []
-  const noted = (error: SirtakiError) => passedOver.push(error)
-  const reading = {
-    blobs,
-    space: ROOT_STREAM,
-    clock: ports.clock,
-    signal,
-    timeoutMs,
-    lineage: mark.lineage,
-    passedOver: noted,
-  }
-  const checkpoint = await readCheckpoint(reading)
-  const newest = mark.incarnations.at(-1)
+  const { incarnations } = mark
   const first = mark.lineage.spans[0]?.cluster ?? ''
-  const owner = checkpoint?.manifest.cluster ?? newest?.restored.cluster ?? first
-  const unfinished = newest?.cluster === owner ? undefined : newest
-  const lineage = lineageOf(first, mark.incarnations.slice(0, 1 + mark.incarnations.findIndex(isOf(owner))))
-  const source = { blobs, limits, signal, timeoutMs, lineage }
-  const from = checkpoint?.manifest.position ?? lineage.spans.at(-1)?.from ?? 0
-  const archived = await endOfArchive(source, from, unfinished?.restored.below ?? Infinity, noted)
-  if (archived.below === 0) {
+  const newest = incarnations.at(-1)
+  const unfinished =
+    newest === undefined || (await hasStored(blobs, newest, { signal, timeoutMs })) ? undefined : newest
+  const passedOver: SirtakiError[] = []
+  const flow = { blobs, limits, signal, timeoutMs, ports, noted: (error: SirtakiError) => passedOver.push(error) }
+  const owner = unfinished?.restored.cluster ?? newest?.cluster ?? first
+  const most = again ? Infinity : (unfinished?.restored.below ?? Infinity)
+  let lineage = lineageOf(first, incarnations, owner)
+  const read = await endOf({ ...flow, lineage }, most)
+  const before = lineage.spans.at(-2)
+  if (before !== undefined && read.below < (lineage.spans.at(-1)?.from ?? 0)) {
+    if (!again) throw nothingOf(owner, before.cluster)
+    lineage = lineageOf(first, incarnations, before.cluster)
+  }
+  const { below, horizon, checkpoint } = read
+  if (below === 0) {
     throw new SirtakiError('BAD_ARGUMENT', `the store at ${blobs.address} has no checkpoint, and no archive from 0 on`)
   }
-  const exported = { cluster: owner, from: 0, to: archived.below }
-  const log = offlineLog(exported, source, { ...ports, limits })
+  const log = offlineLog({ cluster: lineage.cluster, from: 0, to: below }, { ...flow, lineage }, { ...ports, limits })
   const view = new View(log, ROOT_STREAM, withOurs(types), { checkpoints: only(blobs.address, checkpoint) })
   try {
     await view.sync({ signal, timeoutMs: PATIENT_MS })
     const snapshot = view.space.snapshot()
-    const skips = await view.skipsBelow(archived.below, { signal, timeoutMs: PATIENT_MS })
+    const skips = await view.skipsBelow(below, { signal, timeoutMs: PATIENT_MS })
     const { time, epoch, wallOffset } = view.space
     return {
       lineage,
-      incarnations: mark.incarnations,
+      incarnations,
       unfinished,
-      below: archived.below,
-      horizon: archived.horizon,
+      below,
+      horizon,
       epoch,
       time,
       wall: time + wallOffset,
       checkpoint: checkpoint && { n: checkpoint.manifest.n, position: checkpoint.manifest.position },
-      stored: { position: archived.below, snapshot, skips },
+      stored: { position: below, snapshot, skips },
       passedOver,
+      seen: await seenIn(blobs, below, { signal, timeoutMs }),
     }
   } finally {
     view.close()
   }
 }
 
-const isOf =
-  (cluster: string) =>
-  (one: Incarnation): boolean =>
-    one.cluster === cluster
+const nothingOf = (owner: string, before: string): SirtakiError =>
+  new SirtakiError(
+    'DAMAGED',
+    `nothing can be read of what cluster ${owner} has stored, which had the store last: put it back, or go on with the `
+      + `one before, ${before}, by --again`,
+    { facts: { cluster: owner, before } },
+  )
 
-/** Where the ranges that join from a position on end, at most at `most`; the highest horizon of them. */
-async function endOfArchive(
-  source: ArchiveSource,
-  from: number,
-  most: number,
-  noted: (error: SirtakiError) => void,
-): Promise<{ readonly below: number; readonly horizon: number }> {
+/**
+ * Whether one that claimed a store has stored anything, readable or not: then its positions were given out.
+ *
+ * @throws as `Blobs.get`.
+ */
+async function hasStored(blobs: Blobs, { cluster, from, manifests }: Incarnation, flow: BlobOptions): Promise<boolean> {
+  if ((await rangeEnds({ ...flow, blobs }, from, 1)).length > 0) return true
+  for (const key of await manifestKeys({ ...flow, blobs })) {
+    if ((manifestNumber(key) ?? 0) <= manifests) return false
+    const bytes = await blobs.get(key, flow)
+    if (bytes !== undefined && mayBeOf(cluster, key, bytes)) return true
+  }
+  return false
+}
+
+/** Whether a manifest is a cluster's. What cannot be read may be anybody's. */
+function mayBeOf(cluster: string, key: string, bytes: Uint8Array): boolean {
+  try {
+    return decodeManifest(key, bytes).cluster === cluster
+  } catch (thrown) {
+    if (!isError(thrown, 'DAMAGED')) throw thrown
+    return true
+  }
+}
+
+interface Looking extends ArchiveSource {
+  readonly ports: Pick<Ports, 'clock'>
+  noted(error: SirtakiError): void
+}
+interface Found {
+  readonly below: number
+  readonly horizon: number
+  readonly checkpoint: Checkpoint | undefined
+}
+
+/** The newest checkpoint, and where the ranges that join behind it end, at most at `most`. */
+async function endOf(source: Looking, most: number): Promise<Found> {
+  const { lineage, noted } = source
+  const checkpoint = await newestOf(source, most)
+  const from = checkpoint?.manifest.position ?? 0
   let [below, horizon] = [from, from]
   try {
-    while (below < most) {
-      const range = await rangeWith(source, below)
+    for (let at = lineage.after(below); at < most; at = lineage.after(below)) {
+      const range = await rangeWith(source, at)
       if (range === undefined) break
       horizon = Math.max(horizon, range.horizon)
       below = range.to
@@ -138,7 +190,20 @@ async function endOfArchive(
     if (!isError(thrown, 'DAMAGED', 'WRONG_CLUSTER')) throw thrown
     noted(asError(thrown))
   }
-  return { below: Math.min(below, most), horizon }
+  return { below: Math.min(below, most), horizon, checkpoint }
+}
+
+/** @throws SirtakiError `DAMAGED` where there are some, none can be read, and the archive does not begin at 0. */
+async function newestOf(source: Looking, most: number): Promise<Checkpoint | undefined> {
+  const { ports, noted, limits: _, ...rest } = source
+  try {
+    return await readCheckpoint({ ...rest, space: ROOT_STREAM, clock: ports.clock, passedOver: noted }, most)
+  } catch (thrown) {
+    const hasAll = isError(thrown, 'DAMAGED') && (await rangeWith(source, 0)) !== undefined
+    if (!hasAll) throw thrown
+    noted(thrown)
+    return undefined
+  }
 }
 
 /** One checkpoint, and no other. */

@@ -25,7 +25,7 @@ import type { Checkpoints } from '../checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM, type WrittenCheckpoint } from '../client.ts'
 import type { AnyObjectType } from '../runtime/object-type.ts'
 import type { SpaceLog } from '../runtime/space-log.ts'
-import type { Remains } from './remains.ts'
+import { seenIn, type Remains } from './remains.ts'
 
 /** What was granted behind the last range is below: at a million appends a second it takes 12 days to get there. */
 export const POSITIONS_APART = 2 ** 40
@@ -44,7 +44,7 @@ export interface Claiming {
 
 /** Where the cluster begins that goes on with what is left. */
 export function incarnationOf(
-  { lineage, incarnations, below, horizon, epoch, time }: Remains,
+  { lineage, incarnations, below, horizon, epoch, time, seen }: Remains,
   { cluster, units, wall }: Pick<Incarnation, 'cluster' | 'wall'> & Pick<Claiming, 'units'>,
 ): Incarnation {
   return {
@@ -56,6 +56,7 @@ export function incarnationOf(
     logTime: Math.max(time, wall),
     units: units.map((chain) => [...chain]),
     restored: { cluster: lineage.cluster, below, horizon },
+    manifests: seen.manifests,
     wall,
   }
 }
@@ -71,15 +72,24 @@ export async function claimFor(
   { units, ports, again = false }: Claiming,
   options?: BlobOptions,
 ): Promise<Incarnation> {
-  const { unfinished } = remains
+  const { unfinished, below, lineage } = remains
   if (unfinished !== undefined && !again) {
-    if (JSON.stringify(unfinished.units) === JSON.stringify(units)) return unfinished
+    const { restored } = unfinished
+    const isSame = restored.below === below && restored.cluster === lineage.cluster
+    if (isSame && JSON.stringify(unfinished.units) === JSON.stringify(units)) return unfinished
     throw new SirtakiError(
       'CONFLICT',
       `a restore to the units ${unfinished.units.flat().join(', ')} was begun and has not finished: run it again with `
         + 'those units, or give it up with --again',
       { next: 'stop', facts: { cluster: unfinished.cluster, units: unfinished.units } },
     )
+  }
+  // What is left was read some time ago: a cluster that lives has stored more since, and removed some of it perhaps.
+  if (JSON.stringify(await seenIn(blobs, below, options)) !== JSON.stringify(remains.seen)) {
+    throw new SirtakiError('CONFLICT', `cluster ${lineage.cluster} still writes to the store: end it, and try again`, {
+      next: 'stop',
+      facts: { cluster: lineage.cluster },
+    })
   }
   const wall = Math.floor(ports.clock.wall())
   const incarnation = incarnationOf(remains, { cluster: ports.random.id(), units, wall })
@@ -126,6 +136,7 @@ export async function refill(
   await using client = new ObjectClient(log, { name: 'restore', types, checkpoints, stored: source })
   await client.sync(options)
   await client.trim({ ...options, before: incarnation.from, force: true })
-  const written = await client.checkpoint(options)
+  // The store that it was restored from is its store now, whatever the state says.
+  const written = await client.checkpoint({ ...options, moves: true })
   return { ...written, sessions: stored.snapshot.sessions.length }
 }

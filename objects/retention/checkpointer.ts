@@ -80,9 +80,10 @@ async function write(
   { moves = false, ...options }: CheckpointOptions,
 ): Promise<Manifest> {
   const nonce = await checkpoints.markedStore(options)
-  const { store } = retentionOf(port)
+  const { store, checkpoints: noted } = retentionOf(port)
   if (!moves && store !== null && store.nonce !== nonce) throw checkpoints.otherStore(store.address)
-  const manifest = await checkpoints.write(port.view, options)
+  const isSame = store === null || store.nonce === nonce
+  const manifest = await checkpoints.write(port.view, { ...options, noted: isSame ? noted.at(-1)?.n : undefined })
   const { n, position, key, sha256, sessions } = manifest
   const note = { n, position, key, sha256, nonce, address: checkpoints.address, moves }
   try {

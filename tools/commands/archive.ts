@@ -59,6 +59,7 @@ interface RangeLine {
   readonly entries?: number
   readonly bytes?: number
   readonly problem?: string
+  readonly passedOver?: string
 }
 
 const statusCommand = (): Command =>
@@ -87,7 +88,7 @@ const verifyCommand = (): Command =>
       const context = contextOf(command)
       const lines = await linesOf(context)
       const problems = lines.filter(({ problem }) => problem !== undefined)
-      for (const one of lines) context.output.data(one, `${one.key}: ${one.problem ?? 'whole'}`)
+      for (const one of lines) context.output.data(one, `${one.key}: ${one.problem ?? one.passedOver ?? 'whole'}`)
       if (problems.length > 0) throw new Failure(exits.corrupt, `${problems.length} ranges of the archive are damaged`)
     })
 
@@ -95,9 +96,10 @@ const verifyCommand = (): Command =>
 const linesOf = (context: Context): Promise<RangeLine[]> =>
   withBlobs(context, async ({ checkpoints }) => {
     const source = await checkpoints.archive({ signal: context.signal })
-    return await Array.fromAsync(checkedRanges(source), ({ key, range, problem }) => ({
+    return await Array.fromAsync(checkedRanges(source), ({ key, range, problem, passedOver }) => ({
       ...(range === undefined ? { key } : lineOf(range)),
       ...(problem === undefined ? {} : { problem }),
+      ...(passedOver === undefined ? {} : { passedOver }),
     }))
   })
 

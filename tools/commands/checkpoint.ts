@@ -168,10 +168,11 @@ async function manifestsOf({ reading }: BlobsOfCluster): Promise<ListedManifest[
 /** Prints a line for each checkpoint; gives how many are damaged. */
 async function verify({ output }: Context, { reading }: BlobsOfCluster): Promise<number> {
   let problems = 0
-  for await (const { key, manifest, problem } of checkedManifests(reading)) {
+  for await (const { key, manifest, problem, passedOver } of checkedManifests(reading)) {
     if (problem !== undefined) problems++
-    const value = { key, n: manifest?.n, position: manifest?.position, whole: problem === undefined, problem }
-    output.data(value, `${key}: ${problem ?? 'whole'}`)
+    const whole = problem === undefined && passedOver === undefined
+    const value = { key, n: manifest?.n, position: manifest?.position, whole, problem, passedOver }
+    output.data(value, `${key}: ${problem ?? passedOver ?? 'whole'}`)
   }
   return problems
 }

@@ -10,7 +10,8 @@ import { Command } from 'commander'
 import { Blobs } from '../../log/archive/blobs.ts'
 import type { Incarnation } from '../../log/archive/incarnations.ts'
 import { LogClient } from '../../log/client/client.ts'
-import { init } from '../../log/epochs/genesis.ts'
+import { clustersOf, init } from '../../log/epochs/genesis.ts'
+import { SirtakiError } from '../../log/errors.ts'
 import { openBlobs } from '../../log/io/blobs.ts'
 import { systemPorts as portsOfHost } from '../../log/io/connect.ts'
 import { remainsOf, type Remains } from '../../objects/restore/remains.ts'
@@ -72,10 +73,11 @@ async function restore(context: Context, flags: RestoreFlags): Promise<void> {
     const blobs = new Blobs(store, systemPorts, { ...limits, blobMs: Math.max(limits.requestMs, STORE_MS) })
     const remains = await output.during(
       () => Promise.resolve(`reading the newest checkpoint and what is archived behind it, at ${from}`),
-      () => remainsOf({ blobs, types, ports: systemPorts, limits, signal }),
+      () => remainsOf({ blobs, types, ports: systemPorts, limits, signal, again }),
     )
     sayRemains(output, remains, from)
     if (!acceptLoss) throw new Failure(exits.usage, 'nothing was changed: go on with --accept-loss')
+    await requireBlank(context, units, remains)
     const incarnation = await claimFor(blobs, remains, { units, ports: systemPorts, again }, { signal })
     const checkpoints = checkpointsIn(blobs, { cluster: incarnation.cluster, limits })
     const restored = await output.during(
@@ -96,6 +98,30 @@ function unitsOf(flags: RestoreFlags): readonly (readonly string[])[] {
   if (!isFar || !LOOPBACK.test(listen)) return units
   const why = `units on other machines cannot reach a sequencer at ${listen}: name one with --listen HOST:PORT`
   throw new Failure(exits.usage, why)
+}
+
+/**
+ * Whoever claims a store shuts out the cluster that has it: so the units are looked at before.
+ *
+ * @throws Failure where they have been restored already; SirtakiError `NOT_BLANK`, `UNREACHABLE`.
+ */
+async function requireBlank(context: Context, units: readonly (readonly string[])[], remains: Remains): Promise<void> {
+  const addresses = units.flat()
+  const operator = peersAt(context, addresses)
+  try {
+    const clusters = await clustersOf(operator, addresses)
+    if (clusters.has(remains.lineage.cluster)) {
+      const what = `these units belong to cluster ${remains.lineage.cluster}, which has this store: start its sequencer`
+      throw new Failure(exits.conflict, what)
+    }
+    const other = [...clusters].find((cluster) => cluster !== remains.unfinished?.cluster)
+    if (other === undefined) return
+    throw new SirtakiError('NOT_BLANK', `one of the units is not blank: it belongs to cluster ${other}`, {
+      facts: { cluster: other },
+    })
+  } finally {
+    operator.close()
+  }
 }
 
 /** Genesis, and a sequencer of its own until the first checkpoint is noted. */
@@ -141,6 +167,7 @@ function sayRemains({ data }: Output, remains: Remains, from: string): void {
     value,
     [
       `cluster ${cluster} in ${from}: ${begins}, archived up to position ${below} (exclusive), ${dateOf(wall)}`,
+      `a restore takes the store over: cluster ${cluster}, should it live, writes nothing there any more`,
       `lost is whatever was appended behind that: up to ${horizon - below} positions were given out when it was `
         + 'archived, and later ones',
       ...damaged.map((text) => `damaged: ${text}`),

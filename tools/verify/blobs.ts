@@ -6,7 +6,7 @@
  */
 import { rangeEnds, readRange, type ArchiveSource } from '../../log/archive/archive-reader.ts'
 import { rangeKey, type ArchivedRange } from '../../log/archive/range.ts'
-import { isError } from '../../log/errors.ts'
+import { isError, type SirtakiError } from '../../log/errors.ts'
 import type { Manifest } from '../../objects/checkpoints/manifest.ts'
 import { manifestKeys, readManifest, readState, type Reading } from '../../objects/checkpoints/reader.ts'
 import { digestOf } from '../../objects/runtime/snapshot-digest.ts'
@@ -17,12 +17,15 @@ export interface CheckedManifest {
   readonly key: string
   readonly manifest?: Manifest | undefined
   readonly problem?: string | undefined
+  /** Why it is none of this log, and no harm. */
+  readonly passedOver?: string | undefined
 }
 /** A range with what is wrong with it, or in front of it. */
 export interface CheckedRange {
   readonly key: string
   readonly range?: ArchivedRange | undefined
   readonly problem?: string | undefined
+  readonly passedOver?: string | undefined
 }
 
 /** Reads all checkpoints, the newest first, and makes the hashes of their records anew. @throws as `readManifest`. */
@@ -38,10 +41,14 @@ export async function* checkedManifests(reading: Reading): AsyncGenerator<Checke
       wanted = manifest.previous
     } catch (thrown) {
       if (!isError(thrown, 'DAMAGED')) throw thrown
-      yield { key, problem: thrown.message }
+      yield unreadable(key, thrown)
     }
   }
 }
+
+/** What a cluster wrote after another one was restored from it harms nobody. */
+const unreadable = (key: string, { message, facts }: SirtakiError): CheckedManifest & CheckedRange =>
+  facts['late'] === true ? { key, passedOver: message } : { key, problem: message }
 
 /** What is wrong with a checkpoint that could be read. `wanted`: what the next one says of the one that it follows. */
 function problemOf({ n, digest, sha256 }: Manifest, found: string, wanted: Manifest['previous']): string | undefined {
@@ -62,7 +69,7 @@ export async function* checkedRanges(source: ArchiveSource): AsyncGenerator<Chec
       before = before === undefined || range.to > before.to ? range : before
     } catch (thrown) {
       if (!isError(thrown, 'DAMAGED', 'WRONG_CLUSTER')) throw thrown
-      yield { key, problem: thrown.message }
+      yield unreadable(key, thrown)
     }
   }
 }

@@ -171,3 +171,14 @@ test('C2: the archive goes back to a checkpoint before the end of the past, and 
   t.deepEqual((await run({ archiveKeepMs: 12 * 60_000 })).manifests, [manifestKey(1)])
   t.deepEqual(await ranges(), [250, 400].map(rangeKey))
 })
+
+test('C2: however old the newest checkpoint is, the archive goes back to the one before it', async (t) => {
+  const at = (minute: number, n: number): ManifestBody => ({ ...bodyOf(n, n * 100), wallOffset: -minute * 60_000 })
+  const { store, run, keys } = await storeWith(t, [at(90, 1), at(80, 2), at(70, 3)])
+  for (const end of [150, 200, 250, 300]) await store.put(rangeKey(end), new Uint8Array(1))
+  await run({ archiveKeepMs: 12 * 60_000 })
+  t.deepEqual(
+    (await keys()).filter((key) => key.startsWith('archive/')),
+    [250, 300].map(rangeKey),
+  )
+})

@@ -6,7 +6,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { number, object } from 'superstruct'
 import { Blobs } from '../../../log/archive/blobs.ts'
-import { lineageOf, type Incarnation } from '../../../log/archive/incarnations.ts'
+import { rangeWith } from '../../../log/archive/archive-reader.ts'
+import { Lineage, lineageOf, type Incarnation } from '../../../log/archive/incarnations.ts'
+import { encodeRange, rangeKey } from '../../../log/archive/range.ts'
 import type { LogClient } from '../../../log/client/client.ts'
 import { isError } from '../../../log/errors.ts'
 import { systemClock } from '../../../log/io/clock.ts'
@@ -17,7 +19,14 @@ import { Checkpoints } from '../../../objects/checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM } from '../../../objects/client.ts'
 import { manifestKeys, readCheckpoint, readManifest } from '../../../objects/checkpoints/reader.ts'
 import { remainsOf, type Remains } from '../../../objects/restore/remains.ts'
-import { EPOCHS_APART, POSITIONS_APART, claimFor, refill, type Restored } from '../../../objects/restore/restore.ts'
+import {
+  EPOCHS_APART,
+  POSITIONS_APART,
+  claimFor,
+  incarnationOf,
+  refill,
+  type Restored,
+} from '../../../objects/restore/restore.ts'
 import { spaceLogOf } from '../../../objects/runtime/space-log.ts'
 import { startMemoryCluster } from '../../../sequencer/memory.ts'
 import { Clients } from '../checkpoints/clients.ts'
@@ -38,8 +47,8 @@ const Tally = defineObject({
 const units = [['a', 'b']]
 
 const blobsOf = (clients: Clients): Blobs => new Blobs(clients.blobs, ports, limits)
-const remainsIn = (clients: Clients): Promise<Remains> =>
-  remainsOf({ blobs: blobsOf(clients), types: [], ports, limits })
+const remainsIn = (clients: Clients, again = false): Promise<Remains> =>
+  remainsOf({ blobs: blobsOf(clients), types: [], ports, limits, again })
 const checkpointsIn = (blobs: Blobs, log: LogClient): Checkpoints =>
   new Checkpoints({
     blobs,
@@ -57,10 +66,10 @@ interface Next {
 }
 
 /** The cluster that goes on from the blobs. */
-async function restore(t: ExecutionContext, clients: Clients): Promise<Next> {
+async function restore(t: ExecutionContext, clients: Clients, again = false): Promise<Next> {
   const blobs = blobsOf(clients)
-  const remains = await remainsIn(clients)
-  const incarnation = await claimFor(blobs, remains, { units, ports })
+  const remains = await remainsIn(clients, again)
+  const incarnation = await claimFor(blobs, remains, { units, ports, again })
   const cluster = await startMemoryCluster(systemClock, systemRandom, { origin: incarnation })
   t.teardown(() => cluster.close())
   const log = cluster.client('restore')
@@ -214,7 +223,7 @@ test('C5: of two restores at once one has the store; one that died is finished w
     /to the units a, b was begun and has not finished: run it again with those units, or give it up/,
   )
   t.deepEqual(await claimFor(blobs, found, { units, ports }), claimed)
-  const again = await claimFor(blobs, found, { units: [['c']], ports, again: true })
+  const again = await claimFor(blobs, await remainsIn(clients, true), { units: [['c']], ports, again: true })
   t.is(again.n, 2)
   t.true(again.from >= claimed.from + POSITIONS_APART && again.epoch >= claimed.epoch + EPOCHS_APART)
 })
@@ -240,7 +249,6 @@ test('what is behind a damaged range is lost; without the code of a type nothing
     found.passedOver.map(({ code }) => code),
     ['DAMAGED'],
   )
-
   await (await before.open(Tally, '/tally')).more(1)
   await before.checkpoint()
   const missing = await t.throwsAsync(remainsIn(clients))
@@ -262,7 +270,7 @@ test('C3: what the lost cluster wrote behind the state that was restored is none
   const late = await before.checkpoint()
   const { lineage } = remains
   const { cluster } = lineage
-  const incarnation = await claimFor(blobsOf(clients), remains, { units, ports })
+  const incarnation = incarnationOf(remains, { cluster: 'next', units, wall: 0 })
   const reading = {
     blobs: blobsOf(clients),
     space: ROOT_STREAM,
@@ -274,4 +282,114 @@ test('C3: what the lost cluster wrote behind the state that was restored is none
   t.true(isError(await t.throwsAsync(readManifest(reading, keys[0] ?? '')), 'DAMAGED'))
   const found = await readCheckpoint(reading)
   t.true(found !== undefined && found.manifest.n < late.n)
+})
+
+/** The bytes under a key of the clients' store are cut off. */
+async function damage(clients: Clients, key: string): Promise<void> {
+  const bytes = await clients.blobs.get(key)
+  await clients.blobs.put(key, (bytes ?? new Uint8Array(9)).slice(0, -9))
+}
+const keysOf = async (clients: Clients, prefix: string) => (await clients.blobs.list(prefix, '')).keys
+
+test('L5: a restored cluster whose checkpoint is damaged is gone on with from its archive, or not at all', async (t) => {
+  const clients = new Clients(t)
+  const before = await clients.connect()
+  await (await before.open(Counter, '/hits')).add({ by: 1 })
+  await before.checkpoint()
+  const first = await restore(t, clients)
+  const { client } = await first.connect()
+  await (await client.open(Counter, '/hits')).add({ by: 10 })
+  await client.archive()
+  const manifests = await keysOf(clients, 'manifests/')
+  await damage(clients, manifests.at(-1) ?? '')
+  const archived = await remainsIn(clients)
+  t.is(archived.unfinished, undefined)
+  t.is(archived.lineage.cluster, first.incarnation.cluster)
+  t.true(archived.below > first.incarnation.from)
+  const second = await restore(t, clients)
+  t.true(second.incarnation.from >= first.incarnation.from + POSITIONS_APART)
+  t.is((await (await second.connect()).client.open(Counter, '/hits')).state.value, 11)
+})
+
+test('L5: where nothing of the restored cluster can be read, the one before is gone on with by --again only', async (t) => {
+  const clients = new Clients(t)
+  const before = await clients.connect()
+  await (await before.open(Counter, '/hits')).add({ by: 1 })
+  await before.checkpoint()
+  const first = await restore(t, clients)
+  await damage(clients, (await keysOf(clients, 'manifests/')).at(-1) ?? '')
+  const error = await t.throwsAsync(remainsIn(clients))
+  t.true(isError(error, 'DAMAGED'), String(error))
+  t.regex(error?.message ?? '', /nothing can be read of what cluster .* by --again/)
+  const second = await restore(t, clients, true)
+  t.is(second.incarnation.n, 2)
+  t.true(second.incarnation.from >= first.incarnation.from + POSITIONS_APART)
+  t.is((await (await second.connect()).client.open(Counter, '/hits')).state.value, 1)
+})
+
+test('a store that somebody writes to meanwhile is not claimed', async (t) => {
+  const clients = new Clients(t)
+  const before = await clients.connect()
+  const hits = await before.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  await before.checkpoint()
+  const remains = await remainsIn(clients)
+  await hits.add({ by: 1 })
+  await before.checkpoint()
+  const error = await t.throwsAsync(claimFor(blobsOf(clients), remains, { units, ports }))
+  t.true(isError(error, 'CONFLICT'), String(error))
+  t.regex(error?.message ?? '', /still writes to the store/)
+  t.deepEqual(await keysOf(clients, 'incarnations/'), [])
+})
+
+test('C3: a missing checkpoint, a damaged one beside a whole archive, and a store that was moved to', async (t) => {
+  const clients = new Clients(t)
+  const before = await clients.connect()
+  const hits = await before.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  await before.archive()
+  await before.checkpoint()
+  await before.archive()
+  await hits.add({ by: 2 })
+  await before.archive()
+  const [only = ''] = await keysOf(clients, 'manifests/')
+  await damage(clients, only)
+  const played = await remainsIn(clients)
+  t.deepEqual([played.checkpoint, played.passedOver.length], [undefined, 1])
+  // Its note is in the archive, its blob is gone: the next number is above both.
+  await clients.blobs.remove(only)
+  const { connect, restored } = await restore(t, clients)
+  t.true(restored.n > 1)
+  t.is((await (await connect()).client.open(Counter, '/hits')).state.value, 3)
+
+  const moved = new Clients(t)
+  const old = await moved.connect()
+  await (await old.open(Counter, '/hits')).add({ by: 5 })
+  await old.checkpoint()
+  const other = new Clients(t)
+  const mover = await moved.connect({ blobs: other.blobs })
+  await mover.checkpoint({ moves: true })
+  const next = await restore(t, other)
+  t.is((await (await next.connect()).client.open(Counter, '/hits')).state.value, 5)
+})
+
+test('C3: a range that the lost cluster wrote over the end gives what is below it', async (t) => {
+  const clients = new Clients(t)
+  const before = await clients.connect()
+  const hits = await before.open(Counter, '/hits')
+  for (let i = 0; i < 3; i++) await hits.add({ by: 1 })
+  const { position } = await before.checkpoint()
+  const { incarnation } = await restore(t, clients)
+  // Its archiver had looked at the store before.
+  await hits.add({ by: 1 })
+  const lineage = Lineage.of(incarnation.restored.cluster)
+  const late = await before.log.tail()
+  const decided = await spaceLogOf(before.log).decided?.({ from: 0, to: late.tail }, { timeoutMs: 5_000 })
+  const head = { cluster: lineage.cluster, from: 0, to: late.tail, previous: null, horizon: late.tail }
+  await clients.blobs.put(rangeKey(late.tail), encodeRange(head, decided?.entries ?? []))
+  const source = { blobs: blobsOf(clients), limits, lineage: lineageOf(lineage.cluster, [incarnation]) }
+  const range = await rangeWith(source, position - 1)
+  t.is(range?.to, position)
+  t.true(range?.entries.every((entry) => entry.position < position))
+  t.is(await rangeWith(source, position), undefined)
 })
