@@ -67,7 +67,7 @@ export async function readManifest(
     )
   }
   if (!lineage.hasState(cluster, position)) {
-    const late = `cluster ${cluster} wrote the checkpoint ${key} at ${position}, after another one was restored from here`
+    const late = `cluster ${cluster} wrote ${key} at position ${position}, after another one was restored from here`
     throw new SirtakiError('DAMAGED', late, { facts: { key, late: true } })
   }
   if (manifest.space !== space) throw damagedBlob(key, `it is of space ${manifest.space}`)

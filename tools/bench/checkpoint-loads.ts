@@ -1,6 +1,6 @@
 /**
- * What a client process of the bench does with checkpoints and the archive: writes one beside its view, begins with one,
- * plays instead; plays the past; archives.
+ * What a client process of the bench does with checkpoints and the archive: writes one beside its view, begins with
+ * one, plays instead; plays the past; archives.
  *
  * Read next: `checkpoint-rows.ts`.
  */

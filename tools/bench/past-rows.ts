@@ -2,9 +2,10 @@
  * Rows of the past: a log of a million entries with a checkpoint for each hundred thousand is looked at, played again
  * and archived.
  *
- *     100,000 changes of a tree ─ checkpoint │ ten times │ get --at ... │ history │ history until │ archiver beside appends
+ *     100,000 changes of a tree ─ checkpoint │ ten times │ get --at ... │ history │ history until │ archiver, appends
  *
- * They go to a folder, or to the store that SIRTAKI_BLOBS names. Read next: `checkpoint-rows.ts`, `checkpoint-loads.ts`.
+ * They go to a folder, or to the store that SIRTAKI_BLOBS names. Read next: `checkpoint-rows.ts`,
+ * `checkpoint-loads.ts`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

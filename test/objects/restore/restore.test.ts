@@ -58,6 +58,16 @@ const checkpointsIn = (blobs: Blobs, log: LogClient): Checkpoints =>
     limits,
   })
 
+/** A cluster with one checkpoint, in which /hits is 1. */
+async function begun(t: ExecutionContext) {
+  const clients = new Clients(t)
+  const before = await clients.connect({ types: [Tally] })
+  const hits = await before.open(Counter, '/hits')
+  await hits.add({ by: 1 })
+  await before.checkpoint()
+  return { clients, before, hits }
+}
+
 interface Next {
   readonly remains: Remains
   readonly incarnation: Incarnation
@@ -98,11 +108,7 @@ async function restore(t: ExecutionContext, clients: Clients, again = false): Pr
 }
 
 test('L5: what is in checkpoints and archive goes on, far above everything that was given out', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  const hits = await before.open(Counter, '/hits')
-  await hits.add({ by: 1 })
-  await before.checkpoint()
+  const { clients, before, hits } = await begun(t)
   await hits.add({ by: 10 })
   const held = await before.lock('/lock', { timeoutMs: 5_000 })
   const archived = await before.archive()
@@ -159,11 +165,7 @@ test('C4: the past before a restore is read as before, and between the two clust
 })
 
 test('C5: the cluster that was restored from writes nothing to the store any more', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  const hits = await before.open(Counter, '/hits')
-  await hits.add({ by: 1 })
-  await before.checkpoint()
+  const { clients, before, hits } = await begun(t)
   const { connect } = await restore(t, clients)
   await hits.add({ by: 1 })
   for (const run of [() => before.checkpoint(), () => before.archive(), () => before.trim({ before: 1 })]) {
@@ -229,11 +231,7 @@ test('C5: of two restores at once one has the store; one that died is finished w
 })
 
 test('what is behind a damaged range is lost; without the code of a type nothing is restored', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect({ types: [Tally] })
-  const hits = await before.open(Counter, '/hits')
-  await hits.add({ by: 1 })
-  await before.checkpoint()
+  const { clients, before, hits } = await begun(t)
   const ends: number[] = []
   for (let i = 0; i < 3; i++) {
     await hits.add({ by: 1 })
@@ -259,11 +257,7 @@ test('what is behind a damaged range is lost; without the code of a type nothing
 })
 
 test('C3: what the lost cluster wrote behind the state that was restored is none of the log', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  const hits = await before.open(Counter, '/hits')
-  await hits.add({ by: 1 })
-  await before.checkpoint()
+  const { clients, before, hits } = await begun(t)
   const remains = await remainsIn(clients)
   // A checkpointer of it that has not heard of the restore yet is quicker than the restore.
   await hits.add({ by: 1 })
@@ -291,11 +285,8 @@ async function damage(clients: Clients, key: string): Promise<void> {
 }
 const keysOf = async (clients: Clients, prefix: string) => (await clients.blobs.list(prefix, '')).keys
 
-test('L5: a restored cluster whose checkpoint is damaged is gone on with from its archive, or not at all', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  await (await before.open(Counter, '/hits')).add({ by: 1 })
-  await before.checkpoint()
+test('L5: a restored cluster whose checkpoint is damaged is gone on with from its archive', async (t) => {
+  const { clients } = await begun(t)
   const first = await restore(t, clients)
   const { client } = await first.connect()
   await (await client.open(Counter, '/hits')).add({ by: 10 })
@@ -311,11 +302,8 @@ test('L5: a restored cluster whose checkpoint is damaged is gone on with from it
   t.is((await (await second.connect()).client.open(Counter, '/hits')).state.value, 11)
 })
 
-test('L5: where nothing of the restored cluster can be read, the one before is gone on with by --again only', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  await (await before.open(Counter, '/hits')).add({ by: 1 })
-  await before.checkpoint()
+test('L5: where nothing of it can be read, the cluster before is gone on with by --again only', async (t) => {
+  const { clients } = await begun(t)
   const first = await restore(t, clients)
   await damage(clients, (await keysOf(clients, 'manifests/')).at(-1) ?? '')
   const error = await t.throwsAsync(remainsIn(clients))
@@ -328,11 +316,7 @@ test('L5: where nothing of the restored cluster can be read, the one before is g
 })
 
 test('a store that somebody writes to meanwhile is not claimed', async (t) => {
-  const clients = new Clients(t)
-  const before = await clients.connect()
-  const hits = await before.open(Counter, '/hits')
-  await hits.add({ by: 1 })
-  await before.checkpoint()
+  const { clients, before, hits } = await begun(t)
   const remains = await remainsIn(clients)
   await hits.add({ by: 1 })
   await before.checkpoint()
