@@ -148,12 +148,14 @@ async function verified<T>({ passedOver }: Reading, read: () => Promise<T>): Pro
 /** Reads the state that a manifest names. @throws SirtakiError `DAMAGED` where a part of it is, or is not there. */
 export async function readState(reading: Reading, manifest: Manifest): Promise<SpaceSnapshot> {
   const state = new StoredState()
-  for (const { parts, isInline } of [manifest.base, ...manifest.deltas]) {
-    if (isInline && manifest.inline !== undefined) await addPart(reading, state, manifest.key, manifest.inline)
+  for (const layer of [manifest.base, ...manifest.deltas]) {
+    const { parts, isInline } = layer
+    const into = { state, isDelta: layer !== manifest.base }
+    if (isInline && manifest.inline !== undefined) await addPart(reading, into, manifest.key, manifest.inline)
     for (let from = 0; from < parts.length; from += PARTS_AT_A_TIME) {
       const some = parts.slice(from, from + PARTS_AT_A_TIME)
       const fetched = await Promise.all(some.map((part) => fetchPart(reading, part)))
-      for (const [i, bytes] of fetched.entries()) await addPart(reading, state, some[i]?.key ?? '', bytes)
+      for (const [i, bytes] of fetched.entries()) await addPart(reading, into, some[i]?.key ?? '', bytes)
     }
   }
   if (state.records !== manifest.records) {
@@ -181,10 +183,15 @@ async function fetchPart({ blobs, ...options }: Reading, { key, sha256: hash }: 
   return bytes
 }
 
+interface Into {
+  readonly state: StoredState
+  readonly isDelta: boolean
+}
+
 /** Adds a part piece by piece: other work has its turns in between. */
-async function addPart({ clock }: Reading, state: StoredState, key: string, bytes: Uint8Array): Promise<void> {
+async function addPart({ clock }: Reading, { state, isDelta }: Into, key: string, bytes: Uint8Array): Promise<void> {
   for (const rows of readPart(key, bytes)) {
-    state.add(rows)
+    state.add(rows, isDelta)
     await new Promise<void>((resolve) => {
       clock.turn(resolve)
     })

@@ -108,7 +108,7 @@ export class Cell<V> implements RowStore {
     this.#row = before
   }
   load(_key: string, row: Row<V>): void {
-    this.#row = copyOf(row)
+    this.#row = taken(row)
   }
 
   #put(after: Row<V> | undefined): void {
@@ -278,7 +278,7 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
   load(key: string, row: Row<V>): void {
     this.#isShuffled = true
-    this.#place(key, undefined, copyOf(row))
+    this.#place(key, undefined, taken(row))
   }
 
   /** What nobody would ever drop must not be owned. */
@@ -344,6 +344,13 @@ export class RowTable<V> implements RowStore, Table<V> {
 }
 
 /** A row of one's own, counted by the hash that it has: another space keeps its own of the one that was given. */
+/** A row that no space has yet is taken as it is; one that a space has is copied, since its digest goes on changing. */
+function taken<V>(row: Row<V>): Row<V> {
+  if (row.counted) return copyOf(row)
+  row.counted = true
+  return row
+}
+
 function copyOf<V>({ value, created, modified, low, high }: Row<V>): Row<V> {
   const row = new Row(value, created, modified)
   row.low = low

@@ -58,7 +58,7 @@ export interface RowStore {
   replace(key: string, value: unknown, created?: number): void
   /** Drops a record within a step. */
   delete(key: string): boolean
-  /** Puts a copy of a record that a snapshot holds, where there is none; its hash is taken as it is. */
+  /** Puts a record that a snapshot holds, where there is none; its hash is taken as it is. */
   load(key: string, row: Row<unknown>): void
   /** Puts a record back as it was. */
   restore(key: string, before: Row<unknown> | undefined): void

@@ -3094,6 +3094,17 @@ export const bugs: readonly Bug[] = [
     replace: '    const completeTo',
   },
   {
+    name: 'delta-beside-its-base',
+    sentence: 'A record that a delta says anew is loaded twice: as the base has it, and as the delta has it.',
+    breaks: ['C3', 'C4'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/checkpoints/checkpoint.test.ts'],
+    file: 'objects/checkpoints/stored-state.ts',
+    find: 'if (!later.has(key)) put(key, stored.rows[i])',
+    replace: 'put(key, stored.rows[i])',
+  },
+  {
     name: 'archive-cut-below-the-newest',
     sentence: 'Ranges between the newest checkpoint and the one before it go: one damaged checkpoint loses them.',
     breaks: ['C2'],
