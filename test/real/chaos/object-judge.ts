@@ -59,6 +59,8 @@ export interface ObjectsToJudge {
 const FAILOVER_MS = 1_500
 const LATE_MS = 1_000
 const STEPS_MAX = 300_000
+/** Rounds with many unknown outcomes, as while a disk is full, are searched once more for longer. */
+const STEPS_LONG = 4_000_000
 
 /** One line. `answer` is undefined where it is not known; `place` where the log does not say it. */
 interface Line {
@@ -136,7 +138,8 @@ class Judging implements ObjectJudgement {
     if (observes !== undefined) alone.observes = (input, { answer }) => answer !== undefined && observes(input, answer)
     const placed = ordered(alone, (_input, output) => output?.place)
     const all = operations.map((operation, client) => ({ ...operation, client }))
-    const verdict = checkLinearizable(placed, all, { stepsMax: STEPS_MAX })
+    const soon = checkLinearizable(placed, all, { stepsMax: STEPS_MAX })
+    const verdict = soon.kind === 'undecided' ? checkLinearizable(placed, all, { stepsMax: STEPS_LONG }) : soon
     if (verdict.kind === 'undecided') this.undecided.push(what)
     if (verdict.kind !== 'violation') return
     this.violations.push(
