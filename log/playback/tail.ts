@@ -38,6 +38,8 @@ const isStillThere = ({ options }: Caller): boolean => options.isOver !== true
 /** The tail of one stream, exclusive, and a log time that is not above that of any entry behind it. */
 export interface StreamTail {
   readonly tail: number
+  /** The tail of the log, where that is further on. */
+  readonly end?: number
   readonly logTime: number
 }
 
@@ -75,7 +77,7 @@ export class TailReader {
     const streams = this.#one
     return new Promise((resolve, reject) => {
       const answered = (tails: Tails): void => {
-        resolve({ tail: tails.streams.get(stream) ?? tails.tail, logTime: tails.logTime })
+        resolve({ tail: tails.streams.get(stream) ?? tails.tail, end: tails.tail, logTime: tails.logTime })
       }
       this.#wait({ streams, options, deadline: this.#deadlineOf(options), resolve: answered, reject })
     })

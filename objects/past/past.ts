@@ -20,15 +20,14 @@ export type When = number | Date
  *   `TRIMMED`; `TIMEOUT`, `ABORTED`.
  */
 export async function positionOf(source: PastSource, when: When, options: FlowOptions): Promise<number> {
-  const { tail: end } = await source.log.tail(source.stream, options)
-  const tail = Math.max(end, source.next())
+  // Whoever has played up to the tail of the log is at a position behind the last entry of the objects.
+  const { tail: last, end = last } = await source.log.tail(source.stream, options)
+  const tail = Math.max(last, end, source.next())
   if (typeof when === 'number') {
     if (Number.isSafeInteger(when) && when >= 0 && when < tail) return when
-    throw new SirtakiError(
-      'BAD_ARGUMENT',
-      `${when} is no position of the past: the log of the objects has 0 to ${tail - 1}`,
-      { facts: { position: when, tail } },
-    )
+    throw new SirtakiError('BAD_ARGUMENT', `${when} is no position of the past: the log has 0 to ${tail - 1}`, {
+      facts: { position: when, tail },
+    })
   }
   const moment = when.getTime()
   const isDate = !Number.isNaN(moment)

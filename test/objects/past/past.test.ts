@@ -57,6 +57,18 @@ test('C4: at: what is not there any more, or not yet, is refused; so is a change
   t.is(old.state.value, 6)
 })
 
+test('C4: at: a position behind the last entry of the objects is one of the past too', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  await (await writer.open(Counter, '/hits')).add({ by: 4 })
+  const { position } = await writer.log.append(new Uint8Array(1), { streams: [77] })
+  const reader = await clients.connect()
+  await using past = await reader.at(position)
+  t.is(past.position, position)
+  t.is((await past.open(Counter, '/hits')).state.value, 4)
+  t.true(isError(await t.throwsAsync(reader.at(position + 1_000)), 'BAD_ARGUMENT'))
+})
+
 test('C4: at: a moment is the last entry at or before it', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
