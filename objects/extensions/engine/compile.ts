@@ -3,7 +3,7 @@
  *
  * Its bytes come from outside (`../../io/engine-file.ts`; a browser brings them): a program that meets no extension
  * loads nothing. What an engine is called is part of what an extension is: another binary, another pass, another
- * prelude have another name, since fuel and images differ then. Keeps: E2. Read next: `meter.ts`, `machine.ts`.
+ * prelude have another name, since fuel and images differ then. Keeps: E3. Read next: `meter.ts`, `machine.ts`.
  * @source quickjs-wasi 3.7.0 (npm), file quickjs.wasm: quickjs-ng 0.18.0, MIT.
  */
 import { sha256 } from '../../../log/bytes/hash.ts'

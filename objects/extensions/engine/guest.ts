@@ -3,8 +3,8 @@
  *
  * Pointers are addresses in its memory; what the engine calls a value is a pointer to a slot of 8 bytes. Nothing is
  * freed: the memory is put back after each call as it was (`machine.ts`). The only way out is `onCall`. All that the
- * engine asks its host for is answered alike everywhere: the time is 0, chance is zeros, there are no files. Keeps: E1.
- * Read next: `meter.ts`, `values.ts`, `machine.ts`.
+ * engine asks its host for is answered alike everywhere: the time is 0, chance is zeros, there are no files. Keeps: E1,
+ * E4. Read next: `meter.ts`, `values.ts`, `machine.ts`.
  * @source quickjs-ng 0.18.0 (quickjs.h), quickjs-wasi 3.7.0 (the names of its exports).
  */
 import { SirtakiError } from '../../../log/errors.ts'

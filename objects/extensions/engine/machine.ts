@@ -8,7 +8,7 @@
  * An image comes of engine, prelude and source alone, in an instance of its own: equal sources, equal images, on every
  * host. A call leaves nothing behind but its outcome. What ends a call by a bound of ours, or by a trap of the engine,
  * is an outcome; whatever else ends it is the host's own trouble (its stack, its memory) and is thrown: a view stops
- * then, since another host would have gone on. Keeps: E1, E2, E3. Read next: `guest.ts`, `prelude.ts`, `values.ts`.
+ * then, since another host would have gone on. Keeps: E2, E3, P37. Read next: `guest.ts`, `prelude.ts`, `values.ts`.
  */
 import { sha256 } from '../../../log/bytes/hash.ts'
 import { SirtakiError } from '../../../log/errors.ts'

@@ -11,8 +11,8 @@
  * code, so it is the same on every host, and what exceeds a bound ends with the trap `unreachable`, which no guest can
  * catch. The costs of a function are summed up from its end: a loop counts 0 from outside, since its head charges each
  * round; where a `br_table` of many targets lands (the engine's dispatch of bytecodes) a charge stands too, else one
- * bytecode would cost as much as the dearest. What is not known is refused. Keeps: E1, E2. Read next:
- * `instructions.ts`, `engine.ts`.
+ * bytecode would cost as much as the dearest. What is not known is refused. Keeps: E2, E3. Read next:
+ * `instructions.ts`, `guest.ts`.
  * @source WebAssembly Core Specification 2.0; multi-memory proposal.
  */
 import { OUTERMOST, codes, decodeInstructions, prefixed, type Instructions } from './instructions.ts'
@@ -417,8 +417,8 @@ function growth({ fuel, pages }: Module): Uint8Array {
 }
 
 /**
- * `restore()`: copies every marked page back from the image, and 8 bytes of the page behind it, since a store may cross;
- * gives how many were marked. Locals: 0 page, 1 count, 2 address.
+ * `restore()`: copies every marked page back from the image, and 8 bytes of the page behind it, since a store may
+ * cross; gives how many were marked. Locals: 0 page, 1 count, 2 address.
  */
 function restoring(): Uint8Array {
   const writer = new WasmWriter().u32(1).op(3, I32)

@@ -2,8 +2,8 @@
  * What is in a guest before its own source: the `ctx` that its functions get, and nothing by which two hosts could
  * differ or a guest could make code of texts.
  *
- * It is part of every image, so a change here is a change of the engine: another number of the ABI. Read next:
- * `machine.ts`, which answers `host`.
+ * It is part of every image, so a change here is a change of the engine: another number of the ABI. Keeps: E1, E4.
+ * Read next: `machine.ts`, which answers `host`.
  */
 
 /** Prelude, marshalling and prices together: what an image means. */

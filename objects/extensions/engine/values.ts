@@ -5,8 +5,8 @@
  * A slot of the engine is a NaN-boxed word of 64 bits: a number, or a tag in its upper half. Numbers, booleans, null
  * and undefined are written and read there directly; how they are boxed is found out by probes, and checked, when a
  * guest begins. What comes out is judged by the closed grammar of values, here where a field can still be told from a
- * getter: plain objects and arrays only. Reading one may run the guest's own code, under the same fuel. Keeps: E1, P58.
- * Read next: `guest.ts`, `../../runtime/values.ts`.
+ * getter: plain objects and arrays only. Reading one may run the guest's own code, under the same fuel. Keeps: E2, E3,
+ * P58. Read next: `guest.ts`, `../../runtime/values.ts`.
  */
 import { SirtakiError } from '../../../log/errors.ts'
 import { DEPTH_MAX } from '../../runtime/values.ts'

@@ -13,7 +13,7 @@ const load = (source: string): Machine | CallOutcome => {
   return machine instanceof Machine ? machine : machine.outcome
 }
 
-test('E1: bounds, throws and ends by the host are outcomes that no guest can catch', (t) => {
+test('E2: bounds, throws and ends by the host are outcomes that no guest can catch', (t) => {
   const outcomes: readonly (readonly [body: string, like: object])[] = [
     ['return 1 + 1', { kind: 'value', value: 2 }],
     ['return', { kind: 'value', value: undefined }],
@@ -36,7 +36,7 @@ test('E1: bounds, throws and ends by the host are outcomes that no guest can cat
   t.like(callOf(machineOf('return 1'), hostWith(), 1_000), { kind: 'limit', limit: 'fuel' })
 })
 
-test('E1: what the host throws for itself ends the call, whatever the guest does', (t) => {
+test('E2: what the host throws for itself ends the call, whatever the guest does', (t) => {
   const machine = machineOf("try { ctx.get('x') } catch { return 'caught' }")
   const trouble = new RangeError('no stack left')
   const outcome = callOf(machine, {
@@ -45,6 +45,35 @@ test('E1: what the host throws for itself ends the call, whatever the guest does
     },
   })
   t.is(outcome.kind === 'stopped' ? outcome.by : undefined, trouble)
+})
+
+test('E1: a guest sees these globals and no others, and cannot make code of a text', (t) => {
+  const seen = callOf(machineOf('return Object.getOwnPropertyNames(globalThis).sort()'))
+  t.deepEqual(seen.kind === 'value' ? seen.value : undefined, [
+    ...['AggregateError', 'Array', 'BigInt', 'Boolean', 'DisposableStack', 'Error', 'EvalError', 'Infinity'],
+    ...['InternalError', 'Iterator', 'JSON', 'Map', 'Math', 'NaN', 'Number', 'Object', 'RangeError', 'ReferenceError'],
+    ...['Reflect', 'RegExp', 'Set', 'String', 'SuppressedError', 'Symbol', 'SyntaxError', 'TypeError', 'URIError'],
+    ...['WeakMap', 'WeakSet', 'decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent', 'escape'],
+    ...['globalThis', 'isFinite', 'isNaN', 'parseFloat', 'parseInt', 'undefined', 'unescape'],
+  ])
+  for (const body of [
+    "return this.constructor.constructor('return 1')()",
+    "return (() => 1).constructor('return 1')()",
+    "return Reflect.construct(Function, ['return 1'])()",
+    "return ctx.get.constructor('return 1')()",
+    "return eval('1')",
+  ]) {
+    t.is(callOf(machineOf(body)).kind, 'threw', body)
+  }
+})
+
+test('E4: no time, no chance, no language of the host', (t) => {
+  for (const body of ['return Date.now()', 'return Math.random()', 'return new Date()', 'return performance.now()']) {
+    t.is(callOf(machineOf(body)).kind, 'threw', body)
+  }
+  const texts = "return [(1234.5).toLocaleString(), 'I'.toLocaleLowerCase('tr'), 'a'.localeCompare('B'), typeof Intl]"
+  const said = callOf(machineOf(texts))
+  t.deepEqual(said.kind === 'value' ? said.value : undefined, ['1234.5', 'i', 1, 'undefined'])
 })
 
 test('E3: an image comes of its source alone', (t) => {
@@ -71,7 +100,7 @@ test('E3: a source that is no program is told apart, and why', (t) => {
   t.true(load(`({ run() { return '${'x'.repeat(SOURCE_BYTES_MAX - 100)}' } })`) instanceof Machine)
 })
 
-test('E1: values cross as they are, both ways', (t) => {
+test('E3: values cross as they are, both ways', (t) => {
   const machine = machineOf('return input')
   const call = (input: unknown): CallOutcome =>
     machine.call('run', input, { host: hostWith(), fuel: 50_000_000, position: 1, time: 1, session: 1 })
@@ -97,7 +126,7 @@ test('E1: values cross as they are, both ways', (t) => {
   )
 })
 
-test('E1: what a call used is put back: stack, memory, depth, whatever ended it', (t) => {
+test('E3: what a call used is put back: stack, memory, depth, whatever ended it', (t) => {
   const machine = machineOf("const f = (n) => n < 1 ? ctx.get('x') ?? 0 : [f(n - 1)]; return f(20)")
   const plain = textOf(callOf(machine))
   const stopping = {

@@ -78,7 +78,7 @@ const constant = (value: number): number[] => [...new WasmWriter().op(0x41).i32(
 /** while (a != 0) a = a - 1 */
 const countDown = [0x03, 0x40, ...get(0), 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b]
 
-test('E1: a loop costs its rounds, and one that never ends is stopped', (t) => {
+test('E2: a loop costs its rounds, and one that never ends is stopped', (t) => {
   const one = metered([...countDown, ...get(1)])
   const [ten, twenty, forty] = [10, 20, 40].map((rounds) => costOf(one, rounds, 0))
   t.is((forty ?? 0) - (twenty ?? 0), 2 * ((twenty ?? 0) - (ten ?? 0)))
@@ -89,7 +89,7 @@ test('E1: a loop costs its rounds, and one that never ends is stopped', (t) => {
   t.true(endless.fuel.value < 0)
 })
 
-test('E1: memory.copy and memory.fill cost their bytes, memory its pages', (t) => {
+test('E2: memory.copy and memory.fill cost their bytes, memory its pages', (t) => {
   const fill = metered([...constant(0), ...constant(7), ...get(0), 0xfc, 11, 0, ...get(1)])
   t.is(costOf(fill, 5_000, 0) - costOf(fill, 1_000, 0), 4_000)
   const copy = metered([...constant(0), ...constant(64), ...get(0), 0xfc, 10, 0, 0, ...get(1)])
@@ -99,7 +99,7 @@ test('E1: memory.copy and memory.fill cost their bytes, memory its pages', (t) =
   t.is(costOf(grow, 3, 0) - costOf(grow, 2, 0), 65_536)
 })
 
-test('E1: memory grows up to the cap and no further, and asks no host', (t) => {
+test('E2: memory grows up to the cap and no further, and asks no host', (t) => {
   const grow = metered([...get(0), 0x40, 0])
   const size = metered([0x3f, 0])
   t.is(size.run(0, 0), 1)
@@ -109,7 +109,7 @@ test('E1: memory grows up to the cap and no further, and asks no host', (t) => {
   t.is(grow.memory.byteLength, PAGES_MAX * 65_536)
 })
 
-test('E1: what is stored is marked and put back, over the border of a page too', (t) => {
+test('E3: what is stored is marked and put back, over the border of a page too', (t) => {
   const stores: readonly (readonly [name: string, code: readonly number[], bytes: number])[] = [
     ['i32.store8', [...get(0), ...get(1), 0x3a, 0, 0], 1],
     ['i32.store16', [...get(0), ...get(1), 0x3b, 0, 0], 2],
@@ -136,7 +136,7 @@ test('E1: what is stored is marked and put back, over the border of a page too',
   }
 })
 
-test('E1: a store or a fill that traps changes neither memory nor image', (t) => {
+test('E3: a store or a fill that traps changes neither memory nor image', (t) => {
   const store = metered([...get(0), ...get(1), 0x36, 0, 0, ...get(1)])
   const fill = metered([...get(0), ...get(1), ...constant(64), 0xfc, 11, 0, ...get(1)])
   for (const one of [store, fill]) {
@@ -147,7 +147,7 @@ test('E1: a store or a fill that traps changes neither memory nor image', (t) =>
   }
 })
 
-test('E1: frames are counted on every way out, and so many are too many', (t) => {
+test('E2: frames are counted on every way out, and so many are too many', (t) => {
   // if (a == 0) return b; if (a == 1) br out with b; return run(a - 1, b)
   const code = [
     ...[...get(0), 0x45, 0x04, 0x40, ...get(1), 0x0f, 0x0b],
