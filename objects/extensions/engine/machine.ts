@@ -1,0 +1,256 @@
+/**
+ * A guest program that can be called: its image, taken once, and calls that each begin with it.
+ *
+ *     fresh instance ─ prelude ─ source ─ image ──┐
+ *        ┌────────────────────────────────────────┘
+ *        └▶ restore the marked pages ─ stack pointer, depth, pages, fuel ─ call ─ outcome
+ *
+ * An image comes of engine, prelude and source alone, in an instance of its own: equal sources, equal images, on every
+ * host. A call leaves nothing behind but its outcome. What ends a call by a bound of ours, or by a trap of the engine,
+ * is an outcome; whatever else ends it is the host's own trouble (its stack, its memory) and is thrown: a view stops
+ * then, since another host would have gone on. Keeps: E2, E3, P37. Read next: `guest.ts`, `prelude.ts`, `values.ts`.
+ */
+import { sha256 } from '../../../log/bytes/hash.ts'
+import { SirtakiError } from '../../../log/errors.ts'
+import { Guest, type Pointer } from './guest.ts'
+import { DEPTH_MAX } from './meter.ts'
+import { PRELUDE } from './prelude.ts'
+import { NoValue, Thrown, Values } from './values.ts'
+
+/** Of the engine: JSON, Map and Set, regular expressions, BigInt; `eval` is taken away behind the source. */
+const INTRINSICS = 2 | 4 | 8 | 32 | 256
+/** What a guest may allocate, and its own stack, in bytes. */
+const MEMORY_MAX = 1_572_864
+const STACK_MAX = 98_304
+/** Fuel for prelude and source. */
+export const LOAD_FUEL_MAX = 50_000_000
+/** Bytes of a source. */
+export const SOURCE_BYTES_MAX = 65_536
+/** Strict mode, for the source too. */
+const STRICT = 8
+/** UTF-16 units of what a guest threw. */
+const TEXT_MAX = 1_000
+const OUT_OF_MEMORY = /^InternalError: out of memory/
+const ARGUMENTS = 5
+
+/** Which bound a call exceeded. */
+export type Limit = 'fuel' | 'depth' | 'memory' | 'value'
+
+/** What a call came to. The same on every host. `fuel`: what it used. */
+export type CallOutcome = { readonly fuel: number } & (
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'threw'; readonly text: string }
+  | { readonly kind: 'limit'; readonly limit: Limit; readonly reason?: string }
+  | { readonly kind: 'trap'; readonly text: string }
+  /** The host ended it, by what it threw. */
+  | { readonly kind: 'stopped'; readonly by: unknown }
+)
+
+/** What answers a guest. `number` is one of `asks`; what it throws ends the call, uncatchable for the guest. */
+export interface Host {
+  ask(number: number, args: readonly unknown[]): unknown
+}
+
+/** A source that is no program. */
+export interface BadSource {
+  readonly kind: 'bad'
+  readonly outcome: CallOutcome
+}
+
+/** What the host ended a call with, on its way through the guest. */
+class Stop {
+  readonly by: unknown
+
+  constructor(by: unknown) {
+    this.by = by
+  }
+}
+
+/** One program in an instance. */
+export class Machine {
+  /** Names of its functions, in their order. */
+  readonly names: readonly string[]
+  /** SHA-256 of its image, which is part of what it is. */
+  readonly hash: string
+  readonly #guest: Guest
+  readonly #values: Values
+  /** Its names as the guest's texts. */
+  readonly #nameTexts: ReadonlyMap<string, Pointer>
+  readonly #call: Pointer
+  readonly #argv: Pointer
+  readonly #begin: { readonly stack: number; readonly pages: number }
+  #host: Host | undefined
+
+  private constructor(loading: Loading, names: readonly string[]) {
+    const { guest, values, call, argv } = loading
+    this.names = names
+    this.#guest = guest
+    this.#values = values
+    this.#nameTexts = new Map(names.map((name) => [name, guest.text(name)]))
+    this.#call = call
+    this.#argv = argv
+    guest.calls.qjs_run_gc()
+    guest.image.set(guest.memory)
+    guest.unmark()
+    this.#begin = { stack: guest.stackPointer.value, pages: guest.pages.value }
+    this.hash = sha256(guest.memory)
+    guest.onCall = (argc, args) => this.#asked(argc, args)
+  }
+
+  /** Builds the image of a source in a fresh instance. */
+  static load(module: WebAssembly.Module, source: string): Machine | BadSource {
+    const guest = new Guest(module)
+    guest.fuel.value = LOAD_FUEL_MAX
+    try {
+      const loading = begin(guest)
+      const program = evaluated(loading, source)
+      const names = loading.values.from(invoked(loading, property(loading, loading.api, 'define'), [program]))
+      return new Machine(loading, Array.isArray(names) ? names.map(String) : [])
+    } catch (thrown) {
+      return { kind: 'bad', outcome: outcomeOf(guest, thrown, LOAD_FUEL_MAX) }
+    }
+  }
+
+  /** Takes fuel for what the host does. @throws what ends the call where there is none left. */
+  charge(amount: number): void {
+    const { fuel } = this.#guest
+    fuel.value -= amount
+    if (fuel.value < 0) throw new Stop(undefined)
+  }
+
+  /**
+   * Calls a function, one of `names`.
+   *
+   * @throws whatever is the trouble of this host alone.
+   */
+  call(name: string, input: unknown, { host, fuel, position, time, session }: Calling): CallOutcome {
+    const guest = this.#guest
+    const values = this.#values
+    const argv = this.#argv
+    this.restore()
+    values.begin()
+    guest.fuel.value = fuel
+    this.#host = host
+    try {
+      guest.writeWord(argv, this.#nameTexts.get(name) ?? values.undefined)
+      guest.writeWord(argv + 4, values.to(position))
+      guest.writeWord(argv + 8, values.to(time))
+      guest.writeWord(argv + 12, values.to(session))
+      guest.writeWord(argv + 16, values.to(input))
+      const value = values.from(guest.calls.qjs_call(this.#call, values.undefined, ARGUMENTS, argv))
+      const used = fuel - guest.fuel.value
+      return guest.fuel.value < 0 ? { kind: 'limit', limit: 'fuel', fuel: used } : { kind: 'value', value, fuel: used }
+    } catch (thrown) {
+      return outcomeOf(guest, thrown, fuel)
+    } finally {
+      this.#host = undefined
+    }
+  }
+
+  /** Puts the instance back to its image; gives how many pages were not as they are in it. */
+  restore(): number {
+    const guest = this.#guest
+    const restored = guest.calls['m:restore']()
+    guest.stackPointer.value = this.#begin.stack
+    guest.pages.value = this.#begin.pages
+    guest.depth.value = 0
+    return restored
+  }
+
+  /** Whether the memory is its image, bit for bit: for checks. */
+  isRestored(): boolean {
+    return sha256(this.#guest.memory) === this.hash
+  }
+
+  #asked(argc: number, argv: Pointer): Pointer {
+    const guest = this.#guest
+    const values = this.#values
+    const number = argc > 0 ? values.from(guest.word(argv)) : 0
+    const args: unknown[] = []
+    for (let i = 1; i < argc; i++) args.push(values.from(guest.word(argv + 4 * i)))
+    let answer: unknown
+    try {
+      answer = this.#host?.ask(typeof number === 'number' ? number : 0, args)
+    } catch (thrown) {
+      throw thrown instanceof Stop ? thrown : new Stop(thrown)
+    }
+    return values.to(answer)
+  }
+}
+
+/** With what a function is called. */
+export interface Calling {
+  readonly host: Host
+  readonly fuel: number
+  readonly position: number
+  /** Log time, in milliseconds. */
+  readonly time: number
+  readonly session: number
+}
+
+interface Loading {
+  readonly guest: Guest
+  readonly values: Values
+  readonly api: Pointer
+  readonly call: Pointer
+  readonly argv: Pointer
+}
+
+/** The engine with the prelude, before any source. */
+function begin(guest: Guest): Loading {
+  const { calls } = guest
+  if (calls.qjs_init2(INTRINSICS) !== 0) throw new SirtakiError('UNSUPPORTED', 'the engine of extensions did not start')
+  calls.qjs_set_memory_limit(MEMORY_MAX)
+  calls.qjs_set_max_stack_size(STACK_MAX)
+  const name = guest.place('host')
+  const host = calls.qjs_new_host_function(name.at, name.bytes, 0)
+  const values = new Values(guest)
+  const argv = calls.wasm_malloc(4 * ARGUMENTS)
+  const partly = { guest, values, api: 0, call: 0, argv }
+  const api = invoked(partly, evaluated(partly, PRELUDE), [host])
+  return { ...partly, api, call: property(partly, api, 'call') }
+}
+
+/** The value of a script. @throws Thrown. */
+function evaluated({ guest, values }: Loading, source: string): Pointer {
+  const text = guest.place(source)
+  return values.unlessThrown(guest.calls.qjs_eval(text.at, text.bytes, guest.place('source').at, STRICT))
+}
+
+/** @throws Thrown. */
+function invoked({ guest, values, argv }: Loading, callee: Pointer, args: readonly Pointer[]): Pointer {
+  for (const [i, arg] of args.entries()) guest.writeWord(argv + 4 * i, arg)
+  return values.unlessThrown(guest.calls.qjs_call(callee, values.undefined, args.length, argv))
+}
+
+const property = ({ guest, values }: Loading, object: Pointer, name: string): Pointer =>
+  values.unlessThrown(guest.calls.qjs_get_prop_string(object, guest.place(name).at))
+
+/** What ended a call. @throws what is this host's own. */
+function outcomeOf(guest: Guest, thrown: unknown, given: number): CallOutcome {
+  const limit = (which: Limit, reason?: string): CallOutcome => {
+    const fuel = given - guest.fuel.value
+    return { kind: 'limit', limit: which, fuel, ...(reason === undefined ? {} : { reason }) }
+  }
+  const isTrap = thrown instanceof WebAssembly.RuntimeError
+  if (guest.fuel.value < 0 && (isTrap || thrown instanceof Stop || thrown instanceof Thrown)) return limit('fuel')
+  if (isTrap && guest.depth.value > DEPTH_MAX) return limit('depth')
+  if (isTrap) return { kind: 'trap', text: thrown.message, fuel: given - guest.fuel.value }
+  if (thrown instanceof Stop) return { kind: 'stopped', by: thrown.by, fuel: given - guest.fuel.value }
+  if (thrown instanceof NoValue) return limit('value', thrown.reason)
+  if (!(thrown instanceof Thrown)) throw thrown
+  return threw(guest, thrown, given, limit)
+}
+
+/** The text of what a guest threw. To make it runs the guest's own code, which may exceed a bound in its turn. */
+function threw(guest: Guest, { exception }: Thrown, given: number, limit: (which: Limit) => CallOutcome): CallOutcome {
+  try {
+    const text = guest.textOf(exception) ?? 'something that is no text'
+    if (guest.fuel.value < 0) return limit('fuel')
+    if (OUT_OF_MEMORY.test(text)) return limit('memory')
+    return { kind: 'threw', text: text.slice(0, TEXT_MAX), fuel: given - guest.fuel.value }
+  } catch (thrown) {
+    if (!(thrown instanceof WebAssembly.RuntimeError)) throw thrown
+    return outcomeOf(guest, thrown, given)
+  }
+}
