@@ -50,6 +50,8 @@ export class Journal {
   time = 0
   /** Milliseconds since 1970 of the entry: `time` and the offset that the space has. */
   wall = 0
+  /** What the programs of the entry at hand have used so far. The same on every view. */
+  fuel = 0
   /** Of the step at hand. */
   caller: Caller = NOBODY
   /** Records of one table: an op that would make one more is refused. */
@@ -76,6 +78,7 @@ export class Journal {
     this.position = position
     this.time = time
     this.wall = wall
+    this.fuel = 0
     // Never those of the last entry, empty or not: whoever was given them keeps them.
     this.patches = []
     this.settlements = []

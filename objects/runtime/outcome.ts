@@ -76,6 +76,8 @@ export interface Played {
   readonly patches: readonly Patch[]
   /** Bytes of its payload. */
   readonly bytes: number
+  /** What programs used over it: the same on every view. */
+  readonly fuel: number
   /** The digest that its process claims to have had. */
   readonly claimed?: Claimed | undefined
 }

@@ -241,6 +241,7 @@ export class Space {
       events: journal.events,
       patches: journal.patches,
       bytes: payload.byteLength,
+      fuel: journal.fuel,
       claimed: this.#claimed,
     }
   }

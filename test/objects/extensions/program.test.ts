@@ -1,0 +1,289 @@
+/**
+ * Programs as types of objects: what `ctx` does, what a step that fails leaves, how waits and owners end.
+ *
+ * Read next: `../../../objects/extensions/program.ts`, `../../../objects/extensions/guest-step.ts`.
+ */
+import test from 'ava'
+import { Machine } from '../../../objects/extensions/engine/machine.ts'
+import { Program, type ProgramParts } from '../../../objects/extensions/program.ts'
+import { Counter, orderKey } from '../../../objects.ts'
+import { MachineDriver, answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
+import { engine } from './corpus-run.ts'
+
+/** A program by its source. @throws Error where it does not load. */
+export function programOf(source: string, more: Partial<ProgramParts> = {}): Program {
+  const machine = Machine.load(engine.module, source)
+  if (!(machine instanceof Machine)) throw new Error(JSON.stringify(machine.outcome))
+  return new Program({ name: 'test', version: 1, machine, ...more })
+}
+
+/** An object of a program at /it. */
+class ProgramDriver extends MachineDriver {
+  readonly program: Program
+
+  constructor(source: string, more: Partial<ProgramParts> = {}) {
+    const program = programOf(source, more)
+    super([program, Counter])
+    this.program = program
+    this.tick()
+  }
+
+  ask(session: DrivenSession, op: string, input: unknown = null): Answer {
+    return answerOf(this.op(session, this.program, '/it', op, input).outcome)
+  }
+  gaveUp(session: DrivenSession, op: number): Answer {
+    return answerOf(this.cancel(session, '/it', op).outcome)
+  }
+
+  /** Its records: keys with values, and who owns them. */
+  get records(): readonly (readonly [key: string, value: unknown, session: number])[] {
+    const { records } = this.program.bind(this.space.journal).read('/it').tables
+    return [...records.range()].map(([key, { value, session }]) => [key, value, session])
+  }
+  get waits(): number {
+    return this.program.bind(this.space.journal).read('/it').tables.waits.size
+  }
+}
+
+/** What calls use. Another figure is another format: views of two releases would not agree. */
+const FUEL = { add: 46_238, put: 116_727, take: 100_848 }
+
+const counter = `({
+  add(ctx, { by }) { const n = (ctx.get('n') ?? 0) + by; ctx.set('n', n); return n },
+})`
+const queue = `({
+  put(ctx, { item }) {
+    const [first] = ctx.list('waiting/', 1)
+    if (first === undefined) ctx.set('items/' + ctx.order, item)
+    else ctx.settle(first.value, item)
+  },
+  take(ctx) {
+    const [head] = ctx.list('items/', 1)
+    if (head === undefined) return ctx.wait('waiting/' + ctx.order)
+    ctx.delete(head.key)
+    return head.value
+  },
+})`
+const every = (body: string, more = ''): string => `({ run(ctx, input) { ${body} }, ${more} })`
+
+test('E2: a counter is a counter; each entry says its fuel, alike on another view', (t) => {
+  const driver = new ProgramDriver(counter)
+  const ann = driver.open()
+  t.deepEqual(driver.ask(ann, 'add', { by: 2 }), { value: 2 })
+  const { fuel } = driver.last
+  t.is(fuel, FUEL.add)
+  t.deepEqual(driver.ask(ann, 'add', { by: 3 }), { value: 5 })
+  t.deepEqual(driver.records, [['n', 5, 0]])
+  t.deepEqual(driver.object('/it')?.describe(), {
+    path: '/it',
+    type: 'x:test',
+    version: 1,
+    created: 2,
+    modified: 2,
+    records: 1,
+    waits: 0,
+  })
+  t.is(driver.replayed(), driver.digest)
+  const again = driver.fresh()
+  t.deepEqual(
+    driver.entries.map((entry) => again.apply(entry).fuel),
+    [0, 0, fuel, driver.last.fuel],
+  )
+})
+
+test('O7: takes wait in order, past one that was given up and one whose session ended', (t) => {
+  const driver = new ProgramDriver(queue, { waits: ['take'] })
+  const [ann, bob, eve] = [driver.open(), driver.open(), driver.open()]
+  const [first, second, third] = [ann, bob, eve].map((one) => {
+    const op = driver.next
+    t.is(driver.ask(one, 'take'), 'waiting')
+    return op
+  })
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three takes')
+  t.deepEqual(
+    driver.records,
+    [first, second, third].map((op, i) => [`waiting/${orderKey(op)}`, op, [ann, bob, eve][i]?.session]),
+  )
+  t.deepEqual(driver.gaveUp(ann, first), { value: null })
+  driver.end(bob)
+  t.is(driver.waits, 1)
+  t.deepEqual(driver.ask(ann, 'put', { item: 'x' }), { value: undefined })
+  t.deepEqual(driver.settled.get(third), { value: 'x' })
+  t.deepEqual([driver.records, driver.waits, driver.object('/it')], [[], 0, undefined])
+  t.deepEqual(driver.ask(ann, 'put', { item: { deep: [1, null, true] } }), { value: undefined })
+  t.is(driver.last.fuel, FUEL.put)
+  t.deepEqual(driver.ask(eve, 'take'), { value: { deep: [1, null, true] } })
+  t.is(driver.last.fuel, FUEL.take)
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('O5: a record ends with its owner, then `ended` runs; a waiter may be made an owner', (t) => {
+  const driver = new ProgramDriver(
+    `({
+      lead(ctx) {
+        if (ctx.get('leader') !== undefined) return ctx.wait('waiting/' + ctx.order)
+        ctx.set('leader', ctx.position, { owner: ctx.session })
+        return ctx.position
+      },
+      ended(ctx, { session, clean, keys }) {
+        ctx.emit('ended', { session, clean, keys })
+        const [next] = ctx.list('waiting/', 1)
+        if (!keys.includes('leader') || next === undefined) return
+        ctx.set('leader', ctx.position, { owner: next.session })
+        ctx.settle(next.value, ctx.position)
+      },
+      cancelled(ctx, { op, row }) { ctx.emit('cancelled', { op, row, session: ctx.session }) },
+    })`,
+    { waits: ['lead'] },
+  )
+  const [ann, bob, eve] = [driver.open(), driver.open(), driver.open()]
+  t.deepEqual(driver.ask(ann, 'lead'), { value: 4 })
+  t.is(driver.ask(bob, 'lead'), 'waiting')
+  t.is(driver.ask(eve, 'lead'), 'waiting')
+  driver.gaveUp(bob, 5)
+  t.deepEqual(driver.last.events, [
+    { path: '/it', kind: 'cancelled', facts: { op: 5, row: { key: `waiting/${orderKey(5)}` }, session: bob.session } },
+  ])
+  driver.end(ann, { clean: false, by: 3 })
+  const { session } = ann
+  t.deepEqual(driver.last.events[0]?.facts, { session, clean: false, keys: ['leader'] })
+  t.deepEqual(driver.settled.get(6), { value: 8 })
+  t.deepEqual(driver.records, [['leader', 8, eve.session]])
+  driver.end(eve)
+  t.deepEqual([driver.records, driver.object('/it')], [[], undefined])
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('O5: a deadline runs `due` with its key once', (t) => {
+  const driver = new ProgramDriver(`({
+    set(ctx, { ms }) {
+      ctx.set('lease', ms)
+      ctx.at('lease', ctx.time + ms)
+      ctx.at('never', ctx.time + 1)
+      ctx.at('never')
+    },
+    due(ctx, { key }) { ctx.delete(key); ctx.emit('over', { key, session: ctx.session }) },
+  })`)
+  const ann = driver.open()
+  t.deepEqual(driver.ask(ann, 'set', { ms: 500 }), { value: undefined })
+  driver.after(499).tick()
+  t.is(driver.records.length, 1)
+  driver.after(1).tick()
+  t.deepEqual(driver.last.events, [{ path: '/it', kind: 'over', facts: { key: 'lease', session: -1 } }])
+  t.deepEqual([driver.records, driver.object('/it')], [[], undefined])
+})
+
+test('E2: whatever ends a step by a bound or a throw leaves nothing of it', (t) => {
+  const ways = [
+    '() => 1',
+    '() => { for (;;); }',
+    "() => { throw new Error('why') }",
+    '() => NaN',
+    "() => ctx.reject('NO', { n: 1 })",
+    '() => { const f = () => f() + 1; try { return f() } catch { f() } }',
+    '() => { try { ctx.get(1) } catch {} finally { return 1 } }',
+    "() => ctx.wait('k')",
+    "() => { for (;;) ctx.get('n') }",
+    "() => { for (let i = 0; ; i++) ctx.set('k' + i, 0) }",
+    "() => ctx.read('/other')",
+    "() => { const text = 'x'.repeat(60000); for (let i = 0; ; i++) ctx.set('k' + i, text) }",
+  ]
+  const source = every(`ctx.set('n', 1); ctx.emit('e', {}); return [${ways.join(', ')}][input]()`)
+  const driver = new ProgramDriver(source, { fuel: 50_000_000 })
+  const ann = driver.open()
+  const all: [nth: number, answer: unknown][] = []
+  for (let nth = 1; nth < ways.length; nth++) {
+    all.push([nth, driver.ask(ann, 'run', nth)])
+    t.deepEqual([driver.records, driver.last.events, driver.object('/it')], [[], [], undefined], `${nth}`)
+  }
+  const of = { extension: 'test', op: 'run' }
+  const limit = (facts: object): object => ({ code: 'EXTENSION_LIMIT', facts: { ...of, ...facts } })
+  const threw = (text: string): object => ({ code: 'EXTENSION_THREW', facts: { ...of, text } })
+  t.like(Object.fromEntries(all), {
+    1: limit({ limit: 'fuel' }),
+    2: threw('Error: why'),
+    3: limit({ limit: 'value', reason: 'the number NaN' }),
+    4: { code: 'REJECTED', facts: { n: 1, reason: 'NO' } },
+    5: threw('RangeError: Maximum call stack size exceeded'),
+    6: { code: 'BAD_ARGUMENT', facts: { reason: '1 is no text: a key has to be one' } },
+    7: { code: 'NOT_A_WAIT', facts: {} },
+    8: limit({ limit: 'count', what: 'reads', most: 1_000 }),
+    9: limit({ limit: 'count', what: 'writes', most: 1_000 }),
+    10: { code: 'NOT_IN_USES', facts: { path: '/other' } },
+    11: limit({ limit: 'count', what: 'weight given out', most: 1 << 20 }),
+  })
+  t.deepEqual(driver.ask(ann, 'run', 0), { value: 1 })
+  t.deepEqual(driver.records, [['n', 1, 0]])
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('E2: what ctx does not take is refused, with what it was', (t) => {
+  const calls: readonly (readonly [call: string, reason: string])[] = [
+    ['ctx.get()', 'undefined is no text: a key has to be one'],
+    ["ctx.set('k')", 'the value of a record is undefined'],
+    ["ctx.set('k', 1, { owners: 1 })", '{"owners":1} are no options of a record: only { owner } is one'],
+    ["ctx.set('k', 1, { owner: 99 })", "the session 99 is neither the caller's nor one that waits here"],
+    ["ctx.set('k'.repeat(5000), 1)", 'a key of table records is no well-formed text of at most 4096 characters'],
+    ["ctx.list('', -1)", '-1 is no number of rows'],
+    ["ctx.at('k', 1)", 'the program has no function `due` for a deadline to run'],
+    ["ctx.settle('1', 1)", '"1" is no position of an op'],
+    ["ctx.emit('kind', [1])", '[1] are no facts: an object has to hold them'],
+    ["ctx.wait('a') ?? ctx.wait('b')", 'the op waits already'],
+    ["ctx.set('a', 1) ?? ctx.wait('a')", 'there is a record "a" already'],
+    [
+      "ctx.wait('a') ?? ctx.set('a', 1)",
+      'the record "a" is a wait: it ends by settle, refuse, a cancel or its session\'s end',
+    ],
+    [
+      "ctx.wait('a') ?? ctx.delete('a')",
+      'the record "a" is a wait: it ends by settle, refuse, a cancel or its session\'s end',
+    ],
+  ]
+  for (const [call, reason] of calls) {
+    const driver = new ProgramDriver(every(`return ${call}`), { waits: ['run'] })
+    const answer = driver.ask(driver.open(), 'run')
+    t.deepEqual(answer, { code: 'BAD_ARGUMENT', facts: { reason } }, call)
+    t.is(driver.object('/it'), undefined, call)
+  }
+})
+
+test('E2: what one entry uses is bounded over all its parts', (t) => {
+  const driver = new ProgramDriver(every('for (let i = 0; i < input; i++); return 1'), { fuel: 50_000_000 })
+  const ann = driver.open()
+  t.deepEqual(driver.ask(ann, 'run', 50_000), { value: 1 })
+  const each = driver.last.fuel
+  const parts = Math.floor(100_000_000 / each) + 1
+  const op = { type: driver.program, path: '/it', op: 'run', input: 50_000 }
+  const answer = answerOf(
+    driver.transaction(
+      ann,
+      Array.from({ length: parts }, () => op),
+    ).outcome,
+  )
+  t.like(answer, { code: 'EXTENSION_LIMIT', facts: { limit: 'fuel', part: parts - 1 } })
+  t.true(driver.last.fuel <= 100_000_000)
+})
+
+test('O3: in a transaction a program works on what the parts before it left, and may not wait', (t) => {
+  const driver = new ProgramDriver(queue, { waits: ['take'] })
+  const ann = driver.open()
+  const { program: type } = driver
+  const put = { type, path: '/it', op: 'put', input: { item: 1 } }
+  const take = { type, path: '/it', op: 'take', input: null }
+  const add = { type: Counter, path: '/count', op: 'add', input: { by: 1 } }
+  t.deepEqual(answerOf(driver.transaction(ann, [put, add, take]).outcome), { value: [undefined, 1, 1] })
+  t.like(answerOf(driver.transaction(ann, [add, take]).outcome), { code: 'WAIT_IN_TRANSACTION' })
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('what a program says for people goes to whoever asked for it, and is no part of the state', (t) => {
+  const said: string[] = []
+  const log = (text: string): void => void said.push(text)
+  const driver = new ProgramDriver(every("ctx.log('position ' + ctx.position)"), { log })
+  driver.ask(driver.open(), 'run')
+  t.deepEqual(said, ['position 2'])
+  t.deepEqual(driver.ask(driver.open(), 'run', new Uint8Array(1)), {
+    code: 'BAD_ARGUMENT',
+    facts: { reason: 'a program takes no bytes' },
+  })
+})
