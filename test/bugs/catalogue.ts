@@ -3233,7 +3233,7 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/machine.test.ts'],
     file: 'objects/extensions/engine/machine.ts',
-    find: '    guest.stackPointer.value = this.#begin.stack\n',
+    find: '    guest.stackPointer.value = this.#image.stack\n',
     replace: '',
   },
   {
@@ -3244,8 +3244,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/machine.test.ts'],
     file: 'objects/extensions/engine/machine.ts',
-    find: '    guest.pages.value = this.#begin.pages\n',
-    replace: '    guest.pages.value = Math.max(guest.pages.value, this.#begin.pages)\n',
+    find: '    guest.pages.value = this.#image.pages\n',
+    replace: '    guest.pages.value = Math.max(guest.pages.value, this.#image.pages)\n',
   },
   {
     name: 'not-a-number-let-through',
@@ -3293,6 +3293,28 @@ export const bugs: readonly Bug[] = [
       'clock_time_get: (_clock: number, _precision: bigint, at: Pointer) => {\n'
       + '          this.write(at, new Uint8Array(new Float64Array([performance.now()]).buffer))\n'
       + '          return 0\n        },',
+  },
+  {
+    name: 'image-of-another-left',
+    sentence: 'What the image before had behind or before the new one stays in the instance.',
+    breaks: ['E3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/extensions/machines.test.ts'],
+    file: 'objects/extensions/engine/guest.ts',
+    find: 'memory.fill(0, before.from, before.from + before.bytes.byteLength)\n',
+    replace: '',
+  },
+  {
+    name: 'instance-with-another-image',
+    sentence: 'An instance is taken for that of the program that was called in it last.',
+    breaks: ['E3'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/extensions/machines.test.ts'],
+    file: 'objects/extensions/engine/machines.ts',
+    find: 'if (this.#last?.holder === machine) return this.#last',
+    replace: 'if (this.#last !== undefined) return this.#last',
   },
   {
     name: 'limit-keeps-writes',

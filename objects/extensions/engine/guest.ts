@@ -85,6 +85,12 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** A text of so many letters is written and read letter by letter: that is quicker then. */
 const SHORT = 48
 
+/** Bytes of a memory that is 0 before and behind them. */
+export interface Extent {
+  readonly from: Pointer
+  readonly bytes: Uint8Array
+}
+
 /** One instance. */
 export class Guest {
   readonly calls: Calls
@@ -203,6 +209,24 @@ export class Guest {
   mark(at: Pointer, bytes: number): void {
     if (bytes === 0) return
     for (let page = at >>> PAGE_SHIFT; page <= (at + bytes - 1) >>> PAGE_SHIFT; page++) this.#marks[page] = 1
+  }
+
+  /** Takes another image in, in place of `before`: nothing of that, or of calls since, is left. */
+  take({ from, bytes }: Extent, before: Extent): void {
+    this.calls['m:restore']()
+    for (const memory of [this.memory, this.image]) {
+      memory.fill(0, before.from, before.from + before.bytes.byteLength)
+      memory.set(bytes, from)
+    }
+  }
+
+  /** What of the image is not 0, from the first such byte to the last. */
+  extent(): Extent {
+    const { image } = this
+    let [from, to] = [0, image.length]
+    while (from < to && image[from] === 0) from++
+    while (to > from && image[to - 1] === 0) to--
+    return { from, bytes: image.slice(from, to) }
   }
 
   /** Forgets what was marked: the image is being taken. */

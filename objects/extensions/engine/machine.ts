@@ -12,7 +12,7 @@
  */
 import { sha256 } from '../../../log/bytes/hash.ts'
 import { SirtakiError } from '../../../log/errors.ts'
-import { Guest, type Pointer } from './guest.ts'
+import { Guest, type Extent, type Pointer } from './guest.ts'
 import { DEPTH_MAX } from './meter.ts'
 import { PRELUDE } from './prelude.ts'
 import { NoValue, Thrown, Values } from './values.ts'
@@ -66,54 +66,73 @@ class Stop {
   }
 }
 
-/** One program in an instance. */
+/** An instance of the engine, which one program after another may have its image in. */
+export interface Seat {
+  readonly guest: Guest
+  readonly values: Values
+  /** Whose image it is, and the image itself. */
+  holder: Machine | undefined
+  extent: Extent
+}
+
+/** What a program needs of those who keep instances and images. */
+export interface Seats {
+  /** Gives an instance with the image of `machine` in it, which stays until the next time that one is asked for. */
+  take(machine: Machine): Seat
+}
+
+/** What is known of an image beside its bytes. */
+interface Image {
+  readonly hash: string
+  readonly source: string
+  readonly stack: number
+  readonly pages: number
+  readonly call: Pointer
+  readonly argv: Pointer
+  /** Names of its functions as the guest's texts. */
+  readonly names: ReadonlyMap<string, Pointer>
+}
+
+/** One program. */
 export class Machine {
   /** Names of its functions, in their order. */
   readonly names: readonly string[]
-  /** SHA-256 of its image, which is part of what it is. */
-  readonly hash: string
-  readonly #guest: Guest
-  readonly #values: Values
-  /** Its names as the guest's texts. */
-  readonly #nameTexts: ReadonlyMap<string, Pointer>
-  readonly #call: Pointer
-  readonly #argv: Pointer
-  readonly #begin: { readonly stack: number; readonly pages: number }
+  readonly #image: Image
+  readonly #seats: Seats
+  #seat: Seat | undefined
   #host: Host | undefined
 
-  private constructor(loading: Loading, names: readonly string[]) {
-    const { guest, values, call, argv } = loading
-    this.names = names
-    this.#guest = guest
-    this.#values = values
-    this.#nameTexts = new Map(names.map((name) => [name, guest.text(name)]))
-    this.#call = call
-    this.#argv = argv
-    guest.calls.qjs_run_gc()
-    guest.image.set(guest.memory)
-    guest.unmark()
-    this.#begin = { stack: guest.stackPointer.value, pages: guest.pages.value }
-    this.hash = sha256(guest.memory)
-    guest.onCall = (argc, args) => this.#asked(argc, args)
+  private constructor(seats: Seats, image: Image) {
+    this.names = [...image.names.keys()]
+    this.#seats = seats
+    this.#image = image
   }
 
-  /** Builds the image of a source in a fresh instance. */
-  static load(module: WebAssembly.Module, source: string): Machine | BadSource {
+  /** Builds the image of a source in a fresh instance, which has it then. */
+  static load(module: WebAssembly.Module, source: string, seats: Seats): { machine: Machine; seat: Seat } | BadSource {
     const guest = new Guest(module)
     guest.fuel.value = LOAD_FUEL_MAX
     try {
-      const loading = begin(guest)
-      const program = evaluated(loading, source)
-      const names = loading.values.from(invoked(loading, property(loading, loading.api, 'define'), [program]))
-      return new Machine(loading, Array.isArray(names) ? names.map(String) : [])
+      const { image, values } = built(guest, source)
+      const machine = new Machine(seats, image)
+      return { machine, seat: { guest, values, holder: machine, extent: guest.extent() } }
     } catch (thrown) {
       return { kind: 'bad', outcome: outcomeOf(guest, thrown, LOAD_FUEL_MAX) }
     }
   }
 
+  /** SHA-256 of its image, which is part of what it is. */
+  get hash(): string {
+    return this.#image.hash
+  }
+  get source(): string {
+    return this.#image.source
+  }
+
   /** Takes fuel for what the host does. @throws what ends the call where there is none left. */
   charge(amount: number): void {
-    const { fuel } = this.#guest
+    if (this.#seat === undefined) return
+    const { fuel } = this.#seat.guest
     fuel.value -= amount
     if (fuel.value < 0) throw new Stop(undefined)
   }
@@ -124,20 +143,22 @@ export class Machine {
    * @throws whatever is the trouble of this host alone.
    */
   call(name: string, input: unknown, { host, fuel, position, time, session }: Calling): CallOutcome {
-    const guest = this.#guest
-    const values = this.#values
-    const argv = this.#argv
-    this.restore()
+    const seat = this.#seats.take(this)
+    const { guest, values } = seat
+    const { argv, call, names } = this.#image
+    this.#restore(guest)
     values.begin()
     guest.fuel.value = fuel
+    guest.onCall = (argc, args) => this.#asked(seat, argc, args)
+    this.#seat = seat
     this.#host = host
     try {
-      guest.writeWord(argv, this.#nameTexts.get(name) ?? values.undefined)
+      guest.writeWord(argv, names.get(name) ?? values.undefined)
       guest.writeWord(argv + 4, values.to(position))
       guest.writeWord(argv + 8, values.to(time))
       guest.writeWord(argv + 12, values.to(session))
       guest.writeWord(argv + 16, values.to(input))
-      const value = values.from(guest.calls.qjs_call(this.#call, values.undefined, ARGUMENTS, argv))
+      const value = values.from(guest.calls.qjs_call(call, values.undefined, ARGUMENTS, argv))
       const used = fuel - guest.fuel.value
       return guest.fuel.value < 0 ? { kind: 'limit', limit: 'fuel', fuel: used } : { kind: 'value', value, fuel: used }
     } catch (thrown) {
@@ -147,24 +168,25 @@ export class Machine {
     }
   }
 
-  /** Puts the instance back to its image; gives how many pages were not as they are in it. */
+  /** Puts its instance back to its image; gives how many pages were not as they are in it. */
   restore(): number {
-    const guest = this.#guest
+    return this.#restore(this.#seats.take(this).guest)
+  }
+
+  /** Whether the memory of its instance is its image, bit for bit: for checks. */
+  isRestored(): boolean {
+    return sha256(this.#seats.take(this).guest.memory) === this.hash
+  }
+
+  #restore(guest: Guest): number {
     const restored = guest.calls['m:restore']()
-    guest.stackPointer.value = this.#begin.stack
-    guest.pages.value = this.#begin.pages
+    guest.stackPointer.value = this.#image.stack
+    guest.pages.value = this.#image.pages
     guest.depth.value = 0
     return restored
   }
 
-  /** Whether the memory is its image, bit for bit: for checks. */
-  isRestored(): boolean {
-    return sha256(this.#guest.memory) === this.hash
-  }
-
-  #asked(argc: number, argv: Pointer): Pointer {
-    const guest = this.#guest
-    const values = this.#values
+  #asked({ guest, values }: Seat, argc: number, argv: Pointer): Pointer {
     const number = argc > 0 ? values.from(guest.word(argv)) : 0
     const args: unknown[] = []
     for (let i = 1; i < argc; i++) args.push(values.from(guest.word(argv + 4 * i)))
@@ -176,6 +198,20 @@ export class Machine {
     }
     return values.to(answer)
   }
+}
+
+/** The image of a source, made in this instance. @throws what ends a guest. */
+function built(guest: Guest, source: string): { readonly image: Image; readonly values: Values } {
+  const loading = begin(guest)
+  const { values, call, argv } = loading
+  const program = evaluated(loading, source)
+  const given = values.from(invoked(loading, property(loading, loading.api, 'define'), [program]))
+  const names = new Map((Array.isArray(given) ? given.map(String) : []).map((name) => [name, guest.text(name)]))
+  guest.calls.qjs_run_gc()
+  guest.image.set(guest.memory)
+  guest.unmark()
+  const [stack, pages] = [guest.stackPointer.value, guest.pages.value]
+  return { image: { hash: sha256(guest.memory), source, stack, pages, call, argv, names }, values }
 }
 
 /** With what a function is called. */

@@ -7,6 +7,7 @@ import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { sha256 } from '../../../log/bytes/hash.ts'
 import { compileEngine, type Engine } from '../../../objects/extensions/engine/compile.ts'
+import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { Machine, type CallOutcome, type Host } from '../../../objects/extensions/engine/machine.ts'
 import { asks } from '../../../objects/extensions/engine/prelude.ts'
 import { readEngineFile } from '../../../objects/io/engine-file.ts'
@@ -14,10 +15,12 @@ import { long, odd } from './corpus.ts'
 
 const FUEL = 10_000_000
 export const engine: Engine = compileEngine(readEngineFile())
+/** Fewer seats than programs: they take turns. */
+export const machines = new Machines(engine.module, { seatsMax: 3 })
 
 /** A program by its body. @throws Error where it does not load. */
 export function machineOf(body: string): Machine {
-  const machine = Machine.load(engine.module, `({ run(ctx, input) { ${body} } })`)
+  const machine = machines.load(`({ run(ctx, input) { ${body} } })`)
   if (machine instanceof Machine) return machine
   throw new Error(JSON.stringify(machine.outcome))
 }

@@ -6,10 +6,11 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { Machine, SOURCE_BYTES_MAX, type CallOutcome } from '../../../objects/extensions/engine/machine.ts'
+import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { callOf, engine, hostWith, machineOf, textOf } from './corpus-run.ts'
 
 const load = (source: string): Machine | CallOutcome => {
-  const machine = Machine.load(engine.module, source)
+  const machine = new Machines(engine.module).load(source)
   return machine instanceof Machine ? machine : machine.outcome
 }
 

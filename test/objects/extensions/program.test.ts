@@ -8,11 +8,11 @@ import { Machine } from '../../../objects/extensions/engine/machine.ts'
 import { Program, type ProgramParts } from '../../../objects/extensions/program.ts'
 import { Counter, orderKey } from '../../../objects.ts'
 import { MachineDriver, answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
-import { engine } from './corpus-run.ts'
+import { machines } from './corpus-run.ts'
 
 /** A program by its source. @throws Error where it does not load. */
 export function programOf(source: string, more: Partial<ProgramParts> = {}): Program {
-  const machine = Machine.load(engine.module, source)
+  const machine = machines.load(source)
   if (!(machine instanceof Machine)) throw new Error(JSON.stringify(machine.outcome))
   return new Program({ name: 'test', version: 1, machine, ...more })
 }
