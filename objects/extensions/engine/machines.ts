@@ -4,8 +4,9 @@
  *     program ─ take ─▶ its instance, or the one that was used longest ago ◀─ its image, by one copy
  *
  * An instance holds 8 MiB of addresses, an image about 0.3 MiB; the source of an image is at hand for good, so it may
- * be dropped, and is built anew in a fresh instance then. Nobody can see from a call in which instance it ran. Keeps: E3.
- * Read next: `machine.ts`.
+ * be dropped, and is built anew in a fresh instance then. Nobody can see from a call in which instance it ran.
+ *
+ * Keeps: E3. Read next: `machine.ts`.
  */
 import { invariant } from '../../../log/errors.ts'
 import type { Extent } from './guest.ts'
