@@ -207,7 +207,8 @@ function refusalsOf(type: string, refusals: Readonly<Record<string, Next>>): Map
   return new Map(Object.entries(refusals))
 }
 
-function checkedOps<O extends object>(type: string, ops: O): O {
+/** Gives the ops back. @throws SirtakiError `BAD_ARGUMENT` for a name that no op may have. */
+export function checkedOps<O extends object>(type: string, ops: O): O {
   const odd = Object.keys(ops).find(
     (op) => reserved.some((name) => name === op) || op in Object.prototype || !/^[a-zA-Z][\w]{0,63}$/.test(op),
   )

@@ -51,8 +51,8 @@ function draftedRun<S, T, R>(ctx: Context<S, T>, recipe: (draft: Draft<S>) => R)
   throw new Rejection('the op ended without a result')
 }
 
-/** Superstruct throws where it puts a value into words that has no text, such as {"toString":[]}. */
-function misfit<I>(value: unknown, input: Struct<I, unknown>): string | undefined {
+/** Says what does not fit. Superstruct throws where it puts a value into words that has none, as {"toString":[]}. */
+export function misfit<I>(value: unknown, input: Struct<I, unknown>): string | undefined {
   try {
     return input.validate(value)[0]?.message
   } catch {
