@@ -49,8 +49,6 @@ export interface StepOptions {
   readonly mayWait: boolean
   /** Whether the program has a function for deadlines. */
   readonly hasDue: boolean
-  /** Is given what the program says for people. Nothing depends on it. */
-  readonly log: ((text: string) => void) | undefined
 }
 
 /** Which of the counted bounds a call has exceeded. */
@@ -68,6 +66,8 @@ export class TooMuch {
 export class GuestStep {
   /** What the op answers with that waits. */
   waiting: Waiting | undefined
+  /** What the program says for people. */
+  readonly said: string[] = []
   readonly #ctx: ProgramContext
   readonly #records: Table<Held>
   readonly #waits: Table<Waiter>
@@ -223,7 +223,8 @@ export class GuestStep {
   }
 
   #log(text: string): undefined {
-    this.#options.log?.(text)
+    this.said.push(text)
+    return undefined
   }
 
   /** The session that a record is to end with. */
@@ -235,7 +236,7 @@ export class GuestStep {
     const { owner } = options
     if (owner === undefined || owner === 0) return 0
     if (typeof owner !== 'number' || owner < 0) return this.#bad(`${shown(owner)} is no session`)
-    if (owner === this.#ctx.session || this.#waits.of(owner).length > 0) return owner
+    if (owner === this.#ctx.session || this.#waits.owns(owner)) return owner
     return this.#bad(`the session ${owner} is neither the caller's nor one that waits here`)
   }
 

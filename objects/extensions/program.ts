@@ -10,7 +10,7 @@
  */
 import type { Next } from '../../log/errors.ts'
 import { BoundType, type BoundTypeOptions } from '../runtime/bound-type.ts'
-import type { Journal } from '../runtime/journal.ts'
+import { ENTRY_FUEL_MAX, type Journal } from '../runtime/journal.ts'
 import type { AnyObjectType, OpOf, Waiting } from '../runtime/object-type.ts'
 import { Rejection } from '../runtime/rejection.ts'
 import { DEPTH_MAX, weightOf, type Input } from '../runtime/values.ts'
@@ -20,8 +20,6 @@ import { GuestStep, TooMuch, type ProgramContext, type ProgramTables } from './g
 /** Fuel of one call unless a program says otherwise, and the most that it may say. */
 export const CALL_FUEL = 5_000_000
 export const CALL_FUEL_MAX = 50_000_000
-/** Fuel of all ops of one entry. */
-export const ENTRY_FUEL_MAX = 100_000_000
 
 /** Functions of a program that the runtime calls by itself. */
 export const hookNames = ['due', 'ended', 'cancelled'] as const
@@ -91,6 +89,7 @@ export class Program implements AnyObjectType {
       tableOptions: { records: { owner: 'session', isLarge: true }, waits: { owner: 'session' } },
       waits: new Set(['waits']),
       refusals,
+      hookFuel: this.#parts.fuel ?? CALL_FUEL,
       ops: new Map(this.ops.map((name) => [name, this.#op(journal, name)])),
       hooks: {
         due: (key, ctx) => {
@@ -105,7 +104,10 @@ export class Program implements AnyObjectType {
         cancelled: ({ op, row }, ctx) => {
           const key = keyOf(row)
           if (key !== undefined) ctx.tables.records.delete(key)
-          hook('cancelled', ctx, { op, row: key === undefined ? null : { key } })
+          // Whatever it does: a wait that was given up must not be there for the next one to settle.
+          journal.attempt(() => {
+            hook('cancelled', ctx, { op, row: key === undefined ? null : { key } })
+          })
         },
         over: () => true,
         describe: ({ tables }) => ({ records: tables.records.size, waits: tables.waits.size }),
@@ -134,12 +136,14 @@ export class Program implements AnyObjectType {
       },
       mayWait,
       hasDue: machine.names.includes('due'),
-      log,
     })
     const { position, time, session } = ctx
-    const given = Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
+    // The runtime calls only as long as all of it is at hand; an op comes after it, with what is its own.
+    const isCalled = name === 'due' || name === 'ended'
+    const given = isCalled ? fuel : Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
     const outcome = machine.call(name, input, { host: step, fuel: given, position, time, session })
-    journal.fuel += Math.min(outcome.fuel, given)
+    journal[isCalled ? 'hookFuel' : 'fuel'] += Math.min(outcome.fuel, given)
+    if (log !== undefined) say(step.said, log)
     return this.#resultOf(outcome, step.waiting, ctx, name)
   }
 
@@ -164,6 +168,15 @@ export class Program implements AnyObjectType {
       default:
         return outcome satisfies never
     }
+  }
+}
+
+/** What the program of a user that looks on does with a text is its own matter: no outcome depends on it. */
+function say(texts: readonly string[], log: (text: string) => void): void {
+  try {
+    for (const text of texts) log(text)
+  } catch {
+    // What is lost are texts for people.
   }
 }
 

@@ -28,6 +28,7 @@ export interface BoundTypeOptions<S, T> {
   readonly refusals: ReadonlyMap<string, Next>
   readonly ops: ReadonlyMap<string, OpOf<S, T>>
   readonly hooks: Hooks<S, T>
+  readonly hookFuel?: number
 }
 
 /** One object: its small value and its tables. */
@@ -189,6 +190,9 @@ export class BoundType<S, T> implements AnyBoundType {
   }
   get refusals(): ReadonlyMap<string, Next> {
     return this.options.refusals
+  }
+  get hookFuel(): number {
+    return this.options.hookFuel ?? 0
   }
   get ends(): boolean {
     return this.options.hooks.over !== undefined

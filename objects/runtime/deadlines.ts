@@ -85,6 +85,12 @@ export class ObjectDeadlines {
     return due
   }
 
+  /** Takes a key in again that was taken out and not fired. */
+  putBack(key: string): void {
+    const time = this.#timeOf(key)
+    if (time !== undefined) this.#heap.push({ time, of: key })
+  }
+
   /** Puts back what was taken and is still there, and sees to it that the space looks here again. */
   rearm(): void {
     if (this.#heap.first !== undefined) this.#arm(this, this.#heap.first.time)

@@ -5,6 +5,7 @@
  * also every other RangeError (`toFixed(101)`, `repeat(-1)`, an array too long), comes out the same everywhere: it is
  * an outcome, and one user's mistake stops nobody. Keeps: O3, O12, P71. Read next: `space.ts`.
  */
+import { isError } from '../../log/errors.ts'
 
 /** Texts of V8 (the first also of JavaScriptCore) for what depends on the process, not on the program. */
 const TEXTS =
@@ -17,3 +18,7 @@ export const isExhausted = (thrown: unknown): boolean =>
 /** SpiderMonkey has a class of its own for it. */
 const isTooMuchRecursion = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.name === 'InternalError' && thrown.message.startsWith('too much recursion')
+
+/** Reports whether a view that met this error in a step must not go on. */
+export const mustStop = (thrown: unknown): boolean =>
+  isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')

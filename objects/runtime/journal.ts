@@ -10,6 +10,7 @@
 import { SirtakiError, type Next } from '../../log/errors.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { Deadlines } from './deadlines.ts'
+import { mustStop } from './exhausted.ts'
 import { Owners } from './owners.ts'
 import type { Rejection } from './rejection.ts'
 import type { Patch, Row, RowStore } from './row.ts'
@@ -50,8 +51,9 @@ export class Journal {
   time = 0
   /** Milliseconds since 1970 of the entry: `time` and the offset that the space has. */
   wall = 0
-  /** What the programs of the entry at hand have used so far. The same on every view. */
+  /** What the programs of the entry at hand have used so far: its ops, and what the runtime called by itself. */
   fuel = 0
+  hookFuel = 0
   /** Of the step at hand. */
   caller: Caller = NOBODY
   /** Records of one table: an op that would make one more is refused. */
@@ -79,6 +81,7 @@ export class Journal {
     this.time = time
     this.wall = wall
     this.fuel = 0
+    this.hookFuel = 0
     // Never those of the last entry, empty or not: whoever was given them keeps them.
     this.patches = []
     this.settlements = []
@@ -112,6 +115,26 @@ export class Journal {
       this.#isOpen = false
       this.caller = NOBODY
     }
+  }
+
+  /**
+   * Runs a part of the open step that may fail alone: then what it did is taken back and the step goes on.
+   *
+   * @throws what a view must stop for.
+   */
+  attempt(run: () => void): void {
+    const [patches, settlements, events] = [this.patches.length, this.settlements.length, this.events.length]
+    const refused = this.#rejection
+    try {
+      run()
+      if (this.#rejection === refused) return
+    } catch (thrown) {
+      if (mustStop(thrown)) throw thrown
+    }
+    this.#rejection = refused
+    this.#cut(patches)
+    this.settlements.length = settlements
+    this.events.length = events
   }
 
   /** Refuses the step: gives what to throw. The first refusal is the one that counts. */
@@ -151,6 +174,9 @@ export class Journal {
     return this.#dirty.length
   }
 }
+
+/** Fuel of all ops of one entry, and of all that the runtime calls by itself over it. */
+export const ENTRY_FUEL_MAX = 100_000_000
 
 /** Records of one table: a Map of V8 ends a process, not an op, beyond 2^24 entries. */
 export const RECORDS_MAX = 2 ** 24 - 1

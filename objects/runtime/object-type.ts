@@ -190,6 +190,8 @@ export interface AnyBoundType {
   readonly version: number
   /** Codes that its ops refuse with, and what a caller may do then. */
   readonly refusals: ReadonlyMap<string, Next>
+  /** Fuel that a hook of it may use; 0: it is none of a program. */
+  readonly hookFuel: number
   /** Whether its objects may be over, so that each entry that touches one has to ask. */
   readonly ends: boolean
   has(op: string): boolean

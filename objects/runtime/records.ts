@@ -32,6 +32,8 @@ export interface ReadonlyTable<V> {
   positions(key: string): { readonly created: number; readonly modified: number } | undefined
   /** Keys in [from, to) with their values, in the order of their UTF-16 code units. Changes on the way are seen. */
   range(from?: string, to?: string): IterableIterator<readonly [key: string, value: V]>
+  /** Whether a session owns some of its records. */
+  owns(session: number): boolean
   /** Records that a session owns, in order, where the type says which field names the owner. */
   of(session: number): (readonly [key: string, value: V])[]
   /** Keys below a key, in order, where the type says that keys are nested. */
@@ -188,6 +190,9 @@ export class RowTable<V> implements RowStore, Table<V> {
     return { keys: Array.from(this.#rows.keys()), rows: Array.from(this.#rows.values()) }
   }
 
+  owns(session: number): boolean {
+    return this.#journal.owners.count(session, this) > 0
+  }
   of(session: number): (readonly [string, V])[] {
     return this.#entries(this.#journal.owners.keysOf(session, this))
   }

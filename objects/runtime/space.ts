@@ -12,7 +12,7 @@
  * Long: the way of one entry through a space is one thought.
  */
 import type { Entry } from '../../log/entry.ts'
-import { SirtakiError, invariant, isError } from '../../log/errors.ts'
+import { SirtakiError, invariant } from '../../log/errors.ts'
 import type { Session, SessionEntry } from '../../sequencer/session-entry.ts'
 import { SessionTable } from '../../sequencer/session-table.ts'
 import type { Claimed } from './claims.ts'
@@ -20,8 +20,8 @@ import { WAITING } from './context.ts'
 import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
 import { OpDecoder, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
 import { readInput } from './input.ts'
-import { isExhausted } from './exhausted.ts'
-import { Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
+import { mustStop } from './exhausted.ts'
+import { ENTRY_FUEL_MAX, Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
 import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
@@ -241,7 +241,7 @@ export class Space {
       events: journal.events,
       patches: journal.patches,
       bytes: payload.byteLength,
-      fuel: journal.fuel,
+      fuel: journal.fuel + journal.hookFuel,
       claimed: this.#claimed,
     }
   }
@@ -338,6 +338,11 @@ export class Space {
         const isOld = (key: string): boolean => (due.row(key)?.modified ?? position) < position
         for (const key of deadlines.takeDue(time, isOld)) {
           if (!isOld(key) || (due.get(key) ?? Infinity) > time) continue
+          // Nobody fails because others have used what there is: the next entry fires it.
+          if (object.type.hookFuel > ENTRY_FUEL_MAX - this.journal.hookFuel) {
+            deadlines.putBack(key)
+            continue
+          }
           this.journal.step(NOBODY, () => due.delete(key))
           this.#hook(object, () => {
             object.runDue(key)
@@ -633,8 +638,6 @@ function inputOf(payload: Uint8Array, part: Part<Route>): Input {
   if (input === undefined) throw new Rejection('BAD_ARGUMENT', { reason: 'the input is no value' })
   return input
 }
-
-const mustStop = (thrown: unknown): boolean => isExhausted(thrown) || isError(thrown, 'INVARIANT', 'CODE_MISSING')
 
 const cannotApply = (op: string, object: string, position: number, cause: unknown): SirtakiError =>
   new SirtakiError('STOPPED', `${op} of ${object} at position ${position} cannot be applied here`, {

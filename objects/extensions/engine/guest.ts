@@ -85,6 +85,15 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** A text of so many letters is written and read letter by letter: that is quicker then. */
 const SHORT = 48
 
+/** The engine has no memory for what the host wants to put into it. */
+export class NoMemory {
+  readonly bytes: number
+
+  constructor(bytes: number) {
+    this.bytes = bytes
+  }
+}
+
 /** Bytes of a memory that is 0 before and behind them. */
 export interface Extent {
   readonly from: Pointer
@@ -155,25 +164,25 @@ export class Guest {
 
   /** Writes into its memory, and marks the pages: the engine's own stores do that by themselves. */
   write(at: Pointer, bytes: Uint8Array): void {
-    this.memory.set(bytes, at)
     this.mark(at, bytes.byteLength)
+    this.memory.set(bytes, at)
   }
   writeWord(at: Pointer, value: number): void {
-    this.#words[at >>> 2] = value
     this.mark(at, 4)
+    this.#words[at >>> 2] = value
   }
   word(at: Pointer): number {
     return this.#words[at >>> 2] ?? 0
   }
 
-  /** Puts bytes of a text somewhere; gives where, and how many. The byte behind them is 0. */
+  /** Puts bytes of a text somewhere; gives where, and how many. The byte behind them is 0. @throws NoMemory. */
   place(text: string): { readonly at: Pointer; readonly bytes: number } {
     const bytes = encoder.encode(text)
     const at = this.calls.wasm_malloc(bytes.byteLength + 1)
-    // Where there is no memory left the engine itself says so at its next allocation; address 0 is nobody's.
+    if (at === 0) throw new NoMemory(bytes.byteLength)
+    this.mark(at, bytes.byteLength + 1)
     this.memory.set(bytes, at)
     this.memory[at + bytes.byteLength] = 0
-    this.mark(at, bytes.byteLength + 1)
     return { at, bytes: bytes.byteLength }
   }
 
@@ -183,10 +192,10 @@ export class Guest {
     return this.calls.qjs_new_string(at, bytes)
   }
 
-  /** The text of one of its values; `undefined`: it is no well-formed one. */
-  textOf(value: Pointer): string | undefined {
+  /** The text of one of its values; `undefined`: it is no well-formed one; null: the guest threw over it. */
+  textOf(value: Pointer): string | undefined | null {
     const at = this.calls.qjs_get_string_len(value, this.#lengthAt)
-    if (at === 0) return undefined
+    if (at === 0) return null
     const bytes = this.word(this.#lengthAt)
     if (bytes <= SHORT) {
       let text = ''
@@ -200,7 +209,9 @@ export class Guest {
     }
     try {
       return decoder.decode(this.memory.subarray(at, at + bytes))
-    } catch {
+    } catch (thrown) {
+      // Whatever else is thrown is this host's own trouble.
+      if (!(thrown instanceof TypeError)) throw thrown
       return undefined
     }
   }

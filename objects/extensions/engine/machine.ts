@@ -12,7 +12,7 @@
  */
 import { sha256 } from '../../../log/bytes/hash.ts'
 import { SirtakiError } from '../../../log/errors.ts'
-import { Guest, type Extent, type Pointer } from './guest.ts'
+import { Guest, NoMemory, type Extent, type Pointer } from './guest.ts'
 import { DEPTH_MAX } from './meter.ts'
 import { PRELUDE } from './prelude.ts'
 import { NoValue, Thrown, Values } from './values.ts'
@@ -79,6 +79,8 @@ export interface Seat {
 export interface Seats {
   /** Gives an instance with the image of `machine` in it, which stays until the next time that one is asked for. */
   take(machine: Machine): Seat
+  /** The host had trouble of its own in the middle of a call: nobody knows what is in that instance. */
+  discard(seat: Seat): void
 }
 
 /** What is known of an image beside its bytes. */
@@ -101,6 +103,8 @@ export class Machine {
   readonly #seats: Seats
   #seat: Seat | undefined
   #host: Host | undefined
+  /** A value is on its way: it may be the guest's own code that reads it, and that must not ask. */
+  #isCrossing = false
 
   private constructor(seats: Seats, image: Image) {
     this.names = [...image.names.keys()]
@@ -157,15 +161,43 @@ export class Machine {
       guest.writeWord(argv + 4, values.to(position))
       guest.writeWord(argv + 8, values.to(time))
       guest.writeWord(argv + 12, values.to(session))
-      guest.writeWord(argv + 16, values.to(input))
-      const value = values.from(guest.calls.qjs_call(call, values.undefined, ARGUMENTS, argv))
+      guest.writeWord(
+        argv + 16,
+        this.#cross(() => values.to(input)),
+      )
+      const result = guest.calls.qjs_call(call, values.undefined, ARGUMENTS, argv)
+      const value = this.#cross(() => values.from(result))
       const used = fuel - guest.fuel.value
       return guest.fuel.value < 0 ? { kind: 'limit', limit: 'fuel', fuel: used } : { kind: 'value', value, fuel: used }
     } catch (thrown) {
-      return outcomeOf(guest, thrown, fuel)
+      return this.#ended(seat, thrown, fuel)
     } finally {
       this.#host = undefined
+      this.#seat = undefined
+      this.#isCrossing = false
     }
+  }
+
+  #ended(seat: Seat, thrown: unknown, fuel: number): CallOutcome {
+    // To put what a guest threw into words runs code of its own.
+    this.#isCrossing = true
+    try {
+      return outcomeOf(seat.guest, thrown, fuel)
+    } catch (trouble) {
+      this.#seats.discard(seat)
+      throw trouble
+    }
+  }
+
+  /**
+   * Has a value cross. What asks on the way, a getter or a setter, ends the call: it could go down and down through the
+   * stack of the host, which nobody counts.
+   */
+  #cross<T>(run: () => T): T {
+    this.#isCrossing = true
+    const crossed = run()
+    this.#isCrossing = false
+    return crossed
   }
 
   /** Puts its instance back to its image; gives how many pages were not as they are in it. */
@@ -187,16 +219,19 @@ export class Machine {
   }
 
   #asked({ guest, values }: Seat, argc: number, argv: Pointer): Pointer {
+    if (this.#isCrossing) throw new NoValue('an object whose getter or setter calls ctx')
+    this.#isCrossing = true
     const number = argc > 0 ? values.from(guest.word(argv)) : 0
     const args: unknown[] = []
     for (let i = 1; i < argc; i++) args.push(values.from(guest.word(argv + 4 * i)))
+    this.#isCrossing = false
     let answer: unknown
     try {
       answer = this.#host?.ask(typeof number === 'number' ? number : 0, args)
     } catch (thrown) {
       throw thrown instanceof Stop ? thrown : new Stop(thrown)
     }
-    return values.to(answer)
+    return this.#cross(() => values.to(answer))
   }
 }
 
@@ -274,6 +309,7 @@ function outcomeOf(guest: Guest, thrown: unknown, given: number): CallOutcome {
   if (isTrap) return { kind: 'trap', text: thrown.message, fuel: given - guest.fuel.value }
   if (thrown instanceof Stop) return { kind: 'stopped', by: thrown.by, fuel: given - guest.fuel.value }
   if (thrown instanceof NoValue) return limit('value', thrown.reason)
+  if (thrown instanceof NoMemory) return limit('memory')
   if (!(thrown instanceof Thrown)) throw thrown
   return threw(guest, thrown, given, limit)
 }
@@ -286,7 +322,6 @@ function threw(guest: Guest, { exception }: Thrown, given: number, limit: (which
     if (OUT_OF_MEMORY.test(text)) return limit('memory')
     return { kind: 'threw', text: text.slice(0, TEXT_MAX), fuel: given - guest.fuel.value }
   } catch (thrown) {
-    if (!(thrown instanceof WebAssembly.RuntimeError)) throw thrown
     return outcomeOf(guest, thrown, given)
   }
 }

@@ -63,13 +63,20 @@ export class Machines implements Seats {
     return (this.#last = image === undefined ? this.#rebuilt(machine) : this.#moveIn(machine, image))
   }
 
+  discard(seat: Seat): void {
+    if (seat.holder !== undefined) this.#seats.delete(seat.holder)
+    seat.holder = this.#last = undefined
+  }
+
   /** Puts the image into the instance that was used longest ago. */
   #moveIn(machine: Machine, image: Extent): Seat {
     this.#keepImage(machine, image)
     const [oldest] = this.#seats
-    invariant(oldest !== undefined, 'E3', { seats: this.#seats.size })
+    if (oldest === undefined) return this.#rebuilt(machine)
     const [before, seat] = oldest
     this.#seats.delete(before)
+    // Until the copy is done it is nobody's.
+    seat.holder = this.#last = undefined
     seat.guest.take(image, seat.extent)
     seat.extent = image
     seat.holder = machine

@@ -109,13 +109,13 @@ export class Values {
     const guest = this.#guest
     if (text.length <= SHORT) {
       const { memory } = guest
+      guest.mark(this.#mailbox, text.length)
       let i = 0
       for (; i < text.length; i++) {
         const code = text.charCodeAt(i)
         if (code > 0x7f) break
         memory[this.#mailbox + i] = code
       }
-      guest.mark(this.#mailbox, i)
       if (i === text.length) return guest.calls.qjs_new_string(this.#mailbox, i)
     }
     return guest.text(text)
@@ -229,7 +229,7 @@ export class Values {
     for (let i = 0; i < count; i++) {
       const name = calls.qjs_get_prop_uint32(names, i)
       const key = this.#text(name)
-      if (key === '__proto__') throw new NoValue('the key "__proto__"')
+      if (key === '__proto__' || key.startsWith('\u0000')) throw new NoValue(`the key ${JSON.stringify(key)}`)
       fields[key] = this.#read(calls.qjs_get_prop_value(object, name), depth + 1)
     }
     return fields
@@ -243,6 +243,7 @@ export class Values {
 
   #text(value: Pointer): string {
     const text = this.#guest.textOf(value)
+    if (text === null) throw new Thrown(this.#guest.calls.qjs_get_exception())
     if (text === undefined) throw new NoValue('a text with half a surrogate pair')
     this.#take(text.length)
     return text

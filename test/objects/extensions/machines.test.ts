@@ -11,8 +11,8 @@ import { callOf, engine, textOf } from './corpus-run.ts'
 const sourceOf = (nth: number): string => {
   // Of different sizes: what a long image leaves behind a short one would be seen.
   const texts = Array.from({ length: (nth % 5) * 200 }, (_, i) => `'text ${i} of ${nth}'`)
-  const body = "this.count = (this.count ?? 0) + 1; return [all.length, all.join('').length, this.count]"
-  return `({ run(ctx) { const all = [${texts.join(', ')}]; ${body} } })`
+  const body = "this.count = (this.count ?? 0) + 1; return [nth, all.length, all.join('').length, this.count]"
+  return `({ run(ctx) { const nth = ${nth}; const all = [${texts.join(', ')}]; ${body} } })`
 }
 
 function loaded(machines: Machines, nth: number): Machine {
@@ -50,4 +50,33 @@ test('E3: spaces that load one source have one program', (t) => {
   const machines = new Machines(engine.module)
   t.is(loaded(machines, 1), loaded(machines, 1))
   t.not(loaded(machines, 1), loaded(machines, 2))
+})
+
+test('E3: where the host has trouble of its own, its instance is not used again', (t) => {
+  const machines = new Machines(engine.module, { seatsMax: 1 })
+  const machine = loaded(machines, 1)
+  const own = textOf(callOf(machine))
+  const seat = machines.take(machine)
+  Object.defineProperty(seat.guest, 'calls', {
+    value: {
+      ...seat.guest.calls,
+      qjs_call: () => {
+        seat.guest.memory.fill(1, 1_200_000, 1_300_000)
+        throw new RangeError('Maximum call stack size exceeded')
+      },
+    },
+  })
+  t.throws(() => callOf(machine), { instanceOf: RangeError })
+  t.not(machines.take(machine), seat)
+  t.is(textOf(callOf(machine)), own)
+})
+
+test('E3: an instance that was given away is nobody else’s', (t) => {
+  const machines = new Machines(engine.module, { seatsMax: 2 })
+  const seats = Array.from({ length: 6 }, (_, nth) => {
+    const machine = loaded(machines, nth)
+    callOf(machine)
+    return machines.take(machine)
+  })
+  t.is(seats.filter(({ holder }) => holder !== undefined).length, 2)
 })

@@ -287,3 +287,84 @@ test('what a program says for people goes to whoever asked for it, and is no par
     facts: { reason: 'a program takes no bytes' },
   })
 })
+
+test('E2: a getter that asks ends the call, however deep it would go', (t) => {
+  const driver = new ProgramDriver(
+    every(`
+      let n = 0
+      const make = () => {
+        n++
+        let value = n < input ? { get a() { ctx.set('k', make()); return 1 } } : 'x'
+        for (let i = 0; i < 30; i++) value = [value]
+        return value
+      }
+      ctx.set('k', make())
+      return n`),
+    { fuel: 50_000_000 },
+  )
+  const ann = driver.open()
+  const reason = 'an object whose getter or setter calls ctx'
+  t.like(driver.ask(ann, 'run', 500), { code: 'EXTENSION_LIMIT', facts: { limit: 'value', reason } })
+  t.deepEqual(driver.ask(ann, 'run', 1), { value: 1 })
+})
+
+test('E2: what ends the text of a throw is counted and is an outcome', (t) => {
+  for (const body of ["ctx.set('k', NaN)", 'ctx.get(1)', "for (;;) ctx.get('k')", 'throw { toString() { throw 1 } }']) {
+    const source = every(`let i = 0; while (i < 5000) i++; throw { toString() { ${body} } }`)
+    const driver = new ProgramDriver(source)
+    const answer = driver.ask(driver.open(), 'run')
+    t.true('code' in Object(answer) && driver.last.fuel > 1_000_000, `${body}: ${JSON.stringify(answer)}`)
+    t.like(answer, { facts: { extension: 'test', op: 'run' } })
+  }
+})
+
+test('O7: a wait that was given up is gone, whatever `cancelled` does', (t) => {
+  const driver = new ProgramDriver(
+    `({
+      take(ctx) { return ctx.wait('w') },
+      put(ctx) { const [first] = ctx.list('w', 1); return first ? ctx.settle(first.value, 'item') : 'nobody' },
+      cancelled(ctx) { ctx.set('half', 1); ctx.emit('half'); throw 1 },
+    })`,
+    { waits: ['take'] },
+  )
+  const [ann, bob] = [driver.open(), driver.open()]
+  t.is(driver.ask(ann, 'take'), 'waiting')
+  t.deepEqual(driver.gaveUp(ann, 3), { value: null })
+  t.deepEqual([driver.records, driver.last.events], [[], []])
+  t.deepEqual(driver.ask(bob, 'put'), { value: 'nobody' })
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('E2: deadlines take nothing from an op, and those that find no fuel left are fired by the next entries', (t) => {
+  const driver = new ProgramDriver(
+    `({
+      arm(ctx) { for (let i = 0; i < 5; i++) { ctx.set('d' + i, i); ctx.at('d' + i, ctx.time + 1) } },
+      add(ctx) { ctx.set('n', (ctx.get('n') ?? 0) + 1); return ctx.get('n') },
+      due(ctx, { key }) { if (key !== 'd4') for (;;); ctx.delete(key) },
+    })`,
+    { fuel: 50_000_000 },
+  )
+  const ann = driver.open()
+  driver.ask(ann, 'arm')
+  driver.after(10)
+  const fuel: number[] = []
+  for (let n = 1; n < 5; n++) {
+    t.deepEqual(driver.ask(ann, 'add'), { value: n })
+    fuel.push(Math.floor(driver.last.fuel / 10_000_000))
+  }
+  t.deepEqual(fuel, [10, 10, 0, 0])
+  t.deepEqual(
+    driver.records.map(([key]) => key),
+    ['d0', 'd1', 'd2', 'd3', 'n'],
+  )
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('what a program says to one who throws over it changes nothing', (t) => {
+  const log = (): void => {
+    throw new Error('nobody listens')
+  }
+  const driver = new ProgramDriver(every("ctx.set('a', 1); ctx.log('x'); return 1"), { log })
+  t.deepEqual(driver.ask(driver.open(), 'run'), { value: 1 })
+  t.deepEqual(driver.records, [['a', 1, 0]])
+})
