@@ -123,7 +123,7 @@ export class Journal {
    * @throws what a view must stop for.
    */
   attempt(run: () => void): void {
-    const [patches, settlements, events] = [this.patches.length, this.settlements.length, this.events.length]
+    const [changed, settled, emitted] = [this.patches.length, this.settlements.length, this.events.length]
     const refused = this.#rejection
     try {
       run()
@@ -132,9 +132,9 @@ export class Journal {
       if (mustStop(thrown)) throw thrown
     }
     this.#rejection = refused
-    this.#cut(patches)
-    this.settlements.length = settlements
-    this.events.length = events
+    this.#cut(changed)
+    this.settlements.length = settled
+    this.events.length = emitted
   }
 
   /** Refuses the step: gives what to throw. The first refusal is the one that counts. */

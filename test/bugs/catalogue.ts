@@ -104,7 +104,7 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/log/archive/range.test.ts'],
     file: 'log/archive/archive-reader.ts',
-    find: 'if (range !== undefined && range.from <= position) return range',
+    find: 'if (range !== undefined && range.from <= position && position < range.to) return range',
     replace: 'if (range !== undefined) return range',
   },
   {
