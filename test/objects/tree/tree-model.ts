@@ -237,7 +237,8 @@ export class TreeModel {
     parent.pzxid = this.#zxid
     parent.isCounted = false
     if (this.children(above(path)).length === 0) {
-      if (parent.kind === 'container') parent.due = this.#time + 60_000
+      // As ZooKeeper has it, by the count of creates: one that has come to 0 again is as never used.
+      if (parent.kind === 'container' && parent.creates !== 0) parent.due = this.#time + 60_000
       if (parent.kind === 'ttl') parent.due = Math.max(parent.setAt + parent.ttlMs, this.#time)
       if (parent.due === this.#time) parent.due = this.#time + 60_000
     }
