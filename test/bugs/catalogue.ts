@@ -3094,17 +3094,6 @@ export const bugs: readonly Bug[] = [
     replace: '    const completeTo',
   },
   {
-    name: 'past-ends-with-the-objects',
-    sentence: 'A position that a view has come to, behind the last entry of the objects, is called none of the past.',
-    breaks: ['C4'],
-    seed: 0,
-    judge: 'tests',
-    tests: ['test/objects/past/past.test.ts'],
-    file: 'objects/past/past.ts',
-    find: 'Math.max(last, end, source.next())',
-    replace: 'Math.max(last, end < 0 ? end : 0, source.next())',
-  },
-  {
     name: 'constructors-left',
     sentence: 'The constructors of functions are left: a guest makes code of a text.',
     breaks: ['E1'],

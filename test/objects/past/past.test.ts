@@ -61,8 +61,9 @@ test('C4: at: a position behind the last entry of the objects is one of the past
   const clients = new Clients(t)
   const writer = await clients.connect()
   await (await writer.open(Counter, '/hits')).add({ by: 4 })
-  const { position } = await writer.log.append(new Uint8Array(1), { streams: [77] })
+  // Which has not heard of what comes next.
   const reader = await clients.connect()
+  const { position } = await writer.log.append(new Uint8Array(1), { streams: [77] })
   await using past = await reader.at(position)
   t.is(past.position, position)
   t.is((await past.open(Counter, '/hits')).state.value, 4)
