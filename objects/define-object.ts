@@ -148,7 +148,7 @@ export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>
   if (!/^[\w][\w.-]{0,127}$/.test(name)) {
     throw bad(`the type name ${JSON.stringify(name)}`, 'use letters, digits, dots and dashes, 128 at most')
   }
-  if (!Number.isInteger(version) || version < 1 || version > 0xffff_ffff) {
+  if (!isVersion(version)) {
     throw bad(`version ${version} of type ${name}`, 'use integers from 1')
   }
   const ops = checkedOps(name, makeAll(makeOps<S, T>()))
@@ -173,6 +173,10 @@ export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>
   }
   return { name, version, bind, ops, calls: options.ops, refusals: options.refusals }
 }
+
+/** Whether entries can carry it as the version of a type. */
+export const isVersion = (version: number): boolean =>
+  Number.isInteger(version) && version >= 1 && version <= 0xffff_ffff
 
 function initialOf<S, T, O>({ name, state, initial: make }: ObjectDefinition<S, T, O>): S {
   const initial = canonical(make(), RECORD_WEIGHT_MAX)

@@ -13,7 +13,7 @@
 import { array, integer, is, refine, string, type, type Infer } from 'superstruct'
 import { SirtakiError } from '../errors.ts'
 import type { BlobOptions, Blobs } from './blobs.ts'
-import { damagedBlob } from './sealed.ts'
+import { damagedBlob, readJson } from './sealed.ts'
 
 const PREFIX = 'incarnations/'
 const FORMAT = 1
@@ -71,11 +71,11 @@ export class Lineage {
   }
   /** The cluster whose log had a position; `undefined` between two of them. */
   at(position: number): string | undefined {
-    return this.spans.find(({ from, to }) => position >= from && (to === null || position < to))?.cluster
+    return this.#spanOf(position)?.cluster
   }
   /** Where the positions of the cluster end, exclusive, that had a position. */
   endAt(position: number): number {
-    return this.spans.find(({ from, to }) => position >= from && (to === null || position < to))?.to ?? Infinity
+    return this.#spanOf(position)?.to ?? Infinity
   }
   /** Where the log goes on: at the position itself, or with the first of the next cluster. */
   after(position: number): number {
@@ -88,6 +88,10 @@ export class Lineage {
       const isInside = position >= one.from && (one.to === null || position <= one.to)
       return one.cluster === cluster && isInside
     })
+  }
+
+  #spanOf(position: number): LineageSpan | undefined {
+    return this.spans.find(({ from, to }) => position >= from && (to === null || position < to))
   }
 }
 
@@ -128,12 +132,7 @@ export function lineageOf(first: string, incarnations: readonly Incarnation[], c
 }
 
 function readClaim(key: string, bytes: Uint8Array): Incarnation {
-  let claim: unknown
-  try {
-    claim = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw damagedBlob(key, 'it cannot be read', cause)
-  }
+  const claim = readJson(key, bytes)
   if (is(claim, type({ format: integer() })) && claim.format > FORMAT) {
     throw new SirtakiError('UNSUPPORTED', `${key} has format ${claim.format}, this is ${FORMAT}: upgrade`)
   }

@@ -87,7 +87,7 @@ export function open(name: SealName, key: string, bytes: Uint8Array): Opened {
   if (bytes[4] !== VERSION) throw unsupported(key, `has format version ${bytes[4]}, this is version ${VERSION}`)
   const from = FIXED + u32At(bytes, 5)
   if (from > end) throw damagedBlob(key, 'its head is longer than it')
-  const head = readJson(key, bytes.subarray(FIXED, from))
+  const head = readHead(key, bytes.subarray(FIXED, from))
   const { cipher } = { cipher: undefined, ...head }
   if (cipher !== 'none') throw unsupported(key, `is enciphered (${String(cipher)}), which this version cannot open`)
   return { head, pieces: readPieces(key, bytes, from, end) }
@@ -114,14 +114,19 @@ function readPieces(key: string, bytes: Uint8Array, from: number, end: number): 
   return pieces
 }
 
-function readJson(key: string, bytes: Uint8Array): object {
-  try {
-    const value: unknown = JSON.parse(decoder.decode(bytes))
-    if (typeof value === 'object' && value !== null) return value
-  } catch (cause) {
-    throw damagedBlob(key, 'its head cannot be read', cause)
-  }
+function readHead(key: string, bytes: Uint8Array): object {
+  const value = readJson(key, bytes, 'its head')
+  if (typeof value === 'object' && value !== null) return value
   throw damagedBlob(key, 'its head is no object')
+}
+
+/** The JSON in a blob, or in a part of it that `what` names. @throws SirtakiError `DAMAGED`. */
+export function readJson(key: string, bytes: Uint8Array, what = 'it'): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes))
+  } catch (cause) {
+    throw damagedBlob(key, `${what} cannot be read`, cause)
+  }
 }
 
 /** The error of a blob that cannot be believed. */

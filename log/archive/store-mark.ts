@@ -12,7 +12,7 @@ import { SirtakiError } from '../errors.ts'
 import type { Random } from '../ports.ts'
 import type { BlobOptions, Blobs } from './blobs.ts'
 import { incarnationKeys, lineageOf, listIncarnations, type Incarnation, type Lineage } from './incarnations.ts'
-import { damagedBlob } from './sealed.ts'
+import { damagedBlob, readJson } from './sealed.ts'
 
 const KEY = 'store.json'
 const FORMAT = 1
@@ -77,12 +77,7 @@ export async function markStore(
 }
 
 function readMark({ address }: Blobs, bytes: Uint8Array): { readonly nonce: string; readonly cluster: string } {
-  let mark: unknown
-  try {
-    mark = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw damagedBlob(KEY, 'it cannot be read', cause)
-  }
+  const mark = readJson(KEY, bytes)
   if (!is(mark, Mark)) throw damagedBlob(KEY, 'it is no mark of a store')
   if (mark.format > FORMAT) {
     throw new SirtakiError(

@@ -20,7 +20,15 @@ import type { View } from '../runtime/view.ts'
 import { Changes } from './changes.ts'
 import { collect, type Collected, type Kept } from './collect.ts'
 import { PARTS, type Manifest } from './manifest.ts'
-import { isWhole, listManifests, manifestToExtend, readCheckpoint, readManifest, type Reading } from './reader.ts'
+import {
+  isWhole,
+  listManifests,
+  manifestToExtend,
+  readCheckpoint,
+  storedOf,
+  readManifest,
+  type Reading,
+} from './reader.ts'
 import { stateOf } from './state.ts'
 import { writeCheckpoint } from './writer.ts'
 
@@ -81,9 +89,7 @@ export class Checkpoints implements CheckpointSource {
 
   async newest(before: number): Promise<StoredSpace | undefined> {
     const checkpoint = await readCheckpoint(await this.reading({ timeoutMs: BEGIN_MS }), before)
-    if (checkpoint === undefined) return undefined
-    const { manifest, snapshot } = checkpoint
-    return { position: manifest.position, snapshot, skips: manifest.skips }
+    return checkpoint && storedOf(checkpoint)
   }
 
   async newestAt(wall: number): Promise<number | undefined> {
@@ -127,7 +133,8 @@ export class Checkpoints implements CheckpointSource {
   /** The archive of the log, which is in the same store. */
   async archive(options: BlobOptions = {}): Promise<ArchiveSource> {
     const { blobs, limits } = this.#options
-    return { ...options, blobs, limits, lineage: await this.#lineage(options) }
+    const { lineage } = await this.#store(options)
+    return { ...options, blobs, limits, lineage }
   }
 
   /** The error of a store that is not the one that the log notes. */
@@ -149,8 +156,8 @@ export class Checkpoints implements CheckpointSource {
     noted: readonly Pick<Manifest, 'key' | 'sha256'>[],
     options: BlobOptions = {},
   ): Promise<string | undefined> {
-    const reading = await this.reading(options)
-    const store = await storeOf(reading.blobs, reading.lineage.cluster, options)
+    const store = await this.#store(options)
+    const reading = this.#reading(store.lineage, options)
     const parts = new Set(await reading.blobs.list(PARTS, options))
     for (const { key, sha256 } of noted) {
       const manifest = await readManifest(reading, key)
@@ -158,7 +165,7 @@ export class Checkpoints implements CheckpointSource {
       if (manifest?.sha256 === sha256 && names.every((part) => parts.has(part.key))) continue
       throw damagedBlob(key, 'it, or a part of it, is not there as the log notes it: nothing is trimmed')
     }
-    return store?.nonce
+    return store.nonce
   }
 
   /** Removes what a policy does not keep; manifests of `needed` stay. @throws as `collect`. */
@@ -241,14 +248,18 @@ export class Checkpoints implements CheckpointSource {
 
   /** What is needed to read them. @throws SirtakiError `WRONG_CLUSTER`; as `storeOf`. */
   async reading(options: BlobOptions = {}): Promise<Reading> {
+    return this.#reading((await this.#store(options)).lineage, options)
+  }
+
+  #reading(lineage: Lineage, options: BlobOptions): Reading {
     const { blobs, space, ports, passedOver } = this.#options
-    return { ...options, blobs, space, clock: ports.clock, passedOver, lineage: await this.#lineage(options) }
+    return { ...options, blobs, space, clock: ports.clock, passedOver, lineage }
   }
 
   /** The clusters of this log: the store knows those before. @throws SirtakiError `WRONG_CLUSTER`; as `storeOf`. */
-  async #lineage(options: BlobOptions): Promise<Lineage> {
+  async #store(options: BlobOptions): Promise<{ readonly lineage: Lineage; readonly nonce?: string }> {
     const { blobs } = this.#options
     const cluster = await this.#options.cluster()
-    return (await storeOf(blobs, cluster, options))?.lineage ?? Lineage.of(cluster)
+    return (await storeOf(blobs, cluster, options)) ?? { lineage: Lineage.of(cluster) }
   }
 }

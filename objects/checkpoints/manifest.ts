@@ -10,7 +10,7 @@
  * Read next: `part.ts`, `writer.ts`, `reader.ts`.
  */
 import { array, boolean, integer, is, nullable, optional, refine, string, tuple, type, type Infer } from 'superstruct'
-import { Sealing, damagedBlob, open } from '../../log/archive/sealed.ts'
+import { Sealing, damagedBlob, open, readJson } from '../../log/archive/sealed.ts'
 import { concat } from '../../log/bytes/bytes.ts'
 import { sha256 } from '../../log/bytes/hash.ts'
 import { SirtakiError } from '../../log/errors.ts'
@@ -125,12 +125,7 @@ export function decodeManifest(key: string, bytes: Uint8Array): Manifest {
 }
 
 function readBody(key: string, json: Uint8Array): ManifestBody {
-  let body: unknown
-  try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json))
-  } catch (cause) {
-    throw damagedBlob(key, 'it cannot be read', cause)
-  }
+  const body = readJson(key, json)
   if (is(body, type({ format: integer() })) && body.format > FORMAT) {
     throw new SirtakiError('UNSUPPORTED', `the manifest ${key} has format ${body.format}, this is ${FORMAT}: upgrade`, {
       facts: { key },

@@ -14,6 +14,7 @@ import { sha256 } from '../../log/bytes/hash.ts'
 import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import type { Clock } from '../../log/ports.ts'
 import type { SpaceSnapshot } from '../runtime/snapshot.ts'
+import type { StoredSpace } from '../runtime/stored-space.ts'
 import { MANIFESTS, decodeManifest, manifestNumber, type Manifest, type PartMark } from './manifest.ts'
 import { readPart } from './part.ts'
 import { StoredState } from './stored-state.ts'
@@ -126,6 +127,13 @@ export async function readCheckpoint(reading: Reading, before = Infinity): Promi
     if (round >= ROUNDS_MAX) throw first
   }
 }
+
+/** A checkpoint as a view begins with it. */
+export const storedOf = ({ manifest: { position, skips }, snapshot }: Checkpoint): StoredSpace => ({
+  position,
+  snapshot,
+  skips,
+})
 
 /** One that was listed: where it was collected since, there is a newer one. @throws as `readManifest`. */
 async function listedManifest(reading: Reading, key: string): Promise<Manifest> {

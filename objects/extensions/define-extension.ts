@@ -14,7 +14,7 @@
  */
 import type { Struct } from 'superstruct'
 import { SirtakiError } from '../../log/errors.ts'
-import { checkedOps, type CallCheck } from '../define-object.ts'
+import { checkedOps, isVersion, type CallCheck } from '../define-object.ts'
 import type { Waiting } from '../runtime/object-type.ts'
 import { misfit } from '../runtime/ops.ts'
 import type { Input, Value } from '../runtime/values.ts'
@@ -144,7 +144,7 @@ export function defineExtension<O extends Readonly<Record<string, AnyExtensionOp
   if (!/^\w[\w.-]{0,125}$/u.test(name)) {
     throw bad(name, 'its name is malformed: use letters, digits, dots and dashes, 126 at most')
   }
-  if (!Number.isInteger(version) || version < 1 || version > 0xffff_ffff) {
+  if (!isVersion(version)) {
     throw bad(name, `its version ${version} is none: use integers from 1`)
   }
   if (!Number.isInteger(fuel) || fuel < 1 || fuel > CALL_FUEL_MAX) {

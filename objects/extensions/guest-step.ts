@@ -193,32 +193,32 @@ export class GuestStep {
 
   /** False where the op waits no more. */
   #settle(op: unknown, value: unknown): boolean {
-    const waits = this.#waiterOf(op)
-    if (waits === undefined) return false
-    this.#ctx.settle(waits.op, value === undefined ? undefined : this.#value(value, 'a result'))
+    const waiting = this.#takeWaiting(op)
+    if (waiting === undefined) return false
+    this.#ctx.settle(waiting, value === undefined ? undefined : this.#value(value, 'a result'))
     return true
   }
 
   #refuse(op: unknown, code: unknown): boolean {
     const why = this.#text(code, 'a code')
-    const waits = this.#waiterOf(op)
-    if (waits === undefined) return false
-    this.#ctx.refuse(waits.op, why)
+    const waiting = this.#takeWaiting(op)
+    if (waiting === undefined) return false
+    this.#ctx.refuse(waiting, why)
     return true
   }
 
-  /** The wait of an op, whose row is dropped. */
-  #waiterOf(op: unknown): { readonly op: number } | undefined {
+  /** An op that waits, whose row is dropped; `undefined`: it waits no more. */
+  #takeWaiting(op: unknown): number | undefined {
     if (typeof op !== 'number') return this.#bad(`${shown(op)} is no position of an op`)
-    if (++this.#writes > WRITES_MAX) throw new TooMuch('writes', WRITES_MAX)
+    this.#countWrite()
     const waits = this.#waits.get(orderKey(op))
     if (waits === undefined) return undefined
     this.#records.delete(waits.key)
-    return { op }
+    return op
   }
 
   #emit(kind: unknown, facts: unknown): undefined {
-    if (++this.#writes > WRITES_MAX) throw new TooMuch('writes', WRITES_MAX)
+    this.#countWrite()
     this.#ctx.emit(this.#text(kind, 'the kind of an event'), this.#facts(facts))
   }
 
@@ -268,9 +268,13 @@ export class GuestStep {
     if (++this.#reads > READS_MAX) throw new TooMuch('reads', READS_MAX)
   }
 
+  #countWrite(): void {
+    if (++this.#writes > WRITES_MAX) throw new TooMuch('writes', WRITES_MAX)
+  }
+
   /** A row of a wait belongs to the runtime. */
   #write(key: string): void {
-    if (++this.#writes > WRITES_MAX) throw new TooMuch('writes', WRITES_MAX)
+    this.#countWrite()
     const op = this.#records.get(key)?.value
     if (typeof op !== 'number' || this.#waits.get(orderKey(op))?.key !== key) return
     this.#bad(`the record ${JSON.stringify(key)} is a wait: it ends by settle, refuse, a cancel or its session's end`)

@@ -14,11 +14,11 @@ import { SirtakiError, asError, isError } from '../../log/errors.ts'
 import type { Limits } from '../../log/limits.ts'
 import type { Ports } from '../../log/ports.ts'
 import { decodeManifest, manifestNumber } from '../checkpoints/manifest.ts'
-import { manifestKeys, readCheckpoint, type Checkpoint } from '../checkpoints/reader.ts'
+import { manifestKeys, readCheckpoint, storedOf, type Checkpoint } from '../checkpoints/reader.ts'
 import { ROOT_STREAM, withOurs } from '../client.ts'
 import { offlineLog } from '../past/offline.ts'
 import type { AnyObjectType } from '../runtime/object-type.ts'
-import type { CheckpointSource, StoredSpace } from '../runtime/stored-space.ts'
+import { onlyStored, type StoredSpace } from '../runtime/stored-space.ts'
 import { View } from '../runtime/view.ts'
 
 /** Playing what was archived takes as long as it takes. */
@@ -105,7 +105,9 @@ export async function remainsOf(options: RemainsOptions): Promise<Remains> {
     throw new SirtakiError('BAD_ARGUMENT', `the store at ${blobs.address} has no checkpoint, and no archive from 0 on`)
   }
   const log = offlineLog({ cluster: lineage.cluster, from: 0, to: below }, { ...flow, lineage }, { ...ports, limits })
-  const view = new View(log, ROOT_STREAM, withOurs(types), { checkpoints: only(blobs.address, checkpoint) })
+  const view = new View(log, ROOT_STREAM, withOurs(types), {
+    checkpoints: onlyStored(blobs.address, checkpoint && storedOf(checkpoint)),
+  })
   try {
     await view.sync({ signal, timeoutMs: PATIENT_MS })
     const snapshot = view.space.snapshot()
@@ -205,16 +207,3 @@ async function newestOf(source: Looking, most: number): Promise<Checkpoint | und
     return undefined
   }
 }
-
-/** One checkpoint, and no other. */
-const only = (address: string, checkpoint: Checkpoint | undefined): CheckpointSource => ({
-  address,
-  newest: (before) => {
-    const isBelow = checkpoint !== undefined && checkpoint.manifest.position <= before
-    if (!isBelow) return Promise.resolve(undefined)
-    const { manifest, snapshot } = checkpoint
-    return Promise.resolve({ position: manifest.position, snapshot, skips: manifest.skips })
-  },
-  played: () => undefined,
-  replaced: () => undefined,
-})

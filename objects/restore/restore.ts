@@ -25,6 +25,7 @@ import type { Checkpoints } from '../checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM, type WrittenCheckpoint } from '../client.ts'
 import type { AnyObjectType } from '../runtime/object-type.ts'
 import type { SpaceLog } from '../runtime/space-log.ts'
+import { onlyStored } from '../runtime/stored-space.ts'
 import { seenIn, type Remains } from './remains.ts'
 
 /** What was granted behind the last range is below: at a million appends a second it takes 12 days to get there. */
@@ -125,13 +126,7 @@ export async function refill(
   options: CallOptions,
 ): Promise<Restored> {
   const { stored, lineage, below } = remains
-  const begin = { ...stored, position: incarnation.from }
-  const source = {
-    address: checkpoints.address,
-    newest: (before: number) => Promise.resolve(begin.position <= before ? begin : undefined),
-    played: () => undefined,
-    replaced: () => undefined,
-  }
+  const source = onlyStored(checkpoints.address, { ...stored, position: incarnation.from })
   await log.append(encodeRestored(lineage.cluster, below), { streams: [SESSIONS_STREAM, ROOT_STREAM], ...options })
   await using client = new ObjectClient(log, { name: 'restore', types, checkpoints, stored: source })
   await client.sync(options)

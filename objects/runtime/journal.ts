@@ -106,9 +106,7 @@ export class Journal {
       if (this.#rejection !== undefined) throw this.#rejection
       return result
     } catch (thrown) {
-      this.#cut(patches)
-      this.settlements.length = settlements
-      this.events.length = events
+      this.#takeBack(patches, settlements, events)
       // An op may have caught its refusal and thrown something else.
       throw this.#rejection ?? thrown
     } finally {
@@ -123,7 +121,9 @@ export class Journal {
    * @throws what a view must stop for.
    */
   attempt(run: () => void): void {
-    const [changed, settled, emitted] = [this.patches.length, this.settlements.length, this.events.length]
+    const patches = this.patches.length
+    const settlements = this.settlements.length
+    const events = this.events.length
     const refused = this.#rejection
     try {
       run()
@@ -132,9 +132,7 @@ export class Journal {
       if (mustStop(thrown)) throw thrown
     }
     this.#rejection = refused
-    this.#cut(changed)
-    this.settlements.length = settled
-    this.events.length = emitted
+    this.#takeBack(patches, settlements, events)
   }
 
   /** Refuses the step: gives what to throw. The first refusal is the one that counts. */
@@ -154,6 +152,13 @@ export class Journal {
     this.patches.push(patch)
     // A record that the sums do not hold yet is on the list already, or was made and dropped in between.
     if (before === undefined || before.counted) this.#dirty.push(patch)
+  }
+
+  /** Takes back what came behind so many changes, settled waits and events. */
+  #takeBack(patches: number, settlements: number, events: number): void {
+    this.#cut(patches)
+    this.settlements.length = settlements
+    this.events.length = events
   }
 
   /** Takes back the changes from number `from` on. */

@@ -348,7 +348,6 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
 }
 
-/** A row of one's own, counted by the hash that it has: another space keeps its own of the one that was given. */
 /** A row that no space has yet is taken as it is; one that a space has is copied, since its digest goes on changing. */
 function taken<V>(row: Row<V>): Row<V> {
   if (row.counted) return copyOf(row)
@@ -356,6 +355,7 @@ function taken<V>(row: Row<V>): Row<V> {
   return row
 }
 
+/** A row of one's own, counted by the hash that it has: another space keeps its own of the one that was given. */
 function copyOf<V>({ value, created, modified, low, high }: Row<V>): Row<V> {
   const row = new Row(value, created, modified)
   row.low = low

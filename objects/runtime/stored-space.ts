@@ -29,3 +29,11 @@ export interface CheckpointSource {
   /** The state of the view is another one: what changed since the newest is not known any more. */
   replaced(): void
 }
+
+/** One stored state, or none, and no other: nothing is written beside it. */
+export const onlyStored = (address: string, stored: StoredSpace | undefined): CheckpointSource => ({
+  address,
+  newest: (before) => Promise.resolve(stored !== undefined && stored.position <= before ? stored : undefined),
+  played: () => undefined,
+  replaced: () => undefined,
+})

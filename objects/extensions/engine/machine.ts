@@ -220,11 +220,11 @@ export class Machine {
 
   #asked({ guest, values }: Seat, argc: number, argv: Pointer): Pointer {
     if (this.#isCrossing) throw new NoValue('an object whose getter or setter calls ctx')
-    this.#isCrossing = true
-    const number = argc > 0 ? values.from(guest.word(argv)) : 0
-    const args: unknown[] = []
-    for (let i = 1; i < argc; i++) args.push(values.from(guest.word(argv + 4 * i)))
-    this.#isCrossing = false
+    const [number, ...args] = this.#cross(() => {
+      const all: unknown[] = []
+      for (let i = 0; i < argc; i++) all.push(values.from(guest.word(argv + 4 * i)))
+      return all
+    })
     let answer: unknown
     try {
       answer = this.#host?.ask(typeof number === 'number' ? number : 0, args)

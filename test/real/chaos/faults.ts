@@ -165,9 +165,9 @@ function moveClientClock({ clients, prng }: World): Promise<Fault> {
 }
 
 async function killMinio({ retention }: World): Promise<Fault> {
-  const { minio } = required(retention, 'MinIO')
-  await retention?.killMinio()
-  return { what: minio.endpoint, end: async () => retention?.startMinio() }
+  const one = required(retention, 'MinIO')
+  await one.killMinio()
+  return { what: one.minio.endpoint, end: () => one.startMinio() }
 }
 
 function pauseMinio({ retention }: World): Promise<Fault> {
