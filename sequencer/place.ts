@@ -101,21 +101,26 @@ export class Place {
     // It may be named by an epoch that opens only when somebody leaves a lost unit out: that is its matter from then
     // on.
     this.#keepGuarding()
-    // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
-    await this.#cluster.refresh().catch(() => undefined)
-    let layout = await this.#cluster.newer(0, options)
-    for (
-      let role = await this.#roleOf(layout);
-      role !== undefined && takeOver !== true;
-      role = await this.#roleOf(layout)
-    ) {
-      if (role !== 'deposed') throw placeTaken(layout)
-      // A unit that was taken out long ago has told: who was deposed since knows that there is a newer epoch.
-      layout = await this.#cluster.newer(layout.epoch, options)
+    const {
+      ports: { clock, random },
+      limits,
+    } = this.#cluster
+    const deadline = clock.now() + (options.timeoutMs ?? limits.requestMs)
+    for (;;) {
+      const free = await this.#freePlace(options, takeOver)
+      const under = takeOver === true ? undefined : free.epoch
+      try {
+        const timeoutMs = Math.max(1, deadline - clock.now())
+        const opened = await reconfigure(this.#cluster, { sequencer: this.#member() }, { ...options, timeoutMs, under })
+        this.keep()
+        return opened
+      } catch (thrown) {
+        // Another driver's epoch came first. It may name a sequencer that lives: the place is no longer free.
+        const overtaken = isTurnOf(thrown) || (this.#cluster.layout?.epoch ?? 0) > free.epoch
+        if (under === undefined || !overtaken || clock.now() >= deadline) throw thrown
+        await this.#cluster.newerOrPause(limits.probeMs * (0.5 + random.next()))
+      }
     }
-    const opened = await reconfigure(this.#cluster, { sequencer: this.#member() }, options)
-    this.keep()
-    return opened
   }
 
   /**
@@ -191,6 +196,19 @@ export class Place {
   /** Whether this sequencer still looks after the place. */
   get #isKept(): boolean {
     return !this.#closed && (!this.#deposed || this.#standsBy)
+  }
+
+  /** A layout whose place nobody is in; the newest one with `takeOver`. @throws SirtakiError `IN_USE` by a living one. */
+  async #freePlace(options: PlaceCall, takeOver = false): Promise<Layout> {
+    // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
+    await this.#cluster.refresh().catch(() => undefined)
+    for (let layout = await this.#cluster.newer(0, options); ;) {
+      const role = takeOver ? undefined : await this.#roleOf(layout)
+      if (role === undefined) return layout
+      if (role !== 'deposed') throw placeTaken(layout)
+      // A unit that was taken out long ago has told: who was deposed since knows that there is a newer epoch.
+      layout = await this.#cluster.newer(layout.epoch, options)
+    }
   }
 
   /** The role of the sequencer that a layout names, if that very one answers and is another process. */

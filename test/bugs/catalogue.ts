@@ -2196,6 +2196,19 @@ export const bugs: readonly Bug[] = [
     replace: 'const members = chain.filter((unit) => this.#stay(unit, known.length === 0).closed',
   },
   {
+    name: 'place-taken-from-the-living',
+    sentence:
+      'A sequencer that starts and was overtaken goes on with what it saw before: it takes the place of the one that '
+      + 'was just named.',
+    breaks: ['P23'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/sequencer/standby.test.ts'],
+    file: 'sequencer/place.ts',
+    find: 'const under = takeOver === true ? undefined : free.epoch',
+    replace: 'const under = undefined as number | undefined',
+  },
+  {
     name: 'known-loss-asked-again',
     sentence:
       'A driver that knows that a unit lacks something, and lets it join anew, refuses it once more for '

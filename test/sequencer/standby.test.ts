@@ -5,7 +5,7 @@ import test from 'ava'
 import { Cluster } from '../../log/cluster/cluster.ts'
 import { Guard } from '../../log/epochs/guard.ts'
 import { reconfigure } from '../../log/epochs/reconfigure.ts'
-import { SirtakiError } from '../../log/errors.ts'
+import { SirtakiError, asError } from '../../log/errors.ts'
 import { openSegment, type Layout } from '../../log/layout.ts'
 import type { Ports, Transport } from '../../log/ports.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser, encodeFrame } from '../../log/wire/frame.ts'
@@ -29,6 +29,8 @@ const chainOf = (hand: HandCluster): string[] =>
   openSegment(layoutOf(hand))
     .chains.flat()
     .map(({ identity }) => identity)
+
+const codeOf = (thrown: unknown): string => asError(thrown).code
 
 async function standingBy(hand: HandCluster, address: string): Promise<SequencerServer> {
   const server = await hand.sequencerAt(address)
@@ -213,6 +215,20 @@ test('Q1: who starts and hears of an old epoch first is told of the sequencer th
   await second.close()
   await hand.done(third.start(), 1_000)
   t.is(sequencerOf(hand), 'third')
+})
+
+test('P23: of sequencers that start at once in a free place one is named, once, and the others are told', async (t) => {
+  const hand = await HandCluster.start(times, { units: 3 })
+  await hand.sequencer.close()
+  const { epoch } = layoutOf(hand)
+  const servers = await Promise.all(['second', 'third', 'fourth'].map((address) => hand.sequencerAt(address)))
+  const outcomes = servers.map((server) => server.start().then(({ sequencer }) => sequencer?.address, codeOf))
+  const told = await hand.done(Promise.all(outcomes), 2_000)
+  t.deepEqual([told.filter((one) => one === 'IN_USE').length, layoutOf(hand).epoch], [2, epoch + 1])
+  t.is(
+    sequencerOf(hand),
+    told.find((one) => one !== 'IN_USE'),
+  )
 })
 
 for (const who of ['a unit that nobody looks at', 'who stands by'] as const) {
