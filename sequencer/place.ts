@@ -198,7 +198,7 @@ export class Place {
     return !this.#closed && (!this.#deposed || this.#standsBy)
   }
 
-  /** A layout whose place nobody is in; the newest one with `takeOver`. @throws SirtakiError `IN_USE` by a living one. */
+  /** A layout whose place nobody is in; the newest one with `takeOver`. @throws SirtakiError `IN_USE`. */
   async #freePlace(options: PlaceCall, takeOver = false): Promise<Layout> {
     // A layout learnt long ago may name a sequencer that is gone, or none though one lives by now.
     await this.#cluster.refresh().catch(() => undefined)
