@@ -524,17 +524,20 @@ export class View {
       return
     }
     const backoff = new Backoff(this.log, this.log.limits)
-    for (;;) {
+    for (let [seen, before] = [NaN, NaN]; ;) {
       const trim = this.#trim
       const { stored, isRead } = await this.#storedState()
       if (this.#stopped !== undefined) return
+      ;[seen, before] = [stored?.position ?? -1, seen]
       const isNewer = stored !== undefined && stored.position > this.#current.next && stored.position >= this.#trim
       if (isNewer && isRead) {
         this.#reloaded(stored)
         return
       }
-      // A store that does not answer may answer later; one that has nothing newer will not have it.
-      const mayCome = isNewer || this.#trim > trim || (this.#unread !== undefined && this.#unread.next !== 'stop')
+      // A store that does not answer may answer later. One that has nothing newer will not have it, where it says so
+      // twice: while it is read a newer one may be put, and what was listed go.
+      const isUnread = this.#unread !== undefined && this.#unread.next !== 'stop'
+      const mayCome = isNewer || this.#trim > trim || isUnread || seen !== before
       if (!mayCome) {
         this.#stop(this.#reasonOf(trimmed))
         return
@@ -552,11 +555,12 @@ export class View {
     this.#isReadingSkips = true
     this.log.failpoint?.('view.skipsAgain', { position: this.position })
     const backoff = new Backoff(this.log, this.log.limits)
-    let isRead = false
+    let [isRead, seen, before] = [false, NaN, NaN]
     while (this.#stopped === undefined && this.#reloading === undefined && !isRead) {
       const stored = await this.#stored(Infinity)
+      ;[seen, before] = [stored?.position ?? -1, seen]
       const isOfUse = stored !== undefined && stored.position >= this.#trim
-      if (!isOfUse && (this.#unread === undefined || this.#unread.next === 'stop')) break
+      if (!isOfUse && seen === before && (this.#unread === undefined || this.#unread.next === 'stop')) break
       isRead = isOfUse && (await this.#skips.begin(stored))
       if (!isRead) await backoff.wait()
     }

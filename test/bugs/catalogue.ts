@@ -2196,6 +2196,17 @@ export const bugs: readonly Bug[] = [
     replace: 'const members = chain.filter((unit) => this.#stay(unit, known.length === 0).closed',
   },
   {
+    name: 'reload-looks-once',
+    sentence: 'A view that the log has left behind stops where the store changed while it was read.',
+    breaks: ['P27'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/retention/trim.test.ts'],
+    file: 'objects/runtime/view.ts',
+    find: 'this.#trim > trim || isUnread || seen !== before',
+    replace: 'this.#trim > trim || isUnread',
+  },
+  {
     name: 'place-taken-from-the-living',
     sentence:
       'A sequencer that starts and was overtaken goes on with what it saw before: it takes the place of the one that '

@@ -88,6 +88,29 @@ test('P27: a hold keeps what it needs, and a trim goes on without it', async (t)
   t.true(isError(await t.throwsAsync(reader.hold({ position: 1, name: 'late' })), 'TRIMMED'))
 })
 
+test('P27: a view that finds an old checkpoint, since the newer ones went while it read, looks again', async (t) => {
+  const clients = new Clients(t)
+  const writer = await clients.connect()
+  const hits = await writer.open(Counter, '/hits')
+  const { client: slow, gate } = await clients.behindGate()
+  await slow.sync()
+  gate.close()
+  for (const by of [1, 10, 100]) {
+    await hits.add({ by })
+    await writer.checkpoint()
+  }
+  await writer.trim()
+  const [oldest, ...newer] = (await clients.blobs.list('manifests/', '')).keys
+  t.true(oldest !== undefined && newer.length === 2)
+  const read = clients.blobs.get.bind(clients.blobs)
+  const once = new Set(newer)
+  clients.blobs.get = async (key) => (once.delete(key) ? new Uint8Array(100) : read(key))
+  gate.open()
+  await slow.sync()
+  t.is(once.size, 0)
+  t.is(slow.digest().digest, writer.digest().digest)
+})
+
 test('P27: a view that the log has left behind goes on from a checkpoint, with its sessions', async (t) => {
   const clients = new Clients(t)
   const writer = await clients.connect()
