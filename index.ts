@@ -24,6 +24,17 @@ export {
   type Ops,
   type ReservedOp,
 } from './objects/define-object.ts'
+export {
+  anyValue,
+  defineExtension,
+  type Changed,
+  type Extension,
+  type ExtensionContext,
+  type ExtensionDefinition,
+} from './objects/extensions/define-extension.ts'
+export type { AgreeOptions, RegisteredExtension } from './objects/extensions/open-extension.ts'
+export { engineFrom, type EngineSource } from './objects/extensions/engine-source.ts'
+export { Extensions, extensionsIn } from './objects/extensions/registry.ts'
 export type { Digest } from './objects/runtime/digest.ts'
 export type {
   AnyObjectType,

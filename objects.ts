@@ -23,6 +23,17 @@ export {
   type Ops,
   type ReservedOp,
 } from './objects/define-object.ts'
+export {
+  anyValue,
+  defineExtension,
+  type Changed,
+  type Extension,
+  type ExtensionContext,
+  type ExtensionDefinition,
+} from './objects/extensions/define-extension.ts'
+export type { AgreeOptions, RegisteredExtension } from './objects/extensions/open-extension.ts'
+export { engineFrom, type EngineSource } from './objects/extensions/engine-source.ts'
+export { Extensions, extensionsIn } from './objects/extensions/registry.ts'
 export type { Digest } from './objects/runtime/digest.ts'
 export type {
   AnyObjectType,
@@ -59,3 +70,10 @@ export type { Tree, TreeCreateOptions, TreeOptions, TreeWriteOptions } from './o
 export type { Stat } from './objects/tree/stat.ts'
 export { TreeType } from './objects/tree/type.ts'
 export type { TreeEvent, TreeItem, TreeWatch, TreeWatchOptions } from './objects/tree/watch.ts'
+export { BarrierRecipe } from './objects/recipes/barrier.ts'
+export { CounterRecipe } from './objects/recipes/counter.ts'
+export { ElectionRecipe } from './objects/recipes/election.ts'
+export { PriorityQueueRecipe } from './objects/recipes/priority-queue.ts'
+export { QueueRecipe } from './objects/recipes/queue.ts'
+export { RateLimiterRecipe } from './objects/recipes/rate-limiter.ts'
+export { SagaRecipe } from './objects/recipes/saga.ts'

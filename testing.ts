@@ -1,4 +1,5 @@
-/** Judging histories: `sirtaki/testing`. */
+/** Judging histories, and trying extensions: `sirtaki/testing`. */
+export { runExtension, type ExtensionCall, type ExtensionRun } from './testing/run-extension.ts'
 export {
   assertHistory,
   checkLinearizable,

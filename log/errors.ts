@@ -20,6 +20,8 @@ export const codes = {
   BAD_ADDRESS: 'stop',
   /** The call was refused before anything was sent; the message names the value and what is allowed. */
   BAD_ARGUMENT: 'stop',
+  /** The source of an extension is no program; the message says where and why. */
+  BAD_SOURCE: 'stop',
   /** Bytes came in that are no message of ours. */
   BAD_FRAME: 'stop',
   /** A layout makes no sense, or cannot be made as wanted. */
@@ -42,6 +44,16 @@ export const codes = {
   DIVERGED: 'stop',
   /** The message belongs to another epoch than the server. */
   EPOCH: 'refresh',
+  /** An extension of that name and version is registered, with another source. */
+  EXTENSION_DIFFERS: 'stop',
+  /** The extension does not run: its facts say why, and since which position. */
+  EXTENSION_DISABLED: 'stop',
+  /** A program exceeded a bound: fuel, depth, memory, a value or a count. Nothing of its step stays. */
+  EXTENSION_LIMIT: 'stop',
+  /** A program threw; `text` among the facts is its own. Nothing of its step stays. */
+  EXTENSION_THREW: 'stop',
+  /** The engine gave a program up: it is disabled from there on. */
+  EXTENSION_TRAP: 'stop',
   /** The disk of a unit is nearly full: appends are refused, everything else goes on. */
   FULL: 'again',
   /** A rule that must always hold does not: the part has stopped. */
@@ -54,6 +66,12 @@ export const codes = {
   IO: 'stop',
   /** Two calls of the program contradict each other. */
   MISUSE: 'stop',
+  /** A program called an op of another program. */
+  NESTED: 'stop',
+  /** The session has not agreed to this source of the extension: open it anew. */
+  NOT_ACKNOWLEDGED: 'stop',
+  /** An op that is not declared to wait answered that it does, or what a program called would wait. */
+  NOT_A_WAIT: 'stop',
   /** Another version of the object's type is active. */
   NOT_ACTIVE: 'stop',
   /** The beginning of the log was trimmed, and this client was given no blob store, or another one. */
@@ -62,6 +80,10 @@ export const codes = {
   NOT_BLANK: 'stop',
   /** The object is in use: it has holders, waits or taken items. */
   NOT_EMPTY: 'stop',
+  /** A program reached for a path that its extension does not use. */
+  NOT_IN_USES: 'stop',
+  /** No extension of that name is registered. */
+  NOT_REGISTERED: 'stop',
   /** The layout does not name that unit. */
   NOT_MEMBER: 'refresh',
   /** The server belongs to no cluster yet, or no sequencer is named. */

@@ -4,6 +4,8 @@
  *     ObjectClient ─ one View (one player, one state) ─ many Sessions ─ handles
  *
  * Read next: `define-object.ts`, `runtime/view.ts`, `runtime/session.ts`.
+ *
+ * Long: it is the face of everything, each method a line or two.
  */
 import type { Struct } from 'superstruct'
 import { sha256 } from '../log/bytes/hash.ts'
@@ -20,6 +22,9 @@ import {
 import type { Checkpoints } from './checkpoints/checkpoints.ts'
 import type { Layer, Manifest } from './checkpoints/manifest.ts'
 import { Counter } from './counter/type.ts'
+import type { Extension } from './extensions/define-extension.ts'
+import { extensionsOf, type AgreeOptions, type RegisteredExtension } from './extensions/open-extension.ts'
+import { Extensions } from './extensions/registry.ts'
 import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
 import { makeHandle } from './handle.ts'
 import type { HeldAll, Leader, Term } from './lock/election.ts'
@@ -56,11 +61,11 @@ import { TreeType } from './tree/type.ts'
 
 /** Types that every client knows. */
 const ours: readonly AnyObjectType[] = [Counter, Lock, Queue, TreeType, Retention]
-/** Those of a program with the ones that every client knows. */
-export const withOurs = (types: readonly AnyObjectType[]): readonly AnyObjectType[] => [
-  ...ours,
-  ...types.filter((type) => !ours.includes(type)),
-]
+/** Those of a program with the ones that every client knows. It may bring a registry with an engine of its own. */
+export function withOurs(types: readonly AnyObjectType[]): readonly AnyObjectType[] {
+  const registry = types.some(({ name }) => name === Extensions.name) ? [] : [Extensions]
+  return [...ours, ...registry, ...types.filter((type) => !ours.includes(type))]
+}
 
 /** Of what has no time of its own: 24 days. */
 const PATIENT_MS = 2 ** 31 - 1
@@ -190,6 +195,19 @@ export class ObjectClient implements AsyncDisposable {
   /** @throws as `ObjectSession.tree`. */
   tree<C extends TreeCodec = 'json'>(path: string, options?: TreeOptions<C>): Promise<Tree<TreeValues[C]>> {
     return this.#own.tree(path, options)
+  }
+
+  /** Registers an extension by the client's own session. @throws as `ObjectSession.register`. */
+  register<O>(extension: Extension<O>, options?: AgreeOptions): Promise<void> {
+    return this.#own.register(extension, options)
+  }
+  /** Agrees to an extension for the client's own session. @throws as `ObjectSession.agree`. */
+  agree<O>(extension: Extension<O>, options?: AgreeOptions): Promise<void> {
+    return this.#own.agree(extension, options)
+  }
+  /** The extensions that are registered, as this client has played it, in order of their names. */
+  extensions(): RegisteredExtension[] {
+    return extensionsOf(this.#view)
   }
 
   /** Runs a transaction for the client's own session. @throws as `ObjectSession.transaction`. */

@@ -14,7 +14,7 @@ import { SirtakiError, isCode, type Next } from '../log/errors.ts'
 import { BoundType, type BoundTypeOptions } from './runtime/bound-type.ts'
 import type { Guard } from './runtime/fields.ts'
 import type { Journal } from './runtime/journal.ts'
-import type { AnyObjectType, Hooks, Op, OpMaker, OpOf, ReadableObject, Waiting } from './runtime/object-type.ts'
+import type { AnyObjectType, Callable, Hooks, OpMaker, OpOf, ReadableObject, Waiting } from './runtime/object-type.ts'
 import { makeOps } from './runtime/ops.ts'
 import { RECORD_WEIGHT_MAX, type TableOptions } from './runtime/records.ts'
 import { canonical, type Input } from './runtime/values.ts'
@@ -90,9 +90,9 @@ export interface ObjectType<S, T, O> extends AnyObjectType {
 export type Outcome<R> = Exclude<R, Waiting>
 
 /** What an op takes. */
-export type InputOf<P> = P extends Op<infer _S, infer _T, infer I, infer _R> ? I : never
+export type InputOf<P> = P extends Callable<infer I, infer _R> ? I : never
 /** What a caller gets of an op. */
-export type ResultOf<P> = P extends Op<infer _S, infer _T, infer _I, infer R> ? Outcome<R> : never
+export type ResultOf<P> = P extends Callable<infer _I, infer R> ? Outcome<R> : never
 
 /** The ops as a caller sees them. A promise settles with the outcome computed at the op's position. */
 export type Calls<O> = {
@@ -152,6 +152,7 @@ export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>
     throw bad(`version ${version} of type ${name}`, 'use integers from 1')
   }
   const ops = checkedOps(name, makeAll(makeOps<S, T>()))
+  const calls = new Map<string, OpOf<S, T>>(Object.entries(ops))
   const options: BoundTypeOptions<S, T> = {
     name,
     version,
@@ -160,7 +161,7 @@ export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>
     tableOptions: tableOptions(definition),
     waits: new Set(definition.waits),
     refusals: refusalsOf(name, definition.refusals ?? {}),
-    ops: new Map<string, OpOf<S, T>>(Object.entries(ops)),
+    ops: calls,
     hooks: definition,
   }
   const bound = new WeakMap<Journal, BoundType<S, T>>()
@@ -171,7 +172,7 @@ export function defineObject<S extends object, O extends Ops<S, T>, T = unknown>
     bound.set(journal, made)
     return made
   }
-  return { name, version, bind, ops, calls: options.ops, refusals: options.refusals }
+  return { name, version, bind, ops, calls, refusals: options.refusals }
 }
 
 /** Whether entries can carry it as the version of a type. */

@@ -11,6 +11,8 @@ import type { CallOptions } from '../log/cluster/calls.ts'
 import { SirtakiError } from '../log/errors.ts'
 import type { Identity } from '../sequencer/session-entry.ts'
 import type { Handle, ObjectType, OpCallOptions } from './define-object.ts'
+import { isExtension, type Extension } from './extensions/define-extension.ts'
+import { Agreements, type AgreeOptions } from './extensions/open-extension.ts'
 import { makeHandle, requestOf, type CallTarget, type ObjectPort } from './handle.ts'
 import { campaign, lockAll, observe, type HeldAll, type Leader, type Term } from './lock/election.ts'
 import {
@@ -66,6 +68,7 @@ export class ObjectSession implements AsyncDisposable {
   readonly #closed: () => void
   readonly #listeners = new Set<(state: SessionState) => void>()
   readonly #port: ObjectPort
+  readonly #agreements: Agreements
   #session: Session
   #isClosed = false
 
@@ -74,6 +77,7 @@ export class ObjectSession implements AsyncDisposable {
     this.#options = checkedOptions(options, view.log.limits.sessionTimeoutMinMs)
     this.#closed = closed
     this.#port = { view, session: () => this.current() }
+    this.#agreements = new Agreements(this.#port)
     this.#session = this.#begin(options.resume)
   }
 
@@ -113,7 +117,7 @@ export class ObjectSession implements AsyncDisposable {
    * Opens an object for this session. Nothing is appended: an object is made by its first op.
    *
    * @throws SirtakiError `BAD_ARGUMENT` for what is no type or no path; `MISUSE`; `CLOSED`; where the type has to be
-   *   played anew also `TRIMMED`, `STOPPED`, and `TIMEOUT` or `ABORTED`, next `again`.
+   *   played anew also `TRIMMED`, `STOPPED`, and `TIMEOUT` or `ABORTED`, next `again`; of an extension as `agree`.
    */
   async open<S, T, O extends object>(
     type: ObjectType<S, T, O>,
@@ -122,8 +126,30 @@ export class ObjectSession implements AsyncDisposable {
   ): Promise<Handle<S, T, O>> {
     requireType(type)
     requirePath(path)
-    await this.#view.register(type, options)
+    // The code of an extension stands in the log: there is nothing to make known, but a source to agree to.
+    if (isExtension(type)) await this.#agreements.open(type, options)
+    else await this.#view.register(type, options)
     return makeHandle(type, path, this.#port)
+  }
+
+  /**
+   * Registers an extension in the log, in place of an older version of it: from there on every client runs it. This
+   * session has agreed to it then. The same once more changes nothing.
+   *
+   * @throws SirtakiError `BAD_SOURCE` with line and column where it does not parse; `EXTENSION_DIFFERS` where that
+   *   version has another source; `OLD_CODE` where a later version is registered; as any op.
+   */
+  register<O>(extension: Extension<O>, options: AgreeOptions = {}): Promise<void> {
+    return this.#agreements.register(extension, options)
+  }
+
+  /**
+   * Agrees to an extension as it is registered, with `takes` also to have it do ops of this session that it takes.
+   *
+   * @throws SirtakiError `NOT_REGISTERED`; `EXTENSION_DIFFERS` where it is registered with another source; as any op.
+   */
+  agree<O>(extension: Extension<O>, options: AgreeOptions = {}): Promise<void> {
+    return this.#agreements.agree(extension, options)
   }
 
   /**
@@ -250,7 +276,10 @@ export class ObjectSession implements AsyncDisposable {
     if (stopped === undefined) return this.#session
     const isOver = this.#isClosed || this.#options.onLost === 'stop' || this.#options.resume !== undefined
     if (isOver || this.#view.stopped !== undefined) throw this.#view.stopped ?? stopped
-    return (this.#session = this.#begin(undefined))
+    this.#session = this.#begin(undefined)
+    // In the order of a session's ops: what follows finds them applied.
+    this.#agreements.renew(this.#session)
+    return this.#session
   }
 
   /** Settles when a resume is applied. @throws SirtakiError `SESSION_LOST`, `TIMEOUT`. */

@@ -15,6 +15,7 @@ const pages = [
   'docs/programs.md',
   'docs/coordination.md',
   'docs/objects.md',
+  'docs/extensions.md',
   'docs/checkpoints.md',
   'docs/commands.md',
   'docs/measurements.md',

@@ -12,13 +12,25 @@
  * position of an op. So they see their arguments and the language, and nothing of the program around them (E1). Owns:
  * the checks of a definition, the types of `ctx`. Read next: `source-text.ts`, `program.ts`, `../define-object.ts`.
  */
-import type { Struct } from 'superstruct'
+import { define, type Struct } from 'superstruct'
 import { SirtakiError } from '../../log/errors.ts'
-import { checkedOps, isVersion, type CallCheck } from '../define-object.ts'
-import type { Waiting } from '../runtime/object-type.ts'
+import { checkedOps, isVersion, type ObjectType } from '../define-object.ts'
+import type { Callable, Waiting } from '../runtime/object-type.ts'
 import { misfit } from '../runtime/ops.ts'
+import { programType } from '../runtime/programs.ts'
 import type { Input, Value } from '../runtime/values.ts'
-import { CALL_FUEL, CALL_FUEL_MAX, hookNames, programType } from './program.ts'
+import { hookNames, isPortable, type ProgramTables } from './program-records.ts'
+import { programsOf } from './registry.ts'
+import {
+  CALL_FUEL,
+  CALL_FUEL_MAX,
+  hashOfProgram,
+  type ChangeKind,
+  type EventOf,
+  type ProgramShape,
+  type Take,
+  type Use,
+} from './shapes.ts'
 import { checkedSource, sourceOf, type GuestFunction } from './source-text.ts'
 
 /** A record as `list` gives it; `session` 0: nobody owns it. Of a wait, `value` is the position of its op. */
@@ -58,13 +70,17 @@ export interface ExtensionContext<V = Value> {
   /** Refuses a waiting op. False where it waits no more. */
   refuse(op: number, code: string): boolean
   emit(kind: string, facts?: Readonly<Record<string, Value>>): void
+  /** A record of another object under `uses`, its small value where no table is named. */
+  read(path: string, table?: string, key?: string): Value | undefined
+  /** Records of a table of another object from a key on, in order. */
+  range(path: string, table: string, from?: string, limit?: number): readonly { key: string; value: Value }[]
+  /** Runs an op of another object in this step, for whom this one is: what refuses it refuses the step. */
+  do(path: string, op: string, input?: Value): Value | undefined
   /** Refuses the step: nothing of it stays, and nothing behind this call runs. */
   reject(code: string, facts?: Readonly<Record<string, Value>>): never
   /** For people who look on: no part of the state. */
   log(text: string): void
 }
-
-declare const types: unique symbol
 
 /** An op of a program, whatever it takes: its check, and what makes its text. */
 export interface AnyExtensionOp {
@@ -75,9 +91,10 @@ export interface AnyExtensionOp {
 }
 
 /** An op that takes an `I` and answers with an `R`. */
-export interface ExtensionOp<I, R> extends AnyExtensionOp {
-  readonly [types]?: (input: I) => R
-}
+export interface ExtensionOp<I, R> extends AnyExtensionOp, Callable<I, R> {}
+
+/** Any value, as part of an input: unlike `any()` it must be there. */
+export const anyValue: Struct<Value, null> = define<Value>('a value', (value) => value !== undefined)
 
 /** Makes an op. */
 export interface ExtensionOpMaker<V> {
@@ -102,10 +119,54 @@ export interface ExtensionDefinition<O, V> {
   readonly ended?: (ctx: ExtensionContext<NoInfer<V>>, what: EndedSession) => void
   /** A caller gave up an op that waits, or waited: `row` is null where it was settled before. */
   readonly cancelled?: (ctx: ExtensionContext<NoInfer<V>>, what: CancelledOp) => void
+  /** What else of the space it may reach: paths, with a `*` behind their beginning, and the types of what is there. */
+  readonly uses?: Readonly<Record<string, TypeName>>
+  /** Ops of another type that it does in that type's place, for sessions that agree to it. */
+  readonly takes?: Readonly<Record<string, TakeDefinition<NoInfer<V>>>>
+  /** Changes that it is called for: for whom its registrar spoke, behind the entry's own steps. */
+  readonly events?: Readonly<Record<string, EventDefinition<NoInfer<V>>>>
   /** Fuel of one call: 5,000,000 unless told, 50,000,000 at most. */
   readonly fuel?: number
   /** All functions as one text, `({ put(ctx, input) {...} })`, in place of functions: the same from every build. */
   readonly source?: string
+}
+
+/** A type of objects, by what names it. */
+export type TypeName = Pick<ObjectType<never, never, never>, 'name' | 'version'>
+
+/** An op that an extension takes. `ctx` has records of its own; `ctx.do` reaches the op that was taken. */
+export interface TakeDefinition<V> {
+  readonly type: TypeName
+  readonly op: string
+  /** Which objects, as in `uses`. */
+  readonly path: string
+  /** Whether it may answer with `ctx.wait(key)`. */
+  readonly waits?: boolean
+  /** Absent where the definition has a source. */
+  readonly run?: (ctx: ExtensionContext<V>, what: { path: string; op: string; input: Value }) => unknown
+}
+
+/** One record that an entry left other than it found it. A side that holds what is no value of a program is absent. */
+export interface Changed {
+  readonly on: ChangeKind
+  readonly path: string
+  readonly table: string
+  readonly key: string
+  readonly before?: Value
+  readonly after?: Value
+}
+
+/** Changes that an extension asks for. */
+export interface EventDefinition<V> {
+  readonly on: readonly ChangeKind[]
+  /** Of which objects, as in `uses`; of its own where absent. */
+  readonly path?: string
+  /** `records` of its own, the small value of others, unless told. */
+  readonly table?: string
+  /** Which records: a key, or its beginning with a `*` behind it. */
+  readonly key?: string
+  /** Absent where the definition has a source. `ctx` has the records of the object that changed, if that is its own. */
+  readonly run?: (ctx: ExtensionContext<V>, what: { readonly changes: readonly Changed[] }) => void
 }
 
 export interface EndedSession {
@@ -118,18 +179,18 @@ export interface CancelledOp {
   readonly row: { readonly key: string } | null
 }
 
-/** An extension, ready to be registered. */
-export interface Extension<O> {
-  readonly name: string
-  /** `x:` and the name: what its entries name. */
-  readonly type: string
-  readonly version: number
-  readonly source: string
-  readonly waits: readonly string[]
-  readonly fuel: number
-  readonly ops: O
-  readonly calls: ReadonlyMap<string, CallCheck>
+/** An extension, ready to be registered: a type of objects like any. */
+export interface Extension<O> extends ObjectType<null, ProgramTables, O> {
+  /** Its own name; that of the type is `x:` and this. */
+  readonly extension: string
+  /** What stands in the log. */
+  readonly program: ProgramShape
+  /** Tells this very program from others of its name and version. */
+  readonly hash: string
 }
+
+/** Whether a type is an extension. */
+export const isExtension = (type: object): type is Extension<object> => 'extension' in type && 'program' in type
 
 /**
  * Makes an extension.
@@ -152,19 +213,68 @@ export function defineExtension<O extends Readonly<Record<string, AnyExtensionOp
   }
   const ops = checkedOps(programType(name), definition.ops(makeOp))
   const all = Object.entries<AnyExtensionOp>(ops)
-  const hook = all.find(([op]) => hookNames.some((one) => one === op))
-  if (hook !== undefined) throw bad(name, `an op must not be named ${hook[0]}: the runtime calls that by itself`)
   for (const op of waits) if (!Object.hasOwn(ops, op)) throw bad(name, `it has no op ${JSON.stringify(op)} that waits`)
-  return {
-    name,
-    type: programType(name),
-    version,
-    source: definition.source === undefined ? madeSource(definition, all) : givenSource(definition, all),
-    waits,
+  const functions = functionsOf(definition, all)
+  const { uses = {}, takes = {}, events = {} } = definition
+  const program: ProgramShape = {
+    source: definition.source === undefined ? sourceOf(name, functions) : givenSource(definition, functions),
+    waits: [...waits, ...Object.entries(takes).flatMap(([run, one]) => (one.waits === true ? [run] : []))],
     fuel,
+    uses: Object.entries(uses).map(([path, type]) => useOf(name, path, type)),
+    takes: Object.entries(takes).map(([run, { op, path, type }]): Take => ({ ...useOf(name, path, type), run, op })),
+    events: Object.entries(events).map(([run, one]) => eventOf(run, one)),
+  }
+  return {
+    extension: name,
+    name: programType(name),
+    version,
+    program,
+    hash: hashOfProgram(program),
+    bind: (journal) => programsOf(journal).type(name),
     ops,
+    refusals: new Map(),
     calls: new Map(all.map(([op, { refusal }]) => [op, { waits: waits.some((one) => one === op), refusal }])),
   }
+}
+
+function useOf(extension: string, path: string, { name, version }: TypeName): Use {
+  if (!path.startsWith('/')) {
+    throw bad(extension, `it uses ${JSON.stringify(path)}, which is no path: use one like /jobs/*`)
+  }
+  if (isPortable(name)) return { path, type: name, version }
+  throw bad(extension, `it uses ${path} of type ${name}, whose code other processes may not have`)
+}
+
+const eventOf = (run: string, { on, path, table, key }: EventDefinition<never>): EventOf => ({
+  run,
+  on,
+  path: path ?? null,
+  table: table ?? (path === undefined ? 'records' : ''),
+  key: key ?? null,
+})
+
+/** All functions of a definition by name; undefined where its source has them. */
+function functionsOf<O, V>(definition: ExtensionDefinition<O, V>, ops: Named): Map<string, GuestFunction | undefined> {
+  const { name, takes = {}, events = {} } = definition
+  const functions = new Map<string, GuestFunction | undefined>()
+  const add = (one: string, run: GuestFunction | undefined): void => {
+    if (functions.has(one)) throw bad(name, `two of its functions are named ${one}`)
+    functions.set(one, run)
+  }
+  for (const [op, { run }] of ops) {
+    if (hookNames.some((hook) => hook === op)) {
+      throw bad(name, `an op must not be named ${op}: the runtime calls that by itself`)
+    }
+    add(op, run)
+  }
+  for (const hook of hookNames) if (definition[hook] !== undefined) add(hook, definition[hook])
+  for (const [run, one] of [...Object.entries(takes), ...Object.entries(events)]) {
+    if (!/^[a-zA-Z]\w{0,63}$/.test(run) || hookNames.some((hook) => hook === run)) {
+      throw bad(name, `${JSON.stringify(run)} is no name of a function: use letters and digits`)
+    }
+    add(run, one.run)
+  }
+  return functions
 }
 
 function makeOp<I extends Input, R, V>(
@@ -176,24 +286,13 @@ function makeOp<I extends Input, R, V>(
 
 type Named = readonly (readonly [name: string, op: AnyExtensionOp])[]
 
-/** The source made of functions. */
-function madeSource<O, V>(definition: ExtensionDefinition<O, V>, ops: Named): string {
-  const functions = new Map<string, GuestFunction>()
-  for (const [name, { run }] of ops) {
-    if (run === undefined) throw bad(definition.name, `its op ${name} has no function, and there is no source`)
-    functions.set(name, run)
-  }
-  for (const hook of hookNames) {
-    const run = definition[hook]
-    if (run !== undefined) functions.set(hook, run)
-  }
-  return sourceOf(definition.name, functions)
-}
-
 /** The source that the definition gives. */
-function givenSource<O, V>({ name, source = '', ...definition }: ExtensionDefinition<O, V>, ops: Named): string {
-  const both = ops.find(([, { run }]) => run !== undefined)?.[0] ?? hookNames.find((hook) => definition[hook])
-  if (both !== undefined) throw bad(name, `it has a source, and a function for ${both} besides: give one of them`)
+function givenSource<O, V>(
+  { name, source = '' }: ExtensionDefinition<O, V>,
+  functions: ReadonlyMap<string, GuestFunction | undefined>,
+): string {
+  const both = [...functions].find(([, run]) => run !== undefined)
+  if (both !== undefined) throw bad(name, `it has a source, and a function for ${both[0]} besides: give one of them`)
   return checkedSource(name, source)
 }
 

@@ -9,10 +9,16 @@
  * `program.ts`, `engine/machine.ts`, `../runtime/context.ts`.
  */
 import { isError } from '../../log/errors.ts'
-import { orderKey, type Context, type Waiting } from '../runtime/object-type.ts'
-import type { Table } from '../runtime/records.ts'
+import { WAITING } from '../runtime/context.ts'
+import { orderKey, type Waiting } from '../runtime/object-type.ts'
+import { programOf, type Reach } from '../runtime/programs.ts'
+import { RowTable, type Table } from '../runtime/records.ts'
+import type { RowStore } from '../runtime/row.ts'
 import { weightOf, type Input, type Value } from '../runtime/values.ts'
 import { asks } from './engine/prelude.ts'
+import { matches } from './patterns.ts'
+import { shownRecord, type Held, type ProgramContext, type Waiter } from './program-records.ts'
+import type { Use } from './shapes.ts'
 
 /** Fuel of a call of `ctx`, and of each unit of weight that goes over. */
 const CALL_PRICE = 2_000
@@ -24,23 +30,6 @@ export const LISTED_MAX = 10_000
 /** Of all values that it gives out, together. */
 export const OUT_WEIGHT_MAX = 1 << 20
 
-/** A record of a program: `session` owns it; 0: nobody. */
-export interface Held {
-  readonly value: Value
-  readonly session: number
-}
-/** A wait of a program: where its row is. */
-export interface Waiter {
-  readonly session: number
-  readonly key: string
-}
-/** The tables of each object whose type is a program. */
-export interface ProgramTables {
-  readonly records: Held
-  readonly waits: Waiter
-}
-export type ProgramContext = Context<null, ProgramTables>
-
 /** What a step is besides its context. */
 export interface StepOptions {
   /** Takes fuel, and ends the step where there is none left. */
@@ -49,7 +38,15 @@ export interface StepOptions {
   readonly mayWait: boolean
   /** Whether the program has a function for deadlines. */
   readonly hasDue: boolean
+  /** What of the space it may reach. */
+  readonly uses: readonly Use[]
+  readonly reach: () => Reach
+  /** How many changes the entry has made so far. */
+  readonly changes: () => number
 }
+
+/** An object that a program may reach, by the path itself. */
+type Used = Use
 
 /** Which of the counted bounds a call has exceeded. */
 export class TooMuch {
@@ -96,7 +93,7 @@ export class GuestStep {
     }
   }
 
-  #answer(number: number, [first, second, third]: readonly unknown[]): unknown {
+  #answer(number: number, [first, second, third, fourth]: readonly unknown[]): unknown {
     const ctx = this.#ctx
     switch (asks.get(number)) {
       case 'get':
@@ -128,9 +125,11 @@ export class GuestStep {
       case 'order':
         return orderKey(ctx.position)
       case 'read':
+        return this.#readOther(this.#use(first), second ?? '', third ?? '')
       case 'range':
+        return this.#rangeOther(this.#use(first), { table: second, from: third, limit: fourth })
       case 'do':
-        return ctx.reject('NOT_IN_USES', { path: this.#text(first, 'a path') })
+        return this.#do(this.#use(first), second, third)
       default:
         return this.#bad(`there is no call of number ${number}`)
     }
@@ -155,16 +154,13 @@ export class GuestStep {
   }
 
   #list(prefix: string, limit: unknown): unknown {
-    const most = limit === undefined ? LISTED_MAX + 1 : limit
-    if (typeof most !== 'number' || !Number.isInteger(most) || most < 0) {
-      return this.#bad(`${shown(limit)} is no number of rows`)
-    }
+    const most = this.#limit(limit)
     this.#read()
     const rows: { readonly key: string; readonly value: Value; readonly session: number }[] = []
     if (most === 0) return rows
     for (const [key, { value, session }] of this.#records.range(prefix)) {
       if (!key.startsWith(prefix)) break
-      if (++this.#listed > LISTED_MAX) throw new TooMuch('rows listed', LISTED_MAX)
+      this.#countListed()
       this.#carry(key.length + weightOf(value))
       rows.push({ key, value, session })
       if (rows.length === most) break
@@ -172,7 +168,18 @@ export class GuestStep {
     return rows
   }
 
+  #limit(limit: unknown): number {
+    if (limit === undefined) return LISTED_MAX + 1
+    if (typeof limit === 'number' && Number.isInteger(limit) && limit >= 0) return limit
+    return this.#bad(`${shown(limit)} is no number of rows`)
+  }
+
+  #countListed(): void {
+    if (++this.#listed > LISTED_MAX) throw new TooMuch('rows listed', LISTED_MAX)
+  }
+
   #at(key: string, time: unknown): undefined {
+    if (key.startsWith('\0')) return this.#bad('keys of deadlines that begin with \\0 are ours')
     if (!this.#options.hasDue) return this.#bad('the program has no function `due` for a deadline to run')
     if (time !== undefined && typeof time !== 'number') return this.#bad(`${shown(time)} is no time in milliseconds`)
     this.#write(key)
@@ -215,6 +222,72 @@ export class GuestStep {
     if (waits === undefined) return undefined
     this.#records.delete(waits.key)
     return op
+  }
+
+  /** What of the space a path is. */
+  #use(path: unknown): Used {
+    const at = this.#text(path, 'a path')
+    for (const { path: pattern, type, version } of this.#options.uses) {
+      if (matches(pattern, at)) return { path: at, type, version }
+    }
+    return this.#ctx.reject('NOT_IN_USES', { path: at })
+  }
+
+  #storeOf({ path, type }: Used, table: unknown): RowStore | undefined {
+    const name = this.#text(table, 'a table')
+    const object = this.#options.reach().object(path)
+    if (object === undefined) return undefined
+    if (object.type.name !== type) {
+      return this.#ctx.reject('WRONG_TYPE', { path, type: object.type.name, wanted: type })
+    }
+    const store = name.startsWith('$') ? undefined : object.store(name)
+    return store ?? this.#bad(`${path} has no table ${JSON.stringify(name)}`)
+  }
+
+  #readOther(use: Used, table: unknown, key: unknown): Value | undefined {
+    this.#read()
+    const row = this.#storeOf(use, table)?.row(this.#key(key))
+    return row === undefined ? undefined : this.#shown(use, row.value)
+  }
+
+  #rangeOther(use: Used, { table, from, limit }: { table: unknown; from: unknown; limit: unknown }): unknown {
+    this.#read()
+    const most = this.#limit(limit)
+    const beginning = this.#text(from ?? '', 'the first key')
+    const rows: { readonly key: string; readonly value: Value }[] = []
+    const store = this.#storeOf(use, table ?? '')
+    if (most === 0 || !(store instanceof RowTable)) return rows
+    for (const [key, record] of store.range(beginning)) {
+      this.#countListed()
+      rows.push({ key, value: this.#shown(use, record) })
+      this.#carry(key.length)
+      if (rows.length === most) break
+    }
+    return rows
+  }
+
+  /** An op of another object, in this step: whatever refuses it refuses the step. */
+  #do({ path, type, version }: Used, op: unknown, input: unknown): unknown {
+    this.#countWrite()
+    const name = this.#text(op, 'an op')
+    if (programOf(type) !== undefined) return this.#ctx.reject('NESTED', { path, type, op: name })
+    const before = this.#options.changes()
+    const given = this.#facts(input)
+    const value = this.#options.reach().run({ path, type: { name: type, version }, op: name, input: given })
+    if (value === WAITING) return this.#ctx.reject('NOT_A_WAIT', { path, op: name })
+    for (let made = this.#options.changes() - before; made > 0; made--) {
+      this.#countWrite()
+      this.#options.charge(CALL_PRICE)
+    }
+    return value === undefined ? undefined : this.#shown({ path, type: '' }, value)
+  }
+
+  /** A value of another object on its way in. */
+  #shown({ path, type }: Pick<Used, 'path' | 'type'>, record: unknown): Value {
+    const value = shownRecord(type, record)
+    if (value === undefined) return this.#bad(`${path} has bytes there, which are no value of a program`)
+    this.#carry(weightOf(value))
+    return value
   }
 
   #emit(kind: unknown, facts: unknown): undefined {

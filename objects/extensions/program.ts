@@ -6,136 +6,178 @@
  *                              └─▶ the host's own trouble: the view stops
  *
  * Nothing below knows that a type is one: sessions, waits, deadlines, watches, checkpoints and replay are those of all
- * types. Keeps: E2, E3, O3, O7. Read next: `guest-step.ts`, `engine/machine.ts`, `../runtime/bound-type.ts`.
+ * types. Which code it has is asked for with each call: another version may be registered by then, or none. Keeps: E2,
+ * E3, O3, O7. Read next: `guest-step.ts`, `engine/machine.ts`, `../runtime/bound-type.ts`.
  */
-import type { Next } from '../../log/errors.ts'
 import { BoundType, type BoundTypeOptions } from '../runtime/bound-type.ts'
+import type { ObjectDeadlines } from '../runtime/deadlines.ts'
 import { ENTRY_FUEL_MAX, type Journal } from '../runtime/journal.ts'
-import type { AnyObjectType, OpOf, Waiting } from '../runtime/object-type.ts'
+import { orderKey, type Hooks, type OpOf, type OpsByName, type Waiting } from '../runtime/object-type.ts'
+import { programType, type Reach } from '../runtime/programs.ts'
 import { Rejection } from '../runtime/rejection.ts'
 import { DEPTH_MAX, weightOf, type Input } from '../runtime/values.ts'
 import type { CallOutcome, Machine } from './engine/machine.ts'
-import { GuestStep, TooMuch, type ProgramContext, type ProgramTables } from './guest-step.ts'
+import { GuestStep, TooMuch } from './guest-step.ts'
+import type { HookName, ProgramContext, ProgramTables } from './program-records.ts'
+import { CALL_FUEL, type Use } from './shapes.ts'
 
-/** Fuel of one call unless a program says otherwise, and the most that it may say. */
-export const CALL_FUEL = 5_000_000
-export const CALL_FUEL_MAX = 50_000_000
+/** Keys of deadlines that are the runtime's: ends of sessions that found no fuel left. */
+const ENDS = '\0ended/'
 
-/** Functions of a program that the runtime calls by itself. */
-export const hookNames = ['due', 'ended', 'cancelled'] as const
-type HookName = (typeof hookNames)[number]
-const isHook = (name: string): name is HookName => hookNames.some((hook) => hook === name)
-
-/** The name of a program's type: no other type has a colon in its name. */
-export const programType = (name: string): string => `x:${name}`
-
-/** Refusals of every program. */
-const refusals: ReadonlyMap<string, Next> = new Map<string, Next>([
-  ['EXTENSION_LIMIT', 'stop'],
-  ['EXTENSION_THREW', 'stop'],
-  ['EXTENSION_TRAP', 'stop'],
-  ['NOT_A_WAIT', 'stop'],
-  ['NOT_IN_USES', 'stop'],
-])
-
-/** What a program is made of. */
-export interface ProgramParts {
-  readonly name: string
-  readonly version: number
+/** What a program is made of, where it is registered and not disabled. */
+export interface ProgramCode {
   readonly machine: Machine
-  /** Ops that may wait. */
-  readonly waits?: readonly string[] | undefined
-  /** Of one call; CALL_FUEL unless told. */
-  readonly fuel?: number | undefined
-  /** Is given what the program says for people, as it is played. */
-  readonly log?: ((text: string) => void) | undefined
+  readonly ops: ReadonlySet<string>
+  /** Functions that ops of others and changes call. */
+  readonly runs: ReadonlySet<string>
+  /** Functions that may wait. */
+  readonly waits: ReadonlySet<string>
+  /** Of one call. */
+  readonly fuel: number
+  readonly uses: readonly Use[]
 }
 
-/** One program. */
-export class Program implements AnyObjectType {
-  readonly name: string
-  readonly version: number
-  /** Its ops, in the order of the source. */
-  readonly ops: readonly string[]
-  readonly #parts: ProgramParts
-  readonly #bound = new WeakMap<Journal, BoundType<null, ProgramTables>>()
+/** Where a program stands. */
+export interface ProgramPlace {
+  code(): ProgramCode | undefined
+  reach(): Reach
+  /** The engine gave it up. */
+  trapped(): void
+  /** Is given what it says for people, as it is played. */
+  log(text: string): void
+  /** Takes deadlines for later where it does not run now. */
+  park(deadlines: ObjectDeadlines): boolean
+}
 
-  constructor(parts: ProgramParts) {
-    this.name = programType(parts.name)
-    this.version = parts.version
-    this.ops = parts.machine.names.filter((name) => !isHook(name))
-    this.#parts = parts
+/** Makes the type of a program's objects in a space. Its version is that of the form of records, not of the code. */
+export const bindProgram = (journal: Journal, name: string, place: ProgramPlace): BoundType<null, ProgramTables> =>
+  new BoundType<null, ProgramTables>(journal, new Program(journal, name, place).options)
+
+class Program {
+  readonly #journal: Journal
+  readonly #name: string
+  readonly #place: ProgramPlace
+  readonly #ops = new Map<string, OpOf<null, ProgramTables>>()
+
+  constructor(journal: Journal, name: string, place: ProgramPlace) {
+    this.#journal = journal
+    this.#name = name
+    this.#place = place
   }
 
-  bind(journal: Journal): BoundType<null, ProgramTables> {
-    const known = this.#bound.get(journal)
-    if (known !== undefined) return known
-    const made = new BoundType<null, ProgramTables>(journal, this.#options(journal))
-    this.#bound.set(journal, made)
-    return made
-  }
-
-  #options(journal: Journal): BoundTypeOptions<null, ProgramTables> {
-    const { machine } = this.#parts
-    const has = (hook: HookName): boolean => machine.names.includes(hook)
-    const hook = (name: HookName, ctx: ProgramContext, input: Input): void => {
-      if (has(name)) this.#call(journal, name, ctx, input)
-    }
+  get options(): BoundTypeOptions<null, ProgramTables> {
+    const { code, park } = this.#place
     return {
-      name: this.name,
-      version: this.version,
+      name: programType(this.#name),
+      version: 1,
       initial: null,
-      tables: ['records', 'waits'],
-      tableOptions: { records: { owner: 'session', isLarge: true }, waits: { owner: 'session' } },
-      waits: new Set(['waits']),
-      refusals,
-      hookFuel: this.#parts.fuel ?? CALL_FUEL,
-      ops: new Map(this.ops.map((name) => [name, this.#op(journal, name)])),
-      hooks: {
-        due: (key, ctx) => {
-          hook('due', ctx, { key })
-        },
-        ended: ({ clean, rows }, ctx) => {
-          // The session itself is over: who it was stands in its rows.
-          const [first] = rows.records
-          if (first === undefined) return
-          hook('ended', ctx, { session: first[1].session, clean, keys: rows.records.map(([key]) => key) })
-        },
-        cancelled: ({ op, row }, ctx) => {
-          const key = keyOf(row)
-          if (key !== undefined) ctx.tables.records.delete(key)
-          // Whatever it does: a wait that was given up must not be there for the next one to settle.
-          journal.attempt(() => {
-            hook('cancelled', ctx, { op, row: key === undefined ? null : { key } })
-          })
-        },
-        over: () => true,
-        describe: ({ tables }) => ({ records: tables.records.size, waits: tables.waits.size }),
+      tables: ['records', 'waits', 'ends'],
+      tableOptions: {
+        records: { owner: 'session', isLarge: true },
+        waits: { owner: 'session' },
+        ends: { isLarge: true },
       },
+      waits: new Set(['waits']),
+      refusals: new Map(),
+      get hookFuel() {
+        return code()?.fuel ?? CALL_FUEL
+      },
+      park,
+      ops: this.#opsOf(({ ops }) => ops),
+      taken: this.#opsOf(({ runs }) => runs),
+      hooks: this.#hooks,
     }
   }
 
-  #op(journal: Journal, name: string): OpOf<null, ProgramTables> {
-    const waits = this.#parts.waits?.includes(name) === true
+  get #hooks(): Hooks<null, ProgramTables> {
+    const { code } = this.#place
+    const hook = (name: HookName, ctx: ProgramContext, input: Input): void => {
+      if (code()?.machine.names.includes(name) === true) this.#call(name, ctx, input)
+    }
     return {
-      waits,
+      due: (key, ctx) => {
+        const end = key.startsWith(ENDS) ? ctx.tables.ends.get(key) : undefined
+        if (end === undefined) {
+          hook('due', ctx, { key })
+          return
+        }
+        ctx.tables.ends.delete(key)
+        this.#journal.attempt(() => {
+          hook('ended', ctx, { ...end })
+        })
+      },
+      ended: ({ clean, rows }, ctx) => {
+        // The session itself is over: who it was stands in its rows.
+        const [first] = rows.records
+        if (first === undefined || code()?.machine.names.includes('ended') !== true) return
+        const end = { session: first[1].session, clean, keys: rows.records.map(([key]) => key) }
+        if (this.#hasHookFuel()) {
+          hook('ended', ctx, end)
+          return
+        }
+        // Nobody fails because others have used what there is: the next entry calls it.
+        const key = `${ENDS}${orderKey(end.session)}`
+        ctx.tables.ends.set(key, end)
+        ctx.at(key, ctx.time)
+      },
+      cancelled: ({ op, row }, ctx) => {
+        const key = keyOf(row)
+        if (key !== undefined) ctx.tables.records.delete(key)
+        // Whatever it does: a wait that was given up must not be there for the next one to settle.
+        this.#journal.attempt(() => {
+          hook('cancelled', ctx, { op, row: key === undefined ? null : { key } })
+        })
+      },
+      over: () => true,
+      describe: ({ tables }) => ({ records: tables.records.size, waits: tables.waits.size }),
+    }
+  }
+
+  #hasHookFuel(): boolean {
+    return (this.#place.code()?.fuel ?? CALL_FUEL) <= ENTRY_FUEL_MAX - this.#journal.hookFuel
+  }
+
+  #opsOf(among: (code: ProgramCode) => ReadonlySet<string>): OpsByName<null, ProgramTables> {
+    const has = (name: string): boolean => {
+      const code = this.#place.code()
+      return code !== undefined && among(code).has(name)
+    }
+    return { has, get: (name) => (has(name) ? this.#op(name) : undefined) }
+  }
+
+  #op(name: string): OpOf<null, ProgramTables> {
+    const known = this.#ops.get(name)
+    if (known !== undefined) return known
+    const mayWait = (): boolean => this.#place.code()?.waits.has(name) === true
+    const made: OpOf<null, ProgramTables> = {
+      get waits() {
+        return mayWait()
+      },
       refusal: (input) => (isPassable(input) ? undefined : `bytes, or a value nested more than ${DEPTH_MAX} deep`),
       run: (input, ctx) => {
         if (!isPassable(input)) throw new Rejection('BAD_ARGUMENT', { reason: 'a program takes no bytes' })
-        return this.#call(journal, name, ctx, input, waits)
+        return this.#call(name, ctx, input, mayWait())
       },
     }
+    this.#ops.set(name, made)
+    return made
   }
 
   /** Calls one of its functions. @throws Rejection, or what stops a view. */
-  #call(journal: Journal, name: string, ctx: ProgramContext, input: Input, mayWait = false): unknown {
-    const { machine, fuel = CALL_FUEL, log } = this.#parts
+  #call(name: string, ctx: ProgramContext, input: Input, mayWait = false): unknown {
+    const journal = this.#journal
+    const code = this.#place.code()
+    if (code === undefined) throw new Rejection('NOT_REGISTERED', { extension: this.#name })
+    const { machine, fuel, uses } = code
     const step = new GuestStep(ctx, {
       charge: (amount) => {
         machine.charge(amount)
       },
       mayWait,
       hasDue: machine.names.includes('due'),
+      uses,
+      reach: () => this.#place.reach(),
+      changes: () => journal.patches.length,
     })
     const { position, time, session } = ctx
     // The runtime calls only as long as all of it is at hand; an op comes after it, with what is its own.
@@ -143,18 +185,19 @@ export class Program implements AnyObjectType {
     const given = isCalled ? fuel : Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
     const outcome = machine.call(name, input, { host: step, fuel: given, position, time, session })
     journal[isCalled ? 'hookFuel' : 'fuel'] += Math.min(outcome.fuel, given)
-    if (log !== undefined) say(step.said, log)
+    say(step.said, this.#place.log)
     return this.#resultOf(outcome, step.waiting, ctx, name)
   }
 
   #resultOf(outcome: CallOutcome, waiting: Waiting | undefined, ctx: ProgramContext, op: string): unknown {
-    const facts = { extension: this.#parts.name, op }
+    const facts = { extension: this.#name, op }
     switch (outcome.kind) {
       case 'value':
         return waiting ?? outcome.value
       case 'threw':
         return ctx.reject('EXTENSION_THREW', { ...facts, text: outcome.text })
       case 'trap':
+        this.#place.trapped()
         return ctx.reject('EXTENSION_TRAP', { ...facts, text: outcome.text })
       case 'limit': {
         const { limit, fuel, reason } = outcome

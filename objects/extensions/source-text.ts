@@ -17,7 +17,7 @@ export type GuestFunction = (...args: never[]) => unknown
  *
  * @throws SirtakiError `BAD_ARGUMENT` for a function without a text of its own, or that waits or yields; `OVERSIZE`.
  */
-export function sourceOf(extension: string, functions: ReadonlyMap<string, GuestFunction>): string {
+export function sourceOf(extension: string, functions: ReadonlyMap<string, GuestFunction | undefined>): string {
   const parts = [...functions].map(([name, run]) => `${name}: ${expressionOf(extension, name, run)}`)
   return checkedSource(extension, `({\n${parts.join(',\n')}\n})`)
 }
@@ -34,7 +34,16 @@ export function checkedSource(extension: string, source: string): string {
 }
 
 /** A function as an expression. */
-function expressionOf(extension: string, name: string, run: GuestFunction): string {
+function expressionOf(extension: string, name: string, run: GuestFunction | undefined): string {
+  if (run === undefined) {
+    throw new SirtakiError(
+      'BAD_ARGUMENT',
+      `${name} of extension ${extension} has no function, and there is no source`,
+      {
+        facts: { extension, name },
+      },
+    )
+  }
   const text = Function.prototype.toString.call(run).trim()
   const why = refusalOf(text)
   if (why !== undefined) {

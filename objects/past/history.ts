@@ -16,6 +16,7 @@ import type { AnyObjectType } from '../runtime/object-type.ts'
 import type { Played } from '../runtime/outcome.ts'
 import { Skips } from '../runtime/skips.ts'
 import type { SpaceLog } from '../runtime/space-log.ts'
+import { NEEDS_ENGINE } from '../runtime/programs.ts'
 import { Space } from '../runtime/space.ts'
 import type { CheckpointSource } from '../runtime/stored-space.ts'
 import type { Input } from '../runtime/values.ts'
@@ -91,7 +92,7 @@ export async function* history(source: PastSource, options: HistoryOptions): Asy
       if (entries === undefined) return
       for (const entry of entries) {
         const ops = entry.position < from ? [] : opsOf(entry, decoder)
-        const played = space.apply(entry)
+        const played = await applied(space, entry)
         if (entry.position < from) continue
         yield { entry, played, wall: space.wallOffset + entry.logTime, session: sessionOf(played, space), ops, space }
       }
@@ -99,6 +100,17 @@ export async function* history(source: PastSource, options: HistoryOptions): Asy
   } finally {
     read.close()
     skips.close()
+  }
+}
+
+/** Plays one entry, with the engine of programs where it needs that. */
+async function applied(space: Space, entry: Entry): Promise<Played> {
+  try {
+    return space.apply(entry)
+  } catch (thrown) {
+    if (thrown !== NEEDS_ENGINE) throw thrown
+    await space.bringEngine()
+    return space.apply(entry)
   }
 }
 

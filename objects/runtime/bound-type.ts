@@ -10,7 +10,7 @@ import { StepContext, type RowTables } from './context.ts'
 import type { ObjectDeadlines } from './deadlines.ts'
 import type { Journal } from './journal.ts'
 import { typeId } from './object-type.ts'
-import type { AnyBoundType, AnyObject, Ended, Hooks, OldObject, Once, OpOf } from './object-type.ts'
+import type { AnyBoundType, AnyObject, Ended, Hooks, OldObject, Once, OpsByName } from './object-type.ts'
 import { Cell, RowTable, type TableOptions } from './records.ts'
 import { Rejection } from './rejection.ts'
 import type { RowStore } from './row.ts'
@@ -26,9 +26,12 @@ export interface BoundTypeOptions<S, T> {
   /** Tables whose rows are waits. */
   readonly waits: ReadonlySet<string>
   readonly refusals: ReadonlyMap<string, Next>
-  readonly ops: ReadonlyMap<string, OpOf<S, T>>
+  readonly ops: OpsByName<S, T>
+  /** What `take` runs. */
+  readonly taken?: OpsByName<S, T>
   readonly hooks: Hooks<S, T>
   readonly hookFuel?: number
+  readonly park?: (deadlines: ObjectDeadlines) => boolean
 }
 
 /** One object: its small value and its tables. */
@@ -95,7 +98,14 @@ export class BoundObject<S, T> implements AnyObject {
   }
 
   run(op: string, input: Input): unknown {
-    const found = this.type.options.ops.get(op)
+    return this.#run(this.type.options.ops, op, input)
+  }
+  take(name: string, input: Input): unknown {
+    return this.#run(this.type.options.taken, name, input)
+  }
+
+  #run(ops: OpsByName<S, T> | undefined, op: string, input: Input): unknown {
+    const found = ops?.get(op)
     if (found === undefined) throw new Rejection('the type has no such op', { op })
     if (!this.exists) this.cell.set(this.type.options.initial)
     const ctx = new StepContext<S, T>(this)
@@ -198,6 +208,9 @@ export class BoundType<S, T> implements AnyBoundType {
     return this.options.hooks.over !== undefined
   }
 
+  park(deadlines: ObjectDeadlines): boolean {
+    return this.options.park?.(deadlines) === true
+  }
   has(op: string): boolean {
     return this.options.ops.has(op)
   }

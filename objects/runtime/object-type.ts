@@ -65,7 +65,12 @@ export interface Context<S, T> extends OpContext<S, T> {
   change(recipe: (draft: Draft<S>) => void): void
 }
 
-declare const inputOf: unique symbol
+declare const called: unique symbol
+
+/** What can be called with an `I` and answers with an `R`, for the types of handles. */
+export interface Callable<I, R> {
+  readonly [called]?: (input: I) => R
+}
 
 /** An op of a type as data: what it accepts and what it does. */
 export interface OpOf<S, T> {
@@ -77,9 +82,14 @@ export interface OpOf<S, T> {
   run(input: Input, ctx: Context<S, T>): unknown
 }
 
+/** Ops by name. */
+export interface OpsByName<S, T> {
+  get(name: string): OpOf<S, T> | undefined
+  has(name: string): boolean
+}
+
 /** An op that takes an `I` and answers with an `R`. */
-export interface Op<S, T, I, R> extends OpOf<S, T> {
-  readonly [inputOf]?: (input: I) => void
+export interface Op<S, T, I, R> extends OpOf<S, T>, Callable<I, R> {
   run(input: Input, ctx: Context<S, T>): R
 }
 
@@ -163,6 +173,8 @@ export interface AnyObject {
   storeFor(table: string): RowStore | undefined
   /** Runs one of its type's ops in an open step. @throws Rejection, or whatever the op throws. */
   run(op: string, input: Input): unknown
+  /** Runs a function that is no op: of a program that takes ops of others, or asks for changes. @throws as `run`. */
+  take(name: string, input: Input): unknown
   runDue(key: string): void
   /** Drops what a session owns here; gives what is left to do in a step of its own. */
   dropOwned(session: number, clean: boolean): () => void
@@ -192,6 +204,8 @@ export interface AnyBoundType {
   readonly refusals: ReadonlyMap<string, Next>
   /** Fuel that a hook of it may use; 0: it is none of a program. */
   readonly hookFuel: number
+  /** Takes the deadlines of an object for later where its program does not run now. */
+  park(deadlines: ObjectDeadlines): boolean
   /** Whether its objects may be over, so that each entry that touches one has to ask. */
   readonly ends: boolean
   has(op: string): boolean

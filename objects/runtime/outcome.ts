@@ -87,11 +87,12 @@ export interface Played {
  * nobody has declared is the reason of a `REJECTED`.
  */
 export function refusalOf(
-  { code, facts }: Rejection,
+  rejection: Rejection,
   declared: ReadonlyMap<string, Next> | undefined,
   where: Readonly<Record<string, Input>> = {},
 ): Refused {
-  const next = declared?.get(code) ?? refusalsOfOurs.get(code)
+  const { code, facts } = rejection
+  const next = rejection.next ?? declared?.get(code) ?? refusalsOfOurs.get(code)
   // A refusal of a node says which: where the object is another matter, its own path stands as it is.
   if (next !== undefined) return { kind: 'rejected', code, next, facts: { ...where, ...facts } }
   return { kind: 'rejected', code: 'REJECTED', next: 'stop', facts: { ...where, ...facts, reason: code } }
@@ -101,9 +102,18 @@ export function refusalOf(
 const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
   ['BAD_ARGUMENT', 'stop'],
   ['CONFLICT', 'again'],
+  ['EXTENSION_DISABLED', 'stop'],
+  ['EXTENSION_LIMIT', 'stop'],
+  ['EXTENSION_THREW', 'stop'],
+  ['EXTENSION_TRAP', 'stop'],
   ['KEY_REUSED', 'stop'],
+  ['NESTED', 'stop'],
+  ['NOT_ACKNOWLEDGED', 'stop'],
   ['NOT_ACTIVE', 'stop'],
+  ['NOT_A_WAIT', 'stop'],
   ['NOT_EMPTY', 'stop'],
+  ['NOT_IN_USES', 'stop'],
+  ['NOT_REGISTERED', 'stop'],
   ['OLD_CODE', 'stop'],
   ['SESSION_LOST', 'stop'],
   ['SKIPPED', 'stop'],

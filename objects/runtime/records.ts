@@ -147,6 +147,8 @@ export class RowTable<V> implements RowStore, Table<V> {
   /** Whether records may stand in another order than that of their making: the map of those put back, or loaded. */
   #isShuffled = false
   #owned = 0
+  /** Another number where anything in it is another one: for what is derived from all of it. */
+  revision = 0
 
   constructor(journal: Journal, object: string, name: string, options: TableOptions<V> = {}) {
     this.#journal = journal
@@ -317,6 +319,7 @@ export class RowTable<V> implements RowStore, Table<V> {
   }
 
   #place(key: string, before: Row<V> | undefined, row: Row<V> | undefined): void {
+    this.revision++
     if (row === undefined) {
       if (this.#rows.delete(key)) this.#sorted?.delete(key)
     } else {

@@ -26,6 +26,7 @@ import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
+import { NEEDS_ENGINE, isProgramRegistry, programOf, type Programs, type Reach, type Reached } from './programs.ts'
 import type { Lanes, Row, RowStore } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
@@ -80,6 +81,7 @@ export class Space {
   readonly #sums = new DigestSums()
   readonly #types = new Map<string, AnyBoundType>()
   readonly #skippedTypes = new Set<string>()
+  #programs: Programs | undefined
   readonly #slots: Slots
   readonly #system: SystemRecords
   /** Objects that nothing runs on at a position, by position. */
@@ -176,6 +178,14 @@ export class Space {
   hidden(): string[] {
     return this.#slots.hidden()
   }
+  /** The programs of the space, where their registry is known here. */
+  get programs(): Programs | undefined {
+    return this.#programs
+  }
+  /** Brings what they run in, after NEEDS_ENGINE. @throws SirtakiError why it cannot be had. */
+  async bringEngine(): Promise<void> {
+    await this.#programs?.bring()
+  }
   /** The active versions of types by name. */
   activeTypes(): [name: string, version: number][] {
     return this.#system.types()
@@ -195,6 +205,7 @@ export class Space {
     const known = this.#types.get(id)
     if (known !== undefined && known !== bound) throw twins(id)
     this.#types.set(id, bound)
+    if (isProgramRegistry(type)) this.#programs = type.programs(this.journal, this.#reach)
     return true
   }
 
@@ -209,6 +220,7 @@ export class Space {
    *
    * @throws SirtakiError `UNSUPPORTED` for a format of a later version, `STOPPED` when an op ran out of stack or
    *   memory, `INVARIANT`: this view cannot go on.
+   * @throws NEEDS_ENGINE before anything is changed: it may be repeated once the engine is here.
    */
   apply(entry: Entry): Played {
     if (this.watchdog === undefined) return this.#apply(entry)
@@ -224,6 +236,7 @@ export class Space {
     invariant(position > this.#position, 'Q4', { position, last: this.#position })
     const { journal } = this
     const decoded = this.#decoder.decode(payload)
+    if (this.#programs?.isReady === false && this.#needsEngine(decoded)) throw NEEDS_ENGINE
     journal.begin(position, logTime, logTime + this.#system.offset)
     this.#position = position
     this.#time = logTime
@@ -231,6 +244,7 @@ export class Space {
     if (journal.deadlines.first <= logTime) this.#fire(position, logTime)
     this.#claimed = undefined
     const outcome = this.#judge(entry, decoded)
+    if (this.#programs?.any === true) this.#programs.ended()
     this.#slots.close(logTime, (object) => journal.step(NOBODY, () => object.cell.delete('')))
     if (position >= this.#digestAt || journal.dirty >= DIRTY_MAX) this.#digestPoint(position)
     return {
@@ -275,8 +289,8 @@ export class Space {
     return { position: this.#position, time: this.#time, epoch: this.#epoch, sessions: this.#marks.all(), objects }
   }
 
-  #codeMissing(): SirtakiError {
-    const types = [...this.#skippedTypes].slice(0, NAMED_MAX)
+  #codeMissing(...more: readonly string[]): SirtakiError {
+    const types = [...more, ...this.#skippedTypes].slice(0, NAMED_MAX)
     const which = `the code of ${types.join(', ')} is missing here`
     return new SirtakiError('CODE_MISSING', `${which}, so that there is no snapshot: give it, as with --code FILE`, {
       facts: { types, paths: this.hidden().slice(0, NAMED_MAX) },
@@ -294,7 +308,7 @@ export class Space {
     this.#table.load(live.map(({ session }) => session))
     for (const { session, next } of live) this.#marks.open(session, next)
     for (const { path, type, version, tables } of objects) {
-      const storeOf = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, typeId(type, version))
+      const storeOf = path === SYSTEM_PATH ? this.#systemStore : this.#loaded(path, type, typeId(type, version))
       for (const { table, keys, rows } of tables) {
         const store = storeOf?.(table)
         if (store !== undefined) this.#loadTable(store, keys, rows)
@@ -315,16 +329,26 @@ export class Space {
 
   readonly #systemStore = (table: string) => this.#system.stores()[table === '' ? 0 : 1]
 
-  #loaded(path: string, id: string) {
-    const type = this.#types.get(id)
-    if (type === undefined) {
+  #loaded(path: string, type: string, id: string) {
+    const program = programOf(type)
+    const bound = program === undefined ? this.#types.get(id) : this.#programs?.type(program)
+    if (bound === undefined) {
       this.#skipType(id)
       this.#slots.hide(path)
       return undefined
     }
-    const object = type.object(path)
+    const object = bound.object(path)
     this.#slots.touch(path).object = object
     return (table: string) => object.storeFor(table)
+  }
+
+  /** Whether an entry may call programs: any may where there are some, since deadlines and ends of sessions do too. */
+  #needsEngine(decoded: SpaceEntry<Route>): boolean {
+    if (this.#programs === undefined) return false
+    if (this.#programs.any) return true
+    if (decoded.kind !== 'op' && decoded.kind !== 'transaction') return false
+    const parts = decoded.kind === 'op' ? [decoded.part] : decoded.parts
+    return parts.some(({ what: { what } }) => what.type === this.#programs?.registry)
   }
 
   /** Fires what is due, object by object, each as a step of its own; a deadline goes before its step. */
@@ -334,6 +358,7 @@ export class Space {
       const object = slot?.object
       const due = object?.due
       if (slot === undefined || object === undefined || due === undefined || object.deadlines !== deadlines) continue
+      if (object.type.park(deadlines)) continue
       if (!this.#isSkipped(position, slot.path)) {
         const isOld = (key: string): boolean => (due.row(key)?.modified ?? position) < position
         for (const key of deadlines.takeDue(time, isOld)) {
@@ -443,7 +468,7 @@ export class Space {
     try {
       for (const part of parts) {
         at = part
-        this.#admit(part, entry.position)
+        this.#admit(part, entry.position, decoded)
       }
       if (this.#hideUnknown(parts)) return { kind: 'opaque' }
       for (const part of parts) this.#upgrade((at = part))
@@ -480,6 +505,7 @@ export class Space {
   #straight({ key, part: { what, object: path } }: OpHead & { readonly part: Part<Route> }): AnyObject | undefined {
     const type = what.route?.type
     if (key !== undefined || type === undefined || this.#skips.size > 0) return undefined
+    if (this.#programs?.take === true) return undefined
     const slot = this.#slots.get(path)
     if (slot?.object?.type !== type || !slot.object.exists) return undefined
     if (this.#system.active(what.what.type) !== what.what.version) return undefined
@@ -494,9 +520,11 @@ export class Space {
   }
 
   /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
-  #admit({ what: { what }, object }: Part<Route>, position: number): void {
+  #admit({ what: { what }, object }: Part<Route>, position: number, head: OpHead): void {
     const { type, version } = what
-    if (type !== RUNTIME_TYPE) {
+    const program = programOf(type)
+    if (program !== undefined) this.#programsHere().admit(program, what, this.#callerOf(head).session)
+    else if (type !== RUNTIME_TYPE) {
       if (this.#system.active(type) === undefined) {
         this.journal.step(NOBODY, () => {
           this.#system.activate(type, version)
@@ -504,7 +532,7 @@ export class Space {
       } else this.#system.requireActive(type, version)
     }
     if (this.#isSkipped(position, object)) throw new Rejection('SKIPPED', { object })
-    const isReserved = object.startsWith('/.') && type !== RUNTIME_TYPE
+    const isReserved = object.startsWith('/.') && (type !== RUNTIME_TYPE || what.op === '$drop')
     const isOurs = object.startsWith(`${SYSTEM_PATH}/`) && type.startsWith('sirtaki.')
     if (isReserved && !isOurs) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
   }
@@ -532,11 +560,10 @@ export class Space {
 
   /** Makes an object of an older version one of the active one. A step of its own. */
   #upgrade({ what, object: path }: Part<Route>): void {
-    const slot = this.#slots.get(path)
     const type = this.#typeOf(what)
+    const slot = this.#slots.get(path)
     const old = slot?.object
-    if (slot === undefined || type === undefined || old?.exists !== true || old.type === type) return
-    if (old.type.name !== type.name || old.type.version > type.version) return
+    if (slot === undefined || type === undefined || !isOlder(old, type)) return
     const made = type.object(path)
     this.watchdog?.began(this.#position, path)
     try {
@@ -560,12 +587,31 @@ export class Space {
       const known = this.#slots.get(path)
       if (known !== undefined) this.#slots.note(known)
       const object = this.object(path)
-      runRuntimeOp(what.what.op, input, { object, system: this.#system, sessions: () => this.#table.all() })
+      const scope = { system: this.#system, sessions: () => this.#table.all() }
+      runRuntimeOp(what.what.op, input, { ...scope, object })
+      if (what.what.op === '$cancel' && this.#programs?.take === true) {
+        // The op may have been taken by a program, and wait there.
+        for (const other of this.#programs.waitsOf(path)) {
+          runRuntimeOp(what.what.op, input, { ...scope, object: this.object(other) })
+        }
+      }
       return null
     }
-    const value = this.#objectFor(part).run(what.what.op, input)
+    const value = this.#runPart(part, input)
     if (value === WAITING && !mayWait) throw new Rejection('WAIT_IN_TRANSACTION', { op: what.what.op })
     return value
+  }
+
+  /** Has the op run by its type, or by the program that takes it. */
+  #runPart({ what: known, object: path }: Part<Route>, input: Input): unknown {
+    const { what } = known
+    const programs = this.#programs
+    const taker = programs?.take === true ? programs.taker(what, path, this.journal.caller.session) : undefined
+    if (programs === undefined || taker === undefined) {
+      return this.#objectFor(path, what.type, this.#typeOf(known)).run(what.op, input)
+    }
+    const type = programs.type(taker.program)
+    return this.#objectFor(taker.path, type.name, type).take(taker.run, { path, op: what.op, input })
   }
 
   /**
@@ -574,14 +620,13 @@ export class Space {
    *
    * @throws Rejection `WRONG_TYPE`, `TOO_MANY`.
    */
-  #objectFor({ what, object: path }: Part<Route>): AnyObject {
-    const type = this.#typeOf(what)
+  #objectFor(path: string, wanted: string, type: AnyBoundType | undefined): AnyObject {
     const slot: Slot = this.#slots.touch(path)
     if (slot.object !== undefined) {
       if (slot.object.type === type) return slot.object
-      throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted: what.what.type })
+      throw new Rejection('WRONG_TYPE', { path, type: slot.object.type.name, wanted })
     }
-    invariant(type !== undefined, 'O3', { path, type: what.what.type })
+    invariant(type !== undefined, 'O3', { path, type: wanted })
     slot.object = type.object(path)
     return slot.object
   }
@@ -592,8 +637,56 @@ export class Space {
     return { session: session.session, ids: ids ?? session.ids }
   }
 
+  readonly #reach: Reach = {
+    object: (path) => {
+      if (this.#slots.get(path)?.isOpaque === true) throw this.#codeMissing()
+      return this.object(path)
+    },
+    typeAt: (path) => this.#slots.get(path)?.object?.type.name,
+    run: (what) => this.#runReached(what),
+    step: (path, type, run) => {
+      if (this.#isSkipped(this.#position, path)) return
+      this.watchdog?.began(this.#position, path)
+      const object = this.#objectFor(path, type.name, type)
+      run(object)
+    },
+  }
+
+  #runReached({ path, type: { name, version }, op, input }: Reached): unknown {
+    if (this.#slots.get(path)?.isOpaque === true) throw this.#codeMissing()
+    if (path.startsWith('/.')) {
+      throw this.journal.refuse(new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' }))
+    }
+    if (this.#isSkipped(this.#position, path)) throw this.journal.refuse(new Rejection('SKIPPED', { object: path }))
+    const active = this.#system.active(name)
+    if (active === undefined) this.#system.activate(name, version)
+    const type = this.#types.get(typeId(name, active ?? version))
+    if (type === undefined) throw this.#codeMissing(typeId(name, active ?? version))
+    // An object is made one of a later version in a step of its own, which no step holds.
+    if (isOlder(this.#slots.get(path)?.object, type)) {
+      throw this.journal.refuse(new Rejection('OLD_CODE', { path, version: type.version }))
+    }
+    try {
+      return this.#objectFor(path, name, type).run(op, input)
+    } catch (thrown) {
+      if (!(thrown instanceof Rejection)) throw thrown
+      thrown.next ??= type.refusals.get(thrown.code)
+      throw this.journal.refuse(thrown)
+    }
+  }
+
+  /** @throws SirtakiError `CODE_MISSING` where the registry of programs is of a version that is not known here. */
+  #programsHere(): Programs {
+    if (this.#programs === undefined || this.#slots.get(this.#programs.path)?.isOpaque === true) {
+      throw this.#codeMissing('the engine of programs')
+    }
+    return this.#programs
+  }
+
   #typeOf(known: KnownWhat<Route>): AnyBoundType | undefined {
     if (known.route !== undefined) return known.route.type
+    const program = programOf(known.what.type)
+    if (program !== undefined) return this.#programs?.has(program) === true ? this.#programs.type(program) : undefined
     const type = this.#types.get(typeId(known.what.type, known.what.version))
     // A type may become known later.
     if (type !== undefined) known.route = { type }
@@ -631,6 +724,10 @@ type Judged =
   | { readonly kind: 'waiting' | 'opaque' }
   | { readonly kind: 'failed'; readonly cause: unknown }
   | Refused
+
+/** Whether an object is one of an older version of a type. */
+const isOlder = (object: AnyObject | undefined, type: AnyBoundType): object is AnyObject =>
+  object?.exists === true && object.type.name === type.name && object.type.version < type.version
 
 /** @throws Rejection `BAD_ARGUMENT`. */
 function inputOf(payload: Uint8Array, part: Part<Route>): Input {

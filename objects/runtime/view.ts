@@ -25,6 +25,7 @@ import { Heart } from './heart.ts'
 import type { Journal, Settlement } from './journal.ts'
 import { requireNoTwin, type AnyObjectType } from './object-type.ts'
 import type { Outcome, Played } from './outcome.ts'
+import { NEEDS_ENGINE } from './programs.ts'
 import type { SessionMark } from './session-marks.ts'
 import type { Skip } from './skip-entry.ts'
 import { Skips, skipTooLate } from './skips.ts'
@@ -68,6 +69,8 @@ interface Playback {
   ended: boolean
   /** What it has to come to, to take the place of a state that differs. */
   claim?: Claim | undefined
+  /** What was played while the engine of programs is on its way, and how far. */
+  held?: { readonly entries: Entry[]; next: number; readonly until: Promise<void> } | undefined
 }
 interface Waiter {
   readonly to: number
@@ -315,7 +318,7 @@ export class View {
       this.check()
       const playback = this.#current
       try {
-        await (this.#reloading ?? this.#reaches(playback, to, options))
+        await (this.#reloading ?? playback.held?.until ?? this.#reaches(playback, to, options))
       } catch (thrown) {
         if (playback !== this.#current) continue
         // Its player goes on no more.
@@ -435,17 +438,24 @@ export class View {
   }
 
   #deliver(playback: Playback, entries: readonly Entry[]): void {
+    if (playback.held !== undefined) {
+      for (const entry of entries) playback.held.entries.push(entry)
+      return
+    }
+    let done = 0
     try {
       for (const entry of entries) {
         if (playback.ended) return
         const played = playback.space.apply(entry)
         playback.next = entry.position + 1
+        done++
         if (playback !== this.#current && playback.next > this.#current.next) this.#replace(playback)
         if (playback === this.#current) this.#tell(played)
         else if (!this.#isAsClaimed(playback)) return
       }
     } catch (thrown) {
-      this.#failed(playback, asError(thrown))
+      if (thrown === NEEDS_ENGINE) this.#hold(playback, entries.slice(done))
+      else this.#failed(playback, asError(thrown))
     }
     if (playback !== this.#current) return
     // Where nothing falls due nobody asks what time it is: a look at the clock for each entry would be seen.
@@ -453,6 +463,24 @@ export class View {
     if (playback.space.firstDeadline !== Infinity && last !== undefined) this.#ticker.sampled(last.logTime)
     this.#ticker.look()
     this.#repaired(playback)
+  }
+
+  /** Keeps what is played from an entry on that needs the engine of programs, and goes on when that is here. */
+  #hold(playback: Playback, entries: Entry[]): void {
+    this.log.failpoint?.('view.engine', { position: this.position })
+    const until = playback.space.bringEngine().then(
+      () => {
+        const { held } = playback
+        playback.held = undefined
+        if (held === undefined || playback.ended) return
+        this.#deliver(playback, held.entries)
+        this.#reached(playback, held.next)
+      },
+      (thrown: unknown) => {
+        this.#stop(asError(thrown))
+      },
+    )
+    playback.held = { entries, next: 0, until }
   }
 
   /** Watch items, then waits that the entry settled, then its own outcome. */
@@ -495,6 +523,10 @@ export class View {
 
   #reached(playback: Playback, next: number): void {
     if (playback.ended) return
+    if (playback.held !== undefined) {
+      playback.held.next = Math.max(playback.held.next, next)
+      return
+    }
     playback.next = Math.max(playback.next, next)
     if (playback !== this.#current && playback.next >= this.#current.next) this.#replace(playback)
     if (playback !== this.#current) return
@@ -668,7 +700,7 @@ export class View {
       while (playback !== this.#current) {
         this.check()
         if (playback.ended) throw new SirtakiError('STOPPED', 'the replay failed')
-        await playback.player?.playTo(this.#current.next, options)
+        await (playback.held?.until ?? playback.player?.playTo(this.#current.next, options))
       }
     } catch (thrown) {
       end(playback)

@@ -37,6 +37,9 @@ export class SimBlobs {
   readonly #digestAt: (position: number) => string | undefined
   readonly #blobs = new Map<string, Uint8Array>()
   readonly #startedAt: number
+  /** Numbers of manifests that were put once, and of those that came late: they were put again when they were gone. */
+  readonly #numbers = new Set<number>()
+  readonly #late = new Set<number>()
   #rotted = 0
 
   constructor(
@@ -115,14 +118,22 @@ export class SimBlobs {
     this.#blobs.set(key, bytes.slice())
   }
 
+  /** The log takes a note of a checkpoint. */
+  noted(n: number): void {
+    if (this.#late.has(n)) this.#checker.fail('C5', `checkpoint ${n} is noted, which came when that number was gone`)
+  }
+
   #judge({ n, position, played, digest }: Manifest): void {
     const higher = this.#manifests().find((other) => other.n >= n || other.position > position)
-    if (higher !== undefined) {
+    // A writer that was stopped may come when its number was put, noted and collected: nobody takes a note of it then.
+    if (higher !== undefined && this.#numbers.has(n)) this.#late.add(n)
+    else if (higher !== undefined) {
       this.#checker.fail(
         'C5',
         `checkpoint ${n} at ${position} is put where there is ${higher.n} at ${higher.position} already`,
       )
     }
+    this.#numbers.add(n)
     const known = this.#digestAt(played)
     if (known !== undefined && known !== digest) {
       this.#checker.fail('C4', `checkpoint ${n} says digest ${digest} at ${played}, views had ${known} there`)

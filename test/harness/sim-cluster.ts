@@ -336,6 +336,7 @@ class SimCluster {
             this.shared.trims(Number(facts['before']))
             this.#blobs?.trimmed(Number(facts['before']))
           }
+          if (name === 'retention.checkpointed') this.#blobs?.noted(Number(facts['n']))
         } catch (thrown) {
           this.#failure ??= thrown
         }

@@ -210,7 +210,10 @@ test('what makes no sense is exit code 2, in one line that says what to write, a
     ran.map(() => [2, 1]),
   )
   const said = ran.map(({ err }) => err)
-  t.regex(said[0] ?? '', /Allowed choices are counter, lock, queue, tree: see sirtaki call --help/)
+  t.regex(
+    said[0] ?? '',
+    /Allowed choices are counter, lock, queue, tree, and x:NAME of an extension: see sirtaki call --help/,
+  )
   t.regex(said[1] ?? '', /no op "ad" \(did you mean add\?\): it has add, set, compareAndSet, requireAtLeast/)
   t.regex(said[2] ?? '', /this is no JSON: write it like/)
   t.is(said[3], `sirtaki: add of type counter does not accept {}: write an input like '{"by":1}'\n`)

@@ -88,6 +88,8 @@ async function run(ask: Ask): Promise<Answer> {
     case 'multi':
     case 'ephemeral':
     case 'txn':
+    case 'extensionCounter':
+    case 'extensionQueue':
       return { measured: await objectLoad(ask.address, ask.load, ask) }
     case 'sessionEnd':
       return { measured: await endsLoad(ask.address, ask.ends) }

@@ -39,7 +39,15 @@ export interface Missing {
 }
 
 /** What is asked of objects; peers are asked the like of it by their usual recipes. */
-export type ObjectLoad = 'queue' | 'lock' | 'createDelete' | 'multi' | 'ephemeral' | 'txn'
+export type ObjectLoad =
+  | 'queue'
+  | 'lock'
+  | 'createDelete'
+  | 'multi'
+  | 'ephemeral'
+  | 'txn'
+  | 'extensionCounter'
+  | 'extensionQueue'
 
 /** One load, ready to be called. */
 export interface Operation {

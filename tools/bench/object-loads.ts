@@ -5,13 +5,16 @@
  * put and the take are sent together, and the acknowledgement with those of the next call. One of `lock` acquires and
  * releases; of `createDelete` it creates a node and deletes it; of `multi` it creates two nodes and deletes those of
  * the call before, in one; of `txn` it reads two objects of the caller's own and changes both if they still are what
- * was read. Read next:
+ * was read; of extensions it adds, or takes and puts, by a program that stands in the log. Read next:
  * `loads.ts`, `peers/zookeeper-recipes.ts` (the same of a peer).
  */
 import { extname, join } from 'node:path'
 import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
+import type { Extension } from '../../objects/extensions/define-extension.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
+import { CounterRecipe } from '../../objects/recipes/counter.ts'
+import { QueueRecipe } from '../../objects/recipes/queue.ts'
 import type { Tree } from '../../objects/tree/tree.ts'
 import { connected } from './loads.ts'
 import { eachOf, measureOperation, type Measured, type ObjectLoad, type Operation } from './measure.ts'
@@ -55,15 +58,28 @@ export async function objectLoad(
   { outstanding, ms }: { outstanding: number; ms: number },
 ): Promise<Measured> {
   const objects = await clientOf(address)
-  const operation = await (load === 'queue' || load === 'lock'
-    ? contended[load](
-        await sessionsOf(objects, `${load} ${outstanding} ${address}`, outstanding),
-        `/bench/${load}-${outstanding}`,
-      )
-    : load === 'txn'
-      ? txn(objects, outstanding)
-      : ofTree[load](await objects.tree('/bench/tree', { codec: 'bytes' }), objects, outstanding))
-  return measureOperation(operation, outstanding, ms)
+  return measureOperation(await operationOf(address, load, objects, outstanding), outstanding, ms)
+}
+
+async function operationOf(
+  address: string,
+  load: ObjectLoad,
+  objects: ObjectClient,
+  callers: number,
+): Promise<Operation> {
+  switch (load) {
+    case 'queue':
+    case 'lock':
+    case 'extensionCounter':
+    case 'extensionQueue': {
+      const all = await sessionsOf(objects, `${load} ${callers} ${address}`, callers)
+      return contended[load](all, `/bench/${load}-${callers}`)
+    }
+    case 'txn':
+      return txn(objects, callers)
+    default:
+      return ofTree[load](await objects.tree('/bench/tree', { codec: 'bytes' }), objects, callers)
+  }
 }
 
 const contended = {
@@ -91,6 +107,26 @@ const contended = {
       },
     })
   },
+  extensionCounter: async (all: readonly ObjectSession[], path: string): Promise<Operation> => {
+    const counters = await opened(all, CounterRecipe, path)
+    return { run: async (caller) => counters[caller]?.add({ by: 1 }) }
+  },
+  extensionQueue: async (all: readonly ObjectSession[], path: string): Promise<Operation> => {
+    const queues = await opened(all, QueueRecipe, path)
+    return {
+      run: async (caller) => {
+        const queue = queues[caller]
+        const [item] = await Promise.all([queue?.take({}, WAIT), queue?.put({ item: 'x'.repeat(BYTES) })])
+        if (item === undefined) throw new Error('nothing was taken')
+      },
+    }
+  },
+}
+
+/** Handles of a recipe for sessions, the first of which registers it. */
+async function opened<O extends object>(all: readonly ObjectSession[], recipe: Extension<O>, path: string) {
+  await all[0]?.register(recipe)
+  return Promise.all(all.map((session) => session.open(recipe, path)))
 }
 
 type Bytes = Tree<Uint8Array>

@@ -2,6 +2,8 @@
  * What every error code means, why it usually comes and what to do, for people.
  *
  * The compiler demands an explanation for each code. Read next: `../../log/errors.ts`, `../commands/explain.ts`.
+ *
+ * Long: one table, an entry for each code.
  */
 import type { Code, Next } from '../../log/errors.ts'
 
@@ -83,6 +85,15 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'run the same version of Sirtaki everywhere',
       'leave a member that reports nonsense out: sirtaki reconfigure remove UNIT',
     ],
+  },
+  BAD_SOURCE: {
+    meaning: 'the source of an extension is no program, so that it was not registered',
+    causes: [
+      'it does not parse, or throws while it is loaded: reason has the line and the column',
+      'it names a function that it does not have, or an op by something else than letters and digits',
+      'uses, takes or events reach a path in /. or a type that other views may not have',
+    ],
+    actions: ['try it without a cluster: sirtaki extension check FILE', 'mend what the reason names, then register it'],
   },
   BLOBS_REFUSED: {
     meaning: 'the blob store refused the call',
@@ -176,6 +187,63 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'if it stays: sirtaki status shows the epoch of every unit, sirtaki reconfigure opens the next one',
     ],
   },
+  EXTENSION_DIFFERS: {
+    meaning: 'an extension of that name and version is registered with another source than the caller has',
+    causes: [
+      'the code was changed, and its version was not',
+      'another build of the same code: compilers and Node give functions other texts',
+      'the extension was registered anew since the caller has read it',
+    ],
+    actions: [
+      'see what is registered: sirtaki extension show NAME --source',
+      'give what was changed the next version, then register it',
+      'keep the source in a file, so that every build has the same text: sirtaki extension build FILE',
+    ],
+  },
+  EXTENSION_DISABLED: {
+    meaning: 'the extension does not run: reason and since, a position, are in the facts; its objects can be read',
+    causes: [
+      'somebody has disabled it',
+      'its functions for changes have failed three times in a row',
+      'the engine gave it up',
+    ],
+    actions: [
+      'see why: sirtaki extension show NAME',
+      'register a mended version, which runs from there on, or start the old one again: sirtaki extension enable NAME',
+    ],
+  },
+  EXTENSION_LIMIT: {
+    meaning: 'a program exceeded a bound, so nothing of its step stays: limit in the facts says which',
+    causes: [
+      'fuel: a loop that is long, or does not end; or other ops of the same entry have used what there is',
+      'depth or memory: calls within calls, or more data than one call may hold',
+      'value or count: a value that cannot cross, or more records, waits or changes than one step may have',
+    ],
+    actions: [
+      'see what its ops use: sirtaki extension profile NAME',
+      'do less in one call, or give the definition more fuel: 50,000,000 at most',
+    ],
+  },
+  EXTENSION_THREW: {
+    meaning: 'a program threw, so nothing of its step stays: text in the facts is its own',
+    causes: [
+      'a fault in a function of the extension',
+      'something "is not defined": a variable of the module around it, which a program does not see',
+    ],
+    actions: [
+      'try it without a cluster: sirtaki extension check FILE runs the examples that FILE exports',
+      'a program sees only its arguments and the language: move what it needs into its functions',
+      'throw ctx.reject for what is no fault',
+    ],
+  },
+  EXTENSION_TRAP: {
+    meaning: 'the engine gave a program up in the middle of a call: it is disabled from there on',
+    causes: ['a fault in the engine, which all views meet at the same position'],
+    actions: [
+      'see what is said of it: sirtaki extension show NAME',
+      'keep source and input, and report them; sirtaki extension enable NAME runs it again',
+    ],
+  },
   FULL: {
     meaning:
       'the disk of a unit is full: appends are refused before a reserve is used up, so that everything else goes on',
@@ -234,6 +302,30 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     causes: ['two types with one name and version', 'a store that is opened twice'],
     actions: ['give one of the types another name or version: the message names it'],
   },
+  NESTED: {
+    meaning: 'a program called an op of another program, which no program may',
+    causes: ['ctx.do on an object whose type is an extension'],
+    actions: ['let the caller do both ops in one transaction', 'put both into one extension'],
+  },
+  NOT_ACKNOWLEDGED: {
+    meaning: 'the session has not agreed to this source of the extension, so that it may not call it',
+    causes: [
+      'the extension was registered anew since the session has opened it',
+      'an op that was called without open, or by another session',
+    ],
+    actions: ['open the object anew with the version that is registered: sirtaki extension show NAME'],
+  },
+  NOT_A_WAIT: {
+    meaning: 'a program answered that it waits where nothing may wait; nothing of its step stays',
+    causes: [
+      'an op that calls ctx.wait and is not among the waits of its definition',
+      'ctx.do on an op that would have to wait, as the acquire of a lock',
+    ],
+    actions: [
+      'name the op in waits, and give the extension another version',
+      'tell the op that the program calls not to wait',
+    ],
+  },
   NOT_ACTIVE: {
     meaning: 'this version of the type is not the active one in the space; nothing was changed',
     causes: [
@@ -270,6 +362,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'delete a node with all below it: sirtaki rm OBJECT NODE --recursive',
     ],
   },
+  NOT_IN_USES: {
+    meaning: 'a program reached for a path, or a type, that its extension does not name under uses',
+    causes: ['a path that was mistyped, or that no pattern of uses covers'],
+    actions: ['see what it uses: sirtaki extension show NAME', 'name the path under uses, in another version'],
+  },
   NOT_MEMBER: {
     meaning: 'the layout does not name that unit',
     causes: [
@@ -286,6 +383,11 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
       'then: sirtaki sequencer --listen HOST:PORT --units A,B,C',
       'look: sirtaki status',
     ],
+  },
+  NOT_REGISTERED: {
+    meaning: 'no extension of that name is registered',
+    causes: ['nobody has registered it in this cluster', 'it was removed; its objects can be read'],
+    actions: ['see which there are: sirtaki extension list', 'register it: sirtaki extension register FILE'],
   },
   NOT_WHOLE: {
     meaning: 'a unit lacks what its chain knows decided, so that the next epoch cannot be built with it',

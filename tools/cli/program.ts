@@ -18,6 +18,7 @@ import { devCommand } from '../commands/dev.ts'
 import { doctorCommand } from '../commands/doctor.ts'
 import { explainCommand } from '../commands/explain.ts'
 import { exportCommand } from '../commands/export.ts'
+import { extensionCommand } from '../commands/extension.ts'
 import { fillCommand } from '../commands/fill.ts'
 import { getCommand } from '../commands/get.ts'
 import { blameCommand, diffCommand, historyCommand, replayCommand } from '../commands/history.ts'
@@ -134,6 +135,7 @@ const makeCommands = (): Command[] => [
   blameCommand(),
   replayCommand(),
   logCommand(),
+  extensionCommand(),
   checkpointCommand(),
   checkpointerCommand(),
   archiveCommand(),

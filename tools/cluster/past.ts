@@ -58,3 +58,10 @@ export const withObjectsAt = <T>(
     await using past = await client.at(at, { signal: context.signal, timeoutMs: context.timeoutMs })
     return await use(past)
   })
+
+/** The oldest position whose state can be had: behind the oldest checkpoint where the log was trimmed. */
+export async function oldestOf(client: ObjectClient): Promise<number> {
+  await client.sync()
+  const { mark, checkpoints, archived } = client.retention()
+  return mark === 0 || archived !== null ? 0 : (checkpoints.find((one) => one.position >= mark)?.position ?? mark)
+}

@@ -18,7 +18,7 @@ import { tableText } from '../cli/output.ts'
 import { loadTypes } from '../cluster/code.ts'
 import { noObject, withObjects } from '../cluster/objects.ts'
 import { withExport } from '../cluster/offline.ts'
-import { pastFlags, when, withPast, type PastFlags } from '../cluster/past.ts'
+import { oldestOf, pastFlags, when, withPast, type PastFlags } from '../cluster/past.ts'
 import { timeText } from '../cluster/trees.ts'
 
 interface RangeFlags extends PastFlags {
@@ -191,13 +191,6 @@ const ranged = (command: Command): Command =>
 /** What is asked for. */
 async function rangeOf(client: ObjectClient, { from, to }: RangeFlags, { signal }: Context) {
   return { from: from ?? (await oldestOf(client)), to, signal }
-}
-
-/** The oldest position whose state can be had: behind the oldest checkpoint where the log was trimmed. */
-async function oldestOf(client: ObjectClient): Promise<number> {
-  await client.sync()
-  const { mark, checkpoints, archived } = client.retention()
-  return mark === 0 || archived !== null ? 0 : (checkpoints.find((one) => one.position >= mark)?.position ?? mark)
 }
 
 const isPlain = ({ path }: { readonly path: string }): boolean => !path.startsWith('/.')

@@ -10,13 +10,14 @@ import { sha256 } from '../../../log/bytes/hash.ts'
 import { SirtakiError } from '../../../log/errors.ts'
 import { meter } from './meter.ts'
 import { ABI } from './prelude.ts'
+import { wasm, type WasmModule } from './wasm.ts'
 
 /** Of the one binary that is taken. */
 export const ENGINE_SHA256 = 'c0bd8f296e18cf074969f6401b9ecb72609a1323818ec2b9bf7a8f8d740d1363'
 
 /** An engine, ready to make instances. */
 export interface Engine {
-  readonly module: WebAssembly.Module
+  readonly module: WasmModule
   /** SHA-256 of the metered binary, and the number of the ABI. */
   readonly name: string
 }
@@ -34,11 +35,11 @@ export function compileEngine(bytes: Uint8Array): Engine {
     })
   }
   const metered = meter(bytes)
-  if (!WebAssembly.validate(metered)) {
+  if (!wasm.validate(metered)) {
     throw new SirtakiError(
       'UNSUPPORTED',
       'extensions need WebAssembly with several memories: Node 22, or a browser of 2024',
     )
   }
-  return { module: new WebAssembly.Module(metered), name: `${sha256(metered)}-${ABI}` }
+  return { module: new wasm.Module(metered), name: `${sha256(metered)}-${ABI}` }
 }

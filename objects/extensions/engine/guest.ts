@@ -9,6 +9,7 @@
  */
 import { SirtakiError } from '../../../log/errors.ts'
 import { IMAGE_AT, PAGE_BYTES, meterNames } from './meter.ts'
+import { wasm, type WasmGlobal, type WasmInstance, type WasmMemory, type WasmModule } from './wasm.ts'
 
 /** An address in the engine's memory. */
 export type Pointer = number
@@ -47,12 +48,12 @@ export interface Calls {
   [meterNames.restore](): number
 }
 interface Exports extends Calls {
-  readonly memory: WebAssembly.Memory
-  readonly __stack_pointer: WebAssembly.Global
-  readonly [meterNames.memory]: WebAssembly.Memory
-  readonly [meterNames.fuel]: WebAssembly.Global
-  readonly [meterNames.depth]: WebAssembly.Global
-  readonly [meterNames.pages]: WebAssembly.Global
+  readonly memory: WasmMemory
+  readonly __stack_pointer: WasmGlobal
+  readonly [meterNames.memory]: WasmMemory
+  readonly [meterNames.fuel]: WasmGlobal
+  readonly [meterNames.depth]: WasmGlobal
+  readonly [meterNames.pages]: WasmGlobal
 }
 
 const functions = [
@@ -70,8 +71,8 @@ const memories = ['memory', meterNames.memory]
 function isExports(exports: Readonly<Record<string, unknown>>): exports is Readonly<Record<string, unknown>> & Exports {
   return (
     functions.every((name) => typeof exports[name] === 'function')
-    && globals.every((name) => exports[name] instanceof WebAssembly.Global)
-    && memories.every((name) => exports[name] instanceof WebAssembly.Memory)
+    && globals.every((name) => exports[name] instanceof wasm.Global)
+    && memories.every((name) => exports[name] instanceof wasm.Memory)
   )
 }
 
@@ -103,10 +104,10 @@ export interface Extent {
 /** One instance. */
 export class Guest {
   readonly calls: Calls
-  readonly fuel: WebAssembly.Global
-  readonly depth: WebAssembly.Global
-  readonly pages: WebAssembly.Global
-  readonly stackPointer: WebAssembly.Global
+  readonly fuel: WasmGlobal
+  readonly depth: WasmGlobal
+  readonly pages: WasmGlobal
+  readonly stackPointer: WasmGlobal
   readonly memory: Uint8Array
   /** The second memory from where the image begins. */
   readonly image: Uint8Array
@@ -116,7 +117,7 @@ export class Guest {
   readonly #marks: Uint8Array
   #lengthAt = 0
 
-  constructor(module: WebAssembly.Module) {
+  constructor(module: WasmModule) {
     const exports = this.#instance(module).exports
     if (!isExports(exports)) throw new SirtakiError('UNSUPPORTED', 'the engine of extensions exports something else')
     this.calls = exports
@@ -134,14 +135,14 @@ export class Guest {
     this.#lengthAt = this.calls.wasm_malloc(4)
   }
 
-  #instance(module: WebAssembly.Module): WebAssembly.Instance {
+  #instance(module: WasmModule): WasmInstance {
     const nothing = (): number => ERROR_NONE
     const notThere = (): number => NOT_THERE
     const zeros = (at: Pointer, count: number): number => {
       this.write(at, new Uint8Array(count))
       return ERROR_NONE
     }
-    return new WebAssembly.Instance(module, {
+    return new wasm.Instance(module, {
       env: {
         host_call: (_name: Pointer, _bytes: number, _self: Pointer, argc: number, argv: Pointer) =>
           this.onCall(argc, argv),

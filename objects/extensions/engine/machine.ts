@@ -16,6 +16,7 @@ import { Guest, NoMemory, type Extent, type Pointer } from './guest.ts'
 import { DEPTH_MAX } from './meter.ts'
 import { PRELUDE } from './prelude.ts'
 import { NoValue, Thrown, Values } from './values.ts'
+import { wasm, type WasmModule } from './wasm.ts'
 
 /** Of the engine: JSON, Map and Set, regular expressions, BigInt; `eval` is taken away behind the source. */
 const INTRINSICS = 2 | 4 | 8 | 32 | 256
@@ -55,6 +56,8 @@ export interface Host {
 export interface BadSource {
   readonly kind: 'bad'
   readonly outcome: CallOutcome
+  /** LINE:COLUMN of what threw, where that is known. */
+  readonly where: string | undefined
 }
 
 /** What the host ended a call with, on its way through the guest. */
@@ -87,6 +90,8 @@ export interface Seats {
 interface Image {
   readonly hash: string
   readonly source: string
+  /** Fuel that its source used to load. */
+  readonly fuel: number
   readonly stack: number
   readonly pages: number
   readonly call: Pointer
@@ -113,7 +118,7 @@ export class Machine {
   }
 
   /** Builds the image of a source in a fresh instance, which has it then. */
-  static load(module: WebAssembly.Module, source: string, seats: Seats): { machine: Machine; seat: Seat } | BadSource {
+  static load(module: WasmModule, source: string, seats: Seats): { machine: Machine; seat: Seat } | BadSource {
     const guest = new Guest(module)
     guest.fuel.value = LOAD_FUEL_MAX
     try {
@@ -121,7 +126,8 @@ export class Machine {
       const machine = new Machine(seats, image)
       return { machine, seat: { guest, values, holder: machine, extent: guest.extent() } }
     } catch (thrown) {
-      return { kind: 'bad', outcome: outcomeOf(guest, thrown, LOAD_FUEL_MAX) }
+      const outcome = outcomeOf(guest, thrown, LOAD_FUEL_MAX)
+      return { kind: 'bad', outcome, where: thrown instanceof Thrown ? placeOf(guest, thrown) : undefined }
     }
   }
 
@@ -131,6 +137,10 @@ export class Machine {
   }
   get source(): string {
     return this.#image.source
+  }
+  /** Fuel that its source used to load. */
+  get loadFuel(): number {
+    return this.#image.fuel
   }
 
   /** Takes fuel for what the host does. @throws what ends the call where there is none left. */
@@ -231,7 +241,7 @@ export class Machine {
     } catch (thrown) {
       throw thrown instanceof Stop ? thrown : new Stop(thrown)
     }
-    return this.#cross(() => values.to(answer))
+    return this.#cross(() => values.owned(answer))
   }
 }
 
@@ -243,10 +253,11 @@ function built(guest: Guest, source: string): { readonly image: Image; readonly 
   const given = values.from(invoked(loading, property(loading, loading.api, 'define'), [program]))
   const names = new Map((Array.isArray(given) ? given.map(String) : []).map((name) => [name, guest.text(name)]))
   guest.calls.qjs_run_gc()
+  const fuel = LOAD_FUEL_MAX - guest.fuel.value
   guest.image.set(guest.memory)
   guest.unmark()
   const [stack, pages] = [guest.stackPointer.value, guest.pages.value]
-  return { image: { hash: sha256(guest.memory), source, stack, pages, call, argv, names }, values }
+  return { image: { hash: sha256(guest.memory), source, fuel, stack, pages, call, argv, names }, values }
 }
 
 /** With what a function is called. */
@@ -303,7 +314,7 @@ function outcomeOf(guest: Guest, thrown: unknown, given: number): CallOutcome {
     const fuel = given - guest.fuel.value
     return { kind: 'limit', limit: which, fuel, ...(reason === undefined ? {} : { reason }) }
   }
-  const isTrap = thrown instanceof WebAssembly.RuntimeError
+  const isTrap = thrown instanceof wasm.RuntimeError
   if (guest.fuel.value < 0 && (isTrap || thrown instanceof Stop || thrown instanceof Thrown)) return limit('fuel')
   if (isTrap && guest.depth.value > DEPTH_MAX) return limit('depth')
   if (isTrap) return { kind: 'trap', text: thrown.message, fuel: given - guest.fuel.value }
@@ -323,5 +334,16 @@ function threw(guest: Guest, { exception }: Thrown, given: number, limit: (which
     return { kind: 'threw', text: text.slice(0, TEXT_MAX), fuel: given - guest.fuel.value }
   } catch (thrown) {
     return outcomeOf(guest, thrown, given)
+  }
+}
+
+/** Where a source threw, as the engine says. */
+function placeOf(guest: Guest, { exception }: Thrown): string | undefined {
+  try {
+    const stack = guest.textOf(guest.calls.qjs_get_prop_string(exception, guest.place('stack').at))
+    return /\bsource:(\d+:\d+)/.exec(stack ?? '')?.[1]
+  } catch {
+    // What it threw is an object of its own making: then nobody knows.
+    return undefined
   }
 }

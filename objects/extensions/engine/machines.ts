@@ -9,8 +9,10 @@
  * Keeps: E3. Read next: `machine.ts`.
  */
 import { invariant } from '../../../log/errors.ts'
+import type { Engine } from './compile.ts'
 import type { Extent } from './guest.ts'
 import { Machine, type BadSource, type Seat, type Seats } from './machine.ts'
+import type { WasmModule } from './wasm.ts'
 
 /** Instances that live, and images that are kept. */
 export const SEATS_MAX = 16
@@ -24,7 +26,7 @@ export interface MachinesBounds {
 
 /** All programs of one engine. */
 export class Machines implements Seats {
-  readonly #module: WebAssembly.Module
+  readonly #module: WasmModule
   readonly #seatsMax: number
   readonly #imagesMax: number
   /** Both in the order of use, the longest ago first; of seats by whose image is in them. */
@@ -34,7 +36,7 @@ export class Machines implements Seats {
   readonly #bySource = new Map<string, Machine>()
   #last: Seat | undefined
 
-  constructor(module: WebAssembly.Module, { seatsMax = SEATS_MAX, imagesMax = IMAGES_MAX }: MachinesBounds = {}) {
+  constructor({ module }: Engine, { seatsMax = SEATS_MAX, imagesMax = IMAGES_MAX }: MachinesBounds = {}) {
     this.#module = module
     this.#seatsMax = seatsMax
     this.#imagesMax = imagesMax

@@ -105,6 +105,24 @@ export class Values {
     }
   }
 
+  /**
+   * The same as what a host function answers with: the engine frees its memory, so that it must be all its own, no slot
+   * and none that is shared.
+   */
+  owned(value: unknown): Pointer {
+    const { calls } = this.#guest
+    switch (typeof value) {
+      case 'number':
+        return calls.qjs_new_number(value)
+      case 'boolean':
+        return value ? calls.qjs_get_true() : calls.qjs_get_false()
+      case 'undefined':
+        return calls.qjs_get_undefined()
+      default:
+        return value === null ? calls.qjs_get_null() : this.to(value)
+    }
+  }
+
   text(text: string): Pointer {
     const guest = this.#guest
     if (text.length <= SHORT) {

@@ -16,7 +16,7 @@ import { long, odd } from './corpus.ts'
 const FUEL = 10_000_000
 export const engine: Engine = compileEngine(readEngineFile())
 /** Fewer seats than programs: they take turns. */
-export const machines = new Machines(engine.module, { seatsMax: 3 })
+export const machines = new Machines(engine, { seatsMax: 3 })
 
 /** A program by its body. @throws Error where it does not load. */
 export function machineOf(body: string): Machine {

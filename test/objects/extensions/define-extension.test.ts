@@ -5,12 +5,12 @@
  */
 import test from 'ava'
 import { literal, number, object, string } from 'superstruct'
-import { defineExtension, type Extension } from '../../../objects/extensions/define-extension.ts'
+import { defineExtension } from '../../../objects/extensions/define-extension.ts'
 import { Machine } from '../../../objects/extensions/engine/machine.ts'
-import { Program } from '../../../objects/extensions/program.ts'
 import { sourceOf, type GuestFunction } from '../../../objects/extensions/source-text.ts'
-import { MachineDriver, answerOf, type Answer } from '../machine-driver.ts'
+import type { Answer } from '../machine-driver.ts'
 import { callOf, machines } from './corpus-run.ts'
+import { ExtensionDriver } from './extension-driver.ts'
 
 const Stock = defineExtension({
   name: 'shop.stock',
@@ -42,25 +42,19 @@ const Stock = defineExtension({
   },
 })
 
-function programOf({ name, version, source, waits, fuel }: Extension<unknown>): Program {
-  const machine = machines.load(source)
-  if (!(machine instanceof Machine)) throw new Error(JSON.stringify(machine.outcome))
-  return new Program({ name, version, machine, waits, fuel })
-}
-
 test('an extension with types runs as it is written', (t) => {
-  const program = programOf(Stock)
-  const driver = new MachineDriver([program])
+  const driver = new ExtensionDriver()
   const ann = driver.open()
-  const ask = (op: string, input: unknown): Answer => answerOf(driver.op(ann, program, '/stock', op, input).outcome)
+  driver.register(ann, Stock)
+  const ask = (op: string, input: unknown): Answer => driver.ask(ann, Stock, '/stock', op, input)
   t.is(ask('take', { sku: 'a' }), 'waiting')
   t.deepEqual(ask('fill', { sku: 'a', upTo: 2 }), { value: 2 })
-  t.deepEqual(driver.settled.get(1), { value: 2 })
-  t.deepEqual(ask('take', { sku: 'a' }), { value: 3 })
+  t.deepEqual(driver.settled.get(3), { value: 4 })
+  t.deepEqual(ask('take', { sku: 'a' }), { value: 5 })
   t.is(ask('take', { sku: 'a' }), 'waiting')
   t.deepEqual(
-    [Stock.type, Stock.version, Stock.fuel, program.name, program.ops],
-    ['x:shop.stock', 3, 1_000_000, 'x:shop.stock', ['fill', 'take']],
+    [Stock.extension, Stock.name, Stock.version, Stock.program.fuel, Stock.program.waits],
+    ['shop.stock', 'x:shop.stock', 3, 1_000_000, ['take']],
   )
   t.is(Stock.calls.get('take')?.waits, true)
   t.is(Stock.calls.get('fill')?.refusal({ sku: 'a', upTo: 1 }), undefined)
@@ -146,7 +140,7 @@ test('a definition that makes no sense is refused, with what is wrong', (t) => {
     [{ ops: () => ({ then: ops.run }) }, /op "then" of type x:a is refused/u],
     [
       { ops: () => ({ run: { refusal: () => undefined, run: undefined } }) },
-      /its op run has no function, and there is no source/u,
+      /run of extension a has no function, and there is no source/u,
     ],
     [{ source: '({})' }, /it has a source, and a function for run besides/u],
     [
@@ -167,6 +161,9 @@ test('a definition that makes no sense is refused, with what is wrong', (t) => {
 test('a source of its own is taken as it is', (t) => {
   const source = '({ one(ctx) { return 1 } })'
   const One = defineExtension({ name: 'one', version: 1, source, ops: (op) => ({ one: op(literal(null)) }) })
-  t.is(One.source, source)
-  t.deepEqual(programOf(One).ops, ['one'])
+  t.is(One.program.source, source)
+  const driver = new ExtensionDriver()
+  const ann = driver.open()
+  driver.register(ann, One)
+  t.deepEqual(driver.ask(ann, One, '/one', 'one'), { value: 1 })
 })

@@ -10,7 +10,7 @@ import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { callOf, engine, hostWith, machineOf, textOf } from './corpus-run.ts'
 
 const load = (source: string): Machine | CallOutcome => {
-  const machine = new Machines(engine.module).load(source)
+  const machine = new Machines(engine).load(source)
   return machine instanceof Machine ? machine : machine.outcome
 }
 
@@ -149,4 +149,30 @@ test('E3: what a call used is put back: stack, memory, depth, whatever ended it'
   t.is(textOf(callOf(greedy)), first)
   greedy.restore()
   t.true(greedy.isRestored())
+})
+
+test('E3: what ctx answers with is taken by the engine, and its memory stays whole', (t) => {
+  const machine = machineOf(`
+    const kept = []
+    for (let i = 0; i < input.times; i++) kept.push([i + 0.5, { i }, 'text ' + i, ctx.get(i) ?? 'none', [input.by]])
+    return kept`)
+  const answer = fc.oneof(
+    fc.constantFrom(undefined, null, true, false),
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
+    fc.string({ unit: 'grapheme' }),
+    fc.record({ a: fc.constantFrom(null, true, 0.5) }),
+  )
+  const property = fc.property(
+    fc.array(answer, { maxLength: 40 }),
+    fc.double({ min: -9, max: 9, noNaN: true }),
+    (all, by) => {
+      const host = { ask: (_number: number, [i]: readonly unknown[]) => all[Number(i)] }
+      const calling = { host, fuel: 10_000_000, position: 1, time: 1, session: 1 }
+      const outcome = machine.call('run', { times: all.length, by }, calling)
+      const kept = all.map((one, i) => [i + 0.5, { i }, `text ${i}`, one ?? 'none', [by + 0]])
+      t.deepEqual(outcome, { kind: 'value', value: kept, fuel: outcome.fuel })
+    },
+  )
+  fc.assert(property, { numRuns: 300 })
 })

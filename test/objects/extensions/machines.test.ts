@@ -23,7 +23,7 @@ function loaded(machines: Machines, nth: number): Machine {
 
 /** What 12 programs come to, in turns. */
 function played(bounds: MachinesBounds): { readonly texts: string[]; readonly hashes: string[] } {
-  const machines = new Machines(engine.module, bounds)
+  const machines = new Machines(engine, bounds)
   const all = Array.from({ length: 12 }, (_, nth) => loaded(machines, nth))
   const texts = Array.from({ length: 60 }, (_, i) => {
     const machine = all[(i * 7) % 12]
@@ -47,13 +47,13 @@ test('E3: an image that was dropped is built anew, and is the same', (t) => {
 })
 
 test('E3: spaces that load one source have one program', (t) => {
-  const machines = new Machines(engine.module)
+  const machines = new Machines(engine)
   t.is(loaded(machines, 1), loaded(machines, 1))
   t.not(loaded(machines, 1), loaded(machines, 2))
 })
 
 test('E3: where the host has trouble of its own, its instance is not used again', (t) => {
-  const machines = new Machines(engine.module, { seatsMax: 1 })
+  const machines = new Machines(engine, { seatsMax: 1 })
   const machine = loaded(machines, 1)
   const own = textOf(callOf(machine))
   const seat = machines.take(machine)
@@ -72,7 +72,7 @@ test('E3: where the host has trouble of its own, its instance is not used again'
 })
 
 test('E3: an instance that was given away is nobody else’s', (t) => {
-  const machines = new Machines(engine.module, { seatsMax: 2 })
+  const machines = new Machines(engine, { seatsMax: 2 })
   const seats = Array.from({ length: 6 }, (_, nth) => {
     const machine = loaded(machines, nth)
     callOf(machine)

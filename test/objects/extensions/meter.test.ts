@@ -7,6 +7,7 @@ import test from 'ava'
 import { isError } from '../../../log/errors.ts'
 import { IMAGE_AT, PAGES_MAX, PAGE_BYTES, meter, meterNames } from '../../../objects/extensions/engine/meter.ts'
 import { WasmWriter } from '../../../objects/extensions/engine/wasm-bytes.ts'
+import { wasm, type WasmGlobal } from '../../../objects/extensions/engine/wasm.ts'
 
 const I32 = 0x7f
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
@@ -40,8 +41,8 @@ function moduleOf({ code, memories = 1, imports = [0], results = [I32], more = [
 interface Run {
   readonly run: (a: number, b: number) => number
   readonly restore: () => number
-  readonly fuel: WebAssembly.Global
-  readonly depth: WebAssembly.Global
+  readonly fuel: WasmGlobal
+  readonly depth: WasmGlobal
   readonly memory: Uint8Array
   readonly second: Uint8Array
 }
@@ -49,12 +50,12 @@ interface Run {
 /** A metered module, ready, with fuel. */
 function metered(code: readonly number[]): Run {
   const exports: Record<string, unknown> = {
-    ...new WebAssembly.Instance(new WebAssembly.Module(meter(moduleOf({ code }))), {}).exports,
+    ...new wasm.Instance(new wasm.Module(meter(moduleOf({ code }))), {}).exports,
   }
   const { run, memory, [meterNames.restore]: restore, [meterNames.memory]: second } = exports
   const { [meterNames.fuel]: fuel, [meterNames.depth]: depth } = exports
-  if (!(memory instanceof WebAssembly.Memory && second instanceof WebAssembly.Memory)) throw new Error('no memory')
-  if (!(fuel instanceof WebAssembly.Global && depth instanceof WebAssembly.Global)) throw new Error('no globals')
+  if (!(memory instanceof wasm.Memory && second instanceof wasm.Memory)) throw new Error('no memory')
+  if (!(fuel instanceof wasm.Global && depth instanceof wasm.Global)) throw new Error('no globals')
   if (typeof run !== 'function' || typeof restore !== 'function') throw new Error('no functions')
   fuel.value = 1_000_000
   return {
@@ -85,7 +86,7 @@ test('E2: a loop costs its rounds, and one that never ends is stopped', (t) => {
   // Six instructions a round.
   t.is((twenty ?? 0) - (ten ?? 0), 10 * 6)
   const endless = metered([0x03, 0x40, 0x0c, 0, 0x0b, ...get(1)])
-  t.throws(() => endless.run(0, 0), { instanceOf: WebAssembly.RuntimeError, message: /unreachable/ })
+  t.throws(() => endless.run(0, 0), { instanceOf: wasm.RuntimeError, message: /unreachable/ })
   t.true(endless.fuel.value < 0)
 })
 
@@ -94,7 +95,7 @@ test('E2: memory.copy and memory.fill cost their bytes, memory its pages', (t) =
   t.is(costOf(fill, 5_000, 0) - costOf(fill, 1_000, 0), 4_000)
   const copy = metered([...constant(0), ...constant(64), ...get(0), 0xfc, 10, 0, 0, ...get(1)])
   t.is(costOf(copy, 5_000, 0) - costOf(copy, 1_000, 0), 4_000)
-  t.throws(() => fill.run(-1, 0), { instanceOf: WebAssembly.RuntimeError })
+  t.throws(() => fill.run(-1, 0), { instanceOf: wasm.RuntimeError })
   const grow = metered([...get(0), 0x40, 0])
   t.is(costOf(grow, 3, 0) - costOf(grow, 2, 0), 65_536)
 })
@@ -141,7 +142,7 @@ test('E3: a store or a fill that traps changes neither memory nor image', (t) =>
   const fill = metered([...get(0), ...get(1), ...constant(64), 0xfc, 11, 0, ...get(1)])
   for (const one of [store, fill]) {
     for (const at of [-1, -4_096, PAGES_MAX * 65_536, 0x10000000]) {
-      t.throws(() => one.run(at, 1), { instanceOf: WebAssembly.RuntimeError })
+      t.throws(() => one.run(at, 1), { instanceOf: wasm.RuntimeError })
     }
     t.true(one.second.every((byte) => byte === 0))
   }
@@ -159,7 +160,7 @@ test('E2: frames are counted on every way out, and so many are too many', (t) =>
     t.is(one.run(levels, 42), 42)
     t.is(one.depth.value, 0)
   }
-  t.throws(() => one.run(100_000, 1), { instanceOf: WebAssembly.RuntimeError, message: /unreachable/ })
+  t.throws(() => one.run(100_000, 1), { instanceOf: wasm.RuntimeError, message: /unreachable/ })
   t.true(one.fuel.value > 0)
 })
 

@@ -4,49 +4,46 @@
  * Read next: `../../../objects/extensions/program.ts`, `../../../objects/extensions/guest-step.ts`.
  */
 import test from 'ava'
-import { Machine } from '../../../objects/extensions/engine/machine.ts'
-import { Program, type ProgramParts } from '../../../objects/extensions/program.ts'
+import type { ProgramShape } from '../../../objects/extensions/shapes.ts'
+import { programsOf } from '../../../objects/extensions/registry.ts'
 import { Counter, orderKey } from '../../../objects.ts'
-import { MachineDriver, answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
-import { machines } from './corpus-run.ts'
+import { answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
+import { ExtensionDriver, programOf, type Registrable } from './extension-driver.ts'
 
-/** A program by its source. @throws Error where it does not load. */
-export function programOf(source: string, more: Partial<ProgramParts> = {}): Program {
-  const machine = machines.load(source)
-  if (!(machine instanceof Machine)) throw new Error(JSON.stringify(machine.outcome))
-  return new Program({ name: 'test', version: 1, machine, ...more })
-}
+/** An object of one program at /it; whoever opens a session has agreed to it. */
+class ProgramDriver extends ExtensionDriver {
+  readonly program: Registrable
 
-/** An object of a program at /it. */
-class ProgramDriver extends MachineDriver {
-  readonly program: Program
-
-  constructor(source: string, more: Partial<ProgramParts> = {}) {
-    const program = programOf(source, more)
-    super([program, Counter])
-    this.program = program
-    this.tick()
+  constructor(source: string, more: Partial<ProgramShape> = {}) {
+    super([Counter])
+    this.program = programOf(source, more)
+    const registrar = super.open()
+    const answer = this.register(registrar, this.program)
+    if (!('value' in Object(answer))) throw new Error(JSON.stringify(answer))
   }
 
-  ask(session: DrivenSession, op: string, input: unknown = null): Answer {
-    return answerOf(this.op(session, this.program, '/it', op, input).outcome)
+  override open(): DrivenSession {
+    const session = super.open()
+    this.acknowledge(session, this.program)
+    return session
+  }
+  call(session: DrivenSession, op: string, input: unknown = null): Answer {
+    return this.ask(session, this.program, '/it', op, input)
   }
   gaveUp(session: DrivenSession, op: number): Answer {
     return answerOf(this.cancel(session, '/it', op).outcome)
   }
-
-  /** Its records: keys with values, and who owns them. */
   get records(): readonly (readonly [key: string, value: unknown, session: number])[] {
-    const { records } = this.program.bind(this.space.journal).read('/it').tables
-    return [...records.range()].map(([key, { value, session }]) => [key, value, session])
+    return this.recordsOf('test', '/it')
   }
   get waits(): number {
-    return this.program.bind(this.space.journal).read('/it').tables.waits.size
+    return this.waitsOf('test', '/it')
   }
 }
 
 /** What calls use. Another figure is another format: views of two releases would not agree. */
-const FUEL = { add: 46_238, put: 116_727, take: 100_848 }
+const LOAD_FUEL = 7_279_726
+const FUEL = { add: 48_100, put: 117_658, take: 101_779 }
 
 const counter = `({
   add(ctx, { by }) { const n = (ctx.get('n') ?? 0) + by; ctx.set('n', n); return n },
@@ -69,17 +66,17 @@ const every = (body: string, more = ''): string => `({ run(ctx, input) { ${body}
 test('E2: a counter is a counter; each entry says its fuel, alike on another view', (t) => {
   const driver = new ProgramDriver(counter)
   const ann = driver.open()
-  t.deepEqual(driver.ask(ann, 'add', { by: 2 }), { value: 2 })
+  t.deepEqual(driver.call(ann, 'add', { by: 2 }), { value: 2 })
   const { fuel } = driver.last
   t.is(fuel, FUEL.add)
-  t.deepEqual(driver.ask(ann, 'add', { by: 3 }), { value: 5 })
+  t.deepEqual(driver.call(ann, 'add', { by: 3 }), { value: 5 })
   t.deepEqual(driver.records, [['n', 5, 0]])
   t.deepEqual(driver.object('/it')?.describe(), {
     path: '/it',
     type: 'x:test',
     version: 1,
-    created: 2,
-    modified: 2,
+    created: 5,
+    modified: 5,
     records: 1,
     waits: 0,
   })
@@ -87,7 +84,7 @@ test('E2: a counter is a counter; each entry says its fuel, alike on another vie
   const again = driver.fresh()
   t.deepEqual(
     driver.entries.map((entry) => again.apply(entry).fuel),
-    [0, 0, fuel, driver.last.fuel],
+    [0, 0, LOAD_FUEL, 0, 0, fuel, driver.last.fuel],
   )
 })
 
@@ -96,7 +93,7 @@ test('O7: takes wait in order, past one that was given up and one whose session 
   const [ann, bob, eve] = [driver.open(), driver.open(), driver.open()]
   const [first, second, third] = [ann, bob, eve].map((one) => {
     const op = driver.next
-    t.is(driver.ask(one, 'take'), 'waiting')
+    t.is(driver.call(one, 'take'), 'waiting')
     return op
   })
   if (first === undefined || second === undefined || third === undefined) throw new Error('three takes')
@@ -107,12 +104,12 @@ test('O7: takes wait in order, past one that was given up and one whose session 
   t.deepEqual(driver.gaveUp(ann, first), { value: null })
   driver.end(bob)
   t.is(driver.waits, 1)
-  t.deepEqual(driver.ask(ann, 'put', { item: 'x' }), { value: undefined })
+  t.deepEqual(driver.call(ann, 'put', { item: 'x' }), { value: undefined })
   t.deepEqual(driver.settled.get(third), { value: 'x' })
   t.deepEqual([driver.records, driver.waits, driver.object('/it')], [[], 0, undefined])
-  t.deepEqual(driver.ask(ann, 'put', { item: { deep: [1, null, true] } }), { value: undefined })
+  t.deepEqual(driver.call(ann, 'put', { item: { deep: [1, null, true] } }), { value: undefined })
   t.is(driver.last.fuel, FUEL.put)
-  t.deepEqual(driver.ask(eve, 'take'), { value: { deep: [1, null, true] } })
+  t.deepEqual(driver.call(eve, 'take'), { value: { deep: [1, null, true] } })
   t.is(driver.last.fuel, FUEL.take)
   t.is(driver.replayed(), driver.digest)
 })
@@ -137,18 +134,22 @@ test('O5: a record ends with its owner, then `ended` runs; a waiter may be made 
     { waits: ['lead'] },
   )
   const [ann, bob, eve] = [driver.open(), driver.open(), driver.open()]
-  t.deepEqual(driver.ask(ann, 'lead'), { value: 4 })
-  t.is(driver.ask(bob, 'lead'), 'waiting')
-  t.is(driver.ask(eve, 'lead'), 'waiting')
-  driver.gaveUp(bob, 5)
+  t.deepEqual(driver.call(ann, 'lead'), { value: 9 })
+  t.is(driver.call(bob, 'lead'), 'waiting')
+  t.is(driver.call(eve, 'lead'), 'waiting')
+  driver.gaveUp(bob, 10)
   t.deepEqual(driver.last.events, [
-    { path: '/it', kind: 'cancelled', facts: { op: 5, row: { key: `waiting/${orderKey(5)}` }, session: bob.session } },
+    {
+      path: '/it',
+      kind: 'cancelled',
+      facts: { op: 10, row: { key: `waiting/${orderKey(10)}` }, session: bob.session },
+    },
   ])
   driver.end(ann, { clean: false, by: 3 })
   const { session } = ann
   t.deepEqual(driver.last.events[0]?.facts, { session, clean: false, keys: ['leader'] })
-  t.deepEqual(driver.settled.get(6), { value: 8 })
-  t.deepEqual(driver.records, [['leader', 8, eve.session]])
+  t.deepEqual(driver.settled.get(11), { value: 13 })
+  t.deepEqual(driver.records, [['leader', 13, eve.session]])
   driver.end(eve)
   t.deepEqual([driver.records, driver.object('/it')], [[], undefined])
   t.is(driver.replayed(), driver.digest)
@@ -165,7 +166,7 @@ test('O5: a deadline runs `due` with its key once', (t) => {
     due(ctx, { key }) { ctx.delete(key); ctx.emit('over', { key, session: ctx.session }) },
   })`)
   const ann = driver.open()
-  t.deepEqual(driver.ask(ann, 'set', { ms: 500 }), { value: undefined })
+  t.deepEqual(driver.call(ann, 'set', { ms: 500 }), { value: undefined })
   driver.after(499).tick()
   t.is(driver.records.length, 1)
   driver.after(1).tick()
@@ -193,7 +194,7 @@ test('E2: whatever ends a step by a bound or a throw leaves nothing of it', (t) 
   const ann = driver.open()
   const all: [nth: number, answer: unknown][] = []
   for (let nth = 1; nth < ways.length; nth++) {
-    all.push([nth, driver.ask(ann, 'run', nth)])
+    all.push([nth, driver.call(ann, 'run', nth)])
     t.deepEqual([driver.records, driver.last.events, driver.object('/it')], [[], [], undefined], `${nth}`)
   }
   const of = { extension: 'test', op: 'run' }
@@ -212,7 +213,7 @@ test('E2: whatever ends a step by a bound or a throw leaves nothing of it', (t) 
     10: { code: 'NOT_IN_USES', facts: { path: '/other' } },
     11: limit({ limit: 'count', what: 'weight given out', most: 1 << 20 }),
   })
-  t.deepEqual(driver.ask(ann, 'run', 0), { value: 1 })
+  t.deepEqual(driver.call(ann, 'run', 0), { value: 1 })
   t.deepEqual(driver.records, [['n', 1, 0]])
   t.is(driver.replayed(), driver.digest)
 })
@@ -241,7 +242,7 @@ test('E2: what ctx does not take is refused, with what it was', (t) => {
   ]
   for (const [call, reason] of calls) {
     const driver = new ProgramDriver(every(`return ${call}`), { waits: ['run'] })
-    const answer = driver.ask(driver.open(), 'run')
+    const answer = driver.call(driver.open(), 'run')
     t.deepEqual(answer, { code: 'BAD_ARGUMENT', facts: { reason } }, call)
     t.is(driver.object('/it'), undefined, call)
   }
@@ -250,7 +251,7 @@ test('E2: what ctx does not take is refused, with what it was', (t) => {
 test('E2: what one entry uses is bounded over all its parts', (t) => {
   const driver = new ProgramDriver(every('for (let i = 0; i < input; i++); return 1'), { fuel: 50_000_000 })
   const ann = driver.open()
-  t.deepEqual(driver.ask(ann, 'run', 50_000), { value: 1 })
+  t.deepEqual(driver.call(ann, 'run', 50_000), { value: 1 })
   const each = driver.last.fuel
   const parts = Math.floor(100_000_000 / each) + 1
   const op = { type: driver.program, path: '/it', op: 'run', input: 50_000 }
@@ -278,11 +279,11 @@ test('O3: in a transaction a program works on what the parts before it left, and
 
 test('what a program says for people goes to whoever asked for it, and is no part of the state', (t) => {
   const said: string[] = []
-  const log = (text: string): void => void said.push(text)
-  const driver = new ProgramDriver(every("ctx.log('position ' + ctx.position)"), { log })
-  driver.ask(driver.open(), 'run')
-  t.deepEqual(said, ['position 2'])
-  t.deepEqual(driver.ask(driver.open(), 'run', new Uint8Array(1)), {
+  const driver = new ProgramDriver(every("ctx.log('position ' + ctx.position)"))
+  programsOf(driver.space.journal).log = (program, text) => void said.push(`${program}: ${text}`)
+  driver.call(driver.open(), 'run')
+  t.deepEqual(said, ['test: position 5'])
+  t.deepEqual(driver.call(driver.open(), 'run', new Uint8Array(1)), {
     code: 'BAD_ARGUMENT',
     facts: { reason: 'a program takes no bytes' },
   })
@@ -304,15 +305,15 @@ test('E2: a getter that asks ends the call, however deep it would go', (t) => {
   )
   const ann = driver.open()
   const reason = 'an object whose getter or setter calls ctx'
-  t.like(driver.ask(ann, 'run', 500), { code: 'EXTENSION_LIMIT', facts: { limit: 'value', reason } })
-  t.deepEqual(driver.ask(ann, 'run', 1), { value: 1 })
+  t.like(driver.call(ann, 'run', 500), { code: 'EXTENSION_LIMIT', facts: { limit: 'value', reason } })
+  t.deepEqual(driver.call(ann, 'run', 1), { value: 1 })
 })
 
 test('E2: what ends the text of a throw is counted and is an outcome', (t) => {
   for (const body of ["ctx.set('k', NaN)", 'ctx.get(1)', "for (;;) ctx.get('k')", 'throw { toString() { throw 1 } }']) {
     const source = every(`let i = 0; while (i < 5000) i++; throw { toString() { ${body} } }`)
     const driver = new ProgramDriver(source)
-    const answer = driver.ask(driver.open(), 'run')
+    const answer = driver.call(driver.open(), 'run')
     t.true('code' in Object(answer) && driver.last.fuel > 1_000_000, `${body}: ${JSON.stringify(answer)}`)
     t.like(answer, { facts: { extension: 'test', op: 'run' } })
   }
@@ -328,10 +329,10 @@ test('O7: a wait that was given up is gone, whatever `cancelled` does', (t) => {
     { waits: ['take'] },
   )
   const [ann, bob] = [driver.open(), driver.open()]
-  t.is(driver.ask(ann, 'take'), 'waiting')
-  t.deepEqual(driver.gaveUp(ann, 3), { value: null })
+  t.is(driver.call(ann, 'take'), 'waiting')
+  t.deepEqual(driver.gaveUp(ann, 7), { value: null })
   t.deepEqual([driver.records, driver.last.events], [[], []])
-  t.deepEqual(driver.ask(bob, 'put'), { value: 'nobody' })
+  t.deepEqual(driver.call(bob, 'put'), { value: 'nobody' })
   t.is(driver.replayed(), driver.digest)
 })
 
@@ -345,11 +346,11 @@ test('E2: deadlines take nothing from an op, and those that find no fuel left ar
     { fuel: 50_000_000 },
   )
   const ann = driver.open()
-  driver.ask(ann, 'arm')
+  driver.call(ann, 'arm')
   driver.after(10)
   const fuel: number[] = []
   for (let n = 1; n < 5; n++) {
-    t.deepEqual(driver.ask(ann, 'add'), { value: n })
+    t.deepEqual(driver.call(ann, 'add'), { value: n })
     fuel.push(Math.floor(driver.last.fuel / 10_000_000))
   }
   t.deepEqual(fuel, [10, 10, 0, 0])
@@ -361,10 +362,10 @@ test('E2: deadlines take nothing from an op, and those that find no fuel left ar
 })
 
 test('what a program says to one who throws over it changes nothing', (t) => {
-  const log = (): void => {
+  const driver = new ProgramDriver(every("ctx.set('a', 1); ctx.log('x'); return 1"))
+  programsOf(driver.space.journal).log = () => {
     throw new Error('nobody listens')
   }
-  const driver = new ProgramDriver(every("ctx.set('a', 1); ctx.log('x'); return 1"), { log })
-  t.deepEqual(driver.ask(driver.open(), 'run'), { value: 1 })
+  t.deepEqual(driver.call(driver.open(), 'run'), { value: 1 })
   t.deepEqual(driver.records, [['a', 1, 0]])
 })

@@ -1,0 +1,266 @@
+/**
+ * The programs of one space, as the registry's records say: their types, who may call them, what they take.
+ *
+ * Derived from records each time, so that whatever takes a record back takes this back too. Keeps: E3, E5, E6. Read
+ * next: `registry.ts` (the records), `program.ts` (a type of theirs), `events.ts`.
+ */
+import { invariant } from '../../log/errors.ts'
+import type { BoundType } from '../runtime/bound-type.ts'
+import type { ObjectDeadlines } from '../runtime/deadlines.ts'
+import type { What } from '../runtime/entry.ts'
+import { NOBODY, type Journal } from '../runtime/journal.ts'
+import { orderKey } from '../runtime/object-type.ts'
+import type { Programs, Reach, Taker } from '../runtime/programs.ts'
+import { Rejection } from '../runtime/rejection.ts'
+import { LOAD_FUEL_MAX, Machine } from './engine/machine.ts'
+import type { Machines } from './engine/machines.ts'
+import type { EngineSource } from './engine-source.ts'
+import { Events } from './events.ts'
+import { matches } from './patterns.ts'
+import { opNames, type ProgramTables } from './program-records.ts'
+import { bindProgram, type ProgramCode } from './program.ts'
+import type { Acknowledged, ProgramRecord, ProgramState, Take } from './shapes.ts'
+
+/** Where the registry is. */
+export const REGISTRY_PATH = '/.sirtaki/extensions'
+export const REGISTRY_TYPE = 'sirtaki.extensions'
+/** Where a program has records for what it does at other objects. */
+export const ownPath = (program: string): string => `/.sirtaki/x/${program}`
+
+type Registry = BoundType<object, { programs: ProgramRecord; states: ProgramState; acknowledged: Acknowledged }>
+
+/** What a source came to. */
+export type Loaded =
+  | { readonly machine: Machine; readonly fuel: number; readonly reason?: undefined }
+  | { readonly machine?: undefined; readonly fuel: number; readonly reason: string }
+
+/** All programs of one space. */
+export class RegisteredPrograms implements Programs {
+  readonly registry = REGISTRY_TYPE
+  readonly path = REGISTRY_PATH
+  /** Is given what programs say for people. */
+  log: ((program: string, text: string) => void) | undefined
+  #reach: Reach | undefined
+  readonly #journal: Journal
+  readonly #open: () => Registry
+  readonly #engine: EngineSource
+  #ready: Machines | undefined
+  #registry: Registry | undefined
+  readonly #types = new Map<string, BoundType<null, ProgramTables>>()
+  /** By the very record: a program that is registered anew has another one. */
+  readonly #codes = new WeakMap<ProgramRecord, ProgramCode>()
+  readonly #trapped = new Set<string>()
+  /** Deadlines that wait until their program runs again. */
+  readonly #parked = new Map<string, Set<ObjectDeadlines>>()
+  /** Of which records the index is. */
+  #indexed: { readonly table: unknown; readonly revision: number } = { table: undefined, revision: -1 }
+  #takers: readonly (Take & { readonly program: string })[] = []
+  readonly #events: Events
+
+  constructor(journal: Journal, open: () => Registry, engine: EngineSource) {
+    this.#journal = journal
+    this.#open = open
+    this.#engine = engine
+    this.#ready = engine.now
+    this.#events = new Events(journal, {
+      type: (program) => this.type(program),
+      own: ownPath,
+      fails: (program, reason) => {
+        this.#failed(program, reason)
+      },
+      went: (program) => {
+        if (this.#states.get(program)?.failures !== 0) this.#setState(program, { disabled: null, failures: 0 })
+      },
+      stop: (program, reason) => {
+        this.#disable(program, reason)
+      },
+      runs: (program) => this.#states.get(program)?.disabled === null,
+    })
+  }
+
+  get reach(): Reach {
+    invariant(this.#reach !== undefined, 'E3', {})
+    return this.#reach
+  }
+  set reach(reach: Reach) {
+    this.#reach = reach
+  }
+
+  get isReady(): boolean {
+    return this.#ready !== undefined
+  }
+  async bring(): Promise<void> {
+    this.#ready = await this.#engine.load()
+  }
+
+  get any(): boolean {
+    return this.#programs.size > 0
+  }
+  get take(): boolean {
+    return this.#index().takers.length > 0
+  }
+
+  has(program: string): boolean {
+    return this.#programs.has(program)
+  }
+
+  /** A program as it is registered. */
+  record(program: string): ProgramRecord | undefined {
+    return this.#programs.get(program)
+  }
+
+  type(program: string): BoundType<null, ProgramTables> {
+    const known = this.#types.get(program)
+    if (known !== undefined) return known
+    const made = bindProgram(this.#journal, program, {
+      code: () => this.#code(program),
+      reach: () => this.reach,
+      trapped: () => this.#trapped.add(program),
+      log: (text) => this.log?.(program, text),
+      park: (deadlines) => this.#park(program, deadlines),
+    })
+    this.#types.set(program, made)
+    return made
+  }
+
+  /** Makes a machine of a source; `fuelMax`: of all of one entry. */
+  load(source: string, fuelMax: number): Loaded {
+    if (fuelMax - this.#journal.fuel < LOAD_FUEL_MAX) return { fuel: 0, reason: 'this entry has no fuel left for it' }
+    const found = this.#machines.load(source)
+    const fuel = found instanceof Machine ? found.loadFuel : found.outcome.fuel
+    this.#journal.fuel += Math.min(fuel, LOAD_FUEL_MAX)
+    if (found instanceof Machine) return { machine: found, fuel }
+    const { outcome, where } = found
+    if (outcome.kind === 'threw' || outcome.kind === 'trap') {
+      return { fuel, reason: where === undefined ? outcome.text : `${outcome.text} (line and column ${where})` }
+    }
+    if (outcome.kind === 'limit') return { fuel, reason: `it needs more ${outcome.limit} than there is` }
+    return { fuel, reason: 'it asks for something while it is loaded' }
+  }
+
+  admit(program: string, { version }: What, session: number): void {
+    const record = this.#programs.get(program)
+    if (record === undefined) throw new Rejection('NOT_REGISTERED', { extension: program })
+    const facts = { extension: program, version, active: record.version }
+    if (version !== record.version) throw new Rejection(version < record.version ? 'OLD_CODE' : 'NOT_ACTIVE', facts)
+    const { disabled } = this.#states.get(program) ?? {}
+    if (disabled) {
+      throw new Rejection('EXTENSION_DISABLED', {
+        extension: program,
+        reason: disabled.reason,
+        since: disabled.position,
+      })
+    }
+    if (this.#agreed(program, session)?.hash === record.hash) return
+    throw new Rejection('NOT_ACKNOWLEDGED', { extension: program, hash: record.hash })
+  }
+
+  taker({ type, op }: What, path: string, session: number): Taker | undefined {
+    for (const take of this.#index().takers) {
+      if (take.type !== type || take.op !== op || !matches(take.path, path)) continue
+      const { program, run } = take
+      const agreed = this.#agreed(program, session)
+      const isIts = agreed?.takes === true && agreed.hash === this.#programs.get(program)?.hash
+      if (isIts && this.#states.get(program)?.disabled === null) return { program, run, path: ownPath(program) }
+    }
+    return undefined
+  }
+
+  waitsOf(path: string): string[] {
+    const programs = this.#index().takers.flatMap((take) => (matches(take.path, path) ? [take.program] : []))
+    return [...new Set(programs)].map(ownPath)
+  }
+
+  ended(): void {
+    for (const program of this.#trapped) this.#disable(program, 'the engine gave it up')
+    this.#trapped.clear()
+    this.#index()
+    this.#events.run(this.reach)
+    for (const [program, parked] of this.#parked) {
+      if (!this.#runs(program)) continue
+      this.#parked.delete(program)
+      for (const deadlines of parked) deadlines.rearm()
+    }
+  }
+
+  get #tables() {
+    return (this.#registry ??= this.#open()).read(REGISTRY_PATH).tables
+  }
+  get #programs() {
+    return this.#tables.programs
+  }
+  get #states() {
+    return this.#tables.states
+  }
+  get #machines(): Machines {
+    invariant(this.#ready !== undefined, 'E3', {})
+    return this.#ready
+  }
+
+  #agreed(program: string, session: number): Acknowledged | undefined {
+    return this.#tables.acknowledged.get(`${program}/${orderKey(session)}`)
+  }
+
+  #runs(program: string): boolean {
+    return this.#programs.has(program) && this.#states.get(program)?.disabled === null
+  }
+
+  #code(program: string): ProgramCode | undefined {
+    const record = this.#programs.get(program)
+    if (record === undefined || !this.#runs(program)) return undefined
+    const known = this.#codes.get(record)
+    if (known !== undefined) return known
+    const machine = this.#machines.load(record.source)
+    invariant(machine instanceof Machine && machine.hash === record.image, 'E3', { program, image: record.image })
+    const runs = new Set([...record.takes, ...record.events].map(({ run }) => run))
+    const { waits, fuel } = record
+    const uses = [...record.uses, ...record.takes]
+    const made: ProgramCode = { machine, ops: new Set(opNames(machine, runs)), runs, waits: new Set(waits), fuel, uses }
+    this.#codes.set(record, made)
+    return made
+  }
+
+  /** What programs take and listen to, in order of registration: the last one first takes. */
+  #index(): { readonly takers: readonly (Take & { readonly program: string })[] } {
+    const programs = this.#programs
+    if (programs !== this.#indexed.table || programs.revision !== this.#indexed.revision) {
+      this.#indexed = { table: programs, revision: programs.revision }
+      const all = [...programs.range()].sort(([, a], [, b]) => a.at - b.at)
+      this.#takers = all.flatMap(([program, { takes }]) => takes.map((take) => ({ ...take, program }))).toReversed()
+      this.#events.listen(
+        all.flatMap(([program, { events, ids }]) => events.map((event) => ({ ...event, program, ids }))),
+      )
+    }
+    return { takers: this.#takers }
+  }
+
+  #park(program: string, deadlines: ObjectDeadlines): boolean {
+    if (this.#runs(program)) return false
+    const parked = this.#parked.get(program) ?? new Set()
+    this.#parked.set(program, parked.add(deadlines))
+    return true
+  }
+
+  #failed(program: string, reason: string): void {
+    const failures = (this.#states.get(program)?.failures ?? 0) + 1
+    if (failures >= FAILURES_MAX) this.#disable(program, `${failures} failures of events in a row: ${reason}`)
+    else this.#setState(program, { disabled: null, failures })
+  }
+
+  #disable(program: string, reason: string): void {
+    if (!this.#runs(program)) return
+    const { position } = this.#journal
+    this.#setState(program, { disabled: { reason: reason.slice(0, REASON_MAX), position }, failures: 0 })
+    this.#journal.events.push({ path: REGISTRY_PATH, kind: 'disabled', facts: { extension: program, reason } })
+  }
+
+  #setState(program: string, state: ProgramState): void {
+    this.#journal.step(NOBODY, () => {
+      this.#states.set(program, state)
+    })
+  }
+}
+
+/** Failures of a program's events in a row that disable it. */
+const FAILURES_MAX = 3
+const REASON_MAX = 1_000

@@ -1,0 +1,202 @@
+/**
+ * The registry of extensions, as a machine: which programs there are, which of them run, who has agreed to them.
+ *
+ *     register ─▶ runs ⇄ disabled (enable, disable; a trap; 3 failures of events in a row) ─▶ removed
+ *     acknowledge ─▶ a session may call exactly that source, until it ends
+ *
+ * One object, `/.sirtaki/extensions`. Its version is that of the engine with prelude and prices: another engine is
+ * announced, activated and missed like another version of any type. Keeps: E3, E5, O3. Read next: `registered.ts` (the
+ * programs that it holds), `program.ts`.
+ * @source Extensible Distributed Coordination, EuroSys'15, 4 (registration, acknowledgement).
+ */
+import { SirtakiError } from '../../log/errors.ts'
+import { defineObject, type ObjectType } from '../define-object.ts'
+import { ENTRY_FUEL_MAX, type Journal } from '../runtime/journal.ts'
+import { nothing } from '../runtime/fields.ts'
+import { orderKey, type Context } from '../runtime/object-type.ts'
+import type { ProgramRegistry, Reach } from '../runtime/programs.ts'
+import type { Machine } from './engine/machine.ts'
+import { ABI } from './engine/prelude.ts'
+import { packagedEngine, type EngineSource } from './engine-source.ts'
+import { mayReach } from './patterns.ts'
+import { isPortable, opNames } from './program-records.ts'
+import { RegisteredPrograms, REGISTRY_TYPE } from './registered.ts'
+import {
+  hashOfProgram,
+  isAcknowledge,
+  isAcknowledged,
+  isDisable,
+  isNamed,
+  isProgramRecord,
+  isProgramState,
+  isRegister,
+  type Acknowledged,
+  type ProgramRecord,
+  type ProgramState,
+  type RegisterInput,
+} from './shapes.ts'
+
+/** The tables of the registry: of programs by name, of acknowledgements by name and session. */
+export type RegistryTables = { programs: ProgramRecord; states: ProgramState; acknowledged: Acknowledged }
+type Ctx = Context<object, RegistryTables>
+
+/** Programs of one space. */
+const PROGRAMS_MAX = 4_096
+const RUNS: ProgramState = { disabled: null, failures: 0 }
+
+/** The key of an acknowledgement. A name has no slash. */
+export const acknowledgedKey = (name: string, session: number): string => `${name}/${orderKey(session)}`
+
+/** Where sources are made machines of. */
+type Loader = Pick<RegisteredPrograms, 'load'>
+
+/** The ops, in a space whose programs `loader` knows. */
+const registryOf = (loader: Loader | undefined) =>
+  defineObject({
+    name: REGISTRY_TYPE,
+    version: ABI,
+    state: nothing,
+    initial: () => ({}),
+    tables: { programs: isProgramRecord, states: isProgramState, acknowledged: isAcknowledged },
+    owned: { acknowledged: 'session' },
+    large: ['programs'],
+    refusals: { EXTENSION_DIFFERS: 'stop', BAD_SOURCE: 'stop' },
+    ops: (op) => ({
+      register: op.raw(isRegister, (input, ctx) => register(input, loader, ctx)),
+      /** The session that calls has agreed to this very source, and with `takes` to have its ops taken by it. */
+      acknowledge: op.raw(isAcknowledge, ({ name, hash, takes }, ctx) => {
+        const known = ctx.tables.programs.get(name) ?? ctx.reject('NOT_REGISTERED', { extension: name })
+        if (known.hash !== hash) {
+          ctx.reject('EXTENSION_DIFFERS', { extension: name, version: known.version, hash, registered: known.hash })
+        }
+        acknowledge(name, { hash, takes }, ctx)
+      }),
+      enable: op.raw(isNamed, ({ name }, ctx) => {
+        requireProgram(name, ctx)
+        ctx.tables.states.set(name, RUNS)
+        ctx.emit('enabled', { extension: name })
+      }),
+      disable: op.raw(isDisable, ({ name, reason }, ctx) => {
+        requireProgram(name, ctx)
+        ctx.tables.states.set(name, { disabled: { reason, position: ctx.position }, failures: 0 })
+        ctx.emit('disabled', { extension: name, reason })
+      }),
+      /** Its objects stay, for reading. */
+      remove: op.raw(isNamed, ({ name }, ctx) => {
+        remove(name, ctx)
+      }),
+    }),
+    describe: ({ tables: { programs, states } }) => ({
+      extensions: [...programs.range()].map(([name, { version, hash, source, at, session }]) => {
+        const { disabled, failures } = states.get(name) ?? RUNS
+        const is = { name, version, hash, bytes: source.length, at, session, failures }
+        return { ...is, disabled: disabled && { ...disabled } }
+      }),
+    }),
+  })
+
+const shape = registryOf(undefined)
+type RegistryOps = (typeof shape)['ops']
+type Registry = ObjectType<object, RegistryTables, RegistryOps> & ProgramRegistry
+const bySpace = new WeakMap<Journal, { readonly programs: RegisteredPrograms; readonly type: typeof shape }>()
+
+/** The programs of the space of a journal, where their registry is known. @throws SirtakiError `CODE_MISSING`. */
+export function programsOf(journal: Journal): RegisteredPrograms {
+  const known = bySpace.get(journal)
+  if (known !== undefined) return known.programs
+  throw new SirtakiError('CODE_MISSING', `this space was made without ${REGISTRY_TYPE}: it has no extensions`)
+}
+
+/** The type of the one object that holds all extensions, which run in an engine that `source` brings. */
+export function extensionsIn(source: EngineSource): Registry {
+  const inSpace = (journal: Journal) => {
+    const known = bySpace.get(journal)
+    if (known !== undefined) return known
+    const programs: RegisteredPrograms = new RegisteredPrograms(journal, () => type.bind(journal), source)
+    const type = registryOf(programs)
+    const made = { programs, type }
+    bySpace.set(journal, made)
+    return made
+  }
+  return {
+    ...shape,
+    bind: (journal) => inSpace(journal).type.bind(journal),
+    programs: (journal: Journal, reach: Reach) => {
+      const { programs } = inSpace(journal)
+      programs.reach = reach
+      return programs
+    },
+  }
+}
+
+/** The same with the engine of the package that brings it. */
+export const Extensions: Registry = extensionsIn(packagedEngine)
+
+/**
+ * Puts a program in place of an older one of its name. Whoever registers it has agreed to it. The same again is no
+ * change.
+ */
+function register(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): { readonly hash: string } {
+  const { name, version, ...program } = input
+  const { programs, states } = ctx.tables
+  const known = programs.get(name)
+  const hash = hashOfProgram(input)
+  if (known !== undefined && known.version > version) {
+    ctx.reject('OLD_CODE', { extension: name, version, active: known.version })
+  }
+  if (known?.version === version && known.hash !== hash) {
+    ctx.reject('EXTENSION_DIFFERS', { extension: name, version, hash, registered: known.hash })
+  }
+  if (known?.version !== version) {
+    if (known === undefined && programs.size >= PROGRAMS_MAX) ctx.reject('TOO_MANY', { programs: programs.size })
+    const machine = loadedFrom(input, loader, ctx)
+    const { position: at, session, ids } = ctx
+    programs.set(name, { ...program, version, hash, image: machine.hash, at, session, ids })
+    states.set(name, RUNS)
+    ctx.emit('registered', { extension: name, version, hash })
+  }
+  acknowledge(name, { hash, takes: true }, ctx)
+  return { hash }
+}
+
+function remove(name: string, ctx: Ctx): void {
+  requireProgram(name, ctx)
+  const { programs, states, acknowledged } = ctx.tables
+  programs.delete(name)
+  states.delete(name)
+  for (const [key] of [...acknowledged.range(`${name}/`, `${name}0`)]) acknowledged.delete(key)
+  ctx.emit('removed', { extension: name })
+}
+
+function acknowledge(name: string, what: Omit<Acknowledged, 'session'>, { session, tables }: Ctx): void {
+  const key = acknowledgedKey(name, session)
+  const known = tables.acknowledged.get(key)
+  if (known?.hash === what.hash && known.takes === what.takes) return
+  tables.acknowledged.set(key, { session, ...what })
+}
+
+function requireProgram(name: string, ctx: Ctx): void {
+  if (!ctx.tables.programs.has(name)) ctx.reject('NOT_REGISTERED', { extension: name })
+}
+
+/** Makes the machine of a program, which has everything that the registration says. @throws Rejection. */
+function loadedFrom(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): Machine {
+  const refuse = (reason: string): never => ctx.reject('BAD_SOURCE', { extension: input.name, reason })
+  const { waits, uses, takes, events } = input
+  for (const { path, type } of [...uses, ...takes]) {
+    if (mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
+    if (!isPortable(type)) refuse(`the type ${type} of ${path} is no sirtaki.* and no x:*: other views may not have it`)
+  }
+  for (const { path } of events) {
+    if (path !== null && mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
+  }
+  const { fuel = 0, machine, reason } = loader?.load(input.source, ENTRY_FUEL_MAX) ?? {}
+  if (machine === undefined) return ctx.reject('BAD_SOURCE', { extension: input.name, reason: reason ?? '', fuel })
+  const runs = new Set([...takes, ...events].map(({ run }) => run))
+  for (const run of runs) if (!machine.names.includes(run)) refuse(`it has no function ${run}`)
+  const ops = opNames(machine, runs)
+  const odd = ops.find((name) => !/^[a-zA-Z]\w{0,63}$/.test(name))
+  if (odd !== undefined) refuse(`${JSON.stringify(odd)} is no name of an op: use letters and digits`)
+  for (const op of waits) if (!machine.names.includes(op)) refuse(`it has no function ${op} that waits`)
+  return machine
+}
