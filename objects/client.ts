@@ -81,6 +81,8 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly watchFrom?: number | undefined
   /** Looks whether what runs in the view ends: `startWatchdog` makes one. */
   readonly watchdog?: Watchdog | undefined
+  /** Is given what extensions say by `ctx.log`, as they are played here. */
+  readonly extensionLog?: ((extension: string, text: string) => void) | undefined
   /** Where the checkpoints of the space are: the view begins with the newest in place of the start of the log. */
   readonly checkpoints?: Checkpoints | undefined
   /** Where the view may begin, unless `checkpoints` says. */
@@ -120,10 +122,23 @@ export class ObjectClient implements AsyncDisposable {
 
   constructor(
     log: LogClient | SpaceLog,
-    { types = [], watchFrom, watchdog, checkpoints, stored = checkpoints, ...options }: ObjectClientOptions = {},
+    {
+      types = [],
+      watchFrom,
+      watchdog,
+      extensionLog: programLog,
+      checkpoints,
+      stored = checkpoints,
+      ...options
+    }: ObjectClientOptions = {},
   ) {
     const spaceLog = 'cluster' in log ? spaceLogOf(log) : log
-    this.#view = new View(spaceLog, ROOT_STREAM, withOurs(types), { watchFrom, watchdog, checkpoints: stored })
+    this.#view = new View(spaceLog, ROOT_STREAM, withOurs(types), {
+      watchFrom,
+      watchdog,
+      programLog,
+      checkpoints: stored,
+    })
     this.#checkpoints = checkpoints
     this.#options = { name: 'client', ...options }
     this.#own = this.#make(this.#options)

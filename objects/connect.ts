@@ -13,7 +13,9 @@ import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts
 
 /** How a program connects. `timeoutMs` and `signal` are about connecting. */
 export interface ConnectOptions
-  extends ConnectLogOptions, Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost'> {
+  extends
+    ConnectLogOptions,
+    Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost' | 'extensionLog'> {
   /** The timeout of the client's own session, as `timeoutMs` of `client.session`. */
   readonly sessionTimeoutMs?: number | undefined
   /**
@@ -39,9 +41,9 @@ export class Client extends ObjectClient {
   readonly #duties: readonly { close(): Promise<void> }[]
 
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
-    const { name, types, watchFrom, identities, onLost, sessionTimeoutMs, blobs } = options
+    const { name, types, watchFrom, identities, onLost, extensionLog, sessionTimeoutMs: timeoutMs, blobs } = options
     const checkpoints = blobs === undefined ? undefined : checkpointsOf(log, blobs)
-    super(log, { name, types, watchFrom, identities, onLost, timeoutMs: sessionTimeoutMs, watchdog, checkpoints })
+    super(log, { name, types, watchFrom, identities, onLost, extensionLog, timeoutMs, watchdog, checkpoints })
     this.log = log
     this.#end = end
     this.#duties = [

@@ -30,6 +30,10 @@ test.serial('define-object: an op answers from its place in the log, and refuses
   t.is(await run('define-object.ts'), 'left after one was taken: 0\nanother one: REJECTED\n')
 })
 
+test.serial('rate-limiter: a rule in the log counts for all clients', async (t) => {
+  t.is(await run('rate-limiter.ts'), 'left after each: 2 1 0 -1\nin the next window: 2\n')
+})
+
 test.serial('lock-with-fencing: the late write of a holder that was stopped is refused by its token', async (t) => {
   t.is(
     await run('lock-with-fencing.ts'),

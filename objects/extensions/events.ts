@@ -10,7 +10,7 @@
  */
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { mustStop } from '../runtime/exhausted.ts'
-import { netChanges, type Journal } from '../runtime/journal.ts'
+import { ENTRY_FUEL_MAX, netChanges, type Journal } from '../runtime/journal.ts'
 import type { AnyBoundType } from '../runtime/object-type.ts'
 import type { Reach } from '../runtime/programs.ts'
 import { programType } from '../runtime/programs.ts'
@@ -40,6 +40,8 @@ export interface Fates {
   own(program: string): string
   runs(program: string): boolean
   fails(program: string, reason: string): void
+  /** It had less fuel than is its own, since others of that entry have used it, and that was too little. */
+  starved(program: string, run: string): void
   went(program: string): void
   stop(program: string, reason: string): void
 }
@@ -70,6 +72,14 @@ export class Events {
     this.#byStore = new WeakMap()
   }
 
+  /** Whether some may ask for changes at a path. */
+  listensTo(path: string, reach: Reach): boolean {
+    const type = reach.typeAt(path)
+    return this.#listening.some((one) =>
+      one.path === null ? type === programType(one.program) : !path.startsWith('/.') && matches(one.path, path),
+    )
+  }
+
   /** Calls whoever asked for what the entry has changed. */
   run(reach: Reach): void {
     if (this.#listening.length === 0) return
@@ -90,16 +100,21 @@ export class Events {
   }
 
   #call({ listening: { program, run, ids }, path, changes }: Call, reach: Reach): void {
+    const type = this.#fates.type(program)
+    const isScant = type.hookFuel > ENTRY_FUEL_MAX - this.#journal.fuel
     try {
       this.#journal.step({ session: -1, ids }, () => {
-        reach.step(path, this.#fates.type(program), (object) => {
+        reach.step(path, type, (object) => {
           object.take(run, { changes })
         })
       })
       this.#fates.went(program)
     } catch (thrown) {
       if (mustStop(thrown)) throw thrown
-      this.#fates.fails(program, thrown instanceof Rejection ? `${run}: ${thrown.code}` : `${run} failed`)
+      const code = thrown instanceof Rejection ? thrown.code : 'APPLY_FAILED'
+      // Nobody is disabled because others have used what there is.
+      if (isScant && code === 'EXTENSION_LIMIT') this.#fates.starved(program, run)
+      else this.#fates.fails(program, `${run}: ${code}`)
     }
   }
 

@@ -68,6 +68,8 @@ export class Agreements {
 
   /** Agrees unless this session has already. */
   async open<O>(extension: Extension<O>, options: CallOptions): Promise<void> {
+    // The past is there for reading.
+    if (this.#port.view.log.isReadOnly === true) return
     const known = this.#agreed.get(extension.extension)
     if (known?.hash === extension.hash && known.session === this.#port.session()) return
     await this.agree(extension, { ...options, takes: known?.hash === extension.hash && known.takes })

@@ -68,6 +68,9 @@ export class RegisteredPrograms implements Programs {
       fails: (program, reason) => {
         this.#failed(program, reason)
       },
+      starved: (program, run) => {
+        journal.events.push({ path: REGISTRY_PATH, kind: 'starved', facts: { extension: program, run } })
+      },
       went: (program) => {
         if (this.#states.get(program)?.failures !== 0) this.#setState(program, { disabled: null, failures: 0 })
       },
@@ -166,9 +169,14 @@ export class RegisteredPrograms implements Programs {
     return undefined
   }
 
-  waitsOf(path: string): string[] {
+  takersOf(path: string): string[] {
     const programs = this.#index().takers.flatMap((take) => (matches(take.path, path) ? [take.program] : []))
     return [...new Set(programs)].map(ownPath)
+  }
+
+  listensTo(path: string): boolean {
+    this.#index()
+    return this.#events.listensTo(path, this.reach)
   }
 
   ended(): void {

@@ -72,8 +72,12 @@ export interface Programs {
   admit(program: string, what: What, session: number): void
   /** Who takes an op, for a session that has agreed to it. */
   taker(what: What, path: string, session: number): Taker | undefined
-  /** Objects that may hold waits of ops that were taken at a path. */
-  waitsOf(path: string): string[]
+  /** Objects of those who take ops at a path: they hold what those wait for. */
+  takersOf(path: string): string[]
+  /** Whether some are called for changes at a path. */
+  listensTo(path: string): boolean
+  /** Is given what programs say for people, as it is played. */
+  log: ((program: string, text: string) => void) | undefined
   /** The end of an entry's own steps: programs that ask for changes are called. */
   ended(): void
 }

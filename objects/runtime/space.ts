@@ -26,7 +26,15 @@ import { hashOf, keepResults, knownResults } from './once.ts'
 import { twins, typeId, type AnyBoundType, type AnyObject, type AnyObjectType } from './object-type.ts'
 import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts'
 import { Rejection } from './rejection.ts'
-import { NEEDS_ENGINE, isProgramRegistry, programOf, type Programs, type Reach, type Reached } from './programs.ts'
+import {
+  NEEDS_ENGINE,
+  isProgramRegistry,
+  programOf,
+  type Programs,
+  type Reach,
+  type Reached,
+  type Taker,
+} from './programs.ts'
 import type { Lanes, Row, RowStore } from './row.ts'
 import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
@@ -333,6 +341,7 @@ export class Space {
     const program = programOf(type)
     const bound = program === undefined ? this.#types.get(id) : this.#programs?.type(program)
     if (bound === undefined) {
+      if (path === this.#programs?.path) throw this.#codeMissing(id)
       this.#skipType(id)
       this.#slots.hide(path)
       return undefined
@@ -477,10 +486,17 @@ export class Space {
       const values = this.journal.step(caller, () => {
         // A key is kept by the object of the first part.
         const used = key === undefined ? undefined : { key, hash: hashOf(entry.payload, decoded), entry }
-        const known = used && knownResults(this.object((at = first).object), used)
-        if (known !== undefined) return known
+        if (used !== undefined) {
+          at = first
+          // By that of a program, where one took it.
+          for (const path of [first.object, ...this.#takersOf(first.object)]) {
+            const known = knownResults(this.object(path), used)
+            if (known !== undefined) return known
+          }
+        }
+        const taker = used && this.#takerOf(first)
         const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
-        if (used !== undefined) keepResults(this.object((at = first).object), used, results)
+        if (used !== undefined) keepResults(this.object(taker?.path ?? (at = first).object), used, results)
         return results
       })
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }
@@ -552,6 +568,9 @@ export class Space {
     if (!parts.some(isUnknown)) return false
     for (const { what, object } of parts) {
       if (object === SYSTEM_PATH) continue
+      // Another engine; or changes that programs are called for, which are not seen here: others would go on alone.
+      const isMissed = what.what.type === this.#programs?.registry || this.#programs?.listensTo(object) === true
+      if (isMissed) throw this.#codeMissing(typeId(what.what.type, what.what.version))
       if (this.#typeOf(what) === undefined) this.#skipType(typeId(what.what.type, what.what.version))
       this.#slots.hide(object)
     }
@@ -584,16 +603,12 @@ export class Space {
     this.watchdog?.began(this.#position, path)
     const input = inputOf(payload, part)
     if (what.what.type === RUNTIME_TYPE) {
-      const known = this.#slots.get(path)
-      if (known !== undefined) this.#slots.note(known)
-      const object = this.object(path)
-      const scope = { system: this.#system, sessions: () => this.#table.all() }
-      runRuntimeOp(what.what.op, input, { ...scope, object })
-      if (what.what.op === '$cancel' && this.#programs?.take === true) {
-        // The op may have been taken by a program, and wait there.
-        for (const other of this.#programs.waitsOf(path)) {
-          runRuntimeOp(what.what.op, input, { ...scope, object: this.object(other) })
-        }
+      // An op that is given up may have been taken by a program, and wait there.
+      for (const at of what.what.op === '$cancel' ? [path, ...this.#takersOf(path)] : [path]) {
+        const known = this.#slots.get(at)
+        if (known !== undefined) this.#slots.note(known)
+        const scope = { object: this.object(at), system: this.#system, sessions: () => this.#table.all() }
+        runRuntimeOp(what.what.op, input, scope)
       }
       return null
     }
@@ -603,15 +618,24 @@ export class Space {
   }
 
   /** Has the op run by its type, or by the program that takes it. */
-  #runPart({ what: known, object: path }: Part<Route>, input: Input): unknown {
+  #runPart(part: Part<Route>, input: Input): unknown {
+    const { what: known, object: path } = part
     const { what } = known
-    const programs = this.#programs
-    const taker = programs?.take === true ? programs.taker(what, path, this.journal.caller.session) : undefined
-    if (programs === undefined || taker === undefined) {
-      return this.#objectFor(path, what.type, this.#typeOf(known)).run(what.op, input)
-    }
-    const type = programs.type(taker.program)
+    const taker = this.#takerOf(part)
+    if (taker === undefined) return this.#objectFor(path, what.type, this.#typeOf(known)).run(what.op, input)
+    const type = this.#programsHere().type(taker.program)
     return this.#objectFor(taker.path, type.name, type).take(taker.run, { path, op: what.op, input })
+  }
+
+  /** Who takes an op from its type, in the open step. */
+  #takerOf({ what: { what }, object }: Part<Route>): Taker | undefined {
+    if (this.#programs?.take !== true) return undefined
+    return this.#programs.taker(what, object, this.journal.caller.session)
+  }
+
+  /** Objects of programs that take ops at a path. */
+  #takersOf(path: string): readonly string[] {
+    return this.#programs?.take === true ? this.#programs.takersOf(path) : []
   }
 
   /**
@@ -675,11 +699,9 @@ export class Space {
     }
   }
 
-  /** @throws SirtakiError `CODE_MISSING` where the registry of programs is of a version that is not known here. */
+  /** @throws SirtakiError `CODE_MISSING` where the registry of programs is not known here. */
   #programsHere(): Programs {
-    if (this.#programs === undefined || this.#slots.get(this.#programs.path)?.isOpaque === true) {
-      throw this.#codeMissing('the engine of programs')
-    }
+    if (this.#programs === undefined) throw this.#codeMissing('the engine of programs')
     return this.#programs
   }
 

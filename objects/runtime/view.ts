@@ -59,6 +59,8 @@ export interface ViewOptions {
   readonly watchdog?: Watchdog | undefined
   /** Where it may begin in place of the start of the stream. */
   readonly checkpoints?: CheckpointSource | undefined
+  /** Is given what programs say for people, as it is played here. */
+  readonly programLog?: ((program: string, text: string) => void) | undefined
 }
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
@@ -100,6 +102,7 @@ export class View {
   readonly #ticker: Ticker
   readonly #skips: Skips
   readonly #watchdog: Watchdog | undefined
+  readonly #programLog: ViewOptions['programLog']
   readonly #checkpoints: CheckpointSource | undefined
   #isReading = false
   /** Why no stored state could be had, where it plays from the start instead. */
@@ -126,11 +129,12 @@ export class View {
     log: SpaceLog,
     stream: number,
     types: readonly AnyObjectType[] = [],
-    { watchFrom, watchdog, checkpoints }: ViewOptions = {},
+    { watchFrom, watchdog, checkpoints, programLog }: ViewOptions = {},
   ) {
     this.log = log
     this.#checkpoints = checkpoints
     this.#watchdog = watchdog
+    this.#programLog = programLog
     this.hub = new WatchHub(watchFrom)
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
@@ -360,6 +364,7 @@ export class View {
     const playback: Playback = { space: new Space(), player: undefined, next: 0, ended: false }
     for (const type of this.#types) playback.space.register(type)
     playback.space.watchdog = this.#watchdog
+    if (playback.space.programs !== undefined) playback.space.programs.log = this.#programLog
     return playback
   }
 

@@ -3670,8 +3670,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/registry.test.ts'],
     file: 'objects/runtime/space.ts',
-    find: 'for (const other of this.#programs.waitsOf(path)) {',
-    replace: "for (const other of this.#programs.waitsOf('')) {",
+    find: "what.what.op === '$cancel' ? [path, ...this.#takersOf(path)] : [path]",
+    replace: '[path]',
   },
   {
     name: 'taken-op-taken-again',

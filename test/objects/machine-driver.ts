@@ -143,6 +143,11 @@ export class MachineDriver {
     return this.entry(encodeOp(session.incarnation, session.number++, partOf(op)))
   }
 
+  /** An op that a key names. */
+  keyed(session: DrivenSession, op: Op, key: string): Played {
+    return this.entry(encodeOp(session.incarnation, session.number++, partOf(op), { key }))
+  }
+
   /** Several ops that are one step. */
   transaction(session: DrivenSession, parts: readonly Op[]): Played {
     return this.entry(encodeTransaction(session.incarnation, session.number++, parts.map(partOf)))

@@ -142,7 +142,7 @@ test('C4: a client that begins with a checkpoint has the programs, and the past 
   await ann.sync()
   t.is(ann.digest().digest, late.digest().digest)
   await using past = await ann.at(then)
-  t.is(past.describe('/hits')?.['records'], 1)
+  t.is((await past.open(Hits, '/hits')).tables.records.get('n')?.value, 1)
   const seen: unknown[] = []
   for await (const { ops, played } of ann.history({ from: then })) {
     for (const { type, op } of ops) {
@@ -155,6 +155,17 @@ test('C4: a client that begins with a checkpoint has the programs, and the past 
     ['hit', 111],
     ['hit', 1_111],
   ])
+})
+
+test('what a program says for people goes to who asked for it', async (t) => {
+  const clients = new Clients(t)
+  const said: string[] = []
+  const ann = await clients.connect({ extensionLog: (extension, text) => void said.push(`${extension}: ${text}`) })
+  const source = "({ say(ctx) { ctx.log('at ' + ctx.time) } })"
+  const Says = defineExtension({ name: 'says', version: 1, source, ops: (op) => ({ say: op(nothing) }) })
+  await ann.register(Says)
+  await (await ann.open(Says, '/says')).say({})
+  t.regex(said.join(), /^says: at \d+$/)
 })
 
 test('an op that a program takes is a call of the built-in type', async (t) => {

@@ -579,3 +579,76 @@ test('O5: ends of sessions that find no fuel left are told by the next entry; th
   t.deepEqual(driver.recordsOf('test', '/1'), [])
   t.is(driver.replayed(), driver.digest)
 })
+
+test('O4: an op with a key is applied once, also where a program takes it', (t) => {
+  const driver = new ExtensionDriver([Counter])
+  const ann = driver.open()
+  const double = programOf(
+    source('twice(ctx, { path, op, input }) { return ctx.do(path, op, { by: 2 * input.by }) }'),
+    {
+      takes: [{ run: 'twice', path: '/hits', type: Counter.name, version: 1, op: 'add' }],
+    },
+  )
+  driver.register(ann, double)
+  const hit = (): Answer =>
+    answerOf(driver.keyed(ann, { type: Counter, path: '/hits', op: 'add', input: { by: 1 } }, 'once').outcome)
+  t.deepEqual([hit(), hit()], [{ value: 2 }, { value: 2 }])
+  driver.registry(ann, 'disable', { name: 'test', reason: 'no' })
+  t.deepEqual(hit(), { value: 2 })
+  t.is(driver.replayed(), driver.digest)
+})
+
+test('E6: an event that finds no fuel, since others have used it, is told and not held against its program', (t) => {
+  const driver = new ExtensionDriver([Counter])
+  const ann = driver.open()
+  const busy = programOf(source('run(ctx) { ctx.do("/hits", "add", { by: 1 }); for (let i = 0; i < 20000; i++); }'), {
+    name: 'busy',
+    fuel: 50_000_000,
+    uses: [{ path: '/hits', type: Counter.name, version: 1 }],
+  })
+  const slow = programOf(source('on(ctx) { for (let i = 0; i < 55000; i++); ctx.set("done", 1) }'), {
+    fuel: 50_000_000,
+    events: [event({ path: '/hits', table: '' })],
+  })
+  driver.register(ann, busy)
+  driver.register(ann, slow)
+  const part = { type: { name: busy.name, version: 1 }, path: '/busy', op: 'run', input: null }
+  for (let n = 0; n < 4; n++) {
+    t.like(answerOf(driver.transaction(ann, [part, part, part, part]).outcome), {
+      value: [undefined, undefined, undefined, undefined],
+    })
+    t.deepEqual(driver.last.events, [{ path: REGISTRY_PATH, kind: 'starved', facts: { extension: 'test', run: 'on' } }])
+  }
+  t.is(driver.disabled('test'), undefined)
+  driver.run(ann, part)
+  t.deepEqual(driver.recordsOf('test', '/.sirtaki/x/test'), [['done', 1, 0]])
+})
+
+test('O3: a view that cannot see what programs are called for, or has another engine, stops', (t) => {
+  const driver = new ExtensionDriver([Counter, Ledger])
+  const ann = driver.open()
+  const listening = programOf(source('on(ctx) { ctx.set("n", 1) }'), { events: [event({ path: '/hits', table: '' })] })
+  driver.register(ann, listening)
+  driver.transaction(ann, [
+    { type: Ledger, path: '/ledger', op: 'put', input: { key: 'k', n: 1 } },
+    { type: Counter, path: '/hits', op: 'add', input: { by: 1 } },
+  ])
+  const entries = [...driver.entries]
+  const seen = new ExtensionDriver([Counter]).fresh()
+  for (const entry of entries.slice(0, -1)) seen.apply(entry)
+  const last = entries.at(-1)
+  if (last === undefined) throw new Error('no entry')
+  t.like(
+    thrownBy(() => seen.apply(last)),
+    { code: 'STOPPED' },
+  )
+  const later = new ExtensionDriver()
+  const eve = later.open()
+  later.register(eve, listening)
+  const [next] = [{ name: 'sirtaki.extensions', version: 2 }]
+  later.run(eve, { type: null, path: '/.sirtaki', op: '$activate', input: { type: next.name, version: next.version } })
+  t.like(
+    thrownBy(() => later.run(eve, { type: next, path: REGISTRY_PATH, op: 'enable', input: { name: 'test' } })),
+    { code: 'STOPPED' },
+  )
+})
