@@ -267,7 +267,7 @@ test('P28: checkpoints that were collected after they were listed are looked for
   await writer.trim()
   const { blobs } = clients
   const list = blobs.list.bind(blobs)
-  let old = 2
+  let old = 3
   blobs.list = async (prefix, after) => {
     const page = await list(prefix, after)
     if (old === 0 || prefix !== 'manifests/') return page
