@@ -33,7 +33,8 @@ export interface RegisteredExtension {
   readonly record: ProgramRecord
 }
 
-const registry = new ObjectOps(Extensions, REGISTRY_PATH)
+/** The ops of the registry, each target encoded once. */
+export const registry = new ObjectOps(Extensions, REGISTRY_PATH)
 
 /** What a session has agreed to. */
 export class Agreements {

@@ -8,8 +8,7 @@ import { invariant } from '../../log/errors.ts'
 import type { BoundType } from '../runtime/bound-type.ts'
 import type { ObjectDeadlines } from '../runtime/deadlines.ts'
 import type { What } from '../runtime/entry.ts'
-import { NOBODY, type Journal } from '../runtime/journal.ts'
-import { orderKey } from '../runtime/object-type.ts'
+import { ENTRY_FUEL_MAX, NOBODY, type Journal } from '../runtime/journal.ts'
 import type { Programs, Reach, Taker } from '../runtime/programs.ts'
 import { Rejection } from '../runtime/rejection.ts'
 import { LOAD_FUEL_MAX, Machine } from './engine/machine.ts'
@@ -19,7 +18,14 @@ import { Events } from './events.ts'
 import { matches } from './patterns.ts'
 import { opNames, type ProgramTables } from './program-records.ts'
 import { bindProgram, type ProgramCode } from './program.ts'
-import type { Acknowledged, ProgramRecord, ProgramState, Take } from './shapes.ts'
+import {
+  acknowledgedKey,
+  runsOf,
+  type Acknowledged,
+  type ProgramRecord,
+  type ProgramState,
+  type Take,
+} from './shapes.ts'
 
 /** Where the registry is. */
 export const REGISTRY_PATH = '/.sirtaki/extensions'
@@ -77,7 +83,7 @@ export class RegisteredPrograms implements Programs {
       stop: (program, reason) => {
         this.#disable(program, reason)
       },
-      runs: (program) => this.#states.get(program)?.disabled === null,
+      runs: (program) => this.#runs(program),
     })
   }
 
@@ -107,11 +113,6 @@ export class RegisteredPrograms implements Programs {
     return this.#programs.has(program)
   }
 
-  /** A program as it is registered. */
-  record(program: string): ProgramRecord | undefined {
-    return this.#programs.get(program)
-  }
-
   type(program: string): BoundType<null, ProgramTables> {
     const known = this.#types.get(program)
     if (known !== undefined) return known
@@ -126,9 +127,11 @@ export class RegisteredPrograms implements Programs {
     return made
   }
 
-  /** Makes a machine of a source; `fuelMax`: of all of one entry. */
-  load(source: string, fuelMax: number): Loaded {
-    if (fuelMax - this.#journal.fuel < LOAD_FUEL_MAX) return { fuel: 0, reason: 'this entry has no fuel left for it' }
+  /** Makes a machine of a source, with the fuel of the entry at hand. */
+  load(source: string): Loaded {
+    if (ENTRY_FUEL_MAX - this.#journal.fuel < LOAD_FUEL_MAX) {
+      return { fuel: 0, reason: 'this entry has no fuel left for it' }
+    }
     const found = this.#machines.load(source)
     const fuel = found instanceof Machine ? found.loadFuel : found.outcome.fuel
     this.#journal.fuel += Math.min(fuel, LOAD_FUEL_MAX)
@@ -164,7 +167,7 @@ export class RegisteredPrograms implements Programs {
       const { program, run } = take
       const agreed = this.#agreed(program, session)
       const isIts = agreed?.takes === true && agreed.hash === this.#programs.get(program)?.hash
-      if (isIts && this.#states.get(program)?.disabled === null) return { program, run, path: ownPath(program) }
+      if (isIts && this.#runs(program)) return { program, run, path: ownPath(program) }
     }
     return undefined
   }
@@ -206,7 +209,7 @@ export class RegisteredPrograms implements Programs {
   }
 
   #agreed(program: string, session: number): Acknowledged | undefined {
-    return this.#tables.acknowledged.get(`${program}/${orderKey(session)}`)
+    return this.#tables.acknowledged.get(acknowledgedKey(program, session))
   }
 
   #runs(program: string): boolean {
@@ -220,7 +223,7 @@ export class RegisteredPrograms implements Programs {
     if (known !== undefined) return known
     const machine = this.#machines.load(record.source)
     invariant(machine instanceof Machine && machine.hash === record.image, 'E3', { program, image: record.image })
-    const runs = new Set([...record.takes, ...record.events].map(({ run }) => run))
+    const runs = runsOf(record)
     const { waits, fuel } = record
     const uses = [...record.uses, ...record.takes]
     const made: ProgramCode = { machine, ops: new Set(opNames(machine, runs)), runs, waits: new Set(waits), fuel, uses }

@@ -11,9 +11,9 @@
  */
 import { SirtakiError } from '../../log/errors.ts'
 import { defineObject, type ObjectType } from '../define-object.ts'
-import { ENTRY_FUEL_MAX, type Journal } from '../runtime/journal.ts'
+import type { Journal } from '../runtime/journal.ts'
 import { nothing } from '../runtime/fields.ts'
-import { orderKey, type Context } from '../runtime/object-type.ts'
+import type { Context } from '../runtime/object-type.ts'
 import type { ProgramRegistry, Reach } from '../runtime/programs.ts'
 import type { Machine } from './engine/machine.ts'
 import { ABI } from './engine/prelude.ts'
@@ -22,6 +22,7 @@ import { mayReach } from './patterns.ts'
 import { isPortable, opNames } from './program-records.ts'
 import { RegisteredPrograms, REGISTRY_TYPE } from './registered.ts'
 import {
+  acknowledgedKey,
   hashOfProgram,
   isAcknowledge,
   isAcknowledged,
@@ -30,6 +31,7 @@ import {
   isProgramRecord,
   isProgramState,
   isRegister,
+  runsOf,
   type Acknowledged,
   type ProgramRecord,
   type ProgramState,
@@ -43,9 +45,6 @@ type Ctx = Context<object, RegistryTables>
 /** Programs of one space. */
 const PROGRAMS_MAX = 4_096
 const RUNS: ProgramState = { disabled: null, failures: 0 }
-
-/** The key of an acknowledgement. A name has no slash. */
-export const acknowledgedKey = (name: string, session: number): string => `${name}/${orderKey(session)}`
 
 /** Where sources are made machines of. */
 type Loader = Pick<RegisteredPrograms, 'load'>
@@ -190,9 +189,9 @@ function loadedFrom(input: RegisterInput, loader: Loader | undefined, ctx: Ctx):
   for (const { path } of events) {
     if (path !== null && mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
   }
-  const { fuel = 0, machine, reason } = loader?.load(input.source, ENTRY_FUEL_MAX) ?? {}
+  const { fuel = 0, machine, reason } = loader?.load(input.source) ?? {}
   if (machine === undefined) return ctx.reject('BAD_SOURCE', { extension: input.name, reason: reason ?? '', fuel })
-  const runs = new Set([...takes, ...events].map(({ run }) => run))
+  const runs = runsOf(input)
   for (const run of runs) if (!machine.names.includes(run)) refuse(`it has no function ${run}`)
   const ops = opNames(machine, runs)
   const odd = ops.find((name) => !/^[a-zA-Z]\w{0,63}$/.test(name))

@@ -6,6 +6,7 @@
 import { sha256 } from '../../log/bytes/hash.ts'
 import type { Identity } from '../../sequencer/session-entry.ts'
 import { count, fields, flag, integerIn, list, nullable, oneOf, text, type Check } from '../runtime/fields.ts'
+import { orderKey } from '../runtime/object-type.ts'
 import { SOURCE_BYTES_MAX } from './engine/machine.ts'
 
 /** Fuel of one call unless a program says otherwise, and the most that it may say. */
@@ -71,6 +72,13 @@ export interface Acknowledged {
   readonly hash: string
   readonly takes: boolean
 }
+
+/** The key of an acknowledgement. A name has no slash. */
+export const acknowledgedKey = (name: string, session: number): string => `${name}/${orderKey(session)}`
+
+/** Functions of a program that are no ops: ops of others and changes call them. */
+export const runsOf = ({ takes, events }: Pick<ProgramShape, 'takes' | 'events'>): ReadonlySet<string> =>
+  new Set([...takes, ...events].map(({ run }) => run))
 
 /** What tells two programs apart that have one name and version. */
 export const hashOfProgram = ({ source, waits, fuel, uses, takes, events }: ProgramShape): string =>

@@ -496,7 +496,10 @@ export class Space {
         }
         const taker = used && this.#takerOf(first)
         const results = parts.map((part) => this.#part((at = part), entry.payload, decoded.kind === 'op'))
-        if (used !== undefined) keepResults(this.object(taker?.path ?? (at = first).object), used, results)
+        if (used !== undefined) {
+          at = first
+          keepResults(this.object(taker?.path ?? first.object), used, results)
+        }
         return results
       })
       if (decoded.kind === 'transaction') return { kind: 'result', value: values }

@@ -7,16 +7,11 @@ import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { ObjectClient } from '../../objects/client.ts'
 import { packagedEngine } from '../../objects/extensions/engine-source.ts'
 import { Machine } from '../../objects/extensions/engine/machine.ts'
-import type { RegisteredExtension } from '../../objects/extensions/open-extension.ts'
+import { registry, type RegisteredExtension } from '../../objects/extensions/open-extension.ts'
 import { hookNames, opNames } from '../../objects/extensions/program-records.ts'
-import { REGISTRY_PATH } from '../../objects/extensions/registered.ts'
-import { Extensions } from '../../objects/extensions/registry.ts'
-import type { ProgramShape } from '../../objects/extensions/shapes.ts'
-import { ObjectOps } from '../../objects/handle.ts'
+import { runsOf, type ProgramShape } from '../../objects/extensions/shapes.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { nearest } from '../cli/nearest.ts'
-
-const registry = new ObjectOps(Extensions, REGISTRY_PATH)
 
 /** Has an extension run no more from here on. @throws SirtakiError `NOT_REGISTERED`; as any op. */
 export async function disableExtension(
@@ -89,10 +84,9 @@ export async function factsOf(program: ProgramShape): Promise<ProgramFacts | und
   const machine = machines.load(program.source)
   if (!(machine instanceof Machine)) return undefined
   const { source, waits, fuel, takes, uses, events } = program
-  const runs = new Set([...takes, ...events].map(({ run }) => run))
   return {
     bytes: new TextEncoder().encode(source).byteLength,
-    ops: opNames(machine, runs).map((name) => ({ name, waits: waits.includes(name) })),
+    ops: opNames(machine, runsOf(program)).map((name) => ({ name, waits: waits.includes(name) })),
     hooks: hookNames.filter((hook) => machine.names.includes(hook)),
     takes,
     uses,

@@ -645,7 +645,7 @@ test('O3: a view that cannot see what programs are called for, or has another en
   const later = new ExtensionDriver()
   const eve = later.open()
   later.register(eve, listening)
-  const [next] = [{ name: 'sirtaki.extensions', version: 2 }]
+  const next = { name: 'sirtaki.extensions', version: 2 }
   later.run(eve, { type: null, path: '/.sirtaki', op: '$activate', input: { type: next.name, version: next.version } })
   t.like(
     thrownBy(() => later.run(eve, { type: next, path: REGISTRY_PATH, op: 'enable', input: { name: 'test' } })),
