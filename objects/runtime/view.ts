@@ -491,6 +491,7 @@ export class View {
   /** Watch items, then waits that the entry settled, then its own outcome. */
   #tell(played: Played): void {
     if (played.claimed !== undefined) this.#heard(played.claimed)
+    if (played.fuel > 0) this.log.failpoint?.('view.fuel', { position: played.position, fuel: played.fuel })
     if (played.time >= this.#claims.countAt) this.#count(played.time)
     this.hub.played(played)
     this.#checkpoints?.played(played)
