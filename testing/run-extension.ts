@@ -113,7 +113,7 @@ class ExtensionTrial {
   }
 
   register({ extension: name, version, program }: Pick<Registrable, 'extension' | 'version' | 'program'>): Played {
-    const input: RegisterInput = { name, version, ...program }
+    const input: RegisterInput = { name, version, taken: true, ...program }
     return this.call(Extensions, REGISTRY_PATH, 'register', input)
   }
 

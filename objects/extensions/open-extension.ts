@@ -48,9 +48,8 @@ export class Agreements {
   async register<O>(extension: Extension<O>, { takes = true, ...options }: AgreeOptions): Promise<void> {
     const session = this.#port.session()
     const { extension: name, version, program, hash } = extension
-    await registry.call(session, { op: 'register', input: { name, version, ...program }, options })
-    if (takes) this.#agreed.set(name, { hash, takes, session })
-    else await this.agree(extension, { ...options, takes })
+    await registry.call(session, { op: 'register', input: { name, version, taken: takes, ...program }, options })
+    this.#agreed.set(name, { hash, takes, session })
   }
 
   async agree<O>({ extension: name, hash }: Extension<O>, { takes = false, ...options }: AgreeOptions): Promise<void> {

@@ -136,7 +136,7 @@ export const Extensions: Registry = extensionsIn(packagedEngine)
  * change.
  */
 function register(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): { readonly hash: string } {
-  const { name, version, ...program } = input
+  const { name, version, taken, ...program } = input
   const { programs, states } = ctx.tables
   const known = programs.get(name)
   const hash = hashOfProgram(input)
@@ -154,7 +154,7 @@ function register(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): {
     states.set(name, RUNS)
     ctx.emit('registered', { extension: name, version, hash })
   }
-  acknowledge(name, { hash, takes: true }, ctx)
+  acknowledge(name, { hash, takes: taken }, ctx)
   return { hash }
 }
 

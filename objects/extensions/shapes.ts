@@ -50,6 +50,8 @@ export interface ProgramShape {
 export interface RegisterInput extends ProgramShape {
   readonly name: string
   readonly version: number
+  /** Whether it takes ops of the session that registers it. */
+  readonly taken: boolean
 }
 /** A program that is registered. `image`: SHA-256 of what the engine makes of its source. */
 export interface ProgramRecord extends ProgramShape {
@@ -117,7 +119,7 @@ const program = {
 }
 const identity: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(text())
 
-export const isRegister = fields<RegisterInput>({ ...program, name, version })
+export const isRegister = fields<RegisterInput>({ ...program, name, version, taken: flag })
 export const isProgramRecord = fields<ProgramRecord>({
   ...program,
   version,

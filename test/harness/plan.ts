@@ -10,6 +10,7 @@ import { limits as usual } from '../../log/limits.ts'
 import type { CallMix } from './calls.ts'
 import type { NetworkOptions } from './network.ts'
 import { Prng } from './prng.ts'
+import { names, type Name } from './sim-programs.ts'
 import type { BlobMix } from './sim-blobs.ts'
 
 /** One fault, at a virtual time in milliseconds. */
@@ -121,6 +122,18 @@ export interface SessionMix {
   readonly resumes: boolean
 }
 
+/** Extensions that are registered, replaced, disabled, removed and called. */
+export interface ExtensionMix {
+  readonly lanes: number
+  /** Which ones. */
+  readonly names: readonly Name[]
+  /** Of all that a lane does, what it does to the registry; of that, how much are removals. */
+  readonly manages: number
+  readonly removes: number
+  /** How long a process waits for the engine. */
+  readonly engineMs: number
+}
+
 /** Checkpoints by a policy, with trims behind them. */
 export interface CheckpointMix {
   readonly everyEntries: number
@@ -163,6 +176,7 @@ export interface Plan {
   readonly objects: ObjectMix
   readonly sessions: SessionMix | undefined
   readonly checkpoints: CheckpointMix | undefined
+  readonly extensions: ExtensionMix | undefined
   /** Whether streams are followed by consumers that take their time, besides by players. */
   readonly subscribers: boolean
   /** One CPU for all, on which steps take their time. */
@@ -254,12 +268,30 @@ export function drawPlan(seed: string): Plan {
     objects: drawObjects(seed),
     sessions: undefined,
     checkpoints: undefined,
+    extensions: undefined,
     subscribers: false,
     start: { epoch: 1, tail: 0, row: 0 },
   }
   const shaped = drawBounds(drawStart(plan))
   const whole = drawCpu(drawUpgrade(drawSwap(drawLoss(drawDamage(drawIsland(drawDeaf(drawRechain(shaped))))))))
-  return drawCheckpoints(drawSessions(whole))
+  return drawExtensions(drawCheckpoints(drawSessions(whole)))
+}
+
+/** In some of the seeds with sessions these register programs, and call them. */
+function drawExtensions(plan: Plan): Plan {
+  const prng = new Prng(`${plan.seed}/extensions`)
+  if (plan.sessions === undefined || !prng.chance(0.4)) return plan
+  const some = names.filter(() => prng.chance(0.5))
+  return {
+    ...plan,
+    extensions: {
+      lanes: prng.integer(1, 4),
+      names: some.length === 0 ? names : some,
+      manages: prng.pick([0.1, 0.3]),
+      removes: prng.pick([0, 0.2]),
+      engineMs: prng.pick([0, 5, 50, 500]),
+    },
+  }
 }
 
 /** In some of the seeds with sessions checkpoints are written, and the log is trimmed behind them. */

@@ -22,6 +22,7 @@ import { UnitServer } from '../../log/unit/server.ts'
 import { Empty, Identity } from '../../log/wire/control.ts'
 import { FLAG_ANSWER, FLAG_ERROR, FrameParser } from '../../log/wire/frame.ts'
 import { kinds } from '../../log/wire/messages.ts'
+import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
 import { SequencerServer } from '../../sequencer/server.ts'
 import { checkLogHistory } from '../../testing/models.ts'
 import { Calls } from './calls.ts'
@@ -32,6 +33,7 @@ import { hasTrims, type Fault, type Plan, type Start } from './plan.ts'
 import { Prng } from './prng.ts'
 import { LOAD_STREAMS, SharedHistory, SimClient } from './sim-client.ts'
 import { SimBlobs } from './sim-blobs.ts'
+import { ExtensionHistory, SimExtensions, bringEngine, registryIn } from './sim-extensions.ts'
 import { ObjectHistory, SimObjects } from './sim-objects.ts'
 import { SessionHistory, SimSessions } from './sim-sessions.ts'
 import { Simulator, type SimProcess } from './simulator.ts'
@@ -54,6 +56,18 @@ export interface RunOptions {
   readonly log?: ((text: string) => void) | undefined
 }
 
+/** What the objects of a process are made of: what their chances are named by, types besides those of all. */
+interface Made {
+  readonly name: string
+  readonly types: readonly AnyObjectType[]
+}
+/** A client process that was started. */
+interface Started {
+  readonly generation: number
+  readonly log: LogClient
+  readonly process: SimProcess
+  readonly types: readonly AnyObjectType[]
+}
 interface SequencerSlot {
   readonly process: SimProcess
   readonly address: string
@@ -125,6 +139,7 @@ const SETTLES_MS = 50
 
 /** Plays one plan. */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
+  if (plan.extensions !== undefined) await bringEngine()
   const run = new SimCluster(plan, options)
   let violation: RunResult['violation']
   try {
@@ -184,6 +199,8 @@ class SimCluster {
   #objects: (SimObjects | undefined)[] = []
   readonly #sessionHistory = new SessionHistory()
   #sessions: (SimSessions | undefined)[] = []
+  readonly #extensionHistory = new ExtensionHistory()
+  #extensions: (SimExtensions | undefined)[] = []
   #blobs: SimBlobs | undefined
   #failure: unknown
   #healed = false
@@ -331,6 +348,9 @@ class SimCluster {
                 }
               : facts,
           )
+          if (name === 'view.fuel') {
+            this.#extensionHistory.fuel(Number(facts['position']), Number(facts['fuel']), this.checker)
+          }
           if (name.startsWith('session.')) this.#sessionHistory.noted(name, facts, this.checker)
           if (name === 'retention.trimmed') {
             this.shared.trims(Number(facts['before']))
@@ -609,11 +629,12 @@ class SimCluster {
     this.calls += this.#clients[i]?.calls ?? 0
     this.#clients[i] = client
     client.start()
-    this.#startSessions(i, generation, log, process)
+    const types = this.#typesOf(log)
+    this.#startSessions(i, { generation, log, process, types })
     const prng = new Prng(`${this.plan.seed}/objects/${i}/${generation}`)
     this.#objects[i]?.stop()
     if (hasTrims(this.plan) || !prng.chance(this.plan.objects.share)) return
-    const objects = this.#makeObjects(log, process, prng, `objects/${i}/${generation}`)
+    const objects = this.#makeObjects(log, process, prng, { name: `objects/${i}/${generation}`, types })
     this.#objects[i] = objects
     const failed = (thrown: unknown): void => {
       if (process.alive) this.#failure ??= thrown
@@ -625,10 +646,13 @@ class SimCluster {
   }
 
   /** Sessions that end within the run, in the seeds that have them. */
-  #startSessions(i: number, generation: number, log: LogClient, process: SimProcess): void {
+  #startSessions(i: number, { generation, log, process, types }: Started): void {
     this.#sessions[i]?.stop()
-    const sessions = this.#makeSessions(log, process, `sessions/${i}/${generation}`)
+    this.#extensions[i]?.stop()
+    const sessions = this.#makeSessions(log, process, { name: `sessions/${i}/${generation}`, types })
+    const extensions = sessions && this.#makeExtensions(log, process, sessions, `extensions/${i}/${generation}`)
     this.#sessions[i] = sessions
+    this.#extensions[i] = extensions
     const failed = (thrown: unknown): void => {
       if (process.alive && process.generation === born && !isError(thrown, 'CLOSED')) this.#failure ??= thrown
     }
@@ -638,9 +662,43 @@ class SimCluster {
     }
     sessions?.watch().catch(failed)
     sessions?.checkpoint().catch(failed)
+    for (let lane = this.plan.extensions?.lanes ?? 0; lane > 0; lane--) {
+      extensions?.lane(`${process.name}-${generation}-x${lane}`).catch(failed)
+    }
   }
 
-  #makeSessions(log: LogClient, process: SimProcess, name: string): SimSessions | undefined {
+  /** What a process knows besides the types of all: the registry of extensions, whose engine it has not yet. */
+  #typesOf(log: LogClient): readonly AnyObjectType[] {
+    const { extensions } = this.plan
+    return extensions === undefined ? [] : [registryIn(log, extensions.engineMs)]
+  }
+
+  #makeExtensions(
+    log: LogClient,
+    process: SimProcess,
+    { objects }: SimSessions,
+    name: string,
+  ): SimExtensions | undefined {
+    const { thinkMs, extensions: mix, sessions } = this.plan
+    const { generation } = process
+    if (mix === undefined || sessions === undefined) return undefined
+    return new SimExtensions({
+      objects,
+      log,
+      prng: new Prng(`${this.plan.seed}/${name}`),
+      checker: this.checker,
+      history: this.#extensionHistory,
+      sessions: this.#sessionHistory,
+      mix,
+      calls: this.#calls(process, name, NO_BOUNDS),
+      timeoutMs: sessions.timeoutMs,
+      thinkMs,
+      name: `${process.name}/${generation}`,
+      isAlive: () => process.alive && process.generation === generation,
+    })
+  }
+
+  #makeSessions(log: LogClient, process: SimProcess, { name, types }: Made): SimSessions | undefined {
     const { thinkMs, sessions: mix } = this.plan
     const { generation } = process
     if (mix === undefined) return undefined
@@ -655,13 +713,14 @@ class SimCluster {
       name: `${process.name}/${generation}`,
       isAlive: () => process.alive && process.generation === generation,
       checkpoints: this.plan.checkpoints,
+      types,
       store: this.#blobs?.of(process, (thrown) => {
         this.#failure ??= thrown
       }),
     })
   }
 
-  #makeObjects(log: LogClient, process: SimProcess, prng: Prng, name: string): SimObjects {
+  #makeObjects(log: LogClient, process: SimProcess, prng: Prng, { name, types }: Made): SimObjects {
     const { thinkMs, objects: mix } = this.plan
     return new SimObjects(log, {
       prng,
@@ -671,6 +730,7 @@ class SimCluster {
       mix,
       calls: this.#calls(process, name),
       from: this.plan.start.tail,
+      types,
     })
   }
 
@@ -1210,6 +1270,7 @@ class SimCluster {
     for (const client of this.#clients) client.stop()
     for (const objects of this.#objects) objects?.stop()
     for (const sessions of this.#sessions) sessions?.stop()
+    for (const extensions of this.#extensions) extensions?.stop()
   }
 
   /** A unit may be lost at the end where everything is on another one, and a majority of acceptors is left. */
@@ -1328,19 +1389,26 @@ class SimCluster {
     if (!hasTrims(this.plan)) {
       for (let stream = 0; stream < this.plan.streams; stream++) await this.#checkStream(log, LOAD_STREAMS + stream)
     }
+    const made: Made = { name: 'judge', types: this.#typesOf(log) }
     if (!hasTrims(this.plan)) {
       await this.#flow(
-        this.#untilWorks(() => this.#makeObjects(log, process, new Prng('judge'), 'judge').judge()),
+        this.#untilWorks(() => this.#makeObjects(log, process, new Prng('judge'), made).judge()),
         CONVERGE_MS,
         'the counter cannot be read after everything has healed',
       )
     }
-    const sessions = this.#makeSessions(log, process, 'judge')
+    const sessions = this.#makeSessions(log, process, made)
     if (sessions !== undefined) {
       await this.#flow(
         this.#untilWorks(() => sessions.judge()),
         CONVERGE_MS * 2,
         'the sessions cannot be judged after everything has healed',
+      )
+      const extensions = this.#makeExtensions(log, process, sessions, 'judge/extensions')
+      await this.#flow(
+        this.#untilWorks(() => extensions?.judge() ?? Promise.resolve()),
+        CONVERGE_MS * 2,
+        'the extensions cannot be judged after everything has healed',
       )
     }
     this.checker.atEnd(tail)

@@ -12,6 +12,7 @@ import { isError } from '../../log/errors.ts'
 import { ObjectClient, ROOT_STREAM } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
+import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
 import type { Calls } from './calls.ts'
 import type { Checker } from './checker.ts'
 import { PATHS, playModel, type Fate, type Modelled } from './object-model.ts'
@@ -101,6 +102,7 @@ export class SimObjects {
       mix,
       calls,
       from,
+      types,
     }: {
       readonly prng: Prng
       readonly checker: Checker
@@ -109,13 +111,17 @@ export class SimObjects {
       readonly mix: ObjectMix
       readonly calls: Calls
       readonly from: number
+      /** Types that it knows in any case. */
+      readonly types: readonly AnyObjectType[]
     },
   ) {
     this.#log = log
     this.#mix = mix
     this.#late = mix.lateTypes && prng.chance(0.5)
     this.#from = from
-    this.#objects = new ObjectClient(playedFrom(log, from), { types: this.#late ? [] : [Counter, Register, List] })
+    this.#objects = new ObjectClient(playedFrom(log, from), {
+      types: this.#late ? types : [Counter, Register, List, ...types],
+    })
     this.#prng = prng
     this.#checker = checker
     this.#history = history

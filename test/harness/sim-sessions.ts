@@ -25,6 +25,7 @@ import type { ObjectSession } from '../../objects/object-session.ts'
 import type { Job } from '../../objects/queue/job.ts'
 import type { WorkQueue } from '../../objects/queue/queue.ts'
 import { Queue } from '../../objects/queue/type.ts'
+import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
 import type { Ticket } from '../../objects/runtime/session-life.ts'
 import type { Session } from '../../objects/runtime/session.ts'
 import { spaceLogOf, type SpaceLog } from '../../objects/runtime/space-log.ts'
@@ -112,22 +113,24 @@ export interface SimSessionsOptions {
   /** How checkpoints are written in this run, if they are, and their store. */
   readonly checkpoints: CheckpointMix | undefined
   readonly store: BlobStore | undefined
+  /** Types that it knows besides those of all runs. */
+  readonly types: readonly AnyObjectType[]
   isAlive(): boolean
 }
 
 /** The coordination objects of one client process. */
 export class SimSessions {
-  readonly #objects: ObjectClient
+  readonly objects: ObjectClient
   readonly #log: LogClient
   readonly #options: SimSessionsOptions
   #isStopped = false
 
   constructor(log: LogClient, options: SimSessionsOptions) {
-    const { mix, name, from, store } = options
+    const { mix, name, from, store, types } = options
     this.#log = log
     this.#options = options
-    this.#objects = new ObjectClient(playedFrom(log, from), {
-      types: [Register, List],
+    this.objects = new ObjectClient(playedFrom(log, from), {
+      types: [Register, List, ...types],
       name,
       timeoutMs: mix.timeoutMs,
       watchFrom: from,
@@ -142,7 +145,7 @@ export class SimSessions {
   /** Works until stopped. */
   async lane(name: string): Promise<void> {
     const { mix, prng, calls } = this.#options
-    const session = await this.#objects.session({ name, timeoutMs: mix.timeoutMs })
+    const session = await this.objects.session({ name, timeoutMs: mix.timeoutMs })
     const queue = await session.queue(QUEUE)
     this.#note(session)
     session.onState((state) => {
@@ -168,11 +171,11 @@ export class SimSessions {
   /** Follows the queue by what a watcher gets, and compares with the view. */
   async watch(): Promise<void> {
     const { checkpoints } = this.#options
-    const handle = await this.#objects.open(Queue, QUEUE)
+    const handle = await this.objects.open(Queue, QUEUE)
     const rows = new Map<string, string>()
     for await (const item of handle.watch({ snapshot: true, onGap: checkpoints === undefined ? 'throw' : 'resync' })) {
       this.#follow(rows, item)
-      if (item.kind !== 'change' && this.#objects.position === item.position) this.#compare(rows, handle.tables)
+      if (item.kind !== 'change' && this.objects.position === item.position) this.#compare(rows, handle.tables)
       if (!this.#goesOn) return
       if (this.#options.prng.chance(0.1)) await this.#pause(20)
     }
@@ -184,8 +187,8 @@ export class SimSessions {
     if (checkpoints === undefined || !new Prng(`${this.#options.name}/${prng.id()}`).chance(checkpoints.share)) return
     const { everyEntries, everyMs } = checkpoints
     const policy = { ...DEFAULT_POLICY, everyEntries, everyMs, keepEvery: 0, trim: true }
-    await this.#tried(() => this.#objects.setPolicy(policy, { timeoutMs: mix.timeoutMs * 10 }))
-    const checkpointer = this.#objects.checkpointer({
+    await this.#tried(() => this.objects.setPolicy(policy, { timeoutMs: mix.timeoutMs * 10 }))
+    const checkpointer = this.objects.checkpointer({
       wrote: ({ deltas }) => {
         calls.count(deltas.length > 0 ? 'checkpoint.delta' : 'checkpoint.base')
       },
@@ -200,7 +203,7 @@ export class SimSessions {
     const archiver =
       checkpoints.rangeMs === undefined
         ? undefined
-        : this.#objects.archiver({
+        : this.objects.archiver({
             rangeMs: checkpoints.rangeMs,
             archived: () => {
               calls.count('archive.range')
@@ -218,7 +221,7 @@ export class SimSessions {
     const { history, checker, prng, calls, mix } = this.#options
     const [position, known] = prng.pick([...history.digests, [-1, ''] as const])
     if (position < 0) return
-    await using past = await this.#objects.at(position, { timeoutMs: mix.timeoutMs * 4 })
+    await using past = await this.objects.at(position, { timeoutMs: mix.timeoutMs * 4 })
     const { digest } = past.digest()
     calls.count('past.read')
     if (past.position < position) checker.fail('C4', `the past of ${position} ends at ${past.position}`)
@@ -233,17 +236,17 @@ export class SimSessions {
     const patient: CallOptions = { timeoutMs: 10_000 }
     // Calls that were under way when their clients stopped may still end: what they put is behind this sync.
     const put = [...history.put]
-    await this.#objects.sync(patient)
-    const handle = await this.#objects.open(Queue, QUEUE, patient)
+    await this.objects.sync(patient)
+    const handle = await this.objects.open(Queue, QUEUE, patient)
     const { ready, delayed, taken, dead } = handle.tables
     const there = [ready, delayed, taken, dead].flatMap((table) => [...table.range()].map(([, { value }]) => value))
     const lost = put.find((value) => !history.acked.has(value) && !there.includes(value))
     if (lost !== undefined) checker.fail('O8', `the put of ${lost} was acknowledged, and it is nowhere`)
     this.#noteDigest()
-    this.#checkSum(this.#objects.own)
+    this.#checkSum(this.objects.own)
     const deadline = this.#log.cluster.ports.clock.now() + mix.timeoutMs * 4 + 1_000
     while (this.#log.cluster.ports.clock.now() < deadline) {
-      await this.#objects.sync(patient)
+      await this.objects.sync(patient)
       if (this.#ghosts().length === 0) return
       await this.#log.cluster.pause(mix.timeoutMs / 4)
     }
@@ -255,7 +258,7 @@ export class SimSessions {
   /** Live sessions whose processes are gone. */
   #ghosts() {
     const { history, mix } = this.#options
-    return this.#objects.sessions().filter(({ incarnation, timeoutMs }) => {
+    return this.objects.sessions().filter(({ incarnation, timeoutMs }) => {
       const isOurs = timeoutMs === mix.timeoutMs && history.counted.has(incarnation)
       return isOurs && history.counted.get(incarnation)?.counts() === false
     })
@@ -418,7 +421,7 @@ export class SimSessions {
   }
 
   #checkSum(session: ObjectSession): void {
-    const sum = ACCOUNTS.map((path) => Number(this.#objects.describe(path)?.['value'] ?? 0)).reduce((a, b) => a + b, 0)
+    const sum = ACCOUNTS.map((path) => Number(this.objects.describe(path)?.['value'] ?? 0)).reduce((a, b) => a + b, 0)
     if (sum === 0) return
     this.#options.checker.fail('O2', `${session.name} sees half a transaction: the accounts sum up to ${sum}`)
   }
@@ -428,7 +431,7 @@ export class SimSessions {
     const { history, prng, mix, calls } = this.#options
     const ticket = history.tickets.length === 0 ? undefined : prng.pick(history.tickets)
     if (ticket === undefined) return
-    const session = await this.#objects.session({ name: `${name}+`, timeoutMs: mix.timeoutMs, resume: ticket })
+    const session = await this.objects.session({ name: `${name}+`, timeoutMs: mix.timeoutMs, resume: ticket })
     calls.count('session.resumed')
     this.#note(session)
     await this.#tried(() => this.#transfer(session))
@@ -467,8 +470,8 @@ export class SimSessions {
 
   #noteDigest(): void {
     const { history, checker } = this.#options
-    const at = this.#objects.position
-    const digest = JSON.stringify(this.#objects.digest())
+    const at = this.objects.position
+    const digest = JSON.stringify(this.objects.digest())
     const known = history.digests.get(at)
     if (known !== undefined && known !== digest) {
       checker.fail('O3', `two views differ at position ${at}: ${known} and ${digest}`)

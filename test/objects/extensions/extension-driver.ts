@@ -42,7 +42,7 @@ export class ExtensionDriver extends MachineDriver {
   }
 
   register(session: DrivenSession, { extension: name, version, program }: Registrable): Answer {
-    return this.registry(session, 'register', { name, version, ...program })
+    return this.registry(session, 'register', { name, version, taken: true, ...program })
   }
   acknowledge(session: DrivenSession, { extension: name, hash }: Registrable, takes = false): Answer {
     return this.registry(session, 'acknowledge', { name, hash, takes })

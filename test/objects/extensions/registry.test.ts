@@ -144,7 +144,7 @@ test('E2: what one entry loads is bounded like what it calls', (t) => {
       type: { name: 'sirtaki.extensions', version: 1 },
       path: REGISTRY_PATH,
       op: 'register',
-      input: { name, version, ...program },
+      input: { name, version, taken: true, ...program },
     }
   })
   const answer = answerOf(driver.transaction(ann, parts).outcome)
