@@ -35,6 +35,13 @@ export const ownPath = (program: string): string => `/.sirtaki/x/${program}`
 
 type Registry = BoundType<object, { programs: ProgramRecord; states: ProgramState; acknowledged: Acknowledged }>
 
+/** What the records say of a program. `agreed`: by session, as far as somebody asked. */
+interface Standing {
+  readonly record: ProgramRecord | undefined
+  readonly disabled: ProgramState['disabled']
+  readonly agreed: Map<number, Acknowledged>
+}
+
 /** What a source came to. */
 export type Loaded =
   | { readonly machine: Machine; readonly fuel: number; readonly reason?: undefined }
@@ -58,6 +65,9 @@ export class RegisteredPrograms implements Programs {
   readonly #trapped = new Set<string>()
   /** Deadlines that wait until their program runs again. */
   readonly #parked = new Map<string, Set<ObjectDeadlines>>()
+  /** What the records say of each program, and of which records that is. */
+  readonly #standings = new Map<string, Standing>()
+  #stood: { readonly programs: unknown; readonly changes: number } = { programs: undefined, changes: -1 }
   /** Of which records the index is. */
   #indexed: { readonly table: unknown; readonly revision: number } = { table: undefined, revision: -1 }
   #takers: readonly (Take & { readonly program: string })[] = []
@@ -109,10 +119,6 @@ export class RegisteredPrograms implements Programs {
     return this.#index().takers.length > 0
   }
 
-  has(program: string): boolean {
-    return this.#programs.has(program)
-  }
-
   type(program: string): BoundType<null, ProgramTables> {
     const known = this.#types.get(program)
     if (known !== undefined) return known
@@ -144,21 +150,19 @@ export class RegisteredPrograms implements Programs {
     return { fuel, reason: 'it asks for something while it is loaded' }
   }
 
-  admit(program: string, { version }: What, session: number): void {
-    const record = this.#programs.get(program)
-    if (record === undefined) throw new Rejection('NOT_REGISTERED', { extension: program })
-    const facts = { extension: program, version, active: record.version }
-    if (version !== record.version) throw new Rejection(version < record.version ? 'OLD_CODE' : 'NOT_ACTIVE', facts)
-    const { disabled } = this.#states.get(program) ?? {}
-    if (disabled) {
-      throw new Rejection('EXTENSION_DISABLED', {
-        extension: program,
-        reason: disabled.reason,
-        since: disabled.position,
-      })
+  refusal(program: string, { version }: What, session: number): Rejection | undefined {
+    const { record, disabled } = this.#standing(program)
+    if (record === undefined) return new Rejection('NOT_REGISTERED', { extension: program })
+    if (version !== record.version) {
+      const facts = { extension: program, version, active: record.version }
+      return new Rejection(version < record.version ? 'OLD_CODE' : 'NOT_ACTIVE', facts)
     }
-    if (this.#agreed(program, session)?.hash === record.hash) return
-    throw new Rejection('NOT_ACKNOWLEDGED', { extension: program, hash: record.hash })
+    if (disabled !== null) {
+      const { reason, position: since } = disabled
+      return new Rejection('EXTENSION_DISABLED', { extension: program, reason, since })
+    }
+    if (this.#agreed(program, session)?.hash === record.hash) return undefined
+    return new Rejection('NOT_ACKNOWLEDGED', { extension: program, hash: record.hash })
   }
 
   taker({ type, op }: What, path: string, session: number): Taker | undefined {
@@ -166,7 +170,7 @@ export class RegisteredPrograms implements Programs {
       if (take.type !== type || take.op !== op || !matches(take.path, path)) continue
       const { program, run } = take
       const agreed = this.#agreed(program, session)
-      const isIts = agreed?.takes === true && agreed.hash === this.#programs.get(program)?.hash
+      const isIts = agreed?.takes === true && agreed.hash === this.#standing(program).record?.hash
       if (isIts && this.#runs(program)) return { program, run, path: ownPath(program) }
     }
     return undefined
@@ -208,17 +212,39 @@ export class RegisteredPrograms implements Programs {
     return this.#ready
   }
 
+  /** What the registry says of a program: looked up once for all entries until it says another thing. */
+  #standing(program: string): Standing {
+    const { programs, states, acknowledged } = this.#tables
+    const changes = programs.revision + states.revision + acknowledged.revision
+    if (programs !== this.#stood.programs || changes !== this.#stood.changes) {
+      this.#stood = { programs, changes }
+      this.#standings.clear()
+    }
+    const known = this.#standings.get(program)
+    if (known !== undefined) return known
+    const record = programs.get(program)
+    const made = { record, disabled: states.get(program)?.disabled ?? null, agreed: new Map<number, Acknowledged>() }
+    this.#standings.set(program, made)
+    return made
+  }
+
   #agreed(program: string, session: number): Acknowledged | undefined {
-    return this.#tables.acknowledged.get(acknowledgedKey(program, session))
+    const { agreed } = this.#standing(program)
+    const known = agreed.get(session)
+    if (known !== undefined) return known
+    const found = this.#tables.acknowledged.get(acknowledgedKey(program, session))
+    if (found !== undefined) agreed.set(session, found)
+    return found
   }
 
   #runs(program: string): boolean {
-    return this.#programs.has(program) && this.#states.get(program)?.disabled === null
+    const { record, disabled } = this.#standing(program)
+    return record !== undefined && disabled === null
   }
 
   #code(program: string): ProgramCode | undefined {
-    const record = this.#programs.get(program)
-    if (record === undefined || !this.#runs(program)) return undefined
+    const { record, disabled } = this.#standing(program)
+    if (record === undefined || disabled !== null) return undefined
     const known = this.#codes.get(record)
     if (known !== undefined) return known
     const machine = this.#machines.load(record.source)

@@ -1,7 +1,7 @@
 /**
  * What a space and the programs that are registered in it ask of each other: types whose code stands in the log.
  *
- *     space ─ admit, type, takes, ended ─▶ Programs ─ reads, ops on other objects ─▶ Reach
+ *     space ─ refusal, type, takes, ended ─▶ Programs ─ reads, ops on other objects ─▶ Reach
  *
  * A space knows no program, no engine: who has the registry brings both. Read next: `space.ts`, `object-type.ts`,
  * `../extensions/registry.ts`.
@@ -9,6 +9,7 @@
 import type { What } from './entry.ts'
 import type { Journal } from './journal.ts'
 import type { AnyBoundType, AnyObject, AnyObjectType } from './object-type.ts'
+import type { Rejection } from './rejection.ts'
 import type { Input } from './values.ts'
 
 /** Type names of programs begin so: no other type has a colon in its name. */
@@ -65,11 +66,10 @@ export interface Programs {
   bring(): Promise<void>
   /** Whether some of them take ops of other types. */
   readonly take: boolean
-  has(program: string): boolean
   /** The type of a program's objects, whether or not it is registered. */
   type(program: string): AnyBoundType
-  /** @throws Rejection unless the session may call this version of it now. */
-  admit(program: string, what: What, session: number): void
+  /** What refuses the op of a session: it may call this version of the program, or not. */
+  refusal(program: string, what: What, session: number): Rejection | undefined
   /** Who takes an op, for a session that has agreed to it. */
   taker(what: What, path: string, session: number): Taker | undefined
   /** Objects of those who take ops at a path: they hold what those wait for. */

@@ -18,7 +18,7 @@ import { SessionTable } from '../../sequencer/session-table.ts'
 import type { Claimed } from './claims.ts'
 import { WAITING } from './context.ts'
 import { DigestSums, addLanes, hexOf, type Digest } from './digest.ts'
-import { OpDecoder, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry } from './entry.ts'
+import { OpDecoder, type KnownWhat, type OpEntry, type OpHead, type Part, type SpaceEntry, type What } from './entry.ts'
 import { readInput } from './input.ts'
 import { mustStop } from './exhausted.ts'
 import { ENTRY_FUEL_MAX, Journal, NOBODY, RECORDS_MAX, type Caller } from './journal.ts'
@@ -70,6 +70,8 @@ export interface Watchdog {
 /** Where the ops of one op of a type go. */
 interface Route {
   readonly type: AnyBoundType | undefined
+  /** The program whose type it is. */
+  readonly program: string | undefined
 }
 
 /** What a space holds at most. The same on every view: they decide outcomes. */
@@ -402,12 +404,12 @@ export class Space {
       return { kind: 'rejected', position, incarnation, number, code: 'REJECTED', next: 'stop', facts }
     }
     if (decoded.claim !== undefined) this.#noteClaim(decoded, entry.logTime)
-    const straight = decoded.kind === 'op' ? this.#straight(decoded) : undefined
+    const caller = this.#callerOf(decoded)
+    const straight = decoded.kind === 'op' ? this.#straight(decoded, caller) : undefined
     if (decoded.kind !== 'op' || straight === undefined) {
-      return { ...this.#run(entry, decoded), position, incarnation, number }
+      return { ...this.#run(entry, decoded, caller), position, incarnation, number }
     }
     try {
-      const caller = this.#callerOf(decoded)
       const value = this.journal.step(caller, () => this.#runOn(straight, decoded.part, payload))
       return value === WAITING
         ? { kind: 'waiting', position, incarnation, number }
@@ -469,7 +471,7 @@ export class Space {
     }
   }
 
-  #run(entry: Entry, decoded: OpEntry<Route>): Judged {
+  #run(entry: Entry, decoded: OpEntry<Route>, caller: Caller): Judged {
     const parts = decoded.kind === 'op' ? [decoded.part] : decoded.parts
     const [first] = parts
     invariant(first !== undefined, 'O4', { position: entry.position })
@@ -477,11 +479,10 @@ export class Space {
     try {
       for (const part of parts) {
         at = part
-        this.#admit(part, entry.position, decoded)
+        this.#admit(part, entry.position, caller)
       }
       if (this.#hideUnknown(parts)) return { kind: 'opaque' }
       for (const part of parts) this.#upgrade((at = part))
-      const caller = this.#callerOf(decoded)
       const { key } = decoded
       const values = this.journal.step(caller, () => {
         // A key is kept by the object of the first part.
@@ -521,13 +522,20 @@ export class Space {
   }
 
   /** The object of an op for which nothing else is to be judged: it is there, of this type and this active version. */
-  #straight({ key, part: { what, object: path } }: OpHead & { readonly part: Part<Route> }): AnyObject | undefined {
-    const type = what.route?.type
+  #straight(
+    { key, part: { what, object: path } }: OpHead & { readonly part: Part<Route> },
+    { session }: Caller,
+  ): AnyObject | undefined {
+    const { type, program } = what.route ?? {}
     if (key !== undefined || type === undefined || this.#skips.size > 0) return undefined
     if (this.#programs?.take === true) return undefined
     const slot = this.#slots.get(path)
     if (slot?.object?.type !== type || !slot.object.exists) return undefined
-    if (this.#system.active(what.what.type) !== what.what.version) return undefined
+    const isActive =
+      program === undefined
+        ? this.#system.active(what.what.type) === what.what.version
+        : this.#programs?.refusal(program, what.what, session) === undefined
+    if (!isActive) return undefined
     if (type.ends) this.#slots.note(slot)
     return slot.object
   }
@@ -539,10 +547,10 @@ export class Space {
   }
 
   /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
-  #admit({ what: { what }, object }: Part<Route>, position: number, head: OpHead): void {
+  #admit({ what: { what }, object }: Part<Route>, position: number, { session }: Caller): void {
     const { type, version } = what
     const program = programOf(type)
-    if (program !== undefined) this.#programsHere().admit(program, what, this.#callerOf(head).session)
+    if (program !== undefined) this.#requireProgram(program, what, session)
     else if (type !== RUNTIME_TYPE) {
       if (this.#system.active(type) === undefined) {
         this.journal.step(NOBODY, () => {
@@ -554,6 +562,12 @@ export class Space {
     const isReserved = object.startsWith('/.') && (type !== RUNTIME_TYPE || what.op === '$drop')
     const isOurs = object.startsWith(`${SYSTEM_PATH}/`) && type.startsWith('sirtaki.')
     if (isReserved && !isOurs) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
+  }
+
+  /** @throws Rejection unless a session may call a program in this version now. */
+  #requireProgram(program: string, what: What, session: number): void {
+    const refusal = this.#programsHere().refusal(program, what, session)
+    if (refusal !== undefined) throw refusal
   }
 
   /**
@@ -625,7 +639,12 @@ export class Space {
     const { what: known, object: path } = part
     const { what } = known
     const taker = this.#takerOf(part)
-    if (taker === undefined) return this.#objectFor(path, what.type, this.#typeOf(known)).run(what.op, input)
+    if (taker === undefined) {
+      const program = programOf(what.type)
+      // Parts before this one may have changed what is registered.
+      if (program !== undefined) this.#requireProgram(program, what, this.journal.caller.session)
+      return this.#objectFor(path, what.type, this.#typeOf(known)).run(what.op, input)
+    }
     const type = this.#programsHere().type(taker.program)
     return this.#objectFor(taker.path, type.name, type).take(taker.run, { path, op: what.op, input })
   }
@@ -711,10 +730,12 @@ export class Space {
   #typeOf(known: KnownWhat<Route>): AnyBoundType | undefined {
     if (known.route !== undefined) return known.route.type
     const program = programOf(known.what.type)
-    if (program !== undefined) return this.#programs?.has(program) === true ? this.#programs.type(program) : undefined
-    const type = this.#types.get(typeId(known.what.type, known.what.version))
+    const type =
+      program === undefined
+        ? this.#types.get(typeId(known.what.type, known.what.version))
+        : this.#programs?.type(program)
     // A type may become known later.
-    if (type !== undefined) known.route = { type }
+    if (type !== undefined) known.route = { type, program }
     return type
   }
 

@@ -95,7 +95,7 @@ export class NoMemory {
   }
 }
 
-/** Bytes of a memory that is 0 before and behind them. */
+/** Bytes of a memory that is 0 before and behind them: of 4 MiB these are a tenth. */
 export interface Extent {
   readonly from: Pointer
   readonly bytes: Uint8Array
@@ -232,13 +232,13 @@ export class Guest {
     }
   }
 
-  /** What of the image is not 0, from the first such byte to the last. */
+  /** What of the memory is not 0, a copy of it: from the first such word to the last. */
   extent(): Extent {
-    const { image } = this
-    let [from, to] = [0, image.length]
-    while (from < to && image[from] === 0) from++
-    while (to > from && image[to - 1] === 0) to--
-    return { from, bytes: image.slice(from, to) }
+    const words = this.#words
+    let [from, to] = [0, words.length]
+    while (from < to && words[from] === 0) from++
+    while (to > from && words[to - 1] === 0) to--
+    return { from: from * 4, bytes: this.memory.slice(from * 4, to * 4) }
   }
 
   /** Forgets what was marked: the image is being taken. */

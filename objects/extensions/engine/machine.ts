@@ -122,16 +122,16 @@ export class Machine {
     const guest = new Guest(module)
     guest.fuel.value = LOAD_FUEL_MAX
     try {
-      const { image, values } = built(guest, source)
+      const { image, values, extent } = built(guest, source)
       const machine = new Machine(seats, image)
-      return { machine, seat: { guest, values, holder: machine, extent: guest.extent() } }
+      return { machine, seat: { guest, values, holder: machine, extent } }
     } catch (thrown) {
       const outcome = outcomeOf(guest, thrown, LOAD_FUEL_MAX)
       return { kind: 'bad', outcome, where: thrown instanceof Thrown ? placeOf(guest, thrown) : undefined }
     }
   }
 
-  /** SHA-256 of its image, which is part of what it is. */
+  /** The hash of its image, which is part of what it is. */
   get hash(): string {
     return this.#image.hash
   }
@@ -217,7 +217,7 @@ export class Machine {
 
   /** Whether the memory of its instance is its image, bit for bit: for checks. */
   isRestored(): boolean {
-    return sha256(this.#seats.take(this).guest.memory) === this.hash
+    return hashOf(this.#seats.take(this).guest.extent()) === this.hash
   }
 
   #restore(guest: Guest): number {
@@ -246,7 +246,7 @@ export class Machine {
 }
 
 /** The image of a source, made in this instance. @throws what ends a guest. */
-function built(guest: Guest, source: string): { readonly image: Image; readonly values: Values } {
+function built(guest: Guest, source: string): { readonly image: Image; readonly values: Values; extent: Extent } {
   const loading = begin(guest)
   const { values, call, argv } = loading
   const program = evaluated(loading, source)
@@ -254,11 +254,15 @@ function built(guest: Guest, source: string): { readonly image: Image; readonly 
   const names = new Map((Array.isArray(given) ? given.map(String) : []).map((name) => [name, guest.text(name)]))
   guest.calls.qjs_run_gc()
   const fuel = LOAD_FUEL_MAX - guest.fuel.value
-  guest.image.set(guest.memory)
+  const extent = guest.extent()
+  guest.image.set(extent.bytes, extent.from)
   guest.unmark()
   const [stack, pages] = [guest.stackPointer.value, guest.pages.value]
-  return { image: { hash: sha256(guest.memory), source, fuel, stack, pages, call, argv, names }, values }
+  return { image: { hash: hashOf(extent), source, fuel, stack, pages, call, argv, names }, values, extent }
 }
+
+/** SHA-256 of what of a memory is not 0, with where that is. */
+const hashOf = ({ from, bytes }: Extent): string => sha256(`${from} ${sha256(bytes)}`)
 
 /** With what a function is called. */
 export interface Calling {

@@ -70,6 +70,28 @@ test('E5: a higher version takes the place at its position: records stay, and ea
   t.is(driver.replayed(), driver.digest)
 })
 
+test('E5: what a transaction removes, disables or replaces does not answer behind that: nothing of it is done', (t) => {
+  const driver = new ExtensionDriver()
+  const ann = driver.open()
+  const one = programOf(source(add))
+  const two = programOf(source(add, 'more() { return 1 }'), { version: 2 })
+  driver.register(ann, one)
+  const type = { name: 'sirtaki.extensions', version: 1 }
+  const behind = (op: string, input: object): string => {
+    const change = { type, path: REGISTRY_PATH, op, input }
+    const call = { type: { name: 'x:test', version: 1 }, path: '/n', op: 'add', input: { by: 1 } }
+    return codeOf(answerOf(driver.transaction(ann, [change, call]).outcome))
+  }
+  const replaced = { name: 'test', version: 2, taken: true, ...two.program }
+  for (const total of [1, 2]) {
+    t.is(behind('remove', { name: 'test' }), 'NOT_REGISTERED')
+    t.is(behind('disable', { name: 'test', reason: 'why not' }), 'EXTENSION_DISABLED')
+    t.is(behind('register', replaced), 'OLD_CODE')
+    t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: total })
+  }
+  t.is(driver.replayed(), driver.digest)
+})
+
 test('O13: what is disabled does not run, and goes on where it was; what is removed stays for reading', (t) => {
   const driver = new ExtensionDriver()
   const ann = driver.open()
