@@ -52,7 +52,7 @@ import { spaceLogOf, type SpaceLog } from './runtime/space-log.ts'
 import type { Watchdog } from './runtime/space.ts'
 import type { Input, Value } from './runtime/values.ts'
 import type { CheckpointSource } from './runtime/stored-space.ts'
-import { View, type SyncOptions } from './runtime/view.ts'
+import { View, type PlayedCall, type SyncOptions } from './runtime/view.ts'
 import { Watcher, type WatchItem, type WatchOptions } from './runtime/watcher.ts'
 import type { Transaction } from './transaction.ts'
 import type { TreeCodec, TreeValues } from './tree/codecs.ts'
@@ -73,6 +73,9 @@ const PATIENT_MS = 2 ** 31 - 1
 /** The stream of the space `/`. Stream 0 is that of sessions. */
 export const ROOT_STREAM = 1
 
+/** A call of an extension, and in which entry it was. */
+export type ExtensionCall = PlayedCall
+
 /** How the objects of a log are opened. The client's own session is made of the same options. */
 export interface ObjectClientOptions extends ObjectSessionOptions {
   /** Types that are known before anything is played: a type that is opened later is played anew from the start. */
@@ -81,8 +84,13 @@ export interface ObjectClientOptions extends ObjectSessionOptions {
   readonly watchFrom?: number | undefined
   /** Looks whether what runs in the view ends: `startWatchdog` makes one. */
   readonly watchdog?: Watchdog | undefined
-  /** Is given what extensions say by `ctx.log`, as they are played here. */
+  /**
+   * Is given what extensions say by `ctx.log`, as they are played here, and which calls of this client's own sessions
+   * used more than half of their fuel.
+   */
   readonly extensionLog?: ((extension: string, text: string) => void) | undefined
+  /** Is given each call of an extension, as it is played here, whoever caused it. */
+  readonly extensionCalled?: ((call: ExtensionCall) => void) | undefined
   /** Where the checkpoints of the space are: the view begins with the newest in place of the start of the log. */
   readonly checkpoints?: Checkpoints | undefined
   /** Where the view may begin, unless `checkpoints` says. */
@@ -127,6 +135,7 @@ export class ObjectClient implements AsyncDisposable {
       watchFrom,
       watchdog,
       extensionLog: programLog,
+      extensionCalled: programCalled,
       checkpoints,
       stored = checkpoints,
       ...options
@@ -137,6 +146,7 @@ export class ObjectClient implements AsyncDisposable {
       watchFrom,
       watchdog,
       programLog,
+      programCalled,
       checkpoints: stored,
     })
     this.#checkpoints = checkpoints

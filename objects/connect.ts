@@ -7,6 +7,7 @@ import type { BlobStore } from '../log/archive/blob-store.ts'
 import { Blobs } from '../log/archive/blobs.ts'
 import type { LogClient } from '../log/client/client.ts'
 import { connectLog, type ConnectLogOptions } from '../sequencer/connect.ts'
+import { tellingOf } from './io/channels.ts'
 import type { Watchdog } from './runtime/space.ts'
 import { Checkpoints } from './checkpoints/checkpoints.ts'
 import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts'
@@ -15,7 +16,7 @@ import { ObjectClient, ROOT_STREAM, type ObjectClientOptions } from './client.ts
 export interface ConnectOptions
   extends
     ConnectLogOptions,
-    Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost' | 'extensionLog'> {
+    Pick<ObjectClientOptions, 'types' | 'watchFrom' | 'identities' | 'onLost' | 'extensionLog' | 'extensionCalled'> {
   /** The timeout of the client's own session, as `timeoutMs` of `client.session`. */
   readonly sessionTimeoutMs?: number | undefined
   /**
@@ -43,7 +44,11 @@ export class Client extends ObjectClient {
   constructor(log: LogClient, end: () => Promise<void>, options: ConnectOptions, watchdog?: Watchdog) {
     const { name, types, watchFrom, identities, onLost, extensionLog, sessionTimeoutMs: timeoutMs, blobs } = options
     const checkpoints = blobs === undefined ? undefined : checkpointsOf(log, blobs)
-    super(log, { name, types, watchFrom, identities, onLost, extensionLog, timeoutMs, watchdog, checkpoints })
+    const extensionCalled = tellingOf(options.extensionCalled)
+    super(log, {
+      ...{ name, types, watchFrom, identities, onLost, timeoutMs, watchdog, checkpoints },
+      ...{ extensionLog, extensionCalled },
+    })
     this.log = log
     this.#end = end
     this.#duties = [

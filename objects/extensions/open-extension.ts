@@ -6,6 +6,7 @@
 import { SirtakiError, isError } from '../../log/errors.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { ObjectOps, type ObjectPort } from '../handle.ts'
+import type { ProgramCount } from '../runtime/program-counts.ts'
 import type { Session } from '../runtime/session.ts'
 import type { View } from '../runtime/view.ts'
 import type { Extension } from './define-extension.ts'
@@ -31,6 +32,8 @@ export interface RegisteredExtension {
   /** Why it does not run, and since which position. */
   readonly disabled: { readonly reason: string; readonly position: number } | undefined
   readonly record: ProgramRecord
+  /** Its calls since the client began, as the client has played them. */
+  readonly counts: ProgramCount
 }
 
 /** The ops of the registry, each target encoded once. */
@@ -89,6 +92,7 @@ export function extensionsOf(view: View): RegisteredExtension[] {
   const { programs, states } = Extensions.bind(view.journal).read(REGISTRY_PATH).tables
   return [...programs.range()].map(([name, record]) => {
     const { version, hash, source, at, session } = record
-    return { name, version, hash, source, at, session, disabled: states.get(name)?.disabled ?? undefined, record }
+    const disabled = states.get(name)?.disabled ?? undefined
+    return { name, version, hash, source, at, session, disabled, record, counts: view.programCounts.of(name) }
   })
 }

@@ -184,7 +184,11 @@ class Program {
     const isCalled = name === 'due' || name === 'ended'
     const given = isCalled ? fuel : Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
     const outcome = machine.call(name, input, { host: step, fuel: given, position, time, session })
-    journal[isCalled ? 'hookFuel' : 'fuel'] += Math.min(outcome.fuel, given)
+    const used = Math.min(outcome.fuel, given)
+    journal[isCalled ? 'hookFuel' : 'fuel'] += used
+    const call = { extension: this.#name, run: name, fuel: used, limit: given, code: codeOf(outcome) }
+    if (journal.calls === undefined) journal.calls = [call]
+    else journal.calls.push(call)
     say(step.said, this.#place.log)
     return this.#resultOf(outcome, step.waiting, ctx, name)
   }
@@ -211,6 +215,24 @@ class Program {
       default:
         return outcome satisfies never
     }
+  }
+}
+
+/** What refuses a call that came to this. */
+function codeOf(outcome: CallOutcome): string | undefined {
+  switch (outcome.kind) {
+    case 'value':
+      return undefined
+    case 'threw':
+      return 'EXTENSION_THREW'
+    case 'trap':
+      return 'EXTENSION_TRAP'
+    case 'limit':
+      return 'EXTENSION_LIMIT'
+    case 'stopped':
+      return outcome.by instanceof Rejection ? outcome.by.code : 'EXTENSION_LIMIT'
+    default:
+      return outcome satisfies never
   }
 }
 

@@ -12,6 +12,7 @@ import type { Identity } from '../../sequencer/session-entry.ts'
 import { Deadlines } from './deadlines.ts'
 import { mustStop } from './exhausted.ts'
 import { Owners } from './owners.ts'
+import type { ProgramCall } from './program-counts.ts'
 import type { Rejection } from './rejection.ts'
 import type { Patch, Row, RowStore } from './row.ts'
 import type { Input } from './values.ts'
@@ -53,6 +54,8 @@ export class Journal {
   wall = 0
   /** What the programs of the entry at hand have used so far: its ops, and what the runtime called by itself. */
   fuel = 0
+  /** Of programs, in order; what was taken back too. */
+  calls: ProgramCall[] | undefined
   hookFuel = 0
   /** Of the step at hand. */
   caller: Caller = NOBODY
@@ -81,6 +84,7 @@ export class Journal {
     this.time = time
     this.wall = wall
     this.fuel = 0
+    this.calls = undefined
     this.hookFuel = 0
     // Never those of the last entry, empty or not: whoever was given them keeps them.
     this.patches = []

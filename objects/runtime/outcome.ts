@@ -7,6 +7,7 @@ import type { Next } from '../../log/errors.ts'
 import type { Session } from '../../sequencer/session-entry.ts'
 import type { Claimed } from './claims.ts'
 import type { Emitted, Settlement } from './journal.ts'
+import type { ProgramCall } from './program-counts.ts'
 import type { Rejection } from './rejection.ts'
 import type { Patch } from './row.ts'
 import type { Input } from './values.ts'
@@ -78,6 +79,8 @@ export interface Played {
   readonly bytes: number
   /** What programs used over it: the same on every view. */
   readonly fuel: number
+  /** The calls of programs that used it, in order, what was taken back too; absent where there were none. */
+  readonly calls: readonly ProgramCall[] | undefined
   /** The digest that its process claims to have had. */
   readonly claimed?: Claimed | undefined
 }

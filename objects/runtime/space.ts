@@ -266,6 +266,7 @@ export class Space {
       patches: journal.patches,
       bytes: payload.byteLength,
       fuel: journal.fuel + journal.hookFuel,
+      calls: journal.calls,
       claimed: this.#claimed,
     }
   }

@@ -25,6 +25,7 @@ import { Heart } from './heart.ts'
 import type { Journal, Settlement } from './journal.ts'
 import { requireNoTwin, type AnyObjectType } from './object-type.ts'
 import type { Outcome, Played } from './outcome.ts'
+import { ProgramCounts, type ProgramCall } from './program-counts.ts'
 import { NEEDS_ENGINE } from './programs.ts'
 import type { SessionMark } from './session-marks.ts'
 import type { Skip } from './skip-entry.ts'
@@ -61,6 +62,13 @@ export interface ViewOptions {
   readonly checkpoints?: CheckpointSource | undefined
   /** Is given what programs say for people, as it is played here. */
   readonly programLog?: ((program: string, text: string) => void) | undefined
+  /** Is given each call of a program, as it is played here. */
+  readonly programCalled?: ((call: PlayedCall) => void) | undefined
+}
+
+/** A call of a program, and in which entry it was. */
+export interface PlayedCall extends ProgramCall {
+  readonly position: number
 }
 
 /** A space on its way through the stream. `next`: everything below has been applied. */
@@ -103,6 +111,9 @@ export class View {
   readonly #skips: Skips
   readonly #watchdog: Watchdog | undefined
   readonly #programLog: ViewOptions['programLog']
+  readonly #programCalled: ViewOptions['programCalled']
+  /** What programs were called for here. */
+  readonly programCounts = new ProgramCounts()
   readonly #checkpoints: CheckpointSource | undefined
   #isReading = false
   /** Why no stored state could be had, where it plays from the start instead. */
@@ -129,12 +140,13 @@ export class View {
     log: SpaceLog,
     stream: number,
     types: readonly AnyObjectType[] = [],
-    { watchFrom, watchdog, checkpoints, programLog }: ViewOptions = {},
+    { watchFrom, watchdog, checkpoints, programLog, programCalled }: ViewOptions = {},
   ) {
     this.log = log
     this.#checkpoints = checkpoints
     this.#watchdog = watchdog
     this.#programLog = programLog
+    this.#programCalled = programCalled
     this.hub = new WatchHub(watchFrom)
     this.stream = stream
     this.process = log.random.id().slice(0, 16).padStart(16, '0')
@@ -493,6 +505,7 @@ export class View {
     if (played.claimed !== undefined) this.#heard(played.claimed)
     if (played.fuel > 0) this.log.failpoint?.('view.fuel', { position: played.position, fuel: played.fuel })
     if (played.time >= this.#claims.countAt) this.#count(played.time)
+    if (played.calls !== undefined) this.#called(played, played.calls)
     this.hub.played(played)
     this.#checkpoints?.played(played)
     for (const settled of played.settled) {
@@ -524,6 +537,18 @@ export class View {
         return
       default:
         this.#sessions.get(outcome.incarnation)?.played(outcome)
+    }
+  }
+
+  /** Counts the calls of programs, and reports them; whose op comes near its bound is told so. */
+  #called({ position, outcome }: Played, calls: readonly ProgramCall[]): void {
+    const isOwn = 'incarnation' in outcome && this.#sessions.has(outcome.incarnation)
+    for (const call of calls) {
+      this.programCounts.add(call)
+      const { extension, run, fuel, limit } = call
+      const isNear = isOwn && fuel > limit / 2
+      if (isNear) this.#programLog?.(extension, `${run} used ${fuel} of ${limit} fuel, at position ${position}`)
+      this.#programCalled?.({ ...call, position })
     }
   }
 

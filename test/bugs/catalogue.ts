@@ -3564,6 +3564,17 @@ export const bugs: readonly Bug[] = [
     replace: '',
   },
   {
+    name: 'given-up-and-called-again',
+    sentence: 'A program that the engine gave up is not disabled.',
+    breaks: ['E2'],
+    seed: 0,
+    judge: 'tests',
+    tests: ['test/objects/extensions/registry.test.ts'],
+    file: 'objects/extensions/registered.ts',
+    find: "for (const program of this.#trapped) this.#disable(program, 'the engine gave it up')",
+    replace: '',
+  },
+  {
     name: 'registered-in-two-calls',
     sentence: 'Who registers an extension agrees to it by a second op, which has the time of the first one once more.',
     breaks: ['L11'],

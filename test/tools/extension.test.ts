@@ -324,7 +324,7 @@ test.serial('disable, enable and remove: who calls is told the reason; objects s
   t.like(json((await on('extension', 'remove', 'hits', '--json')).out)[0], { name: 'hits', version: 1, objects: 1 })
 })
 
-test.serial('profile: calls, fuel and failures of each op, and which share an entry', async (t) => {
+test.serial('profile: calls, fuel and failures of each function, of its own in a transaction too', async (t) => {
   const { on, client } = await host(t)
   const none = await on('extension', 'profile')
   t.is(none.code, 4)
@@ -344,7 +344,12 @@ test.serial('profile: calls, fuel and failures of each op, and which share an en
       }),
     }),
   })
-  const Idle = defineExtension({ name: 'idle', version: 1, ops: (op) => ({ one: op(object({}), () => 1) }) })
+  const Idle = defineExtension({
+    name: 'idle',
+    version: 1,
+    ops: (op) => ({ one: op(object({}), () => 1) }),
+    events: { seen: { on: ['created'], path: '/count', run: () => undefined } },
+  })
   await client.register(Hits)
   await client.register(Idle)
   const [hits, idle, counter] = [
@@ -362,19 +367,19 @@ test.serial('profile: calls, fuel and failures of each op, and which share an en
   t.is(text.code, 0, text.err)
   t.regex(
     text.out,
-    /^extension +op +calls +fuel p50 +p99 +max +failures\nhits +fail +1 +.* EXTENSION_THREW 1\nhits +hit +5 /,
+    /^extension +function +calls +fuel p50 +p99 +max +failures\nhits +fail +1 +.* EXTENSION_THREW 1\nhits +hit +5 /,
   )
-  t.regex(text.out, /TOO_FAR 1\nidle +one +1 +\d+ +\d+ +\d+\n$/)
-  t.regex(text.err, /^1 of these calls share an entry with other ops: their fuel is that of all of these\n$/)
+  t.regex(text.out, /TOO_FAR 1\nidle +one +1 +\d+ +\d+ +\d+\nidle +seen +1 +\d+ +\d+ +\d+\n$/)
+  t.is(text.err, '')
   const all = json((await on('extension', 'profile', 'hits', '--json')).out)
   t.like(all, [
-    { extension: 'hits', op: 'fail', calls: 1, failures: { EXTENSION_THREW: 1 } },
-    { extension: 'hits', op: 'hit', calls: 5, joined: 1, failures: { TOO_FAR: 1 } },
+    { extension: 'hits', run: 'fail', calls: 1, failures: { EXTENSION_THREW: 1 } },
+    { extension: 'hits', run: 'hit', calls: 5, failures: { TOO_FAR: 1 } },
   ])
   const [p50, p99] = [Number(all[1]?.['fuelP50']), Number(all[1]?.['fuelP99'])]
   t.true(p50 > 0 && p99 > 3 * p50)
   const late = json((await on('extension', 'profile', 'hits', '--from', String(position + 1), '--json')).out)
-  t.like(late, [{ op: 'hit', calls: 1, joined: 1 }])
+  t.like(late, [{ run: 'hit', calls: 1 }])
   t.is((await on('extension', 'profile', 'nobody')).code, 4)
 })
 

@@ -1,21 +1,18 @@
 /**
- * What the ops of extensions use, from the entries of the past: calls, fuel, failures.
+ * What the functions of extensions use, from the entries of the past: calls, fuel, failures. Ops are some of them;
+ * others run for deadlines, changes, and ops of other types.
  *
- * The fuel of an entry is that of everything in it: all ops of a transaction, and programs that changes call. Read
- * next: `../../objects/past/history.ts`, `../commands/extension-profile.ts`.
+ * Read next: `../../objects/past/history.ts`, `../commands/extension-profile.ts`.
  */
 import type { Step } from '../../objects/past/history.ts'
 import { programOf } from '../../objects/runtime/programs.ts'
-import { REGISTRY_TYPE } from '../../objects/extensions/registered.ts'
 import { quantile } from '../job/progress.ts'
 
-/** One op of an extension. */
-export interface ProfiledOp {
+/** One function of an extension. */
+export interface ProfiledRun {
   readonly extension: string
-  readonly op: string
+  readonly run: string
   readonly calls: number
-  /** Of them those whose entries had several ops: their fuel is that of all of these. */
-  readonly joined: number
   /** Of those that ran. */
   readonly fuelP50: number
   readonly fuelP99: number
@@ -26,78 +23,72 @@ export interface ProfiledOp {
 
 interface Counted {
   readonly extension: string
-  readonly op: string
+  readonly run: string
   readonly fuel: number[]
   calls: number
-  joined: number
   readonly failures: Map<string, number>
 }
 
-/** Counts entry by entry. `extension`: only the ops of this one. */
+/** Counts entry by entry. `extension`: only this one. */
 export class Profile {
   readonly #extension: string | undefined
-  readonly #ops = new Map<string, Counted>()
-  /** Entries without an op of an extension that used fuel: ops that were taken, changes, deadlines. */
-  readonly others = { entries: 0, fuel: 0 }
+  readonly #runs = new Map<string, Counted>()
 
   constructor(extension?: string) {
     this.#extension = extension
   }
 
-  add({ ops, played: { outcome, fuel } }: Pick<Step, 'ops' | 'played'>): void {
-    const programs = ops.flatMap(({ type, op }, part) => {
-      const extension = programOf(type)
-      return extension === undefined ? [] : [{ extension, op, part }]
-    })
-    if (programs.length === 0 && fuel > 0 && !ops.some(({ type }) => type === REGISTRY_TYPE)) {
-      this.others.entries++
-      this.others.fuel += fuel
+  add({ ops, played: { outcome, calls = [] } }: Pick<Step, 'ops' | 'played'>): void {
+    for (const { extension, run, fuel, code } of calls) {
+      const counted = this.#of(extension, run)
+      counted.calls++
+      counted.fuel.push(fuel)
+      if (code !== undefined) noteFailure(counted, code)
     }
-    if (!isCall(outcome.kind)) return
+    // What was refused before it ran: it used nothing, and says nothing of what it would have used.
     const failed = failureOf(outcome)
-    for (const { extension, op, part } of programs) {
-      if (this.#extension !== undefined && extension !== this.#extension) continue
+    if (failed === undefined) return
+    for (const [part, { type, op }] of ops.entries()) {
+      const extension = programOf(type)
+      if (extension === undefined || (failed.part ?? part) !== part) continue
+      if (calls.some((call) => call.extension === extension && call.run === op)) continue
       const counted = this.#of(extension, op)
       counted.calls++
-      if (ops.length > 1) counted.joined++
-      // What was refused before it ran used nothing, and says nothing of what it would have used.
-      if (fuel > 0) counted.fuel.push(fuel)
-      // Of a transaction one part is refused, and takes the others with it.
-      if (failed === undefined || (failed.part ?? part) !== part) continue
-      counted.failures.set(failed.code, (counted.failures.get(failed.code) ?? 0) + 1)
+      noteFailure(counted, failed.code)
     }
   }
 
-  /** All ops, in order of their names. */
-  all(): ProfiledOp[] {
-    const byName = [...this.#ops].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, counted]) => counted)
-    return byName.map(({ extension, op, calls, fuel, joined, failures }) => ({
-      extension,
-      op,
-      calls,
-      joined,
-      fuelP50: quantile(fuel, 0.5),
-      fuelP99: quantile(fuel, 0.99),
-      fuelMax: quantile(fuel, 1),
-      failures: Object.fromEntries([...failures].sort(([a], [b]) => (a < b ? -1 : 1))),
-    }))
+  /** All functions, in order of their names. */
+  all(): ProfiledRun[] {
+    const byName = [...this.#runs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, counted]) => counted)
+    return byName
+      .filter(({ extension }) => this.#extension === undefined || extension === this.#extension)
+      .map(({ extension, run, calls, fuel, failures }) => ({
+        extension,
+        run,
+        calls,
+        fuelP50: quantile(fuel, 0.5),
+        fuelP99: quantile(fuel, 0.99),
+        fuelMax: quantile(fuel, 1),
+        failures: Object.fromEntries([...failures].sort(([a], [b]) => (a < b ? -1 : 1))),
+      }))
   }
 
-  #of(extension: string, op: string): Counted {
-    const name = `${extension} ${op}`
-    const known = this.#ops.get(name)
+  #of(extension: string, run: string): Counted {
+    const name = `${extension} ${run}`
+    const known = this.#runs.get(name)
     if (known !== undefined) return known
-    const made: Counted = { extension, op, fuel: [], calls: 0, joined: 0, failures: new Map() }
-    this.#ops.set(name, made)
+    const made: Counted = { extension, run, fuel: [], calls: 0, failures: new Map() }
+    this.#runs.set(name, made)
     return made
   }
 }
 
-type Outcome = Step['played']['outcome']
+const noteFailure = ({ failures }: Counted, code: string): void => {
+  failures.set(code, (failures.get(code) ?? 0) + 1)
+}
 
-/** Whether an op had its turn. */
-const isCall = (kind: Outcome['kind']): boolean =>
-  kind === 'result' || kind === 'waiting' || kind === 'rejected' || kind === 'failed'
+type Outcome = Step['played']['outcome']
 
 function failureOf(outcome: Outcome): { readonly code: string; readonly part?: number } | undefined {
   if (outcome.kind === 'failed') return { code: 'APPLY_FAILED' }

@@ -9,7 +9,7 @@ import { contextOf } from '../cli/context.ts'
 import { Failure, exits } from '../cli/failure.ts'
 import { tableText } from '../cli/output.ts'
 import { oldestOf, pastFlags, withPast, type PastFlags } from '../cluster/past.ts'
-import { Profile, type ProfiledOp } from '../cluster/profile.ts'
+import { Profile, type ProfiledRun } from '../cluster/profile.ts'
 
 interface ProfileFlags extends PastFlags {
   readonly from?: number
@@ -18,7 +18,7 @@ interface ProfileFlags extends PastFlags {
 /** Makes the command. */
 export const profileCommand = (): Command =>
   pastFlags(new Command('profile'))
-    .description('print calls, fuel and failures of each op of extensions, as the log has them')
+    .description('print calls, fuel and failures of each function of extensions, as the log has them')
     .argument('[name]', 'only this extension')
     .option('--from <position>', 'the first position (default: the oldest that can be had)', position)
     .action(async (name: string | undefined, flags: ProfileFlags, command: Command) => {
@@ -36,21 +36,13 @@ export const profileCommand = (): Command =>
       }
       if (output.json) for (const one of all) output.data(one, '')
       else output.data({}, tableText([HEAD, ...all.map(cellsOf)]))
-      const joined = all.reduce((sum, one) => sum + one.joined, 0)
-      if (joined > 0) {
-        output.talk(`${joined} of these calls share an entry with other ops: their fuel is that of all of these`)
-      }
-      const { entries, fuel } = profile.others
-      if (entries > 0 && name === undefined) {
-        output.talk(`${entries} other entries used ${fuel} fuel: ops that were taken, changes and deadlines`)
-      }
     })
 
-const HEAD = ['extension', 'op', 'calls', 'fuel p50', 'p99', 'max', 'failures']
+const HEAD = ['extension', 'function', 'calls', 'fuel p50', 'p99', 'max', 'failures']
 
-const cellsOf = ({ extension, op, calls, fuelP50, fuelP99, fuelMax, failures }: ProfiledOp): string[] => [
+const cellsOf = ({ extension, run, calls, fuelP50, fuelP99, fuelMax, failures }: ProfiledRun): string[] => [
   extension,
-  op,
+  run,
   String(calls),
   ...[fuelP50, fuelP99, fuelMax].map(String),
   Object.entries(failures)

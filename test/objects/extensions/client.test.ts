@@ -5,9 +5,10 @@
  * Read next: `../../../objects/extensions/open-extension.ts`, `registry.test.ts`.
  */
 import { execFile } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import test, { type ExecutionContext } from 'ava'
 import { number, object, string, type Struct } from 'superstruct'
-import { Counter, SirtakiError, defineExtension, isError, type Client } from '../../../index.ts'
+import { Counter, SirtakiError, defineExtension, isError, type Client, type ExtensionCall } from '../../../index.ts'
 import { Clients } from '../checkpoints/clients.ts'
 
 const nothing = object({})
@@ -79,6 +80,48 @@ test('a program is registered by one client and called by all, with types and wa
   )
   await Promise.all([ann.sync(), bob.sync()])
   t.is(ann.digest().digest, bob.digest().digest)
+})
+
+test('calls are counted, told to who looks on, and near their bound to who called', async (t) => {
+  const clients = new Clients(t)
+  const [said, called, channel]: [string[], ExtensionCall[], unknown[]] = [[], [], []]
+  const ann = await clients.connect({ extensionLog: (extension, text) => said.push(`${extension}: ${text}`) })
+  const bob = await clients.connect({ extensionCalled: (call) => called.push(call) })
+  const listen = (call: unknown): void => void channel.push(call)
+  subscribe('sirtaki:extension', listen)
+  t.teardown(() => unsubscribe('sirtaki:extension', listen))
+  const Dear = defineExtension({
+    name: 'dear',
+    version: 1,
+    fuel: 500_000,
+    ops: (op) => ({
+      some: op(nothing, () => 1),
+      most: op(nothing, (ctx) => {
+        for (let i = 0; i < 20; i++) ctx.set('n', i)
+      }),
+      more: op(nothing, (ctx) => {
+        for (let i = 0; ; i++) ctx.set('n', i)
+      }),
+    }),
+  })
+  await ann.register(Dear)
+  const dear = await ann.open(Dear, '/dear')
+  await dear.some({})
+  await dear.most({})
+  await t.throwsAsync(dear.more({}), { code: 'EXTENSION_LIMIT' })
+  await bob.sync()
+  t.is(said.length, 2, said.join())
+  t.regex(said[0] ?? '', /^dear: most used \d{6} of 500000 fuel, at position \d+$/)
+  t.like(called, [
+    { extension: 'dear', run: 'some', limit: 500_000, code: undefined },
+    { extension: 'dear', run: 'most', code: undefined },
+    { extension: 'dear', run: 'more', fuel: 500_000, code: 'EXTENSION_LIMIT' },
+  ])
+  for (const call of called) t.is(channel.filter((other) => JSON.stringify(other) === JSON.stringify(call)).length, 2)
+  const [{ counts } = { counts: undefined }] = bob.extensions()
+  const fuel = called.reduce((sum, call) => sum + call.fuel, 0)
+  t.deepEqual(counts, { calls: 3, refused: { EXTENSION_LIMIT: 1 }, fuel, fuelMax: 500_000 })
+  t.deepEqual(ann.extensions()[0]?.counts, counts)
 })
 
 test('a transaction joins programs and other objects; a key applies an op once', async (t) => {

@@ -35,8 +35,9 @@ export function programOf(
 
 /** A space with extensions. */
 export class ExtensionDriver extends MachineDriver {
-  constructor(types: readonly AnyObjectType[] = [], bounds: SpaceBounds = {}) {
-    super([Extensions, ...types], bounds)
+  /** `registry`: one with an engine of its own. */
+  constructor(types: readonly AnyObjectType[] = [], bounds: SpaceBounds = {}, registry: AnyObjectType = Extensions) {
+    super([registry, ...types], bounds)
     // As on a cluster, no session is named by position 0, which means nobody where owners stand.
     this.tick()
   }

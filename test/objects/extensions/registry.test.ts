@@ -7,6 +7,9 @@
  * Long: one driver shows what the registry does.
  */
 import test from 'ava'
+import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
+import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
+import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { engineFrom } from '../../../objects/extensions/engine-source.ts'
 import { REGISTRY_PATH } from '../../../objects/extensions/registered.ts'
 import { extensionsIn } from '../../../objects/extensions/registry.ts'
@@ -89,6 +92,47 @@ test('E5: what a transaction removes, disables or replaces does not answer behin
     t.is(behind('register', replaced), 'OLD_CODE')
     t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: total })
   }
+  t.is(driver.replayed(), driver.digest)
+})
+
+/** An engine that gives up where a program says so: what a mistake in its binary would come to. */
+class Failing extends Machines {
+  override load(text: string): Machine | BadSource {
+    const machine = super.load(text)
+    if (!(machine instanceof Machine) || !text.includes('give up')) return machine
+    const call = machine.call.bind(machine)
+    machine.call = (...args) => {
+      const outcome = call(...args)
+      return args[0] === 'fail' ? { kind: 'trap', text: 'memory access out of bounds', fuel: outcome.fuel } : outcome
+    }
+    return machine
+  }
+}
+
+test('E2: where the engine gives up the op alone is refused, and its program is disabled', (t) => {
+  const failing = new Failing(compileEngine(readEngineFile()))
+  const registry = extensionsIn({ now: failing, load: () => Promise.resolve(failing) })
+  const driver = new ExtensionDriver([Counter], {}, registry)
+  const ann = driver.open()
+  const one = programOf(source(add, 'fail(ctx) { ctx.set("n", "give up") }'))
+  const other = programOf(source(add), { name: 'other' })
+  driver.register(ann, one)
+  driver.register(ann, other)
+  t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 2 }), { value: 2 })
+  t.like(driver.ask(ann, one, '/n', 'fail'), {
+    code: 'EXTENSION_TRAP',
+    facts: { extension: 'test', op: 'fail', text: 'memory access out of bounds' },
+  })
+  t.is(driver.last.events[0]?.kind, 'disabled')
+  t.true(driver.last.fuel > 0)
+  t.deepEqual(driver.recordsOf('test', '/n'), [['n', 2, 0]])
+  t.like(driver.ask(ann, one, '/n', 'add', { by: 1 }), {
+    code: 'EXTENSION_DISABLED',
+    facts: { reason: 'the engine gave it up' },
+  })
+  t.deepEqual(driver.ask(ann, other, '/o', 'add', { by: 1 }), { value: 1 })
+  driver.registry(ann, 'enable', { name: 'test' })
+  t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 3 })
   t.is(driver.replayed(), driver.digest)
 })
 
