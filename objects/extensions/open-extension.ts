@@ -10,8 +10,8 @@ import type { ProgramCount } from '../runtime/program-counts.ts'
 import type { Session } from '../runtime/session.ts'
 import type { View } from '../runtime/view.ts'
 import type { Extension } from './define-extension.ts'
-import { REGISTRY_PATH } from './registered.ts'
-import { Extensions } from './registry.ts'
+import { REGISTRY_PATH, REGISTRY_TYPE } from './registered.ts'
+import { Extensions, programsOf } from './registry.ts'
 import type { ProgramRecord } from './shapes.ts'
 
 /** How a session agrees to an extension. */
@@ -36,8 +36,19 @@ export interface RegisteredExtension {
   readonly counts: ProgramCount
 }
 
-/** The ops of the registry, each target encoded once. */
-export const registry = new ObjectOps(Extensions, REGISTRY_PATH)
+/** The ops of the registry in each version, each target encoded once. */
+const registries = new Map([[Extensions.version, new ObjectOps(Extensions, REGISTRY_PATH)]])
+
+/** The ops of the registry in the version that is active: that of the engine which runs. */
+export function registryOf({ space }: View): ObjectOps<(typeof Extensions)['ops']> {
+  const [, version] = space.activeTypes().find(([name]) => name === REGISTRY_TYPE) ?? [
+    REGISTRY_TYPE,
+    Extensions.version,
+  ]
+  const known = registries.get(version) ?? new ObjectOps({ ...Extensions, version }, REGISTRY_PATH)
+  registries.set(version, known)
+  return known
+}
 
 /** What a session has agreed to. */
 export class Agreements {
@@ -51,14 +62,18 @@ export class Agreements {
   async register<O>(extension: Extension<O>, { takes = true, ...options }: AgreeOptions): Promise<void> {
     const session = this.#port.session()
     const { extension: name, version, program, hash } = extension
-    await registry.call(session, { op: 'register', input: { name, version, taken: takes, ...program }, options })
+    await registryOf(this.#port.view).call(session, {
+      op: 'register',
+      input: { name, version, taken: takes, ...program },
+      options,
+    })
     this.#agreed.set(name, { hash, takes, session })
   }
 
   async agree<O>({ extension: name, hash }: Extension<O>, { takes = false, ...options }: AgreeOptions): Promise<void> {
     const session = this.#port.session()
     try {
-      await registry.call(session, { op: 'acknowledge', input: { name, hash, takes }, options })
+      await registryOf(this.#port.view).call(session, { op: 'acknowledge', input: { name, hash, takes }, options })
     } catch (thrown) {
       if (!isError(thrown, 'NOT_REGISTERED')) throw thrown
       throw new SirtakiError('NOT_REGISTERED', `no extension ${name} is registered: register it first`, {
@@ -82,14 +97,16 @@ export class Agreements {
   renew(session: Session): void {
     for (const [name, { hash, takes }] of this.#agreed) {
       this.#agreed.set(name, { hash, takes, session })
-      registry.call(session, { op: 'acknowledge', input: { name, hash, takes } }).catch(() => undefined)
+      registryOf(this.#port.view)
+        .call(session, { op: 'acknowledge', input: { name, hash, takes } })
+        .catch(() => undefined)
     }
   }
 }
 
 /** The extensions of a view's space, in order of their names. */
 export function extensionsOf(view: View): RegisteredExtension[] {
-  const { programs, states } = Extensions.bind(view.journal).read(REGISTRY_PATH).tables
+  const { programs, states } = programsOf(view.journal).tables
   return [...programs.range()].map(([name, record]) => {
     const { version, hash, source, at, session } = record
     const disabled = states.get(name)?.disabled ?? undefined

@@ -27,6 +27,8 @@ const ENDS = '\0ended/'
 /** What a program is made of, where it is registered and not disabled. */
 export interface ProgramCode {
   readonly machine: Machine
+  /** Whether it runs in another engine than its record names. */
+  readonly isRenewed: boolean
   readonly ops: ReadonlySet<string>
   /** Functions that ops of others and changes call. */
   readonly runs: ReadonlySet<string>
@@ -41,6 +43,8 @@ export interface ProgramCode {
 export interface ProgramPlace {
   code(): ProgramCode | undefined
   reach(): Reach
+  /** Has its record name the engine that runs it, in the open step. */
+  renew(): void
   /** The engine gave it up. */
   trapped(): void
   /** Is given what it says for people, as it is played. */
@@ -169,6 +173,7 @@ class Program {
     const code = this.#place.code()
     if (code === undefined) throw new Rejection('NOT_REGISTERED', { extension: this.#name })
     const { machine, fuel, uses } = code
+    if (code.isRenewed) this.#place.renew()
     const step = new GuestStep(ctx, {
       charge: (amount) => {
         machine.charge(amount)

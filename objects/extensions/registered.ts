@@ -35,6 +35,14 @@ export const ownPath = (program: string): string => `/.sirtaki/x/${program}`
 
 type Registry = BoundType<object, { programs: ProgramRecord; states: ProgramState; acknowledged: Acknowledged }>
 
+/** An engine, and the registry whose version is its number. */
+interface KnownEngine {
+  readonly source: EngineSource
+  readonly open: () => Registry
+  ready: Machines | undefined
+  registry: Registry | undefined
+}
+
 /** What the records say of a program. `agreed`: by session, as far as somebody asked. */
 interface Standing {
   readonly record: ProgramRecord | undefined
@@ -55,14 +63,14 @@ export class RegisteredPrograms implements Programs {
   log: ((program: string, text: string) => void) | undefined
   #reach: Reach | undefined
   readonly #journal: Journal
-  readonly #open: () => Registry
-  readonly #engine: EngineSource
-  #ready: Machines | undefined
-  #registry: Registry | undefined
+  readonly #engines = new Map<number, KnownEngine>()
+  /** The one that there is, in most programs. */
+  #only: KnownEngine | undefined
   readonly #types = new Map<string, BoundType<null, ProgramTables>>()
   /** By the very record: a program that is registered anew has another one. */
   readonly #codes = new WeakMap<ProgramRecord, ProgramCode>()
-  readonly #trapped = new Set<string>()
+  /** Who is to be disabled at the end of the entry, and why. */
+  readonly #lost = new Map<string, string>()
   /** Deadlines that wait until their program runs again. */
   readonly #parked = new Map<string, Set<ObjectDeadlines>>()
   /** What the records say of each program, and of which records that is. */
@@ -73,11 +81,8 @@ export class RegisteredPrograms implements Programs {
   #takers: readonly (Take & { readonly program: string })[] = []
   readonly #events: Events
 
-  constructor(journal: Journal, open: () => Registry, engine: EngineSource) {
+  constructor(journal: Journal) {
     this.#journal = journal
-    this.#open = open
-    this.#engine = engine
-    this.#ready = engine.now
     this.#events = new Events(journal, {
       type: (program) => this.type(program),
       own: ownPath,
@@ -105,11 +110,19 @@ export class RegisteredPrograms implements Programs {
     this.#reach = reach
   }
 
+  /** Makes an engine known, and the registry of its number. */
+  add(engine: number, known: { readonly source: EngineSource; readonly open: () => Registry }): void {
+    const made: KnownEngine = { ...known, ready: known.source.now, registry: undefined }
+    this.#engines.set(engine, made)
+    this.#only = this.#engines.size === 1 ? made : undefined
+  }
+
   get isReady(): boolean {
-    return this.#ready !== undefined
+    for (const { ready } of this.#engines.values()) if (ready === undefined) return false
+    return true
   }
   async bring(): Promise<void> {
-    this.#ready = await this.#engine.load()
+    for (const known of this.#engines.values()) known.ready ??= await known.source.load()
   }
 
   get any(): boolean {
@@ -125,7 +138,10 @@ export class RegisteredPrograms implements Programs {
     const made = bindProgram(this.#journal, program, {
       code: () => this.#code(program),
       reach: () => this.reach,
-      trapped: () => this.#trapped.add(program),
+      renew: () => {
+        this.#renew(program)
+      },
+      trapped: () => this.#lost.set(program, 'the engine gave it up'),
       log: (text) => this.log?.(program, text),
       park: (deadlines) => this.#park(program, deadlines),
     })
@@ -133,12 +149,12 @@ export class RegisteredPrograms implements Programs {
     return made
   }
 
-  /** Makes a machine of a source, with the fuel of the entry at hand. */
-  load(source: string): Loaded {
+  /** Makes a machine of a source in one of the engines, with the fuel of the entry at hand. */
+  load(source: string, engine: number): Loaded {
     if (ENTRY_FUEL_MAX - this.#journal.fuel < LOAD_FUEL_MAX) {
       return { fuel: 0, reason: 'this entry has no fuel left for it' }
     }
-    const found = this.#machines.load(source)
+    const found = this.#machines(engine).load(source)
     const fuel = found instanceof Machine ? found.loadFuel : found.outcome.fuel
     this.#journal.fuel += Math.min(fuel, LOAD_FUEL_MAX)
     if (found instanceof Machine) return { machine: found, fuel }
@@ -187,8 +203,8 @@ export class RegisteredPrograms implements Programs {
   }
 
   ended(): void {
-    for (const program of this.#trapped) this.#disable(program, 'the engine gave it up')
-    this.#trapped.clear()
+    for (const [program, reason] of this.#lost) this.#disable(program, reason)
+    this.#lost.clear()
     this.#index()
     this.#events.run(this.reach)
     for (const [program, parked] of this.#parked) {
@@ -198,23 +214,33 @@ export class RegisteredPrograms implements Programs {
     }
   }
 
-  get #tables() {
-    return (this.#registry ??= this.#open()).read(REGISTRY_PATH).tables
+  /** The number of the engine that runs: that of the registry as it is, or would be. */
+  get #engine(): number {
+    const [first] = this.#engines.keys()
+    invariant(first !== undefined, 'E3', {})
+    return this.#only === undefined ? (this.reach.object(REGISTRY_PATH)?.type.version ?? first) : first
+  }
+  /** The records of the registry. */
+  get tables() {
+    const known = this.#only ?? this.#engines.get(this.#engine)
+    invariant(known !== undefined, 'E3', { engine: this.#engine })
+    return (known.registry ??= known.open()).read(REGISTRY_PATH).tables
   }
   get #programs() {
-    return this.#tables.programs
+    return this.tables.programs
   }
   get #states() {
-    return this.#tables.states
+    return this.tables.states
   }
-  get #machines(): Machines {
-    invariant(this.#ready !== undefined, 'E3', {})
-    return this.#ready
+  #machines(engine: number): Machines {
+    const ready = this.#engines.get(engine)?.ready
+    invariant(ready !== undefined, 'E3', { engine })
+    return ready
   }
 
   /** What the registry says of a program: looked up once for all entries until it says another thing. */
   #standing(program: string): Standing {
-    const { programs, states, acknowledged } = this.#tables
+    const { programs, states, acknowledged } = this.tables
     const changes = programs.revision + states.revision + acknowledged.revision
     if (programs !== this.#stood.programs || changes !== this.#stood.changes) {
       this.#stood = { programs, changes }
@@ -232,7 +258,7 @@ export class RegisteredPrograms implements Programs {
     const { agreed } = this.#standing(program)
     const known = agreed.get(session)
     if (known !== undefined) return known
-    const found = this.#tables.acknowledged.get(acknowledgedKey(program, session))
+    const found = this.tables.acknowledged.get(acknowledgedKey(program, session))
     if (found !== undefined) agreed.set(session, found)
     return found
   }
@@ -247,14 +273,31 @@ export class RegisteredPrograms implements Programs {
     if (record === undefined || disabled !== null) return undefined
     const known = this.#codes.get(record)
     if (known !== undefined) return known
-    const machine = this.#machines.load(record.source)
-    invariant(machine instanceof Machine && machine.hash === record.image, 'E3', { program, image: record.image })
+    const engine = this.#engine
+    const machine = this.#machines(engine).load(record.source)
+    const isOther = record.engine !== engine
+    if (isOther && !(machine instanceof Machine)) {
+      this.#lost.set(program, `its source does not load in engine ${engine}`)
+      return undefined
+    }
+    const isIts = machine instanceof Machine && (isOther || machine.hash === record.image)
+    invariant(isIts, 'E3', { program, image: record.image })
     const runs = runsOf(record)
     const { waits, fuel } = record
     const uses = [...record.uses, ...record.takes]
-    const made: ProgramCode = { machine, ops: new Set(opNames(machine, runs)), runs, waits: new Set(waits), fuel, uses }
+    const ops = new Set(opNames(machine, runs))
+    const made: ProgramCode = { machine, isRenewed: isOther, ops, runs, waits: new Set(waits), fuel, uses }
     this.#codes.set(record, made)
     return made
+  }
+
+  /** Another engine runs a program than the one that its record names: the record has that one from now on. */
+  #renew(program: string): void {
+    const { record } = this.#standing(program)
+    const engine = this.#engine
+    const machine = record && this.#machines(engine).load(record.source)
+    invariant(record !== undefined && machine instanceof Machine, 'E3', { program })
+    this.#programs.set(program, { ...record, engine, image: machine.hash })
   }
 
   /** What programs take and listen to, in order of registration: the last one first takes. */

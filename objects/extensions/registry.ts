@@ -20,7 +20,7 @@ import { ABI } from './engine/prelude.ts'
 import { packagedEngine, type EngineSource } from './engine-source.ts'
 import { mayReach } from './patterns.ts'
 import { isPortable, opNames } from './program-records.ts'
-import { RegisteredPrograms, REGISTRY_TYPE } from './registered.ts'
+import { RegisteredPrograms, REGISTRY_TYPE, type Loaded } from './registered.ts'
 import {
   acknowledgedKey,
   hashOfProgram,
@@ -46,14 +46,17 @@ type Ctx = Context<object, RegistryTables>
 const PROGRAMS_MAX = 4_096
 const RUNS: ProgramState = { disabled: null, failures: 0 }
 
-/** Where sources are made machines of. */
-type Loader = Pick<RegisteredPrograms, 'load'>
+/** Where sources are made machines of, and the number of the engine there. */
+interface Loader {
+  readonly engine: number
+  load(source: string): Loaded
+}
 
 /** The ops, in a space whose programs `loader` knows. */
-const registryOf = (loader: Loader | undefined) =>
+const registryOf = (loader: Loader) =>
   defineObject({
     name: REGISTRY_TYPE,
-    version: ABI,
+    version: loader.engine,
     state: nothing,
     initial: () => ({}),
     tables: { programs: isProgramRecord, states: isProgramState, acknowledged: isAcknowledged },
@@ -94,10 +97,17 @@ const registryOf = (loader: Loader | undefined) =>
     }),
   })
 
-const shape = registryOf(undefined)
+/** The registry apart from any space: nothing is loaded there. */
+const shapeOf = (engine: number) => registryOf({ engine, load: () => ({ fuel: 0, reason: 'there is no engine here' }) })
+const shape = shapeOf(ABI)
 type RegistryOps = (typeof shape)['ops']
 type Registry = ObjectType<object, RegistryTables, RegistryOps> & ProgramRegistry
-const bySpace = new WeakMap<Journal, { readonly programs: RegisteredPrograms; readonly type: typeof shape }>()
+/** The programs of a space, and its registry in each version. */
+interface InSpace {
+  readonly programs: RegisteredPrograms
+  readonly types: Map<number, typeof shape>
+}
+const bySpace = new WeakMap<Journal, InSpace>()
 
 /** The programs of the space of a journal, where their registry is known. @throws SirtakiError `CODE_MISSING`. */
 export function programsOf(journal: Journal): RegisteredPrograms {
@@ -106,19 +116,24 @@ export function programsOf(journal: Journal): RegisteredPrograms {
   throw new SirtakiError('CODE_MISSING', `this space was made without ${REGISTRY_TYPE}: it has no extensions`)
 }
 
-/** The type of the one object that holds all extensions, which run in an engine that `source` brings. */
-export function extensionsIn(source: EngineSource): Registry {
+/**
+ * The type of the one object that holds all extensions, which run in an engine that `source` brings. `engine` is the
+ * number of that engine: a space may know several, and runs the one whose number its registry has.
+ */
+export function extensionsIn(source: EngineSource, engine = ABI): Registry {
   const inSpace = (journal: Journal) => {
-    const known = bySpace.get(journal)
-    if (known !== undefined) return known
-    const programs: RegisteredPrograms = new RegisteredPrograms(journal, () => type.bind(journal), source)
-    const type = registryOf(programs)
-    const made = { programs, type }
-    bySpace.set(journal, made)
-    return made
+    const known = bySpace.get(journal) ?? { programs: new RegisteredPrograms(journal), types: new Map() }
+    bySpace.set(journal, known)
+    const { programs, types } = known
+    const type = types.get(engine) ?? registryOf({ engine, load: (text) => programs.load(text, engine) })
+    if (!types.has(engine)) {
+      types.set(engine, type)
+      programs.add(engine, { source, open: () => type.bind(journal) })
+    }
+    return { programs, type }
   }
   return {
-    ...shape,
+    ...shapeOf(engine),
     bind: (journal) => inSpace(journal).type.bind(journal),
     programs: (journal: Journal, reach: Reach) => {
       const { programs } = inSpace(journal)
@@ -135,7 +150,7 @@ export const Extensions: Registry = extensionsIn(packagedEngine)
  * Puts a program in place of an older one of its name. Whoever registers it has agreed to it. The same again is no
  * change.
  */
-function register(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): { readonly hash: string } {
+function register(input: RegisterInput, loader: Loader, ctx: Ctx): { readonly hash: string } {
   const { name, version, taken, ...program } = input
   const { programs, states } = ctx.tables
   const known = programs.get(name)
@@ -150,7 +165,8 @@ function register(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): {
     if (known === undefined && programs.size >= PROGRAMS_MAX) ctx.reject('TOO_MANY', { programs: programs.size })
     const machine = loadedFrom(input, loader, ctx)
     const { position: at, session, ids } = ctx
-    programs.set(name, { ...program, version, hash, image: machine.hash, at, session, ids })
+    const { engine } = loader
+    programs.set(name, { ...program, version, hash, engine, image: machine.hash, at, session, ids })
     states.set(name, RUNS)
     ctx.emit('registered', { extension: name, version, hash })
   }
@@ -179,7 +195,7 @@ function requireProgram(name: string, ctx: Ctx): void {
 }
 
 /** Makes the machine of a program, which has everything that the registration says. @throws Rejection. */
-function loadedFrom(input: RegisterInput, loader: Loader | undefined, ctx: Ctx): Machine {
+function loadedFrom(input: RegisterInput, loader: Loader, ctx: Ctx): Machine {
   const refuse = (reason: string): never => ctx.reject('BAD_SOURCE', { extension: input.name, reason })
   const { waits, uses, takes, events } = input
   for (const { path, type } of [...uses, ...takes]) {
@@ -189,8 +205,8 @@ function loadedFrom(input: RegisterInput, loader: Loader | undefined, ctx: Ctx):
   for (const { path } of events) {
     if (path !== null && mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
   }
-  const { fuel = 0, machine, reason } = loader?.load(input.source) ?? {}
-  if (machine === undefined) return ctx.reject('BAD_SOURCE', { extension: input.name, reason: reason ?? '', fuel })
+  const { fuel, machine, reason } = loader.load(input.source)
+  if (machine === undefined) return ctx.reject('BAD_SOURCE', { extension: input.name, reason, fuel })
   const runs = runsOf(input)
   for (const run of runs) if (!machine.names.includes(run)) refuse(`it has no function ${run}`)
   const ops = opNames(machine, runs)

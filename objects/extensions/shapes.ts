@@ -53,10 +53,11 @@ export interface RegisterInput extends ProgramShape {
   /** Whether it takes ops of the session that registers it. */
   readonly taken: boolean
 }
-/** A program that is registered. `image`: SHA-256 of what the engine makes of its source. */
+/** A program that is registered. `image`: the hash of what the engine of number `engine` makes of its source. */
 export interface ProgramRecord extends ProgramShape {
   readonly version: number
   readonly hash: string
+  readonly engine: number
   readonly image: string
   /** Position of its registration, whose it is, and whom that spoke for: events act so. */
   readonly at: number
@@ -124,6 +125,7 @@ export const isProgramRecord = fields<ProgramRecord>({
   ...program,
   version,
   hash: text(64),
+  engine: version,
   image: text(64),
   at: count,
   session: integerIn(-1, Number.MAX_SAFE_INTEGER),

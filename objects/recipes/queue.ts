@@ -2,7 +2,10 @@
 import { object } from 'superstruct'
 import { anyValue, defineExtension } from '../extensions/define-extension.ts'
 
-/** First come, first served, items and takers. */
+/**
+ * First come, first served, items and takers. At most once: an item that a take was given whose caller had just given
+ * up is gone. Who must not lose it keeps it under `taken/`, and puts it back in `cancelled` and `ended`.
+ */
 export const QueueRecipe = defineExtension({
   name: 'recipe.queue',
   version: 1,

@@ -14,7 +14,7 @@ import type { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import type { Extension } from '../../objects/extensions/define-extension.ts'
 import { packagedEngine, type EngineSource } from '../../objects/extensions/engine-source.ts'
-import { registry } from '../../objects/extensions/open-extension.ts'
+import { registryOf } from '../../objects/extensions/open-extension.ts'
 import { extensionsIn } from '../../objects/extensions/registry.ts'
 import type { ObjectSession } from '../../objects/object-session.ts'
 import type { AnyObjectType } from '../../objects/runtime/object-type.ts'
@@ -120,7 +120,11 @@ export class SimExtensions {
       if (lost !== undefined) checker.fail('O8', `the put of ${lost} by an extension was acknowledged, it is nowhere`)
     }
     if (!there.some(({ name }) => name === 'sim.lease')) return
-    await registry.call(objects.own.current(), { op: 'enable', input: { name: 'sim.lease' }, options: patient })
+    await registryOf(objects.own.port.view).call(objects.own.current(), {
+      op: 'enable',
+      input: { name: 'sim.lease' },
+      options: patient,
+    })
     const lease = await objects.open(this.#registered(programs.lease) ?? programs.lease[0], pathOf('lease'), patient)
     for (const deadline = log.cluster.ports.clock.now() + timeoutMs * 4; ;) {
       const left = await lease.left({}, patient)
@@ -173,13 +177,17 @@ export class SimExtensions {
     const { prng, mix, calls } = this.#options
     const roll = prng.next()
     const on = (op: 'remove' | 'enable', name: Name) =>
-      this.#run(op, (options) => registry.call(session.current(), { op, input: { name: `sim.${name}` }, options }))
+      this.#run(op, (options) =>
+        registryOf(session.port.view).call(session.current(), { op, input: { name: `sim.${name}` }, options }),
+      )
     if (roll < mix.removes) {
       await on('remove', prng.pick(removable))
       calls.count('extension.removed')
     } else if (roll < mix.removes + 0.15) {
       const input = { name: `sim.${prng.pick(mayRest)}`, reason: 'somebody looks' }
-      await this.#run('disable', (options) => registry.call(session.current(), { op: 'disable', input, options }))
+      await this.#run('disable', (options) =>
+        registryOf(session.port.view).call(session.current(), { op: 'disable', input, options }),
+      )
     } else if (roll < mix.removes + 0.5) await on('enable', prng.pick(mayRest))
     else await this.#register(session, prng.pick(mix.names))
   }

@@ -7,7 +7,7 @@ import type { CallOptions } from '../../log/cluster/calls.ts'
 import type { ObjectClient } from '../../objects/client.ts'
 import { packagedEngine } from '../../objects/extensions/engine-source.ts'
 import { Machine } from '../../objects/extensions/engine/machine.ts'
-import { registry, type RegisteredExtension } from '../../objects/extensions/open-extension.ts'
+import { registryOf, type RegisteredExtension } from '../../objects/extensions/open-extension.ts'
 import { hookNames, opNames } from '../../objects/extensions/program-records.ts'
 import { runsOf, type ProgramShape } from '../../objects/extensions/shapes.ts'
 import { Failure, exits } from '../cli/failure.ts'
@@ -19,17 +19,17 @@ export async function disableExtension(
   what: { readonly name: string; readonly reason: string },
   options: CallOptions,
 ): Promise<void> {
-  await registry.call(client.own.current(), { op: 'disable', input: what, options })
+  await registryOf(client.own.port.view).call(client.own.current(), { op: 'disable', input: what, options })
 }
 
 /** Has it run again. @throws SirtakiError `NOT_REGISTERED`; as any op. */
 export async function enableExtension(client: ObjectClient, name: string, options: CallOptions): Promise<void> {
-  await registry.call(client.own.current(), { op: 'enable', input: { name }, options })
+  await registryOf(client.own.port.view).call(client.own.current(), { op: 'enable', input: { name }, options })
 }
 
 /** Forgets it; its objects stay, for reading. @throws SirtakiError `NOT_REGISTERED`; as any op. */
 export async function removeExtension(client: ObjectClient, name: string, options: CallOptions): Promise<void> {
-  await registry.call(client.own.current(), { op: 'remove', input: { name }, options })
+  await registryOf(client.own.port.view).call(client.own.current(), { op: 'remove', input: { name }, options })
 }
 
 /** Agrees to the source that is registered, whatever it is: for a person who calls one op of it. @throws as any op. */
@@ -38,7 +38,11 @@ export async function agreeTo(
   { name, hash }: Pick<RegisteredExtension, 'name' | 'hash'>,
   options: CallOptions,
 ): Promise<void> {
-  await registry.call(client.own.current(), { op: 'acknowledge', input: { name, hash, takes: false }, options })
+  await registryOf(client.own.port.view).call(client.own.current(), {
+    op: 'acknowledge',
+    input: { name, hash, takes: false },
+    options,
+  })
 }
 
 /** Finds an extension. @throws Failure where none of that name is registered. */

@@ -67,7 +67,7 @@ export class ExtensionDriver extends MachineDriver {
   }
   /** Why a program does not run. */
   disabled(extension: string): string | undefined {
-    return Extensions.bind(this.space.journal).read(REGISTRY_PATH).tables.states.get(extension)?.disabled?.reason
+    return programsOf(this.space.journal).tables.states.get(extension)?.disabled?.reason
   }
 }
 

@@ -10,9 +10,9 @@ import test from 'ava'
 import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
 import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
 import { Machines } from '../../../objects/extensions/engine/machines.ts'
-import { engineFrom } from '../../../objects/extensions/engine-source.ts'
-import { REGISTRY_PATH } from '../../../objects/extensions/registered.ts'
-import { extensionsIn } from '../../../objects/extensions/registry.ts'
+import { engineFrom, packagedEngine } from '../../../objects/extensions/engine-source.ts'
+import { REGISTRY_PATH, REGISTRY_TYPE } from '../../../objects/extensions/registered.ts'
+import { extensionsIn, programsOf } from '../../../objects/extensions/registry.ts'
 import type { EventOf, ProgramShape } from '../../../objects/extensions/shapes.ts'
 import { readEngineFile } from '../../../objects/io/engine-file.ts'
 import { NEEDS_ENGINE } from '../../../objects/runtime/programs.ts'
@@ -133,6 +133,54 @@ test('E2: where the engine gives up the op alone is refused, and its program is 
   t.deepEqual(driver.ask(ann, other, '/o', 'add', { by: 1 }), { value: 1 })
   driver.registry(ann, 'enable', { name: 'test' })
   t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 3 })
+  t.is(driver.replayed(), driver.digest)
+})
+
+/** An engine of another number, as a release may bring it beside the one before: its images are other ones. */
+class Other extends Machines {
+  calls = 0
+  readonly #made = new Set<Machine>()
+  override load(text: string): Machine | BadSource {
+    const machine = super.load(text)
+    if (!(machine instanceof Machine) || this.#made.has(machine)) return machine
+    const outcome = { kind: 'threw', text: 'it is too old', fuel: 1 } as const
+    if (text.includes('too old')) return { kind: 'bad', outcome, where: undefined }
+    this.#made.add(machine)
+    const [call, image] = [machine.call.bind(machine), `2${machine.hash.slice(1)}`]
+    machine.call = (...args) => {
+      this.calls++
+      return call(...args)
+    }
+    Object.defineProperty(machine, 'hash', { value: image })
+    return machine
+  }
+}
+
+test('E3: another engine runs from its activation on; what is called names its image then, and the past stays', (t) => {
+  const other = new Other(compileEngine(readEngineFile()))
+  const first = extensionsIn(packagedEngine)
+  const second = extensionsIn({ now: other, load: () => Promise.resolve(other) }, 2)
+  const driver = new ExtensionDriver([Counter, second], {}, first)
+  const ann = driver.open()
+  const one = programOf(source(add))
+  const idle = programOf(source(add), { name: 'idle' })
+  const old = programOf(source(add, 'hint() { return "too old" }'), { name: 'old' })
+  for (const program of [one, idle, old]) driver.register(ann, program)
+  const record = (name: string) => programsOf(driver.space.journal).tables.programs.get(name)
+  const before = record('test')
+  t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 1 })
+  driver.run(ann, { type: null, path: '/.sirtaki', op: '$activate', input: { type: REGISTRY_TYPE, version: 2 } })
+  // The registry is another one with the first op of that version.
+  t.is(codeOf(driver.registry(ann, 'enable', { name: 'test' })), 'OLD_CODE')
+  t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 2 })
+  t.is(other.calls, 0)
+  t.deepEqual(answerOf(driver.op(ann, second, REGISTRY_PATH, 'enable', { name: 'test' }).outcome), { value: undefined })
+  t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 3 })
+  t.is(other.calls, 1)
+  t.like(record('test'), { engine: 2, image: `2${before?.image.slice(1)}`, hash: before?.hash, at: before?.at })
+  t.like(record('idle'), { engine: 1, image: before?.image })
+  t.is(codeOf(driver.ask(ann, old, '/o', 'add', { by: 1 })), 'REJECTED')
+  t.is(driver.disabled('old'), 'its source does not load in engine 2')
   t.is(driver.replayed(), driver.digest)
 })
 
