@@ -48,7 +48,7 @@ test('E3: in Chromium images, corpora and fuel are those of the table', async (t
   }
   t.timeout(TIMEOUT_MS)
   await using server = await serveSources('test/real/quick-hash.ts')
-  await using browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] })
+  await using browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'], timeout: TIMEOUT_MS })
   const page = await browser.newPage()
   await page.goto(server.address)
   t.deepEqual(JSON.parse(await page.evaluate(inPage)), { findings: goldenQuick, problems: [] })

@@ -7,18 +7,18 @@
  * result. Read next: `corpora.ts`.
  */
 
-/** How a function is called: on an odd receiver, on a receiver that it is made for, as a constructor. */
+/** How a function is called, each time with odd arguments: on an odd receiver, on one that it is made for, by `new`. */
 export const manners = ['odd', 'apt', 'new'] as const
 /** Odd values of the guest. */
 export const ODD_VALUES = 26
 
-/** A function of the guest, with the way there. */
+/** A function of the guest, and the way to it. */
 export interface BuiltIn {
   readonly name: string
   readonly way: unknown
 }
 
-/** `walk` gives all functions as `BuiltIn`, `run` calls one: of `{ way, first, manner }`, odd values from `first` on. */
+/** `walk` gives all as `BuiltIn`; `run` calls one by `{ way, first, manner }`, on the odd values from `first` on. */
 export const BUILT_INS = `
 const { apply, construct, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } = Reflect
 const { freeze, is } = Object
@@ -31,13 +31,14 @@ const odd = [
   undefined, null, NaN, -0, 2 ** 53, -1.5, '', '\\ud800x', 'ab'.repeat(9000), true, 10n ** 40n, Symbol.iterator,
   [3, , 'x', , -0], sparse, { length: 2 ** 53 - 1, 0: 'a', 7: 'b' },
   { toString() { throw new RangeError('toString') }, valueOf() { throw new TypeError('valueOf') } },
-  { [Symbol.toPrimitive](hint) { return \`\${this}\${hint}\` } },
+  { [Symbol.toPrimitive](hint) { return String(this) + hint } },
   { get length() { for (;;); }, toString: () => 'endless', [Symbol.iterator]: () => ({ next: () => ({ value: 1 }) }) },
   freeze([2, 1, freeze({ a: 1 })]), cyclic, function (a, b) { return [this === undefined, a, b] },
   class extends Array { static get [Symbol.species]() { return Object } }, /(a*)*b?/gy,
   new Map([[NaN, -0], ['a', {}]]), new Set(['a', NaN, 1]), (function* () { for (;;) yield this })(),
 ]
 
+// What no global leads to.
 const literals = {
   arguments: (function () { return arguments })(), iterator: [].values(), letters: ''[Symbol.iterator](),
   matches: 'a'.matchAll(/a/g), entries: new Map().entries(), values: new Set().values(),
@@ -49,6 +50,7 @@ const receivers = [
   ...Object.values(literals), ...odd, ...['a', 1, 1n, true, Symbol('a')].map(Object), new AggregateError([1]), () => 1,
 ]
 
+// Of an object that has functions, a receiver that they are made for.
 const aptFor = new Map()
 for (const one of receivers.filter((each) => each !== null && each !== undefined)) {
   for (let at = Object(one); at !== null && !aptFor.has(at); at = getPrototypeOf(at)) aptFor.set(at, one)
@@ -71,10 +73,10 @@ const walk = () => {
   for (const { value: home, name, way } of found) {
     for (const [nth, key] of ownKeys(home).entries()) {
       for (const [part, value] of Object.entries(getOwnPropertyDescriptor(home, key))) {
-        find(value, \`\${name}.\${String(key)}\${part === 'value' ? '' : ' ' + part}\`, [...way, [nth, part]])
+        find(value, name + '.' + String(key) + (part === 'value' ? '' : ' ' + part), [...way, [nth, part]])
       }
     }
-    find(getPrototypeOf(home), \`\${name}.__proto__\`, [...way, [0, 'prototype']])
+    find(getPrototypeOf(home), name + '.__proto__', [...way, [0, 'prototype']])
   }
   return found.filter(({ value }) => typeof value === 'function').map(({ name, way }) => ({ name, way }))
 }
@@ -83,15 +85,15 @@ const plain = [Object.prototype, Array.prototype, null]
 const shown = (value) => {
   switch (typeof value) {
     case 'number':
-      return is(value, -0) ? '-0' : \`number \${value}\`
+      return is(value, -0) ? '-0' : 'number ' + value
     case 'bigint':
-      return \`bigint \${value.toString(36)}\`
+      return 'bigint ' + value.toString(36)
     case 'symbol':
       return value.description
     case 'function':
-      return \`function \${value.name}\`
+      return 'function ' + value.name
     case 'object':
-      return value === null || plain.includes(getPrototypeOf(value)) ? value : \`object \${value}\`
+      return value === null || plain.includes(getPrototypeOf(value)) ? value : 'object ' + String(value)
     default:
       return value
   }

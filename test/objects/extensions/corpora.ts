@@ -29,9 +29,11 @@ const IMAGES = 40
 const WALK_FUEL = 1_000_000_000
 /** Fuel of one call of a built-in, and of a program of the grammar. */
 const BUILT_IN_FUEL = 2_000_000
-const PROGRAM_FUEL = 300_000
+const PROGRAM_FUEL = 1_000_000
 /** Of a call that is to end half way. */
-const LITTLE_FUEL = 5_000
+const HALF_FUEL = 400_000
+/** What a program of the grammar is called with: the text goes over several pages of memory. */
+const INPUT = { text: 'input text '.repeat(900), list: [1.5, null, { a: 'b' }] }
 /** Programs of the grammar in one image. */
 const PROGRAMS_TOGETHER = 25
 
@@ -141,9 +143,9 @@ export class Corpora {
   #together(bodies: readonly string[]): string[] {
     const machine = this.load(`({ ${bodies.map((body, i) => `p${i}(ctx, input) { ${body} }`).join(',\n')} })`)
     return bodies.map((body, i) => {
-      const call = (fuel: number): string => textOf(callByName(machine, `p${i}`, { fuel }))
+      const call = (fuel: number): string => textOf(callByName(machine, `p${i}`, { fuel, input: INPUT }))
       const first = call(PROGRAM_FUEL)
-      call(LITTLE_FUEL)
+      call(HALF_FUEL)
       this.#expectSame(first, call(PROGRAM_FUEL), body)
       if (i === 0) this.#expectRestored(machine, body)
       return `${machine.hash} ${first}`
