@@ -30,28 +30,54 @@ export const crc32Text = (value: string): number => crc32(text.encode(value))
  * @source FIPS 180-4, 6.2.
  */
 export function sha256(bytes: Uint8Array | string): string {
-  const state = Uint32Array.from(PRIMES.slice(0, 8), (prime) => fractionOf(Math.sqrt(prime)))
-  const words = new Uint32Array(64)
-  for (const block of blocksOf(typeof bytes === 'string' ? text.encode(bytes) : bytes)) {
-    words.set(block)
+  const message = typeof bytes === 'string' ? text.encode(bytes) : bytes
+  const state = Int32Array.from(PRIMES.slice(0, 8), (prime) => fractionOf(Math.sqrt(prime)))
+  const whole = message.byteLength - (message.byteLength % 64)
+  mixIn(state, message, whole)
+  // What is left, a bit behind it, zeros, and the length.
+  const rest = message.byteLength - whole
+  const end = new Uint8Array(rest < 56 ? 64 : 128)
+  end.set(message.subarray(whole))
+  end[rest] = 0x80
+  new DataView(end.buffer).setBigUint64(end.byteLength - 8, BigInt(message.byteLength) * 8n)
+  mixIn(state, end, end.byteLength)
+  return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
+/** Takes in the blocks of bytes[0, to). */
+function mixIn(state: Int32Array, bytes: Uint8Array, to: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const words = new Int32Array(64)
+  for (let from = 0; from < to; from += 64) {
+    for (let i = 0; i < 16; i++) words[i] = view.getInt32(from + 4 * i)
     for (let i = 16; i < 64; i++) {
-      const [early, late] = [at(words, i - 15), at(words, i - 2)]
+      const early = words[i - 15] ?? 0
+      const late = words[i - 2] ?? 0
       const first = turned(early, 7) ^ turned(early, 18) ^ (early >>> 3)
       const second = turned(late, 17) ^ turned(late, 19) ^ (late >>> 10)
-      words[i] = at(words, i - 16) + first + at(words, i - 7) + second
+      words[i] = (words[i - 16] ?? 0) + first + (words[i - 7] ?? 0) + second
     }
-    let [a, b, c, d, e, f, g, h] = Array.from(state)
-    for (let i = 0; i < 64; i++) {
-      const chosen = (at1(e) & at1(f)) ^ (~at1(e) & at1(g))
-      const sum1 = turned(at1(e), 6) ^ turned(at1(e), 11) ^ turned(at1(e), 25)
-      const next = at1(h) + sum1 + chosen + at(ROUNDS, i) + at(words, i)
-      const sum0 = turned(at1(a), 2) ^ turned(at1(a), 13) ^ turned(at1(a), 22)
-      const majority = (at1(a) & at1(b)) ^ (at1(a) & at1(c)) ^ (at1(b) & at1(c))
-      ;[h, g, f, e, d, c, b, a] = [g, f, e, (at1(d) + next) | 0, c, b, a, (next + sum0 + majority) | 0]
-    }
-    add(state, [a, b, c, d, e, f, g, h])
+    mixBlock(state, words)
   }
-  return Array.from(state, (word) => word.toString(16).padStart(8, '0')).join('')
+}
+
+function mixBlock(state: Int32Array, words: Int32Array): void {
+  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state
+  for (let i = 0; i < 64; i++) {
+    const sum1 = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)
+    const next = (h + sum1 + ((e & f) ^ (~e & g)) + (ROUNDS[i] ?? 0) + (words[i] ?? 0)) | 0
+    const sum0 = turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)
+    const last = (sum0 + ((a & b) ^ (a & c) ^ (b & c))) | 0
+    h = g
+    g = f
+    f = e
+    e = (d + next) | 0
+    d = c
+    c = b
+    b = a
+    a = (next + last) | 0
+  }
+  for (const [i, word] of [a, b, c, d, e, f, g, h].entries()) state[i] = (state[i] ?? 0) + word
 }
 
 /**
@@ -100,7 +126,7 @@ function add(state: Uint32Array, words: readonly (number | undefined)[]): void {
 const PRIMES = Array.from({ length: 312 }, (_, n) => n).filter(
   (n) => n > 1 && !Array.from({ length: n }, (_, d) => d).some((d) => d > 1 && n % d === 0),
 )
-const ROUNDS = Uint32Array.from(PRIMES.slice(0, 64), (prime) => fractionOf(Math.cbrt(prime)))
+const ROUNDS = Int32Array.from(PRIMES.slice(0, 64), (prime) => fractionOf(Math.cbrt(prime)))
 
 /** The message in blocks of 16 words: a bit behind it, zeros, and its length. */
 function blocksOf(bytes: Uint8Array): Uint32Array[] {

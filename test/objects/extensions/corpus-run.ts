@@ -1,77 +1,28 @@
 /**
- * Runs the corpus in the engine of this host and gives what all of it came to, as one line: `node corpus-run.ts`.
+ * The corpora in the engine of this host: `node test/objects/extensions/corpus-run.ts [--all]` prints the table.
  *
- * Each program is a call of its own extension. Read next: `corpus.ts`, `engine.test.ts`.
+ * `--all` adds 10,000 programs of the grammar. Problems go to stderr, and end it with 1. Read next: `corpora.ts`,
+ * `golden.ts`, `engine.test.ts`.
  */
 import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { sha256 } from '../../../log/bytes/hash.ts'
-import { compileEngine, type Engine } from '../../../objects/extensions/engine/compile.ts'
-import { Machines } from '../../../objects/extensions/engine/machines.ts'
-import { Machine, type CallOutcome, type Host } from '../../../objects/extensions/engine/machine.ts'
-import { asks } from '../../../objects/extensions/engine/prelude.ts'
+import type { Engine } from '../../../objects/extensions/engine/compile.ts'
+import type { Machine } from '../../../objects/extensions/engine/machine.ts'
+import type { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { readEngineFile } from '../../../objects/io/engine-file.ts'
-import { long, odd } from './corpus.ts'
+import { Corpora } from './corpora.ts'
 
-const FUEL = 10_000_000
-export const engine: Engine = compileEngine(readEngineFile())
-/** Fewer seats than programs: they take turns. */
-export const machines = new Machines(engine, { seatsMax: 3 })
+export const corpora = new Corpora(readEngineFile())
+export const engine: Engine = corpora.engine
+export const machines: Machines = corpora.machines
 
 /** A program by its body. @throws Error where it does not load. */
-export function machineOf(body: string): Machine {
-  const machine = machines.load(`({ run(ctx, input) { ${body} } })`)
-  if (machine instanceof Machine) return machine
-  throw new Error(JSON.stringify(machine.outcome))
-}
+export const machineOf = (body: string): Machine => corpora.machineOf(body)
 
-/** A host with records of its own, which ends calls by `reject` and `wait`. */
-export function hostWith(records = new Map<string, unknown>()): Host {
-  return {
-    ask: (number, [first, second]) => {
-      switch (asks.get(number)) {
-        case 'get':
-          return records.get(String(first))
-        case 'set':
-          records.set(String(first), second)
-          return undefined
-        case 'wall':
-          return 1_700_000_000_000
-        case 'ids':
-          return [['digest', 'ann']]
-        case 'order':
-          return '0000000000000007'
-        case 'reject':
-        case 'wait':
-          throw new Error(`${asks.get(number)} ${String(first)}`)
-        default:
-          return undefined
-      }
-    },
+if (fileURLToPath(import.meta.url) === argv[1]) {
+  console.log(JSON.stringify(corpora.findings(argv.includes('--all')), null, 2))
+  if (corpora.problems.length > 0) {
+    console.error(corpora.problems.join('\n'))
+    process.exitCode = 1
   }
 }
-
-/** One call. */
-export const callOf = (machine: Machine, host = hostWith(), fuel = FUEL): CallOutcome =>
-  machine.call('run', null, { host, fuel, position: 7, time: 1_000, session: 3 })
-
-/** What an outcome is, as a text. */
-export const textOf = (outcome: CallOutcome): string =>
-  JSON.stringify(outcome.kind === 'stopped' ? { ...outcome, by: String(outcome.by) } : outcome)
-
-/** Everything, three times each; what differs is said. */
-export function runAll(): { readonly hash: string; readonly problems: readonly string[] } {
-  const problems: string[] = []
-  const lines: string[] = []
-  for (const body of [...long, ...odd]) {
-    const machine = machineOf(body)
-    const all = [1, 2, 3].map(() => textOf(callOf(machine)))
-    machine.restore()
-    if (!machine.isRestored()) problems.push(`left something behind: ${body}`)
-    if (new Set(all).size > 1) problems.push(`came to ${all.join(' and ')}: ${body}`)
-    lines.push(`${machine.hash} ${all[0]}`)
-  }
-  return { hash: sha256(new TextEncoder().encode(lines.join('\n'))), problems }
-}
-
-if (fileURLToPath(import.meta.url) === argv[1]) console.log(JSON.stringify(runAll()))

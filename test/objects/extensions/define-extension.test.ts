@@ -9,8 +9,9 @@ import { defineExtension } from '../../../objects/extensions/define-extension.ts
 import { Machine } from '../../../objects/extensions/engine/machine.ts'
 import { sourceOf, type GuestFunction } from '../../../objects/extensions/source-text.ts'
 import type { Answer } from '../machine-driver.ts'
-import { callOf, machines } from './corpus-run.ts'
+import { machines } from './corpus-run.ts'
 import { ExtensionDriver } from './extension-driver.ts'
+import { callOf } from './guest-call.ts'
 
 const Stock = defineExtension({
   name: 'shop.stock',

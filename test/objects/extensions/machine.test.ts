@@ -7,7 +7,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Machine, SOURCE_BYTES_MAX, type CallOutcome } from '../../../objects/extensions/engine/machine.ts'
 import { Machines } from '../../../objects/extensions/engine/machines.ts'
-import { callOf, engine, hostWith, machineOf, textOf } from './corpus-run.ts'
+import { engine, machineOf } from './corpus-run.ts'
+import { callOf, hostWith, textOf } from './guest-call.ts'
 
 const load = (source: string): Machine | CallOutcome => {
   const machine = new Machines(engine).load(source)

@@ -6,7 +6,8 @@
 import test from 'ava'
 import { Machine } from '../../../objects/extensions/engine/machine.ts'
 import { Machines, type MachinesBounds } from '../../../objects/extensions/engine/machines.ts'
-import { callOf, engine, textOf } from './corpus-run.ts'
+import { engine } from './corpus-run.ts'
+import { callOf, textOf } from './guest-call.ts'
 
 const sourceOf = (nth: number): string => {
   // Of different sizes: what a long image leaves behind a short one would be seen.
