@@ -1,0 +1,135 @@
+/**
+ * A client of the run as a process, which may be killed: `URL NUMBER SEED LANES PAUSE-MS NOTES
+ * [BLOBS]`.
+ *
+ * It says `ready` once it has played what there is, then lanes act until it is told `stop`; with LANES 0 it only plays.
+ * Told `look` it says what it has come to. Into the file NOTES it writes the fuel of each entry: where buckets differ
+ * that says which entry it was. Its lines: `began POSITION` (its first entry with fuel), `bucket AFTER FROM TO FUEL ENTRIES`, `digest POSITION HEX`, `told
+ * JSON` (outcomes by act since the last of these), `failure WORDS`, `started`, `ready`, `stopped`, `looked POSITION`. Read next:
+ * `lane.ts`, `recorder.ts` (which hears it), `fuel-buckets.ts`.
+ */
+import { appendFileSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { asError, isError } from '../../../log/errors.ts'
+import { openBlobs } from '../../../log/io/blobs.ts'
+import type { Client } from '../../../objects/connect.ts'
+import { BUCKET, FuelBuckets, type FuelBucket } from './fuel-buckets.ts'
+import { runLane } from './lane.ts'
+import { connectObserved } from './observed-client.ts'
+
+const TELL_MS = 1_000
+const SYNC_MS = 5_000
+
+const [, , url = '', number = '', seed = '', lanes = '', pauseMs = '', notesPath = '', store = ''] = process.argv
+const say = (...words: readonly (string | number)[]): void => {
+  for (let bytes = Buffer.from(`${words.join(' ')}\n`); bytes.byteLength > 0;) {
+    try {
+      bytes = bytes.subarray(writeSync(1, bytes))
+    } catch (thrown) {
+      // Who listens is busy for a moment.
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) throw thrown
+    }
+  }
+}
+
+/** One that begins with a checkpoint may begin in the middle of a bucket. */
+const buckets = new FuelBuckets(store === '')
+let digestIn = -1
+let notes: string[] = []
+
+function sayBucket(bucket: FuelBucket | undefined): void {
+  if (bucket === undefined) return
+  const { after, from, to, fuel, entries } = bucket
+  say('bucket', after, from, to, fuel, entries)
+}
+const sayDigest = (client: Client): void => {
+  const { position, digest } = client.digest()
+  say('digest', position, digest)
+}
+
+/** The first entry with fuel of each bucket is the same one everywhere: there the digest is said. */
+function used(client: Client, position: number, fuel: number): void {
+  if (digestIn === -1) say('began', position)
+  notes.push(`${position} ${fuel}\n`)
+  sayBucket(buckets.played(position, fuel))
+  const bucket = Math.floor(position / BUCKET)
+  if (bucket === digestIn) return
+  digestIn = bucket
+  sayDigest(client)
+}
+
+/** Plays up to the tail, however long that takes. A server that is killed meanwhile makes it late, no more. */
+async function sync(client: Client): Promise<void> {
+  for (;;) {
+    try {
+      await client.sync({ timeoutMs: SYNC_MS })
+      return
+    } catch (thrown) {
+      if (!isError(thrown, 'TIMEOUT', 'UNREACHABLE')) throw thrown
+    }
+  }
+}
+
+let told: Record<string, number> = {}
+/** Says what has come of acts, and writes the notes down. */
+function tell(): void {
+  appendFileSync(notesPath, notes.join(''))
+  notes = []
+  if (Object.keys(told).length > 0) say('told', JSON.stringify(told))
+  told = {}
+}
+
+function fail(what: string, thrown: unknown): void {
+  const { code, message, stack } = asError(thrown)
+  say('failure', `${what}: ${code} ${JSON.stringify(code === 'APPLY_FAILED' ? stack : message)}`)
+}
+
+try {
+  const blobs = store === '' ? undefined : openBlobs(store)
+  const client = await connectObserved(url, { name: `extensions ${number}`, blobs, used })
+  client.own.port.view.onStopped((error) => {
+    if (error.code !== 'CLOSED') fail('the view stopped', error)
+  })
+  const input = createInterface({ input: process.stdin })
+  say('started')
+  let isOver = false
+  const working = sync(client).then(async () => {
+    say('ready')
+    const lane = (nth: number): Promise<void> =>
+      runLane({
+        client,
+        name: `${number}.${nth}`,
+        seed,
+        pauseMs: Number(pauseMs),
+        isOver: () => isOver,
+        tell: (act, outcome) => {
+          const key = `${act} ${outcome}`
+          told[key] = (told[key] ?? 0) + 1
+        },
+        failed: fail,
+      })
+    await Promise.all(Array.from({ length: Number(lanes) }, (_, nth) => lane(nth)))
+  })
+  setInterval(tell, TELL_MS)
+  for await (const line of input) {
+    if (line === 'stop') {
+      isOver = true
+      await working
+      tell()
+      say('stopped')
+    }
+    if (line === 'look') {
+      await sync(client)
+      tell()
+      sayBucket(buckets.rest(client.digest().position))
+      sayDigest(client)
+      say('looked', client.digest().position)
+    }
+    if (line === 'end') break
+  }
+  await client.close()
+  process.exit(0)
+} catch (thrown) {
+  fail('the process', thrown)
+  process.exit(2)
+}
