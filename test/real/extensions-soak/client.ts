@@ -2,7 +2,8 @@
  * A client of the run as a process, which may be killed: `URL NUMBER SEED LANES PAUSE-MS NOTES
  * [BLOBS]`.
  *
- * It says `ready` once it has played what there is, then lanes act until it is told `stop`; with LANES 0 it only plays.
+ * It says `ready` once it has played what there is, then lanes act until it is told `stop`; with LANES 0 it only plays, and counts what
+ * happens to programs (`registry JSON`).
  * Told `look` it says what it has come to. Into the file NOTES it writes the fuel of each entry: where buckets differ
  * that says which entry it was. Its lines: `began POSITION` (its first entry with fuel), `bucket AFTER FROM TO FUEL ENTRIES`, `digest POSITION HEX`, `told
  * JSON` (outcomes by act since the last of these), `failure WORDS`, `started`, `ready`, `stopped`, `looked POSITION`. Read next:
@@ -10,9 +11,11 @@
  */
 import { appendFileSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setImmediate as turn } from 'node:timers/promises'
 import { asError, isError } from '../../../log/errors.ts'
 import { openBlobs } from '../../../log/io/blobs.ts'
 import type { Client } from '../../../objects/connect.ts'
+import { REGISTRY_PATH } from '../../../objects/extensions/registered.ts'
 import { BUCKET, FuelBuckets, type FuelBucket } from './fuel-buckets.ts'
 import { runLane } from './lane.ts'
 import { connectObserved } from './observed-client.ts'
@@ -70,6 +73,21 @@ async function sync(client: Client): Promise<void> {
   }
 }
 
+/** What happened to programs, by what the registry calls it. A higher version is a `replaced` besides. */
+const registryEvents = new Map<string, number>()
+async function countEvents(client: Client): Promise<void> {
+  const count = (what: string): void => {
+    registryEvents.set(what, (registryEvents.get(what) ?? 0) + 1)
+  }
+  for await (const item of client.watch({ path: REGISTRY_PATH })) {
+    for (const { path, kind, facts } of item.kind === 'change' ? item.events : []) {
+      if (path !== REGISTRY_PATH) continue
+      count(kind)
+      if (kind === 'registered' && Number(facts['version']) > 1) count('replaced')
+    }
+  }
+}
+
 let told: Record<string, number> = {}
 /** Says what has come of acts, and writes the notes down. */
 function tell(): void {
@@ -85,14 +103,15 @@ function fail(what: string, thrown: unknown): void {
 }
 
 try {
+  say('started')
   const blobs = store === '' ? undefined : openBlobs(store)
   const client = await connectObserved(url, { name: `extensions ${number}`, blobs, used })
   client.own.port.view.onStopped((error) => {
     if (error.code !== 'CLOSED') fail('the view stopped', error)
   })
   const input = createInterface({ input: process.stdin })
-  say('started')
   let isOver = false
+  if (lanes === '0') void countEvents(client)
   const working = sync(client).then(async () => {
     say('ready')
     const lane = (nth: number): Promise<void> =>
@@ -110,6 +129,9 @@ try {
       })
     await Promise.all(Array.from({ length: Number(lanes) }, (_, nth) => lane(nth)))
   })
+  working.catch((thrown: unknown) => {
+    fail('the load', thrown)
+  })
   setInterval(tell, TELL_MS)
   for await (const line of input) {
     if (line === 'stop') {
@@ -120,7 +142,10 @@ try {
     }
     if (line === 'look') {
       await sync(client)
+      // Items of a watch are taken in turns of their own.
+      await turn()
       tell()
+      if (lanes === '0') say('registry', JSON.stringify(Object.fromEntries(registryEvents)))
       sayBucket(buckets.rest(client.digest().position))
       sayDigest(client)
       say('looked', client.digest().position)

@@ -18,6 +18,7 @@ import { TREE, counters, hostile, plain, queues, type Program } from './programs
 const CALL_MS = 4_000
 /** One that waits is given up after at most so long. */
 const WAIT_MS = 400
+const SESSION_MS = [4_000, 10_000] as const
 const OBJECTS = 3
 /** What calls a program that nobody has registered does that first so often, else it is refused. */
 const REGISTERS_FIRST = 0.8
@@ -47,7 +48,7 @@ export async function runLane(options: LaneOptions): Promise<void> {
   const { client, name, seed, pauseMs, isOver, tell, failed } = options
   const prng = new Prng(`${seed}/${name}`)
   while (!isOver()) {
-    await using session = await client.session({ name, timeoutMs: prng.integer(2_000, 5_000) })
+    await using session = await client.session({ name, timeoutMs: prng.integer(...SESSION_MS) })
     const at = { client, session, prng }
     for (let left = prng.integer(20, 200); left > 0 && !isOver(); left--) {
       const act = drawn(prng)
@@ -154,7 +155,7 @@ const weights: Readonly<Record<ActName, number>> = {
   agree: 30,
   remove: 10,
   disable: 5,
-  enable: 25,
+  enable: 15,
   counter: 120,
   queue: 80,
   tree: 80,

@@ -31,6 +31,8 @@ export class Nemesis {
       this.#killClients(new Prng(`${seed}/clients`), Math.max(0.5, scale)),
       this.#killServers(new Prng(`${seed}/servers`), scale),
     ])
+    // Whoever ends it is told.
+    this.#done.catch(() => undefined)
   }
 
   /** Settles when the cluster is whole. @throws Error where it does not come back. */

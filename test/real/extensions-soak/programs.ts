@@ -164,7 +164,7 @@ const listening: readonly Program[] = [
         },
       }),
     // With more steps than an entry has rounds it is disabled.
-    call: (prng) => ['fall', { steps: prng.chance(0.02) ? 20 : prng.integer(0, 6) }],
+    call: (prng) => ['fall', { steps: prng.chance(0.1) ? 20 : prng.integer(0, 6) }],
   },
   {
     name: 'soak.faller',
@@ -177,12 +177,12 @@ const listening: readonly Program[] = [
         ops: (op) => ({ put: op(object({ n: number() }), (ctx, { n }) => ctx.set('n', n)) }),
         events: {
           // Three failures in a row disable it.
-          put2: {
+          fell: {
             on: ['created', 'changed'],
             key: 'n',
             run: (ctx) => {
               const n = ctx.get('n') ?? 0
-              if (n % 3 === 0) throw new RangeError(`no ${n}`)
+              if (n % 2 === 0) throw new RangeError(`no ${n}`)
               if (n % 50 === 1) for (;;) ctx.set('never', n)
               ctx.set('last', n)
             },

@@ -6,7 +6,7 @@
 import { number, record, string } from 'superstruct'
 import type { BucketFact, DigestFact } from './judge.ts'
 
-const Told = record(string(), number())
+const Counts = record(string(), number())
 
 /** All facts of one run. */
 export class Recorder {
@@ -18,6 +18,8 @@ export class Recorder {
   readonly told = new Map<string, number>()
   /** The first positions with fuel of the processes: later ones are of those that began with a checkpoint. */
   readonly began: number[] = []
+  /** What happened to programs, as the witness has played it. */
+  registry: Readonly<Record<string, number>> = {}
   /** The last position that a process said. */
   position = -1
 
@@ -38,8 +40,11 @@ export class Recorder {
       case 'began':
         this.began.push(Number(text))
         return
+      case 'registry':
+        this.registry = Counts.create(JSON.parse(text))
+        return
       case 'told':
-        for (const [what, times] of Object.entries(Told.create(JSON.parse(text)))) {
+        for (const [what, times] of Object.entries(Counts.create(JSON.parse(text)))) {
           this.told.set(what, (this.told.get(what) ?? 0) + times)
         }
         return

@@ -24,6 +24,8 @@ export interface Report {
   readonly fuel: number
   /** Outcomes of each act. */
   readonly acts: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** What happened to programs. */
+  readonly registry: Readonly<Record<string, number>>
   readonly verdict: Verdict
   readonly failures: readonly string[]
 }
@@ -48,6 +50,7 @@ export function reportOf({ recorder, witness, ...parts }: ReportParts): Report {
     entries: all.reduce((sum, { entries }) => sum + entries, 0),
     fuel: all.reduce((sum, { fuel }) => sum + fuel, 0),
     acts: actsOf(recorder),
+    registry: recorder.registry,
     failures: [...recorder.failures, ...nothing.flat()],
   }
 }
@@ -69,7 +72,7 @@ export const isGood = ({ verdict, failures }: Report): boolean =>
 /** The table. */
 export function textOf(report: Report): string {
   const { kills, verdict, acts, failures, positions, entries, fuel } = report
-  const ok = (act: string): string => String(acts[act]?.['ok'] ?? 0)
+  const happened = (what: string): string => String(report.registry[what] ?? 0)
   const refused = Object.values(acts).reduce((sum, one) => sum + (one['EXTENSION_DISABLED'] ?? 0), 0)
   return tableText([
     ['what', 'how many'],
@@ -78,10 +81,11 @@ export function textOf(report: Report): string {
     ['entries with fuel', String(entries)],
     ['total fuel', String(fuel)],
     ...Object.entries(acts).map(([act, outcomes]) => [`act: ${act}`, outcomesText(outcomes)]),
-    ['registrations', ok('register')],
-    ['replacements', ok('replace')],
-    ['removals', ok('remove')],
-    ['disabled by hand, enabled', `${ok('disable')}, ${ok('enable')}`],
+    ['programs registered', `${happened('registered')}, ${happened('replaced')} of them in place of another version`],
+    ['programs removed', happened('removed')],
+    ['programs disabled', `${happened('disabled')}, ${acts['disable']?.['ok'] ?? 0} of them by hand`],
+    ['programs enabled', happened('enabled')],
+    ['events without fuel', happened('starved')],
     ['refused as disabled', String(refused)],
     ['kills of clients', `${kills.clients} (${kills.started} started, ${kills.loaded} with a checkpoint)`],
     ['kills of sequencers, units', `${kills.sequencers}, ${kills.units}`],
