@@ -1,13 +1,18 @@
 /**
- * A client of the run as a process, which may be killed: `URL NUMBER SEED LANES PAUSE-MS NOTES
- * [BLOBS]`.
+ * A client of the run as a process, which may be killed: `URL NUMBER SEED LANES PAUSE-MS NOTES [BLOBS]`.
  *
- * It says `ready` once it has played what there is, then lanes act until it is told `stop`; with LANES 0 it only plays, and counts what
- * happens to programs (`registry JSON`).
- * Told `look` it says what it has come to. Into the file NOTES it writes the fuel of each entry: where buckets differ
- * that says which entry it was. Its lines: `began POSITION` (its first entry with fuel), `bucket AFTER FROM TO FUEL ENTRIES`, `digest POSITION HEX`, `told
- * JSON` (outcomes by act since the last of these), `failure WORDS`, `started`, `ready`, `stopped`, `looked POSITION`. Read next:
- * `lane.ts`, `recorder.ts` (which hears it), `fuel-buckets.ts`.
+ * Once it has played what there is, its lanes act until it is told `stop`. With 0 LANES it only plays, and counts what
+ * happens to programs. Told `look`, it says what it has come to. Into the file NOTES it writes the fuel of each entry:
+ * where buckets differ, that names the entry. Its lines:
+ *
+ *     started, ready, stopped, looked POSITION      how far it is
+ *     began POSITION                                its first entry with fuel
+ *     bucket AFTER FROM TO FUEL ENTRIES             a bucket that it has played whole
+ *     digest POSITION HEX                           its state there
+ *     told JSON, registry JSON                      outcomes by act since the last of these; what happened to programs
+ *     failure WORDS                                 an error that is no answer
+ *
+ * Read next: `lane.ts`, `recorder.ts` (which hears it), `fuel-buckets.ts`.
  */
 import { appendFileSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -24,6 +29,7 @@ const TELL_MS = 1_000
 const SYNC_MS = 5_000
 
 const [, , url = '', number = '', seed = '', lanes = '', pauseMs = '', notesPath = '', store = ''] = process.argv
+const isWitness = lanes === '0'
 const say = (...words: readonly (string | number)[]): void => {
   for (let bytes = Buffer.from(`${words.join(' ')}\n`); bytes.byteLength > 0;) {
     try {
@@ -102,6 +108,37 @@ function fail(what: string, thrown: unknown): void {
   say('failure', `${what}: ${code} ${JSON.stringify(code === 'APPLY_FAILED' ? stack : message)}`)
 }
 
+let isOver = false
+async function act(client: Client): Promise<void> {
+  await sync(client)
+  say('ready')
+  const lane = (nth: number): Promise<void> =>
+    runLane({
+      client,
+      name: `${number}.${nth}`,
+      seed,
+      pauseMs: Number(pauseMs),
+      isOver: () => isOver,
+      tell: (what, outcome) => {
+        const key = `${what} ${outcome}`
+        told[key] = (told[key] ?? 0) + 1
+      },
+      failed: fail,
+    })
+  await Promise.all(Array.from({ length: Number(lanes) }, (_, nth) => lane(nth)))
+}
+
+async function look(client: Client): Promise<void> {
+  await sync(client)
+  // Items of a watch are taken in turns of their own.
+  await turn()
+  tell()
+  if (isWitness) say('registry', JSON.stringify(Object.fromEntries(registryEvents)))
+  sayBucket(buckets.rest(client.digest().position))
+  sayDigest(client)
+  say('looked', client.digest().position)
+}
+
 try {
   say('started')
   const blobs = store === '' ? undefined : openBlobs(store)
@@ -109,48 +146,19 @@ try {
   client.own.port.view.onStopped((error) => {
     if (error.code !== 'CLOSED') fail('the view stopped', error)
   })
-  const input = createInterface({ input: process.stdin })
-  let isOver = false
-  if (lanes === '0') void countEvents(client)
-  const working = sync(client).then(async () => {
-    say('ready')
-    const lane = (nth: number): Promise<void> =>
-      runLane({
-        client,
-        name: `${number}.${nth}`,
-        seed,
-        pauseMs: Number(pauseMs),
-        isOver: () => isOver,
-        tell: (act, outcome) => {
-          const key = `${act} ${outcome}`
-          told[key] = (told[key] ?? 0) + 1
-        },
-        failed: fail,
-      })
-    await Promise.all(Array.from({ length: Number(lanes) }, (_, nth) => lane(nth)))
-  })
-  working.catch((thrown: unknown) => {
+  if (isWitness) void countEvents(client)
+  const acting = act(client).catch((thrown: unknown) => {
     fail('the load', thrown)
   })
   setInterval(tell, TELL_MS)
-  for await (const line of input) {
+  for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'stop') {
       isOver = true
-      await working
+      await acting
       tell()
       say('stopped')
     }
-    if (line === 'look') {
-      await sync(client)
-      // Items of a watch are taken in turns of their own.
-      await turn()
-      tell()
-      if (lanes === '0') say('registry', JSON.stringify(Object.fromEntries(registryEvents)))
-      sayBucket(buckets.rest(client.digest().position))
-      sayDigest(client)
-      say('looked', client.digest().position)
-    }
-    if (line === 'end') break
+    if (line === 'look') await look(client)
   }
   await client.close()
   process.exit(0)

@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { setTimeout as rest } from 'node:timers/promises'
 import type { Prng } from '../../harness/prng.ts'
 import { RealProcess } from '../processes.ts'
-import { judge } from './judge.ts'
 import type { Recorder } from './recorder.ts'
 
 /** Everything is played by then, also by one that begins at the start of a long log. */
@@ -47,6 +46,7 @@ export class Clients {
   kills = 0
   readonly #options: ClientsOptions
   readonly #running = new Map<number, One>()
+  readonly #killed: number[] = []
   #numbers = 0
 
   constructor(options: ClientsOptions) {
@@ -102,10 +102,13 @@ export class Clients {
     process.heard = () => undefined
     await process.kill()
     this.kills++
-    // Of a long run there would be many.
-    const { recorder, notes } = this.#options
-    if (judge(recorder).violations.length === 0) rmSync(notesOf(notes, number), { force: true })
+    this.#killed.push(number)
     await this.start()
+  }
+
+  /** Removes what killed ones have written of their entries, once nothing of it is in doubt: it would be much. */
+  forgetKilled(): void {
+    for (const number of this.#killed.splice(0)) rmSync(notesOf(this.#options.notes, number), { force: true })
   }
 
   /** Ends the load; settles when all have played what there is and no act is under way. */

@@ -1,7 +1,7 @@
 /**
- * The fuel that a process has used, in buckets of 1,000 positions.
+ * The fuel that a process has used, in buckets of 100 positions: a client that lives for seconds plays several whole.
  *
- *     position  0 ─────── 1,000 ─────── 2,000 ── 2,400
+ *     position  0 ──────── 100 ────────── 200 ─── 240
  *               [ bucket ) [   bucket   ) [  rest )
  *
  * Owns: which buckets a process has played whole. One that began with a checkpoint does not know what stands before it,
@@ -9,7 +9,7 @@
  */
 
 /** Positions of one bucket. */
-export const BUCKET = 1_000
+export const BUCKET = 100
 
 /**
  * What the entries in [from, to) have used, and how many of them used any. `after`: where the bucket before it ends, of

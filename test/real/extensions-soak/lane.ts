@@ -12,7 +12,7 @@ import { registry } from '../../../objects/extensions/open-extension.ts'
 import { requestOf, targetOf } from '../../../objects/handle.ts'
 import type { ObjectSession } from '../../../objects/object-session.ts'
 import { Prng } from '../../harness/prng.ts'
-import { TREE, counters, hostile, plain, queues, type Program } from './programs.ts'
+import { TREE, burner, counters, hostile, plain, queues, type Program } from './programs.ts'
 
 /** An op ends within this, though a server is killed meanwhile. */
 const CALL_MS = 4_000
@@ -20,6 +20,7 @@ const CALL_MS = 4_000
 const WAIT_MS = 400
 const SESSION_MS = [4_000, 10_000] as const
 const OBJECTS = 3
+const BURNT_OBJECTS = 14
 /** What calls a program that nobody has registered does that first so often, else it is refused. */
 const REGISTERS_FIRST = 0.8
 
@@ -56,7 +57,7 @@ export async function runLane(options: LaneOptions): Promise<void> {
         await acts[act](at)
         tell(act, 'ok')
       } catch (thrown) {
-        if (isError(thrown) && answers.has(thrown.code)) tell(act, thrown.code)
+        if (isError(thrown) && isAnswer(act, thrown.code)) tell(act, thrown.code)
         else failed(act, thrown)
       }
       await rest(pauseMs * prng.between(0.2, 1.8))
@@ -75,6 +76,11 @@ const answers: ReadonlySet<string> = new Set([
   // Of a cluster whose servers are killed.
   ...['TIMEOUT', 'ABORTED', 'SESSION_LOST', 'UNREACHABLE', 'OVERLOADED'],
 ])
+
+/** Of programs that give what is no value, no key and no result. */
+const hostileAnswers: ReadonlySet<string> = new Set(['BAD_ARGUMENT', 'OVERSIZE'])
+const isAnswer = (act: ActName, code: string): boolean =>
+  answers.has(code) || (act === 'call hostile' && hostileAnswers.has(code))
 
 const acts = {
   call: async ({ client, session, prng }) => {
@@ -143,6 +149,18 @@ const acts = {
     ]
     await session.multi(parts, { timeoutMs: CALL_MS })
   },
+  burn: async ({ client, session, prng }) => {
+    const version = versionOf(client, burner)
+    const extension = burner.make(version ?? 1)
+    if (version === undefined) await session.register(extension, { timeoutMs: CALL_MS })
+    const [op, input] = burner.call(prng)
+    const first = prng.integer(0, BURNT_OBJECTS)
+    const parts = Array.from({ length: prng.integer(1, BURNT_OBJECTS) }, async (_, nth) => {
+      const path = `/soak/objects/${burner.name}/${(first + nth) % BURNT_OBJECTS}`
+      return { handle: await session.open(extension, path, { timeoutMs: CALL_MS }), op, input }
+    })
+    await session.multi(await Promise.all(parts), { timeoutMs: CALL_MS })
+  },
 } satisfies Record<string, Act>
 type ActName = keyof typeof acts
 
@@ -160,6 +178,7 @@ const weights: Readonly<Record<ActName, number>> = {
   queue: 80,
   tree: 80,
   transaction: 50,
+  burn: 10,
 }
 const isActName = (name: string): name is ActName => Object.hasOwn(weights, name)
 const bag: readonly ActName[] = Object.entries(weights).flatMap(([name, weight]) =>

@@ -118,10 +118,10 @@ async function run({ minutes, seed, clients: count, lanes, pauseMs }: Options, g
   const seconds = (): number => Math.round((performance.now() - started) / 1_000)
   const progress = setInterval(() => {
     const now = judge(recorder)
-    const acts = recorder.count(() => true)
+    if (now.violations.length === 0) clients.forgetKilled()
     say(
-      `${seconds()} s, position ${recorder.position}, ${acts} acts, ${clients.kills} kills of clients, ${now.buckets} `
-        + `buckets and ${now.digests} digests compared, ${now.violations.length} violations, `
+      `${seconds()} s, position ${recorder.position}, ${recorder.acts} acts, ${clients.kills} kills of clients, `
+        + `${now.buckets} buckets and ${now.digests} digests compared, ${now.violations.length} violations, `
         + `${recorder.failures.length} failures`,
     )
   }, PROGRESS_MS)

@@ -307,6 +307,39 @@ const acting: readonly Program[] = [
   },
 ]
 
+/**
+ * A program that uses up what an entry has: a dozen of its ops in one transaction leave too little for their events,
+ * and eight deadlines or ends of a session at once too little for the next ones.
+ */
+export const burner: Program = {
+  name: 'soak.burner',
+  versions: 50,
+  make: (version) =>
+    defineExtension({
+      name: 'soak.burner',
+      version,
+      source: `({
+        burn(ctx, { steps }) {
+          const n = (ctx.get('n') ?? 0) + 1
+          ctx.set('n', n)
+          ctx.set('of/' + ctx.session, n, { owner: ctx.session })
+          ctx.at('due/' + (n % 4), ctx.time + 300)
+          let x = n
+          for (let i = 0; i < steps; i++) x = (x * 31 + i) % 1000003
+          return x
+        },
+        due(ctx, { key }) { ctx.set('fired', (ctx.get('fired') ?? 0) + this.spend(7000)) },
+        ended(ctx, { keys }) { ctx.set('ended', (ctx.get('ended') ?? 0) + this.spend(7000)) },
+        burnt(ctx) { ctx.set('burnt', (ctx.get('burnt') ?? 0) + this.spend(5000)) },
+        spend(steps) { let x = 1; for (let i = 0; i < steps; i++) x = (x * 31 + i) % 1000003; return x },
+      })`,
+      fuel: 18_000_000,
+      ops: (op) => ({ burn: op(anyValue) }),
+      events: { burnt: { on: ['created', 'changed'], key: 'n' } },
+    }),
+  call: (prng) => ['burn', { steps: prng.integer(1_000, 6_000) }],
+}
+
 /** Programs that throw, loop and exceed every bound there is. */
 const hostile: readonly Program[] = [...long, ...odd].map((body, i): Program => {
   const name = `soak.hostile-${i}`
