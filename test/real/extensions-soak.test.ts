@@ -19,10 +19,11 @@ test.serial(
     const { code, out, err } = await ended(child, { timeoutMs: 160_000 })
     t.is(code, 0, out + err)
     t.regex(out, /^violations +0$/m)
+    t.regex(out, /^failures +0$/m)
     t.regex(out, /^buckets compared +[1-9]/m)
     t.regex(out, /^digests compared +[1-9]/m)
     t.regex(out, /^act: call +ok \d\d/m)
     t.regex(out, /^kills of clients +[1-9]/m)
-    t.regex(readFileSync(json, 'utf8'), /"fuel": [1-9]\d{6}/)
+    t.regex(readFileSync(json, 'utf8'), /"fuel":[1-9]\d{6}/)
   },
 )

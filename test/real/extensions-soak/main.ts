@@ -100,31 +100,36 @@ async function agreeOnPosition(clients: Clients): Promise<void> {
     if (new Set(await clients.look()).size === 1) return
     await rest(QUIET_MS)
   }
-  throw new Error(`the log does not come to rest: something is appended all the time`)
+  throw new Error('the log does not come to rest: something is appended all the time')
+}
+
+/** Prints how far it is, every ten seconds; what killed clients have noted goes where all is well. */
+function tellProgress(clients: Clients, recorder: Recorder, seconds: () => number): NodeJS.Timeout {
+  return setInterval(() => {
+    const { buckets, digests, violations } = judge(recorder)
+    if (violations.length === 0) clients.forgetKilled()
+    say(
+      `${seconds()} s, position ${recorder.position}, ${recorder.acts} acts, ${clients.kills} kills of clients, `
+        + `${buckets} buckets and ${digests} digests compared, ${violations.length} violations, `
+        + `${recorder.failures.length} failures`,
+    )
+  }, PROGRESS_MS)
 }
 
 /** Load and kills, then the judge. */
 async function run({ minutes, seed, clients: count, lanes, pauseMs }: Options, ground: Ground): Promise<Report> {
   const store = `file:${join(ground.folder, 'blobs')}`
-  const [cluster, checkpointer] = await startServers(ground, store)
-  const recorder = new Recorder()
   const notes = join(ground.folder, 'fuel')
   mkdirSync(notes)
+  const [cluster, checkpointer] = await startServers(ground, store)
+  const recorder = new Recorder()
   const clients = new Clients({ url: cluster.url, seed, lanes, pauseMs, store, notes, recorder })
   for (let n = 0; n < count; n++) await clients.start()
   const forMs = minutes * 60_000
   const nemesis = new Nemesis(cluster, clients, { seed, forMs })
   const started = performance.now()
   const seconds = (): number => Math.round((performance.now() - started) / 1_000)
-  const progress = setInterval(() => {
-    const now = judge(recorder)
-    if (now.violations.length === 0) clients.forgetKilled()
-    say(
-      `${seconds()} s, position ${recorder.position}, ${recorder.acts} acts, ${clients.kills} kills of clients, `
-        + `${now.buckets} buckets and ${now.digests} digests compared, ${now.violations.length} violations, `
-        + `${recorder.failures.length} failures`,
-    )
-  }, PROGRESS_MS)
+  const progress = tellProgress(clients, recorder, seconds)
   let witness: number | undefined
   try {
     await rest(forMs)
@@ -137,25 +142,31 @@ async function run({ minutes, seed, clients: count, lanes, pauseMs }: Options, g
     clearInterval(progress)
     await clients.end()
   }
-  const kills = {
-    clients: clients.kills,
-    sequencers: nemesis.sequencers,
-    units: nemesis.units,
-    started: clients.started,
-    loaded: recorder.loaded,
-  }
-  const { buckets, digests } = recorder
-  const verdict = judge({ buckets, digests, witness })
-  return reportOf({ seed, seconds: seconds(), kills, verdict, recorder, witness })
+  const { kills, started: all } = clients
+  const { sequencers, units } = nemesis
+  const { buckets, digests, loaded } = recorder
+  return reportOf({
+    seed,
+    seconds: seconds(),
+    kills: { clients: kills, sequencers, units, started: all, loaded },
+    verdict: judge({ buckets, digests, witness }),
+    recorder,
+    witness,
+  })
 }
 
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    process.exit(130)
+  })
+}
 const options = readOptions(process.argv.slice(2))
 for (const cleared of clearLeftovers()) say(`cleared ${cleared}`)
 const ground = new Ground(options.folder)
 say(`seed ${options.seed}, folder ${ground.folder}`)
 const report = await run(options, ground)
 process.stdout.write(`${textOf(report)}\n`)
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report)}\n`)
 ground.end()
 if (isGood(report)) rmSync(ground.folder, { recursive: true })
 else say(`what there is is kept in ${ground.folder}: logs of servers, and in fuel/ what each entry used, by process`)
