@@ -6,11 +6,20 @@
 import { checkpointLoad, isCheckpointAsk, type CheckpointAsk } from './checkpoint-loads.ts'
 import { floorLoad } from './floor.ts'
 import * as loads from './loads.ts'
-import type { Measured, ObjectLoad } from './measure.ts'
+import { objectLoads, type Measured, type ObjectLoad } from './measure.ts'
 import { endsLoad, objectLoad } from './object-loads.ts'
 import type { OpenLoop } from './open-loop.ts'
 import { fillTree, sessions, treeMemory, treeOps, watchedOps, watchers, type Figures } from './scale-loads.ts'
 import { timeline, type Timeline } from './timeline.ts'
+
+/** Loads of objects. */
+interface ObjectAsk {
+  readonly load: ObjectLoad
+  readonly address: string
+  readonly outstanding: number
+  readonly ms: number
+}
+const isObjectAsk = (ask: Ask): ask is ObjectAsk => objectLoads.some((load) => load === ask.load)
 
 /** What the client is asked for. */
 export type Ask =
@@ -21,8 +30,9 @@ export type Ask =
       readonly ms: number
       readonly bytes: number
     }
+  | ObjectAsk
   | {
-      readonly load: 'floor' | 'counter' | 'readLinearizable' | ObjectLoad
+      readonly load: 'floor' | 'counter' | 'readLinearizable'
       readonly address: string
       readonly outstanding: number
       readonly ms: number
@@ -75,6 +85,7 @@ const NOTHING: Measured = { p50Ms: 0, p99Ms: 0, p999Ms: 0, perSecond: 0 }
 
 async function run(ask: Ask): Promise<Answer> {
   if (isCheckpointAsk(ask)) return { measured: NOTHING, figures: await checkpointLoad(ask) }
+  if (isObjectAsk(ask)) return { measured: await objectLoad(ask.address, ask.load, ask) }
   switch (ask.load) {
     case 'append':
       return { measured: await loads.append(ask.address, ask) }
@@ -82,15 +93,6 @@ async function run(ask: Ask): Promise<Answer> {
       return { measured: await floorLoad(ask.address, ask.outstanding, ask.ms) }
     case 'counter':
       return { measured: await loads.counter(ask.address, ask.outstanding, ask.ms) }
-    case 'queue':
-    case 'lock':
-    case 'createDelete':
-    case 'multi':
-    case 'ephemeral':
-    case 'txn':
-    case 'extensionCounter':
-    case 'extensionQueue':
-      return { measured: await objectLoad(ask.address, ask.load, ask) }
     case 'sessionEnd':
       return { measured: await endsLoad(ask.address, ask.ends) }
     case 'readLinearizable':

@@ -39,15 +39,11 @@ export interface Missing {
 }
 
 /** What is asked of objects; peers are asked the like of it by their usual recipes. */
-export type ObjectLoad =
-  | 'queue'
-  | 'lock'
-  | 'createDelete'
-  | 'multi'
-  | 'ephemeral'
-  | 'txn'
-  | 'extensionCounter'
-  | 'extensionQueue'
+export const objectLoads = [
+  ...(['queue', 'lock', 'createDelete', 'multi', 'ephemeral', 'txn', 'txnCounter'] as const),
+  ...(['extensionCounter', 'extensionQueue'] as const),
+] as const
+export type ObjectLoad = (typeof objectLoads)[number]
 
 /** One load, ready to be called. */
 export interface Operation {

@@ -5,10 +5,11 @@
  * put and the take are sent together, and the acknowledgement with those of the next call. One of `lock` acquires and
  * releases; of `createDelete` it creates a node and deletes it; of `multi` it creates two nodes and deletes those of
  * the call before, in one; of `txn` it reads two objects of the caller's own and changes both if they still are what
- * was read; of extensions it adds, or takes and puts, by a program that stands in the log. Read next:
+ * was read; of `txnCounter` it reads a counter and sets it to one more; of extensions it adds, or takes and puts, by a program that stands in the log. Read next:
  * `loads.ts`, `peers/zookeeper-recipes.ts` (the same of a peer).
  */
 import { extname, join } from 'node:path'
+import { isError } from '../../log/errors.ts'
 import { ObjectClient } from '../../objects/client.ts'
 import { Counter } from '../../objects/counter/type.ts'
 import type { Extension } from '../../objects/extensions/define-extension.ts'
@@ -70,6 +71,7 @@ async function operationOf(
   switch (load) {
     case 'queue':
     case 'lock':
+    case 'txnCounter':
     case 'extensionCounter':
     case 'extensionQueue': {
       const all = await sessionsOf(objects, `${load} ${callers} ${address}`, callers)
@@ -106,6 +108,24 @@ const contended = {
         await held?.release()
       },
     })
+  },
+  txnCounter: async (all: readonly ObjectSession[], path: string): Promise<Operation> => {
+    const counters = await Promise.all(all.map((session) => session.open(Counter, path)))
+    return {
+      run: async (caller) => {
+        const [session, counter] = [all[caller], counters[caller]]
+        if (session === undefined || counter === undefined) return
+        // It tries a few times by itself; whoever needs the increment goes on until it is done.
+        for (let done = false; !done;) {
+          try {
+            await session.transaction((tx) => tx.do(counter, 'set', { value: tx.get(counter).value + 1 }), WAIT)
+            done = true
+          } catch (thrown) {
+            if (!isError(thrown, 'CONFLICT')) throw thrown
+          }
+        }
+      },
+    }
   },
   extensionCounter: async (all: readonly ObjectSession[], path: string): Promise<Operation> => {
     const counters = await opened(all, CounterRecipe, path)

@@ -80,6 +80,7 @@ export const rows: readonly Row[] = [
   row('extension.counter.16', 'extensionCounter', 16),
   row('extension.queue.1', 'extensionQueue', 1, { figure: 'rate' }),
   row('extension.queue.16', 'extensionQueue', 16),
+  row('txn.counter.16', 'txnCounter', 16),
   row('lock.2', 'lock', 2, peers),
   row('lock.8', 'lock', 8, peers),
   row('lock.2.processes', 'lock', 2, { processes: 2 }),
