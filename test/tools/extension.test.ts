@@ -371,6 +371,17 @@ test.serial('profile: calls, fuel and failures of each function, of its own in a
   )
   t.regex(text.out, /TOO_FAR 1\nidle +one +1 +\d+ +\d+ +\d+\nidle +seen +1 +\d+ +\d+ +\d+\n$/)
   t.is(text.err, '')
+  const replayed = (await on('replay')).out
+  t.regex(replayed, /one of \/idle \{\}: 1\n {4}extension idle: one, \d+ fuel\n/)
+  t.regex(replayed, / {4}extension hits: hit, \d+ fuel\n {4}extension idle: seen, \d+ fuel\n/)
+  t.regex(replayed, / {4}extension hits: fail, \d+ fuel, EXTENSION_THREW\n/)
+  const seen = json((await on('replay', '--json')).out).findLast((one) => JSON.stringify(one).includes('"run":"seen"'))
+  t.like(seen, {
+    calls: [
+      { extension: 'hits', run: 'hit' },
+      { extension: 'idle', run: 'seen' },
+    ],
+  })
   const all = json((await on('extension', 'profile', 'hits', '--json')).out)
   t.like(all, [
     { extension: 'hits', run: 'fail', calls: 1, failures: { EXTENSION_THREW: 1 } },

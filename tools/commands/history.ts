@@ -203,12 +203,16 @@ function tell({ output }: Context, step: Step, path?: string): void {
   const outcome = outcomeOf(step)
   const { position: at } = entry
   if (output.json) {
-    output.data({ position: at, time: entry.logTime, wall, session: session ?? null, ops, outcome, changes }, '')
+    const facts = { position: at, time: entry.logTime, wall, session: session ?? null, ops, outcome, changes }
+    output.data(played.calls === undefined ? facts : { ...facts, calls: played.calls }, '')
     return
   }
   const asked = ops.map(({ path: object, op, input }) => `${op} of ${object} ${JSON.stringify(input)}`).join(', ')
   const by = session === undefined ? '' : ` by ${session.name}`
   output.data({}, cut(`${at}  ${timeText(wall)}${by}  ${asked === '' ? '' : `${asked}: `}${outcomeText(outcome)}`))
+  for (const { extension, run, fuel, code } of played.calls ?? []) {
+    output.data({}, `    extension ${extension}: ${run}, ${fuel} fuel${code === undefined ? '' : `, ${code}`}`)
+  }
   for (const one of changes) output.data({}, cut(`    ${differenceText(one)}`))
 }
 
