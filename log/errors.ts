@@ -74,6 +74,8 @@ export const codes = {
   NOT_A_WAIT: 'stop',
   /** Another version of the object's type is active. */
   NOT_ACTIVE: 'stop',
+  /** A transaction calls an extension beside a type whose code other processes may not have. */
+  NOT_PORTABLE: 'stop',
   /** The beginning of the log was trimmed, and this client was given no blob store, or another one. */
   NO_BLOBS: 'stop',
   /** The unit belongs to a cluster already. */

@@ -9,7 +9,7 @@ import { SirtakiError } from '../log/errors.ts'
 import { withOurs } from '../objects/client.ts'
 import type { Extension } from '../objects/extensions/define-extension.ts'
 import { packagedEngine } from '../objects/extensions/engine-source.ts'
-import { REGISTRY_PATH } from '../objects/extensions/registered.ts'
+import { PROGRAMS_PATH } from '../objects/runtime/programs.ts'
 import { Extensions } from '../objects/extensions/registry.ts'
 import { CALL_FUEL, type RegisterInput } from '../objects/extensions/shapes.ts'
 import { encodeOp, encodeTarget, isObjectPath } from '../objects/runtime/entry.ts'
@@ -114,7 +114,7 @@ class ExtensionTrial {
 
   register({ extension: name, version, program }: Pick<Registrable, 'extension' | 'version' | 'program'>): Played {
     const input: RegisterInput = { name, version, taken: true, ...program }
-    return this.call(Extensions, REGISTRY_PATH, 'register', input)
+    return this.call(Extensions, PROGRAMS_PATH, 'register', input)
   }
 
   /** Has another program of that name put records, which stay when it goes. */
@@ -122,7 +122,7 @@ class ExtensionTrial {
     const program = { source: FILL, waits: [], fuel: CALL_FUEL, uses: [], takes: [], events: [] }
     this.register({ extension, version: 1, program })
     const played = this.call({ name: programType(extension), version: 1 }, path, 'fill', records)
-    this.call(Extensions, REGISTRY_PATH, 'remove', { name: extension })
+    this.call(Extensions, PROGRAMS_PATH, 'remove', { name: extension })
     return played
   }
 

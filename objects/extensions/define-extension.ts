@@ -19,7 +19,7 @@ import type { Callable, Waiting } from '../runtime/object-type.ts'
 import { misfit } from '../runtime/ops.ts'
 import { programType } from '../runtime/programs.ts'
 import type { Input, Value } from '../runtime/values.ts'
-import { hookNames, isPortable, type ProgramTables } from './program-records.ts'
+import { hookNames, isReachable, type ProgramTables } from './program-records.ts'
 import { programsOf } from './registry.ts'
 import {
   CALL_FUEL,
@@ -241,7 +241,7 @@ function useOf(extension: string, path: string, { name, version }: TypeName): Us
   if (!path.startsWith('/')) {
     throw bad(extension, `it uses ${JSON.stringify(path)}, which is no path: use one like /jobs/*`)
   }
-  if (isPortable(name)) return { path, type: name, version }
+  if (isReachable({ type: name, version })) return { path, type: name, version }
   throw bad(extension, `it uses ${path} of type ${name}, whose code other processes may not have`)
 }
 

@@ -18,7 +18,7 @@ import { Rejection } from '../runtime/rejection.ts'
 import type { Patch, RowStore } from '../runtime/row.ts'
 import type { Value } from '../runtime/values.ts'
 import { matches } from './patterns.ts'
-import { isPortable, shownRecord } from './program-records.ts'
+import { changedRecord, isPortable } from './program-records.ts'
 import type { ChangeKind, EventOf } from './shapes.ts'
 
 /** Rounds and calls of one entry. */
@@ -168,7 +168,7 @@ const isAsked = ({ on, key }: Listening, patch: Patch): boolean =>
 function changeOf(patch: Patch, reach: Reach): Value {
   const { store, key, before, after } = patch
   const type = reach.typeAt(store.object) ?? ''
-  const [was, is] = [before, after].map((row) => (row === undefined ? undefined : shownRecord(type, row.value)))
+  const [was, is] = [before, after].map((row) => (row === undefined ? undefined : changedRecord(type, row.value)))
   return {
     on: kindOf(patch),
     path: store.object,

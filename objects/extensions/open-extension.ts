@@ -7,10 +7,10 @@ import { SirtakiError, isError } from '../../log/errors.ts'
 import type { CallOptions } from '../../log/cluster/calls.ts'
 import { ObjectOps, type ObjectPort } from '../handle.ts'
 import type { ProgramCount } from '../runtime/program-counts.ts'
+import { PROGRAMS_PATH, PROGRAMS_TYPE } from '../runtime/programs.ts'
 import type { Session } from '../runtime/session.ts'
 import type { View } from '../runtime/view.ts'
 import type { Extension } from './define-extension.ts'
-import { REGISTRY_PATH, REGISTRY_TYPE } from './registered.ts'
 import { Extensions, programsOf } from './registry.ts'
 import type { ProgramRecord } from './shapes.ts'
 
@@ -37,15 +37,15 @@ export interface RegisteredExtension {
 }
 
 /** The ops of the registry in each version, each target encoded once. */
-const registries = new Map([[Extensions.version, new ObjectOps(Extensions, REGISTRY_PATH)]])
+const registries = new Map([[Extensions.version, new ObjectOps(Extensions, PROGRAMS_PATH)]])
 
 /** The ops of the registry in the version that is active: that of the engine which runs. */
 export function registryOf({ space }: View): ObjectOps<(typeof Extensions)['ops']> {
-  const [, version] = space.activeTypes().find(([name]) => name === REGISTRY_TYPE) ?? [
-    REGISTRY_TYPE,
+  const [, version] = space.activeTypes().find(([name]) => name === PROGRAMS_TYPE) ?? [
+    PROGRAMS_TYPE,
     Extensions.version,
   ]
-  const known = registries.get(version) ?? new ObjectOps({ ...Extensions, version }, REGISTRY_PATH)
+  const known = registries.get(version) ?? new ObjectOps({ ...Extensions, version }, PROGRAMS_PATH)
   registries.set(version, known)
   return known
 }

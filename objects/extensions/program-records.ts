@@ -41,8 +41,23 @@ const isHook = (name: string): boolean => hookNames.some((hook) => hook === name
 export const opNames = ({ names }: Pick<Machine, 'names'>, runs: ReadonlySet<string>): string[] =>
   names.filter((name) => !isHook(name) && !runs.has(name))
 
-/** Whether every view has the code of a type: ours, and those whose code stands in the log. */
-export const isPortable = (type: string): boolean => type.startsWith('sirtaki.') || programOf(type) !== undefined
+/**
+ * Types of ours that programs reach, in the versions that this engine knows: a part of its number, since every view
+ * that has the engine has to have their code.
+ */
+const KNOWN: ReadonlyMap<string, number> = new Map([
+  ['sirtaki.counter', 1],
+  ['sirtaki.lock', 1],
+  ['sirtaki.queue', 1],
+  ['sirtaki.tree', 1],
+])
+
+/** Whether every view has the code of a type: those of ours, and those whose code stands in the log. */
+export const isPortable = (type: string): boolean => KNOWN.has(type) || programOf(type) !== undefined
+
+/** Whether programs may reach objects of it: `isPortable`, in the version that every view has. */
+export const isReachable = ({ type, version }: { readonly type: string; readonly version: number }): boolean =>
+  programOf(type) !== undefined || KNOWN.get(type) === version
 
 /** A record of an object of this type as a program sees it; `undefined` where it holds bytes or is too deep. */
 export function shownRecord(type: string, record: unknown): Value | undefined
@@ -50,4 +65,10 @@ export function shownRecord(type: string, record: unknown): unknown {
   const isHeld = programOf(type) !== undefined && typeof record === 'object' && record !== null && 'value' in record
   const value = isHeld ? record.value : record
   return weightOf(value) === Infinity ? undefined : value
+}
+
+/** A record as a part of the changes that a call is given: three levels deeper than by itself. */
+export const changedRecord = (type: string, record: unknown): Value | undefined => {
+  const value = shownRecord(type, record)
+  return value === undefined || weightOf([[[value]]]) === Infinity ? undefined : value
 }

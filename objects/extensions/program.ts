@@ -49,6 +49,8 @@ export interface ProgramPlace {
   trapped(): void
   /** Is given what it says for people, as it is played. */
   log(text: string): void
+  /** Whether a session has agreed to the program as it is. */
+  agrees(session: number): boolean
   /** Takes deadlines for later where it does not run now. */
   park(deadlines: ObjectDeadlines): boolean
 }
@@ -56,6 +58,17 @@ export interface ProgramPlace {
 /** Makes the type of a program's objects in a space. Its version is that of the form of records, not of the code. */
 export const bindProgram = (journal: Journal, name: string, place: ProgramPlace): BoundType<null, ProgramTables> =>
   new BoundType<null, ProgramTables>(journal, new Program(journal, name, place).options)
+
+/** Programs that the ops of one entry may call; calls for changes have a bound of their own. */
+export const PROGRAMS_MAX = 64
+
+/** A call of one of its functions, and which fuel it uses: that of ops and events, or that of deadlines and ends. */
+interface FunctionCall {
+  readonly name: string
+  readonly input: Input
+  readonly purse: 'fuel' | 'hookFuel'
+  readonly mayWait: boolean
+}
 
 class Program {
   readonly #journal: Journal
@@ -96,7 +109,9 @@ class Program {
   get #hooks(): Hooks<null, ProgramTables> {
     const { code } = this.#place
     const hook = (name: HookName, ctx: ProgramContext, input: Input): void => {
-      if (code()?.machine.names.includes(name) === true) this.#call(name, ctx, input)
+      // What the caller of an op gives up is a part of that op; the others have fuel of their own.
+      const purse = name === 'cancelled' ? 'fuel' : 'hookFuel'
+      if (code()?.machine.names.includes(name) === true) this.#call({ name, input, purse, mayWait: false }, ctx)
     }
     return {
       due: (key, ctx) => {
@@ -127,6 +142,8 @@ class Program {
       cancelled: ({ op, row }, ctx) => {
         const key = keyOf(row)
         if (key !== undefined) ctx.tables.records.delete(key)
+        // A wait of the caller's own; or one that was settled, as only who may call the program can say.
+        else if (!this.#place.agrees(ctx.session)) return
         // Whatever it does: a wait that was given up must not be there for the next one to settle.
         this.#journal.attempt(() => {
           hook('cancelled', ctx, { op, row: key === undefined ? null : { key } })
@@ -160,7 +177,7 @@ class Program {
       refusal: (input) => (isPassable(input) ? undefined : `bytes, or a value nested more than ${DEPTH_MAX} deep`),
       run: (input, ctx) => {
         if (!isPassable(input)) throw new Rejection('BAD_ARGUMENT', { reason: 'a program takes no bytes' })
-        return this.#call(name, ctx, input, mayWait())
+        return this.#call({ name, input, purse: 'fuel', mayWait: mayWait() }, ctx)
       },
     }
     this.#ops.set(name, made)
@@ -168,7 +185,7 @@ class Program {
   }
 
   /** Calls one of its functions. @throws Rejection, or what stops a view. */
-  #call(name: string, ctx: ProgramContext, input: Input, mayWait = false): unknown {
+  #call({ name, input, purse, mayWait }: FunctionCall, ctx: ProgramContext): unknown {
     const journal = this.#journal
     const code = this.#place.code()
     if (code === undefined) throw new Rejection('NOT_REGISTERED', { extension: this.#name })
@@ -185,17 +202,28 @@ class Program {
       changes: () => journal.patches.length,
     })
     const { position, time, session } = ctx
+    if (purse === 'fuel' && ctx.session >= 0) this.#count(ctx)
     // The runtime calls only as long as all of it is at hand; an op comes after it, with what is its own.
-    const isCalled = name === 'due' || name === 'ended'
-    const given = isCalled ? fuel : Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
+    const given = purse === 'hookFuel' ? fuel : Math.min(fuel, ENTRY_FUEL_MAX - journal.fuel)
     const outcome = machine.call(name, input, { host: step, fuel: given, position, time, session })
     const used = Math.min(outcome.fuel, given)
-    journal[isCalled ? 'hookFuel' : 'fuel'] += used
+    journal[purse] += used
     const call = { extension: this.#name, run: name, fuel: used, limit: given, code: codeOf(outcome) }
     if (journal.calls === undefined) journal.calls = [call]
     else journal.calls.push(call)
     say(step.said, this.#place.log)
     return this.#resultOf(outcome, step.waiting, ctx, name)
+  }
+
+  /** Each program may need an image that was dropped, which is built without fuel. */
+  #count(ctx: ProgramContext): void {
+    const { programs } = this.#journal
+    if (programs.has(this.#name)) return
+    if (programs.size >= PROGRAMS_MAX) {
+      const facts = { extension: this.#name, limit: 'count', what: 'programs in one entry', most: PROGRAMS_MAX }
+      ctx.reject('EXTENSION_LIMIT', facts)
+    }
+    programs.add(this.#name)
   }
 
   #resultOf(outcome: CallOutcome, waiting: Waiting | undefined, ctx: ProgramContext, op: string): unknown {

@@ -9,7 +9,7 @@ import type { BoundType } from '../runtime/bound-type.ts'
 import type { ObjectDeadlines } from '../runtime/deadlines.ts'
 import type { What } from '../runtime/entry.ts'
 import { ENTRY_FUEL_MAX, NOBODY, type Journal } from '../runtime/journal.ts'
-import type { Programs, Reach, Taker } from '../runtime/programs.ts'
+import { OWN_PATHS, PROGRAMS_PATH, type Programs, type Reach, type Taker } from '../runtime/programs.ts'
 import { Rejection } from '../runtime/rejection.ts'
 import { LOAD_FUEL_MAX, Machine } from './engine/machine.ts'
 import type { Machines } from './engine/machines.ts'
@@ -27,11 +27,8 @@ import {
   type Take,
 } from './shapes.ts'
 
-/** Where the registry is. */
-export const REGISTRY_PATH = '/.sirtaki/extensions'
-export const REGISTRY_TYPE = 'sirtaki.extensions'
 /** Where a program has records for what it does at other objects. */
-export const ownPath = (program: string): string => `/.sirtaki/x/${program}`
+export const ownPath = (program: string): string => `${OWN_PATHS}${program}`
 
 type Registry = BoundType<object, { programs: ProgramRecord; states: ProgramState; acknowledged: Acknowledged }>
 
@@ -57,8 +54,6 @@ export type Loaded =
 
 /** All programs of one space. */
 export class RegisteredPrograms implements Programs {
-  readonly registry = REGISTRY_TYPE
-  readonly path = REGISTRY_PATH
   /** Is given what programs say for people. */
   log: ((program: string, text: string) => void) | undefined
   #reach: Reach | undefined
@@ -90,7 +85,7 @@ export class RegisteredPrograms implements Programs {
         this.#failed(program, reason)
       },
       starved: (program, run) => {
-        journal.events.push({ path: REGISTRY_PATH, kind: 'starved', facts: { extension: program, run } })
+        journal.events.push({ path: PROGRAMS_PATH, kind: 'starved', facts: { extension: program, run } })
       },
       went: (program) => {
         if (this.#states.get(program)?.failures !== 0) this.#setState(program, { disabled: null, failures: 0 })
@@ -143,6 +138,7 @@ export class RegisteredPrograms implements Programs {
       },
       trapped: () => this.#lost.set(program, 'the engine gave it up'),
       log: (text) => this.log?.(program, text),
+      agrees: (session) => this.#agreed(program, session)?.hash === this.#standing(program).record?.hash,
       park: (deadlines) => this.#park(program, deadlines),
     })
     this.#types.set(program, made)
@@ -192,6 +188,10 @@ export class RegisteredPrograms implements Programs {
     return undefined
   }
 
+  mayTake({ type, op }: What, path: string): boolean {
+    return this.#index().takers.some((take) => take.type === type && take.op === op && matches(take.path, path))
+  }
+
   takersOf(path: string): string[] {
     const programs = this.#index().takers.flatMap((take) => (matches(take.path, path) ? [take.program] : []))
     return [...new Set(programs)].map(ownPath)
@@ -203,10 +203,11 @@ export class RegisteredPrograms implements Programs {
   }
 
   ended(): void {
-    for (const [program, reason] of this.#lost) this.#disable(program, reason)
-    this.#lost.clear()
+    this.#giveUp()
+    if (!this.any) return
     this.#index()
     this.#events.run(this.reach)
+    this.#giveUp()
     for (const [program, parked] of this.#parked) {
       if (!this.#runs(program)) continue
       this.#parked.delete(program)
@@ -218,13 +219,13 @@ export class RegisteredPrograms implements Programs {
   get #engine(): number {
     const [first] = this.#engines.keys()
     invariant(first !== undefined, 'E3', {})
-    return this.#only === undefined ? (this.reach.object(REGISTRY_PATH)?.type.version ?? first) : first
+    return this.#only === undefined ? (this.reach.object(PROGRAMS_PATH)?.type.version ?? first) : first
   }
   /** The records of the registry. */
   get tables() {
     const known = this.#only ?? this.#engines.get(this.#engine)
     invariant(known !== undefined, 'E3', { engine: this.#engine })
-    return (known.registry ??= known.open()).read(REGISTRY_PATH).tables
+    return (known.registry ??= known.open()).read(PROGRAMS_PATH).tables
   }
   get #programs() {
     return this.tables.programs
@@ -327,11 +328,19 @@ export class RegisteredPrograms implements Programs {
     else this.#setState(program, { disabled: null, failures })
   }
 
-  #disable(program: string, reason: string): void {
+  /** Nothing of it outlives its entry: no checkpoint has it. */
+  #giveUp(): void {
+    if (this.#lost.size === 0) return
+    for (const [program, reason] of this.#lost) this.#disable(program, reason)
+    this.#lost.clear()
+  }
+
+  #disable(program: string, why: string): void {
     if (!this.#runs(program)) return
     const { position } = this.#journal
-    this.#setState(program, { disabled: { reason: reason.slice(0, REASON_MAX), position }, failures: 0 })
-    this.#journal.events.push({ path: REGISTRY_PATH, kind: 'disabled', facts: { extension: program, reason } })
+    const reason = why.slice(0, REASON_MAX).toWellFormed()
+    this.#setState(program, { disabled: { reason, position }, failures: 0 })
+    this.#journal.events.push({ path: PROGRAMS_PATH, kind: 'disabled', facts: { extension: program, reason } })
   }
 
   #setState(program: string, state: ProgramState): void {

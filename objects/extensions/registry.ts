@@ -14,13 +14,13 @@ import { defineObject, type ObjectType } from '../define-object.ts'
 import type { Journal } from '../runtime/journal.ts'
 import { nothing } from '../runtime/fields.ts'
 import type { Context } from '../runtime/object-type.ts'
-import type { ProgramRegistry, Reach } from '../runtime/programs.ts'
+import { PROGRAMS_TYPE, type ProgramRegistry, type Reach } from '../runtime/programs.ts'
 import type { Machine } from './engine/machine.ts'
 import { ABI } from './engine/prelude.ts'
 import { packagedEngine, type EngineSource } from './engine-source.ts'
 import { mayReach } from './patterns.ts'
-import { isPortable, opNames } from './program-records.ts'
-import { RegisteredPrograms, REGISTRY_TYPE, type Loaded } from './registered.ts'
+import { hookNames, isReachable, opNames } from './program-records.ts'
+import { RegisteredPrograms, type Loaded } from './registered.ts'
 import {
   acknowledgedKey,
   hashOfProgram,
@@ -55,7 +55,7 @@ interface Loader {
 /** The ops, in a space whose programs `loader` knows. */
 const registryOf = (loader: Loader) =>
   defineObject({
-    name: REGISTRY_TYPE,
+    name: PROGRAMS_TYPE,
     version: loader.engine,
     state: nothing,
     initial: () => ({}),
@@ -113,7 +113,7 @@ const bySpace = new WeakMap<Journal, InSpace>()
 export function programsOf(journal: Journal): RegisteredPrograms {
   const known = bySpace.get(journal)
   if (known !== undefined) return known.programs
-  throw new SirtakiError('CODE_MISSING', `this space was made without ${REGISTRY_TYPE}: it has no extensions`)
+  throw new SirtakiError('CODE_MISSING', `this space was made without ${PROGRAMS_TYPE}: it has no extensions`)
 }
 
 /**
@@ -198,9 +198,11 @@ function requireProgram(name: string, ctx: Ctx): void {
 function loadedFrom(input: RegisterInput, loader: Loader, ctx: Ctx): Machine {
   const refuse = (reason: string): never => ctx.reject('BAD_SOURCE', { extension: input.name, reason })
   const { waits, uses, takes, events } = input
-  for (const { path, type } of [...uses, ...takes]) {
+  for (const { path, type, version } of [...uses, ...takes]) {
     if (mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
-    if (!isPortable(type)) refuse(`the type ${type} of ${path} is no sirtaki.* and no x:*: other views may not have it`)
+    if (!isReachable({ type, version })) {
+      refuse(`the type ${type}@${version} of ${path} is none of ours and no x:*: other views may not have it`)
+    }
   }
   for (const { path } of events) {
     if (path !== null && mayReach(path, '/.')) refuse(`the pattern ${path} reaches the paths in /. which are ours`)
@@ -208,7 +210,10 @@ function loadedFrom(input: RegisterInput, loader: Loader, ctx: Ctx): Machine {
   const { fuel, machine, reason } = loader.load(input.source)
   if (machine === undefined) return ctx.reject('BAD_SOURCE', { extension: input.name, reason, fuel })
   const runs = runsOf(input)
-  for (const run of runs) if (!machine.names.includes(run)) refuse(`it has no function ${run}`)
+  for (const run of runs) {
+    if (hookNames.some((hook) => hook === run)) refuse(`${run} is called by the runtime alone`)
+    if (!machine.names.includes(run)) refuse(`it has no function ${run}`)
+  }
   const ops = opNames(machine, runs)
   const odd = ops.find((name) => !/^[a-zA-Z]\w{0,63}$/.test(name))
   if (odd !== undefined) refuse(`${JSON.stringify(odd)} is no name of an op: use letters and digits`)

@@ -13,7 +13,7 @@ import { typeId } from './object-type.ts'
 import type { AnyBoundType, AnyObject, Ended, Hooks, OldObject, Once, OpsByName } from './object-type.ts'
 import { Cell, RowTable, type TableOptions } from './records.ts'
 import { Rejection } from './rejection.ts'
-import type { RowStore } from './row.ts'
+import { sortedKeys, type RowStore } from './row.ts'
 import { ownCopy, type Input, type Value } from './values.ts'
 
 /** What a bound type is made of. */
@@ -142,7 +142,7 @@ export class BoundObject<S, T> implements AnyObject {
     const found = copyOf(old)
     const ours = old.stores().filter(({ name }) => name === '$due' || name === '$once')
     const kept = ours.map((store) => ({ table: store.name, rows: [...store.rows()] }))
-    for (const store of old.stores()) for (const key of [...store.rows()].map(([one]) => one)) store.delete(key)
+    for (const store of old.stores()) for (const key of sortedKeys(store)) store.delete(key)
     this.cell.set(this.type.options.initial)
     for (const { table, rows } of kept) {
       const store = rows.length === 0 ? undefined : this.storeFor(table)
@@ -240,7 +240,7 @@ function copyOf(old: AnyObject): OldObject {
       .stores()
       .map((store) => [
         store === old.cell ? '' : store.name,
-        [...store.rows()].map(([key, { value }]): [string, Value] => [key, valueOf(value)]),
+        sortedKeys(store).map((key): [string, Value] => [key, valueOf(store.row(key)?.value)]),
       ]),
   )
   const [cell] = tables.get('') ?? []

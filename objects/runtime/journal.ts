@@ -54,6 +54,8 @@ export class Journal {
   wall = 0
   /** What the programs of the entry at hand have used so far: its ops, and what the runtime called by itself. */
   fuel = 0
+  /** Programs that its ops have called. */
+  readonly programs = new Set<string>()
   /** Of programs, in order; what was taken back too. */
   calls: ProgramCall[] | undefined
   hookFuel = 0
@@ -84,6 +86,7 @@ export class Journal {
     this.time = time
     this.wall = wall
     this.fuel = 0
+    if (this.calls !== undefined) this.programs.clear()
     this.calls = undefined
     this.hookFuel = 0
     // Never those of the last entry, empty or not: whoever was given them keeps them.

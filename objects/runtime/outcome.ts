@@ -116,6 +116,7 @@ const refusalsOfOurs: ReadonlyMap<string, Next> = new Map<string, Next>([
   ['NOT_A_WAIT', 'stop'],
   ['NOT_EMPTY', 'stop'],
   ['NOT_IN_USES', 'stop'],
+  ['NOT_PORTABLE', 'stop'],
   ['NOT_REGISTERED', 'stop'],
   ['OLD_CODE', 'stop'],
   ['SESSION_LOST', 'stop'],

@@ -12,6 +12,12 @@ import type { AnyBoundType, AnyObject, AnyObjectType } from './object-type.ts'
 import type { Rejection } from './rejection.ts'
 import type { Input } from './values.ts'
 
+/** The registry of programs: the one object of its type. */
+export const PROGRAMS_TYPE = 'sirtaki.extensions'
+export const PROGRAMS_PATH = '/.sirtaki/extensions'
+/** Where programs have records of their own: nobody else writes there. */
+export const OWN_PATHS = '/.sirtaki/x/'
+
 /** Type names of programs begin so: no other type has a colon in its name. */
 const PREFIX = 'x:'
 
@@ -55,9 +61,6 @@ export interface Taker {
 
 /** The programs of a space. */
 export interface Programs {
-  /** The type of their registry, and where it is. */
-  readonly registry: string
-  readonly path: string
   /** Whether there is one. */
   readonly any: boolean
   /** Whether what they run in is here. */
@@ -72,13 +75,15 @@ export interface Programs {
   refusal(program: string, what: What, session: number): Rejection | undefined
   /** Who takes an op, for a session that has agreed to it. */
   taker(what: What, path: string, session: number): Taker | undefined
+  /** Whether somebody takes such an op, for whomever. */
+  mayTake(what: What, path: string): boolean
   /** Objects of those who take ops at a path: they hold what those wait for. */
   takersOf(path: string): string[]
   /** Whether some are called for changes at a path. */
   listensTo(path: string): boolean
   /** Is given what programs say for people, as it is played. */
   log: ((program: string, text: string) => void) | undefined
-  /** The end of an entry's own steps: programs that ask for changes are called. */
+  /** The end of an entry's own steps: who ran out of luck in it is disabled, who asked for changes is called. */
   ended(): void
 }
 

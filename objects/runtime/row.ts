@@ -71,3 +71,6 @@ export interface Patch {
   readonly before: Row<unknown> | undefined
   readonly after: Row<unknown> | undefined
 }
+
+/** Keys of a table in their order, that of UTF-16 units. */
+export const sortedKeys = (store: RowStore): string[] => Array.from(store.rows(), ([key]) => key).sort()

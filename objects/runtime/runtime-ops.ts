@@ -10,7 +10,7 @@
 import type { Session } from '../../sequencer/session-entry.ts'
 import { encodeTarget } from './entry.ts'
 import { any, count, fields, integerIn, list, text, type Guard } from './fields.ts'
-import type { RowStore } from './row.ts'
+import { sortedKeys, type RowStore } from './row.ts'
 import type { AnyObject } from './object-type.ts'
 import { RowTable } from './records.ts'
 import { Rejection } from './rejection.ts'
@@ -69,7 +69,8 @@ export function runRuntimeOp(op: string, input: Input, scope: RuntimeScope): voi
 function drop(object: AnyObject | undefined): void {
   if (object === undefined) return
   if (object.owned > 0) throw new Rejection('NOT_EMPTY', { owned: object.owned })
-  for (const store of object.stores()) for (const [key] of [...store.rows()]) store.delete(key)
+  // In the order of keys, which is part of what follows: in memory they stand in another one behind a checkpoint.
+  for (const store of object.stores()) for (const key of sortedKeys(store)) store.delete(key)
 }
 
 function requireUnchanged(records: Unchanged, object: AnyObject | undefined): void {
@@ -102,16 +103,23 @@ export function rangeOf(
   return { count: records, modified }
 }
 
-/** All live sessions that have announced the type must have announced this version of it (finding 31). */
 function activate({ type, version }: { type: string; version: number }, { system, sessions }: RuntimeScope): void {
   const active = system.active(type) ?? 0
   if (version < active) throw new Rejection('OLD_CODE', { type, version, active })
-  const behind = sessions().find(({ types }) => {
+  requireAnnounced({ type, version, active }, sessions())
+  system.activate(type, version)
+}
+
+/** All live sessions that have announced the type must have announced this version of it (finding 31). */
+export function requireAnnounced(
+  { type, version, active }: { readonly type: string; readonly version: number; readonly active: number },
+  sessions: readonly Session[],
+): void {
+  const behind = sessions.find(({ types }) => {
     const versions = types.filter(([name]) => name === type).map(([, one]) => one)
     return versions.length > 0 && !versions.includes(version)
   })
   if (behind !== undefined) {
     throw new Rejection('NOT_ACTIVE', { type, version, active, session: behind.session, name: behind.name })
   }
-  system.activate(type, version)
 }

@@ -28,6 +28,9 @@ import { refusalOf, type Outcome, type Played, type Refused } from './outcome.ts
 import { Rejection } from './rejection.ts'
 import {
   NEEDS_ENGINE,
+  OWN_PATHS,
+  PROGRAMS_PATH,
+  PROGRAMS_TYPE,
   isProgramRegistry,
   programOf,
   type Programs,
@@ -36,7 +39,7 @@ import {
   type Taker,
 } from './programs.ts'
 import type { Lanes, Row, RowStore } from './row.ts'
-import { RUNTIME_TYPE, runRuntimeOp } from './runtime-ops.ts'
+import { RUNTIME_TYPE, requireAnnounced, runRuntimeOp } from './runtime-ops.ts'
 import { SessionMarks, type SessionMark } from './session-marks.ts'
 import { Slots, type Slot } from './slots.ts'
 import { tablesOf, type ObjectSnapshot, type SpaceSnapshot } from './snapshot.ts'
@@ -254,7 +257,7 @@ export class Space {
     if (journal.deadlines.first <= logTime) this.#fire(position, logTime)
     this.#claimed = undefined
     const outcome = this.#judge(entry, decoded)
-    if (this.#programs?.any === true) this.#programs.ended()
+    this.#programs?.ended()
     this.#slots.close(logTime, (object) => journal.step(NOBODY, () => object.cell.delete('')))
     if (position >= this.#digestAt || journal.dirty >= DIRTY_MAX) this.#digestPoint(position)
     return {
@@ -344,7 +347,7 @@ export class Space {
     const program = programOf(type)
     const bound = program === undefined ? this.#types.get(id) : this.#programs?.type(program)
     if (bound === undefined) {
-      if (path === this.#programs?.path) throw this.#codeMissing(id)
+      if (path === PROGRAMS_PATH) throw this.#codeMissing(id)
       this.#skipType(id)
       this.#slots.hide(path)
       return undefined
@@ -360,7 +363,7 @@ export class Space {
     if (this.#programs.any) return true
     if (decoded.kind !== 'op' && decoded.kind !== 'transaction') return false
     const parts = decoded.kind === 'op' ? [decoded.part] : decoded.parts
-    return parts.some(({ what: { what } }) => what.type === this.#programs?.registry)
+    return parts.some(({ what: { what } }) => what.type === PROGRAMS_TYPE)
   }
 
   /** Fires what is due, object by object, each as a step of its own; a deadline goes before its step. */
@@ -480,6 +483,7 @@ export class Space {
     try {
       for (const part of parts) {
         at = part
+        requireBeside(part, parts)
         this.#admit(part, entry.position, caller)
       }
       if (this.#hideUnknown(parts)) return { kind: 'opaque' }
@@ -528,7 +532,7 @@ export class Space {
     { session }: Caller,
   ): AnyObject | undefined {
     const { type, program } = what.route ?? {}
-    if (key !== undefined || type === undefined || this.#skips.size > 0) return undefined
+    if (key !== undefined || type === undefined || this.#skips.size > 0 || path.startsWith('/.')) return undefined
     if (this.#programs?.take === true) return undefined
     const slot = this.#slots.get(path)
     if (slot?.object?.type !== type || !slot.object.exists) return undefined
@@ -550,19 +554,19 @@ export class Space {
   /** What is judged before a step, alike by everyone. @throws Rejection `SKIPPED`, `OLD_CODE`, `NOT_ACTIVE`. */
   #admit({ what: { what }, object }: Part<Route>, position: number, { session }: Caller): void {
     const { type, version } = what
+    requirePlace(what, object)
     const program = programOf(type)
     if (program !== undefined) this.#requireProgram(program, what, session)
     else if (type !== RUNTIME_TYPE) {
       if (this.#system.active(type) === undefined) {
+        // Views without that engine stop there: nobody makes it the first one but with all that are there.
+        if (type === PROGRAMS_TYPE) requireAnnounced({ type, version, active: 0 }, this.#table.all())
         this.journal.step(NOBODY, () => {
           this.#system.activate(type, version)
         })
       } else this.#system.requireActive(type, version)
     }
     if (this.#isSkipped(position, object)) throw new Rejection('SKIPPED', { object })
-    const isReserved = object.startsWith('/.') && (type !== RUNTIME_TYPE || what.op === '$drop')
-    const isOurs = object.startsWith(`${SYSTEM_PATH}/`) && type.startsWith('sirtaki.')
-    if (isReserved && !isOurs) throw new Rejection('BAD_ARGUMENT', { reason: 'paths in /. are ours' })
   }
 
   /** @throws Rejection unless a session may call a program in this version now. */
@@ -586,13 +590,22 @@ export class Space {
     if (!parts.some(isUnknown)) return false
     for (const { what, object } of parts) {
       if (object === SYSTEM_PATH) continue
-      // Another engine; or changes that programs are called for, which are not seen here: others would go on alone.
-      const isMissed = what.what.type === this.#programs?.registry || this.#programs?.listensTo(object) === true
+      // Another engine; a program that may run; changes that programs are called for: others would go on alone.
+      const { type } = what.what
+      const mayRun = type === PROGRAMS_TYPE || programOf(type) !== undefined || this.#isTaken(what, object)
+      const isMissed = mayRun || this.#programs?.listensTo(object) === true
       if (isMissed) throw this.#codeMissing(typeId(what.what.type, what.what.version))
       if (this.#typeOf(what) === undefined) this.#skipType(typeId(what.what.type, what.what.version))
       this.#slots.hide(object)
     }
     return true
+  }
+
+  /** Whether programs may do what this op asks for, or have ops that wait there. */
+  #isTaken({ what }: KnownWhat<Route>, object: string): boolean {
+    if (this.#programs?.take !== true) return false
+    const isTheirs = what.type === RUNTIME_TYPE || this.#programs.mayTake(what, object)
+    return isTheirs && this.#takersOf(object).length > 0
   }
 
   /** Makes an object of an older version one of the active one. A step of its own. */
@@ -707,8 +720,13 @@ export class Space {
     if (this.#isSkipped(this.#position, path)) throw this.journal.refuse(new Rejection('SKIPPED', { object: path }))
     const active = this.#system.active(name)
     if (active === undefined) this.#system.activate(name, version)
-    const type = this.#types.get(typeId(name, active ?? version))
-    if (type === undefined) throw this.#codeMissing(typeId(name, active ?? version))
+    // What the engine knows every view has; of another version that is for nobody to know here.
+    else if (active !== version) {
+      const code = version < active ? 'OLD_CODE' : 'NOT_ACTIVE'
+      throw this.journal.refuse(new Rejection(code, { type: name, version, active }))
+    }
+    const type = this.#types.get(typeId(name, version))
+    if (type === undefined) throw this.#codeMissing(typeId(name, version))
     // An object is made one of a later version in a step of its own, which no step holds.
     if (isOlder(this.#slots.get(path)?.object, type)) {
       throw this.journal.refuse(new Rejection('OLD_CODE', { path, version: type.version }))
@@ -775,6 +793,40 @@ type Judged =
 /** Whether an object is one of an older version of a type. */
 const isOlder = (object: AnyObject | undefined, type: AnyBoundType): object is AnyObject =>
   object?.exists === true && object.type.name === type.name && object.type.version < type.version
+
+/**
+ * Whether a part may stand beside the others. Where a part is missed for want of its code, all of them are: so what
+ * every view has to do alike stands only beside what every view has the code of.
+ *
+ * @throws Rejection `BAD_ARGUMENT`, `NOT_PORTABLE`.
+ */
+function requireBeside({ what: { what } }: Part<Route>, parts: readonly Part<Route>[]): void {
+  if (parts.length === 1) return
+  if (what.type === RUNTIME_TYPE && what.op === '$activate') {
+    throw new Rejection('BAD_ARGUMENT', { reason: '$activate stands alone' })
+  }
+  if (what.type !== PROGRAMS_TYPE && programOf(what.type) === undefined) return
+  for (const { what: other, object: path } of parts) {
+    const { type } = other.what
+    const isKnown = type === RUNTIME_TYPE || type.startsWith('sirtaki.') || programOf(type) !== undefined
+    if (!isKnown) throw new Rejection('NOT_PORTABLE', { path, type })
+  }
+}
+
+/** Whether ops of this type go to a path. Paths in `/.` are ours. @throws Rejection `BAD_ARGUMENT`. */
+function requirePlace({ type, op }: What, object: string): void {
+  const refuse = (reason: string): never => {
+    throw new Rejection('BAD_ARGUMENT', { reason })
+  }
+  if (op === '$activate' && type === RUNTIME_TYPE && object !== SYSTEM_PATH) refuse(`${op} is for ${SYSTEM_PATH} alone`)
+  if ((type === PROGRAMS_TYPE) !== (object === PROGRAMS_PATH) && type !== RUNTIME_TYPE) {
+    if (type === PROGRAMS_TYPE) refuse(`the registry of extensions is ${PROGRAMS_PATH}`)
+    if (object === PROGRAMS_PATH) refuse(`${PROGRAMS_PATH} is the registry of extensions`)
+  }
+  const isReserved = object.startsWith('/.') && (type !== RUNTIME_TYPE || op === '$drop')
+  const isOurs = object.startsWith(`${SYSTEM_PATH}/`) && !object.startsWith(OWN_PATHS) && type.startsWith('sirtaki.')
+  if (isReserved && !isOurs) refuse('paths in /. are ours')
+}
 
 /** @throws Rejection `BAD_ARGUMENT`. */
 function inputOf(payload: Uint8Array, part: Part<Route>): Input {

@@ -543,7 +543,7 @@ test('O11: the first op of a type makes its version the active one, whatever bec
 test('O11: a version is activated when all sessions that announced the type announced that version', (t) => {
   const driver = new SpaceDriver(Plan1, Plan2)
   const activate = (nth: number, version: number): Outcome =>
-    driver.op(old, nth, '$activate', { type: 'test.plan', version }, { type: OURS, path: '/plan' })
+    driver.op(old, nth, '$activate', { type: 'test.plan', version }, { type: OURS, path: '/.sirtaki' })
   const old = driver.open('both', {
     types: [
       ['test.plan', 1],
@@ -563,7 +563,7 @@ test('O11: a version is activated when all sessions that announced the type anno
 test('O11: the first op under a version upgrades its object: rows, deadlines, and what no upgrade says stays', (t) => {
   const driver = new SpaceDriver(Plan1, Plan2, Plan3)
   const activate = (nth: number, version: number): Outcome =>
-    driver.op(session, nth, '$activate', { type: 'test.plan', version }, { type: OURS, path: '/plan' })
+    driver.op(session, nth, '$activate', { type: 'test.plan', version }, { type: OURS, path: '/.sirtaki' })
   const session = driver.open()
   driver.op(session, 0, 'put', { key: 'a', n: 1 }, plan(Plan1))
   driver.op(session, 1, 'put', { key: 'b', n: 1 }, plan(Plan1))

@@ -5,8 +5,10 @@
  * put and the take are sent together, and the acknowledgement with those of the next call. One of `lock` acquires and
  * releases; of `createDelete` it creates a node and deletes it; of `multi` it creates two nodes and deletes those of
  * the call before, in one; of `txn` it reads two objects of the caller's own and changes both if they still are what
- * was read; of `txnCounter` it reads a counter and sets it to one more; of extensions it adds, or takes and puts, by a program that stands in the log. Read next:
- * `loads.ts`, `peers/zookeeper-recipes.ts` (the same of a peer).
+ * was read; of `txnCounter` it reads a counter and sets it to one more; of extensions it adds, or takes and puts, by a
+ * program that stands in the log.
+ *
+ * Read next: `loads.ts`, `peers/zookeeper-recipes.ts` (the same of a peer).
  */
 import { extname, join } from 'node:path'
 import { isError } from '../../log/errors.ts'

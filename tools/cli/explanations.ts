@@ -315,6 +315,12 @@ export const explanations: Readonly<Record<Code, Explanation>> = {
     ],
     actions: ['open the object anew with the version that is registered: sirtaki extension show NAME'],
   },
+  NOT_PORTABLE: {
+    meaning:
+      'a transaction calls an extension, or changes which are registered, beside an op that some views cannot see',
+    causes: ['a transaction of an op of an extension and one of a type that the program defines itself'],
+    actions: ['make two calls of it', 'make the type an extension too, so that every process has its code'],
+  },
   NOT_A_WAIT: {
     meaning: 'a program answered that it waits where nothing may wait; nothing of its step stays',
     causes: [

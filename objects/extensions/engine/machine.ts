@@ -335,7 +335,7 @@ function threw(guest: Guest, { exception }: Thrown, given: number, limit: (which
     const text = guest.textOf(exception) ?? 'something that is no text'
     if (guest.fuel.value < 0) return limit('fuel')
     if (OUT_OF_MEMORY.test(text)) return limit('memory')
-    return { kind: 'threw', text: text.slice(0, TEXT_MAX), fuel: given - guest.fuel.value }
+    return { kind: 'threw', text: text.slice(0, TEXT_MAX).toWellFormed(), fuel: given - guest.fuel.value }
   } catch (thrown) {
     return outcomeOf(guest, thrown, given)
   }

@@ -10,10 +10,9 @@
  */
 import type { Extension } from '../../../objects/extensions/define-extension.ts'
 import { packagedEngine } from '../../../objects/extensions/engine-source.ts'
-import { REGISTRY_PATH } from '../../../objects/extensions/registered.ts'
 import { Extensions, programsOf } from '../../../objects/extensions/registry.ts'
 import { CALL_FUEL, hashOfProgram, type ProgramShape } from '../../../objects/extensions/shapes.ts'
-import { programType } from '../../../objects/runtime/programs.ts'
+import { PROGRAMS_PATH, programType } from '../../../objects/runtime/programs.ts'
 import type { SpaceBounds } from '../../../objects/runtime/space.ts'
 import type { AnyObjectType } from '../../../objects.ts'
 import { MachineDriver, answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
@@ -49,7 +48,7 @@ export class ExtensionDriver extends MachineDriver {
     return this.registry(session, 'acknowledge', { name, hash, takes })
   }
   registry(session: DrivenSession, op: string, input: unknown): Answer {
-    return answerOf(this.op(session, Extensions, REGISTRY_PATH, op, input).outcome)
+    return answerOf(this.op(session, Extensions, PROGRAMS_PATH, op, input).outcome)
   }
 
   ask(session: DrivenSession, { name, version }: Pick<Registrable, 'name' | 'version'>, ...call: AskedCall): Answer {

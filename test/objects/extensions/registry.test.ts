@@ -11,11 +11,10 @@ import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
 import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
 import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { engineFrom, packagedEngine } from '../../../objects/extensions/engine-source.ts'
-import { REGISTRY_PATH, REGISTRY_TYPE } from '../../../objects/extensions/registered.ts'
 import { extensionsIn, programsOf } from '../../../objects/extensions/registry.ts'
 import type { EventOf, ProgramShape } from '../../../objects/extensions/shapes.ts'
 import { readEngineFile } from '../../../objects/io/engine-file.ts'
-import { NEEDS_ENGINE } from '../../../objects/runtime/programs.ts'
+import { NEEDS_ENGINE, PROGRAMS_PATH, PROGRAMS_TYPE } from '../../../objects/runtime/programs.ts'
 import { SHARED_MAX } from '../../../objects/lock/shapes.ts'
 import { Counter, Lock, Queue, Space, orderKey } from '../../../objects.ts'
 import { answerOf, type Answer } from '../machine-driver.ts'
@@ -81,7 +80,7 @@ test('E5: what a transaction removes, disables or replaces does not answer behin
   driver.register(ann, one)
   const type = { name: 'sirtaki.extensions', version: 1 }
   const behind = (op: string, input: object): string => {
-    const change = { type, path: REGISTRY_PATH, op, input }
+    const change = { type, path: PROGRAMS_PATH, op, input }
     const call = { type: { name: 'x:test', version: 1 }, path: '/n', op: 'add', input: { by: 1 } }
     return codeOf(answerOf(driver.transaction(ann, [change, call]).outcome))
   }
@@ -169,12 +168,12 @@ test('E3: another engine runs from its activation on; what is called names its i
   const record = (name: string) => programsOf(driver.space.journal).tables.programs.get(name)
   const before = record('test')
   t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 1 })
-  driver.run(ann, { type: null, path: '/.sirtaki', op: '$activate', input: { type: REGISTRY_TYPE, version: 2 } })
+  driver.run(ann, { type: null, path: '/.sirtaki', op: '$activate', input: { type: PROGRAMS_TYPE, version: 2 } })
   // The registry is another one with the first op of that version.
   t.is(codeOf(driver.registry(ann, 'enable', { name: 'test' })), 'OLD_CODE')
   t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 2 })
   t.is(other.calls, 0)
-  t.deepEqual(answerOf(driver.op(ann, second, REGISTRY_PATH, 'enable', { name: 'test' }).outcome), { value: undefined })
+  t.deepEqual(answerOf(driver.op(ann, second, PROGRAMS_PATH, 'enable', { name: 'test' }).outcome), { value: undefined })
   t.deepEqual(driver.ask(ann, one, '/n', 'add', { by: 1 }), { value: 3 })
   t.is(other.calls, 1)
   t.like(record('test'), { engine: 2, image: `2${before?.image.slice(1)}`, hash: before?.hash, at: before?.at })
@@ -256,7 +255,7 @@ test('E2: what one entry loads is bounded like what it calls', (t) => {
     const { extension: name, version, program } = slow(n)
     return {
       type: { name: 'sirtaki.extensions', version: 1 },
-      path: REGISTRY_PATH,
+      path: PROGRAMS_PATH,
       op: 'register',
       input: { name, version, taken: true, ...program },
     }
@@ -264,7 +263,7 @@ test('E2: what one entry loads is bounded like what it calls', (t) => {
   const answer = answerOf(driver.transaction(ann, parts).outcome)
   t.is(codeOf(answer), 'BAD_SOURCE')
   t.true(driver.last.fuel <= 100_000_000 && driver.last.fuel > 50_000_000, String(driver.last.fuel))
-  t.is(driver.object(REGISTRY_PATH), undefined)
+  t.is(driver.object(PROGRAMS_PATH), undefined)
 })
 
 test('P33: a space without the engine says so before it changes anything', async (t) => {
@@ -417,7 +416,7 @@ test("E5: a program calls no other program, and its own paths are nobody else's"
   t.deepEqual(driver.ask(ann, two, '/two', 'look'), { value: 7 })
   t.is(codeOf(driver.ask(ann, one, '/.sirtaki/x/one', 'add', { by: 1 })), 'BAD_ARGUMENT')
   t.is(
-    codeOf(answerOf(driver.run(ann, { type: null, path: REGISTRY_PATH, op: '$drop', input: {} }).outcome)),
+    codeOf(answerOf(driver.run(ann, { type: null, path: PROGRAMS_PATH, op: '$drop', input: {} }).outcome)),
     'BAD_ARGUMENT',
   )
 })
@@ -591,7 +590,7 @@ test('E6: an event that fails takes back itself, never the op; three in a row di
   t.is(driver.disabled('test'), '3 failures of events in a row: on: EXTENSION_THREW')
   t.deepEqual(
     driver.last.events.map(({ path, kind }) => [path, kind]),
-    [[REGISTRY_PATH, 'disabled']],
+    [[PROGRAMS_PATH, 'disabled']],
   )
   t.deepEqual(hit(), { value: 7 })
   t.is(driver.replayed(), driver.digest)
@@ -731,7 +730,7 @@ test('E6: an event that finds no fuel, since others have used it, is told and no
     t.like(answerOf(driver.transaction(ann, [part, part, part, part]).outcome), {
       value: [undefined, undefined, undefined, undefined],
     })
-    t.deepEqual(driver.last.events, [{ path: REGISTRY_PATH, kind: 'starved', facts: { extension: 'test', run: 'on' } }])
+    t.deepEqual(driver.last.events, [{ path: PROGRAMS_PATH, kind: 'starved', facts: { extension: 'test', run: 'on' } }])
   }
   t.is(driver.disabled('test'), undefined)
   driver.run(ann, part)
@@ -762,7 +761,7 @@ test('O3: a view that cannot see what programs are called for, or has another en
   const next = { name: 'sirtaki.extensions', version: 2 }
   later.run(eve, { type: null, path: '/.sirtaki', op: '$activate', input: { type: next.name, version: next.version } })
   t.like(
-    thrownBy(() => later.run(eve, { type: next, path: REGISTRY_PATH, op: 'enable', input: { name: 'test' } })),
+    thrownBy(() => later.run(eve, { type: next, path: PROGRAMS_PATH, op: 'enable', input: { name: 'test' } })),
     { code: 'STOPPED' },
   )
 })

@@ -20,7 +20,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { asError, isError } from '../../../log/errors.ts'
 import { openBlobs } from '../../../log/io/blobs.ts'
 import type { Client } from '../../../objects/connect.ts'
-import { REGISTRY_PATH } from '../../../objects/extensions/registered.ts'
+import { PROGRAMS_PATH } from '../../../objects/runtime/programs.ts'
 import { BUCKET, FuelBuckets, type FuelBucket } from './fuel-buckets.ts'
 import { runLane } from './lane.ts'
 import { connectObserved } from './observed-client.ts'
@@ -85,9 +85,9 @@ async function countEvents(client: Client): Promise<void> {
   const count = (what: string): void => {
     registryEvents.set(what, (registryEvents.get(what) ?? 0) + 1)
   }
-  for await (const item of client.watch({ path: REGISTRY_PATH })) {
+  for await (const item of client.watch({ path: PROGRAMS_PATH })) {
     for (const { path, kind, facts } of item.kind === 'change' ? item.events : []) {
-      if (path !== REGISTRY_PATH) continue
+      if (path !== PROGRAMS_PATH) continue
       count(kind)
       if (kind === 'registered' && Number(facts['version']) > 1) count('replaced')
     }
