@@ -3736,8 +3736,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/attacks.test.ts'],
     file: 'objects/runtime/space.ts',
-    find: "if (op === '$activate' && type === RUNTIME_TYPE && object !== SYSTEM_PATH) refuse(`${op} is for ${SYSTEM_PATH} alone`)",
-    replace: '',
+    find: "if (op === '$activate' && type === RUNTIME_TYPE && object !== SYSTEM_PATH) refuse(",
+    replace: 'if (op === "none") refuse(',
   },
   {
     name: 'taken-unseen',
