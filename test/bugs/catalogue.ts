@@ -3440,7 +3440,7 @@ export const bugs: readonly Bug[] = [
     tests: ['test/objects/extensions/program.test.ts'],
     file: 'objects/extensions/program.ts',
     find: 'if (key !== undefined) ctx.tables.records.delete(key)\n',
-    replace: '\n',
+    replace: 'if (key !== undefined) void key\n',
   },
   {
     name: 'settled-wait-keeps-its-row',
