@@ -32,23 +32,8 @@ export const crc32Text = (value: string): number => crc32(text.encode(value))
 export function sha256(bytes: Uint8Array | string): string {
   const message = typeof bytes === 'string' ? text.encode(bytes) : bytes
   const state = Int32Array.from(PRIMES.slice(0, 8), (prime) => fractionOf(Math.sqrt(prime)))
-  const whole = message.byteLength - (message.byteLength % 64)
-  mixIn(state, message, whole)
-  // What is left, a bit behind it, zeros, and the length.
-  const rest = message.byteLength - whole
-  const end = new Uint8Array(rest < 56 ? 64 : 128)
-  end.set(message.subarray(whole))
-  end[rest] = 0x80
-  new DataView(end.buffer).setBigUint64(end.byteLength - 8, BigInt(message.byteLength) * 8n)
-  mixIn(state, end, end.byteLength)
-  return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
-}
-
-/** Takes in the blocks of bytes[0, to). */
-function mixIn(state: Int32Array, bytes: Uint8Array, to: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const words = new Int32Array(64)
-  for (let from = 0; from < to; from += 64) {
+  eachBlock(message, (view, from) => {
     for (let i = 0; i < 16; i++) words[i] = view.getInt32(from + 4 * i)
     for (let i = 16; i < 64; i++) {
       const early = words[i - 15] ?? 0
@@ -58,7 +43,22 @@ function mixIn(state: Int32Array, bytes: Uint8Array, to: number): void {
       words[i] = (words[i - 16] ?? 0) + first + (words[i - 7] ?? 0) + second
     }
     mixBlock(state, words)
-  }
+  })
+  return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
+/** Gives the blocks of 64 bytes of a message: behind it a bit, zeros, and its length. */
+function eachBlock(message: Uint8Array, mix: (view: DataView, from: number) => void): void {
+  const rest = message.byteLength % 64
+  const whole = message.byteLength - rest
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
+  for (let from = 0; from < whole; from += 64) mix(view, from)
+  const end = new Uint8Array(rest < 56 ? 64 : 128)
+  end.set(message.subarray(whole))
+  end[rest] = 0x80
+  const last = new DataView(end.buffer)
+  last.setBigUint64(end.byteLength - 8, BigInt(message.byteLength) * 8n)
+  for (let from = 0; from < end.byteLength; from += 64) mix(last, from)
 }
 
 function mixBlock(state: Int32Array, words: Int32Array): void {
@@ -87,8 +87,8 @@ function mixBlock(state: Int32Array, words: Int32Array): void {
 export function sha1Base64(value: string): string {
   const state = Uint32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0)
   const words = new Uint32Array(80)
-  for (const block of blocksOf(text.encode(value))) {
-    words.set(block)
+  eachBlock(text.encode(value), (view, from) => {
+    for (let i = 0; i < 16; i++) words[i] = view.getUint32(from + 4 * i)
     for (let i = 16; i < 80; i++) {
       words[i] = turned(at(words, i - 3) ^ at(words, i - 8) ^ at(words, i - 14) ^ at(words, i - 16), 31)
     }
@@ -98,7 +98,7 @@ export function sha1Base64(value: string): string {
       ;[e, d, c, b, a] = [d, c, turned(at1(b), 2), a, next | 0]
     }
     add(state, [a, b, c, d, e])
-  }
+  })
   return base64Of(bytesOf(state))
 }
 
@@ -127,20 +127,6 @@ const PRIMES = Array.from({ length: 312 }, (_, n) => n).filter(
   (n) => n > 1 && !Array.from({ length: n }, (_, d) => d).some((d) => d > 1 && n % d === 0),
 )
 const ROUNDS = Int32Array.from(PRIMES.slice(0, 64), (prime) => fractionOf(Math.cbrt(prime)))
-
-/** The message in blocks of 16 words: a bit behind it, zeros, and its length. */
-function blocksOf(bytes: Uint8Array): Uint32Array[] {
-  const blocks = Math.floor((bytes.byteLength + 8) / 64) + 1
-  const padded = new Uint8Array(blocks * 64)
-  padded.set(bytes)
-  padded[bytes.byteLength] = 0x80
-  const view = new DataView(padded.buffer)
-  view.setUint32(padded.byteLength - 8, Math.floor((bytes.byteLength * 8) / 2 ** 32))
-  view.setUint32(padded.byteLength - 4, bytes.byteLength * 8)
-  return Array.from({ length: blocks }, (_, block) =>
-    Uint32Array.from({ length: 16 }, (__, word) => view.getUint32(block * 64 + word * 4)),
-  )
-}
 
 const bytesOf = (words: Uint32Array): number[] =>
   Array.from(words).flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255])

@@ -208,11 +208,17 @@ class Program {
     const outcome = machine.call(name, input, { host: step, fuel: given, position, time, session })
     const used = Math.min(outcome.fuel, given)
     journal[purse] += used
-    const call = { extension: this.#name, run: name, fuel: used, limit: given, code: codeOf(outcome) }
-    if (journal.calls === undefined) journal.calls = [call]
-    else journal.calls.push(call)
     say(step.said, this.#place.log)
-    return this.#resultOf(outcome, step.waiting, ctx, name)
+    let refused: string | undefined
+    try {
+      return this.#resultOf(outcome, step.waiting, ctx, name)
+    } catch (thrown) {
+      if (thrown instanceof Rejection) refused = thrown.code
+      throw thrown
+    } finally {
+      journal.calls ??= []
+      journal.calls.push({ extension: this.#name, run: name, fuel: used, limit: given, code: refused })
+    }
   }
 
   /** Each program may need an image that was dropped, which is built without fuel. */
@@ -248,24 +254,6 @@ class Program {
       default:
         return outcome satisfies never
     }
-  }
-}
-
-/** What refuses a call that came to this. */
-function codeOf(outcome: CallOutcome): string | undefined {
-  switch (outcome.kind) {
-    case 'value':
-      return undefined
-    case 'threw':
-      return 'EXTENSION_THREW'
-    case 'trap':
-      return 'EXTENSION_TRAP'
-    case 'limit':
-      return 'EXTENSION_LIMIT'
-    case 'stopped':
-      return outcome.by instanceof Rejection ? outcome.by.code : 'EXTENSION_LIMIT'
-    default:
-      return outcome satisfies never
   }
 }
 

@@ -138,7 +138,7 @@ export class RegisteredPrograms implements Programs {
       },
       trapped: () => this.#lost.set(program, 'the engine gave it up'),
       log: (text) => this.log?.(program, text),
-      agrees: (session) => this.#agreed(program, session)?.hash === this.#standing(program).record?.hash,
+      agrees: (session) => this.#agreed(program, session) !== undefined,
       park: (deadlines) => this.#park(program, deadlines),
     })
     this.#types.set(program, made)
@@ -173,7 +173,7 @@ export class RegisteredPrograms implements Programs {
       const { reason, position: since } = disabled
       return new Rejection('EXTENSION_DISABLED', { extension: program, reason, since })
     }
-    if (this.#agreed(program, session)?.hash === record.hash) return undefined
+    if (this.#agreed(program, session) !== undefined) return undefined
     return new Rejection('NOT_ACKNOWLEDGED', { extension: program, hash: record.hash })
   }
 
@@ -181,8 +181,7 @@ export class RegisteredPrograms implements Programs {
     for (const take of this.#index().takers) {
       if (take.type !== type || take.op !== op || !matches(take.path, path)) continue
       const { program, run } = take
-      const agreed = this.#agreed(program, session)
-      const isIts = agreed?.takes === true && agreed.hash === this.#standing(program).record?.hash
+      const isIts = this.#agreed(program, session)?.takes === true
       if (isIts && this.#runs(program)) return { program, run, path: ownPath(program) }
     }
     return undefined
@@ -255,12 +254,14 @@ export class RegisteredPrograms implements Programs {
     return made
   }
 
+  /** What a session has agreed to, where that is the program as it is. */
   #agreed(program: string, session: number): Acknowledged | undefined {
-    const { agreed } = this.#standing(program)
+    const { record, agreed } = this.#standing(program)
     const known = agreed.get(session)
     if (known !== undefined) return known
     const found = this.tables.acknowledged.get(acknowledgedKey(program, session))
-    if (found !== undefined) agreed.set(session, found)
+    if (found === undefined || found.hash !== record?.hash) return undefined
+    agreed.set(session, found)
     return found
   }
 

@@ -83,7 +83,7 @@ export interface Programs {
   listensTo(path: string): boolean
   /** Is given what programs say for people, as it is played. */
   log: ((program: string, text: string) => void) | undefined
-  /** The end of an entry's own steps: who ran out of luck in it is disabled, who asked for changes is called. */
+  /** The end of an entry's own steps: who was given up is disabled, who asked for changes is called. */
   ended(): void
 }
 

@@ -3505,7 +3505,7 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/registry.test.ts'],
     file: 'objects/extensions/registered.ts',
-    find: 'if (this.#agreed(program, session)?.hash === record.hash) return undefined\n',
+    find: 'if (this.#agreed(program, session) !== undefined) return undefined\n',
     replace: 'if (session >= 0) return undefined\n',
   },
   {
@@ -3516,8 +3516,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/registry.test.ts'],
     file: 'objects/extensions/registered.ts',
-    find: 'if (this.#agreed(program, session)?.hash === record.hash) return undefined\n',
-    replace: 'if (this.#agreed(program, session) !== undefined) return undefined\n',
+    find: 'if (found === undefined || found.hash !== record?.hash) return undefined\n',
+    replace: 'if (found === undefined) return undefined\n',
   },
   {
     name: 'old-version-runs',
@@ -3931,8 +3931,8 @@ export const bugs: readonly Bug[] = [
     judge: 'tests',
     tests: ['test/objects/extensions/registry.test.ts'],
     file: 'objects/extensions/registered.ts',
-    find: 'agreed?.takes === true && agreed.hash === this',
-    replace: 'agreed?.hash === this',
+    find: 'this.#agreed(program, session)?.takes === true',
+    replace: 'this.#agreed(program, session) !== undefined',
   },
   {
     name: 'taken-op-not-given-up',

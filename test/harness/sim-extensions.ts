@@ -23,7 +23,7 @@ import type { Checker } from './checker.ts'
 import type { ExtensionMix } from './plan.ts'
 import type { Prng } from './prng.ts'
 import { mayRest, programs, removable, type Name, type Versions } from './sim-programs.ts'
-import type { SessionHistory } from './sim-sessions.ts'
+import { wrong, type SessionHistory } from './sim-sessions.ts'
 
 const pathOf = (name: Name): string => (name === 'taker' ? '/taken' : `/x/${name}`)
 
@@ -120,11 +120,7 @@ export class SimExtensions {
       if (lost !== undefined) checker.fail('O8', `the put of ${lost} by an extension was acknowledged, it is nowhere`)
     }
     if (!there.some(({ name }) => name === 'sim.lease')) return
-    await registryOf(objects.own.port.view).call(objects.own.current(), {
-      op: 'enable',
-      input: { name: 'sim.lease' },
-      options: patient,
-    })
+    await asks(objects.own, 'enable', { name: 'sim.lease' }, patient)
     const lease = await objects.open(this.#registered(programs.lease) ?? programs.lease[0], pathOf('lease'), patient)
     for (const deadline = log.cluster.ports.clock.now() + timeoutMs * 4; ;) {
       const left = await lease.left({}, patient)
@@ -150,9 +146,8 @@ export class SimExtensions {
       await run()
       return true
     } catch (thrown) {
-      const isWrong = ['INVARIANT', 'APPLY_FAILED', 'DIVERGED', 'MISUSE', 'CODE_MISSING', 'BAD_ARGUMENT', 'WRONG_TYPE']
-      const isBad = [...isWrong, 'EXTENSION_TRAP', 'NOT_IN_USES', 'NOT_A_WAIT', 'BAD_SOURCE', 'UNKNOWN_OP']
-      if (!isError(thrown) || isBad.includes(thrown.code)) throw thrown
+      const isWrong = [...wrong, 'EXTENSION_TRAP', 'NOT_IN_USES', 'NOT_A_WAIT', 'BAD_SOURCE']
+      if (!isError(thrown) || isWrong.includes(thrown.code)) throw thrown
       if (thrown.code === 'STOPPED') checker.fail('O1', `a view stopped: ${thrown.message}`)
       calls.count(`extension.${thrown.code}`)
       const why = /rounds|failures/.exec(String(thrown.facts['reason']))
@@ -177,17 +172,13 @@ export class SimExtensions {
     const { prng, mix, calls } = this.#options
     const roll = prng.next()
     const on = (op: 'remove' | 'enable', name: Name) =>
-      this.#run(op, (options) =>
-        registryOf(session.port.view).call(session.current(), { op, input: { name: `sim.${name}` }, options }),
-      )
+      this.#run(op, (options) => asks(session, op, { name: `sim.${name}` }, options))
     if (roll < mix.removes) {
       await on('remove', prng.pick(removable))
       calls.count('extension.removed')
     } else if (roll < mix.removes + 0.15) {
       const input = { name: `sim.${prng.pick(mayRest)}`, reason: 'somebody looks' }
-      await this.#run('disable', (options) =>
-        registryOf(session.port.view).call(session.current(), { op: 'disable', input, options }),
-      )
+      await this.#run('disable', (options) => asks(session, 'disable', input, options))
     } else if (roll < mix.removes + 0.5) await on('enable', prng.pick(mayRest))
     else await this.#register(session, prng.pick(mix.names))
   }
@@ -336,6 +327,14 @@ export class SimExtensions {
     this.#answered('cascade', version, await this.#run('poke', (options) => handle.poke({ rounds }, options)))
   }
 }
+
+/** Calls an op of the registry. */
+const asks = (
+  session: ObjectSession,
+  op: 'enable' | 'disable' | 'remove',
+  input: { readonly name: string; readonly reason: string } | { readonly name: string },
+  options: CallOptions,
+): Promise<unknown> => registryOf(session.port.view).call(session.current(), { op, input, options })
 
 const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? { ...value } : {}

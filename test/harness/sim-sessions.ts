@@ -44,6 +44,11 @@ const PERMITS = 2
 const QUEUE = '/queue'
 const ACCOUNTS = ['/accounts/a', '/accounts/b'] as const
 
+/** Codes that no fault excuses. */
+export const wrong: readonly string[] = [
+  ...['INVARIANT', 'APPLY_FAILED', 'DIVERGED', 'MISUSE', 'CODE_MISSING', 'BAD_ARGUMENT', 'WRONG_TYPE'],
+]
+
 /** What somebody counts on, as long as `counts` says so. */
 interface Claim {
   readonly what: string
@@ -289,8 +294,7 @@ export class SimSessions {
       await run()
       return true
     } catch (thrown) {
-      const isWrong = ['INVARIANT', 'APPLY_FAILED', 'DIVERGED', 'MISUSE', 'CODE_MISSING', 'BAD_ARGUMENT', 'WRONG_TYPE']
-      if (!isError(thrown) || isWrong.includes(thrown.code)) throw thrown
+      if (!isError(thrown) || wrong.includes(thrown.code)) throw thrown
       if (thrown.code === 'STOPPED') this.#options.checker.fail('O1', `a view stopped: ${thrown.message}`)
       return thrown.code !== 'CLOSED'
     }

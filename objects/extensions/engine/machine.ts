@@ -246,7 +246,10 @@ export class Machine {
 }
 
 /** The image of a source, made in this instance. @throws what ends a guest. */
-function built(guest: Guest, source: string): { readonly image: Image; readonly values: Values; extent: Extent } {
+function built(
+  guest: Guest,
+  source: string,
+): { readonly image: Image; readonly values: Values; readonly extent: Extent } {
   const loading = begin(guest)
   const { values, call, argv } = loading
   const program = evaluated(loading, source)

@@ -7,20 +7,17 @@
 import test, { type ExecutionContext } from 'ava'
 import { isError } from '../../../log/errors.ts'
 import { StoredState } from '../../../objects/checkpoints/stored-state.ts'
-import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
-import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
-import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { packagedEngine } from '../../../objects/extensions/engine-source.ts'
 import { PROGRAMS_MAX } from '../../../objects/extensions/program.ts'
 import { extensionsIn, programsOf } from '../../../objects/extensions/registry.ts'
 import type { EventOf } from '../../../objects/extensions/shapes.ts'
-import { readEngineFile } from '../../../objects/io/engine-file.ts'
 import { PROGRAMS_PATH, PROGRAMS_TYPE } from '../../../objects/runtime/programs.ts'
 import type { SpaceSnapshot } from '../../../objects/runtime/snapshot.ts'
 import { Counter, Queue } from '../../../objects.ts'
 import { answerOf, type Answer, type DrivenSession } from '../machine-driver.ts'
 import { Ledger } from '../space-driver.ts'
 import { ExtensionDriver, programOf, type Registrable } from './extension-driver.ts'
+import { FailingMachines, registryWith } from './odd-engines.ts'
 
 const event = (more: Partial<EventOf> = {}): EventOf => ({
   ...{ run: 'on', on: ['created', 'changed', 'deleted'], path: '/hits', table: '', key: null },
@@ -124,29 +121,7 @@ test('P38: changes come in the order of keys where an object is dropped, also be
   t.is(copy.digest().digest, driver.digest)
 })
 
-/** An engine that gives up in one function. */
-class Failing extends Machines {
-  readonly #run: string
-
-  constructor(run: string) {
-    super(compileEngine(readEngineFile()))
-    this.#run = run
-  }
-  override load(text: string): Machine | BadSource {
-    const machine = super.load(text)
-    if (!(machine instanceof Machine)) return machine
-    const call = machine.call.bind(machine)
-    machine.call = (name, ...rest) => {
-      const outcome = call(name, ...rest)
-      return name === this.#run ? { kind: 'trap', text: 'out of bounds', fuel: outcome.fuel } : outcome
-    }
-    return machine
-  }
-}
-const failingIn = (run: string) => {
-  const machines = new Failing(run)
-  return extensionsIn({ now: machines, load: () => Promise.resolve(machines) })
-}
+const failingIn = (run: string) => registryWith(new FailingMachines(run))
 
 test('E2: who is given up in a change is disabled by the end of that entry', (t) => {
   const driver = new ExtensionDriver([Counter], {}, failingIn('on'))

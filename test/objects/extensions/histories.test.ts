@@ -9,38 +9,21 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
-import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
-import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
 import { Machines, type MachinesBounds } from '../../../objects/extensions/engine/machines.ts'
-import { extensionsIn, programsOf } from '../../../objects/extensions/registry.ts'
+import { programsOf } from '../../../objects/extensions/registry.ts'
 import type { EventOf } from '../../../objects/extensions/shapes.ts'
-import { readEngineFile } from '../../../objects/io/engine-file.ts'
 import { PROGRAMS_PATH, PROGRAMS_TYPE } from '../../../objects/runtime/programs.ts'
 import { Counter, Lock, Space, type AnyObjectType } from '../../../objects.ts'
 import type { DrivenSession, Op } from '../machine-driver.ts'
 import { anyPick, pickOf, runs } from '../model-run.ts'
 import { ExtensionDriver, programOf, type Registrable } from './extension-driver.ts'
-
-const engine = compileEngine(readEngineFile())
-
-/** An engine of another number: its images are other ones. */
-class Other extends Machines {
-  readonly #made = new Set<Machine>()
-  override load(text: string): Machine | BadSource {
-    const machine = super.load(text)
-    if (!(machine instanceof Machine) || this.#made.has(machine)) return machine
-    this.#made.add(machine)
-    Object.defineProperty(machine, 'hash', { value: `2${machine.hash.slice(1)}` })
-    return machine
-  }
-}
+import { OtherMachines, engine, registryWith } from './odd-engines.ts'
 
 /** The registries of both engines. */
-function registriesOf(bounds: MachinesBounds): readonly AnyObjectType[] {
-  return [new Machines(engine, bounds), new Other(engine, bounds)].map((machines, i) =>
-    extensionsIn({ now: machines, load: () => Promise.resolve(machines) }, i + 1),
-  )
-}
+const registriesOf = (bounds: MachinesBounds): readonly AnyObjectType[] => [
+  registryWith(new Machines(engine, bounds), 1),
+  registryWith(new OtherMachines(bounds), 2),
+]
 const [first, second] = registriesOf({})
 const small = registriesOf({ seatsMax: 1 })
 

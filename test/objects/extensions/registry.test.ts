@@ -7,9 +7,6 @@
  * Long: one driver shows what the registry does.
  */
 import test from 'ava'
-import { compileEngine } from '../../../objects/extensions/engine/compile.ts'
-import { Machine, type BadSource } from '../../../objects/extensions/engine/machine.ts'
-import { Machines } from '../../../objects/extensions/engine/machines.ts'
 import { engineFrom, packagedEngine } from '../../../objects/extensions/engine-source.ts'
 import { extensionsIn, programsOf } from '../../../objects/extensions/registry.ts'
 import type { EventOf, ProgramShape } from '../../../objects/extensions/shapes.ts'
@@ -19,6 +16,7 @@ import { SHARED_MAX } from '../../../objects/lock/shapes.ts'
 import { Counter, Lock, Queue, Space, orderKey } from '../../../objects.ts'
 import { answerOf, type Answer } from '../machine-driver.ts'
 import { ExtensionDriver, programOf, type Registrable } from './extension-driver.ts'
+import { FailingMachines, OtherMachines, registryWith } from './odd-engines.ts'
 import { Ledger } from '../space-driver.ts'
 
 const source = (...functions: readonly string[]): string => `({ ${functions.join(', ')} })`
@@ -94,24 +92,8 @@ test('E5: what a transaction removes, disables or replaces does not answer behin
   t.is(driver.replayed(), driver.digest)
 })
 
-/** An engine that gives up where a program says so: what a mistake in its binary would come to. */
-class Failing extends Machines {
-  override load(text: string): Machine | BadSource {
-    const machine = super.load(text)
-    if (!(machine instanceof Machine) || !text.includes('give up')) return machine
-    const call = machine.call.bind(machine)
-    machine.call = (...args) => {
-      const outcome = call(...args)
-      return args[0] === 'fail' ? { kind: 'trap', text: 'memory access out of bounds', fuel: outcome.fuel } : outcome
-    }
-    return machine
-  }
-}
-
 test('E2: where the engine gives up the op alone is refused, and its program is disabled', (t) => {
-  const failing = new Failing(compileEngine(readEngineFile()))
-  const registry = extensionsIn({ now: failing, load: () => Promise.resolve(failing) })
-  const driver = new ExtensionDriver([Counter], {}, registry)
+  const driver = new ExtensionDriver([Counter], {}, registryWith(new FailingMachines('fail')))
   const ann = driver.open()
   const one = programOf(source(add, 'fail(ctx) { ctx.set("n", "give up") }'))
   const other = programOf(source(add), { name: 'other' })
@@ -135,30 +117,10 @@ test('E2: where the engine gives up the op alone is refused, and its program is 
   t.is(driver.replayed(), driver.digest)
 })
 
-/** An engine of another number, as a release may bring it beside the one before: its images are other ones. */
-class Other extends Machines {
-  calls = 0
-  readonly #made = new Set<Machine>()
-  override load(text: string): Machine | BadSource {
-    const machine = super.load(text)
-    if (!(machine instanceof Machine) || this.#made.has(machine)) return machine
-    const outcome = { kind: 'threw', text: 'it is too old', fuel: 1 } as const
-    if (text.includes('too old')) return { kind: 'bad', outcome, where: undefined }
-    this.#made.add(machine)
-    const [call, image] = [machine.call.bind(machine), `2${machine.hash.slice(1)}`]
-    machine.call = (...args) => {
-      this.calls++
-      return call(...args)
-    }
-    Object.defineProperty(machine, 'hash', { value: image })
-    return machine
-  }
-}
-
 test('E3: another engine runs from its activation on; what is called names its image then, and the past stays', (t) => {
-  const other = new Other(compileEngine(readEngineFile()))
+  const other = new OtherMachines()
   const first = extensionsIn(packagedEngine)
-  const second = extensionsIn({ now: other, load: () => Promise.resolve(other) }, 2)
+  const second = registryWith(other, 2)
   const driver = new ExtensionDriver([Counter, second], {}, first)
   const ann = driver.open()
   const one = programOf(source(add))
